@@ -1,0 +1,138 @@
+//! Every setting: a flag, an environment variable, a default, and the line that `--help` prints. Nothing else is read.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use secrecy::SecretString;
+
+/// The settings of a server and of the operator's commands.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Address and port to serve on; port 0 takes a free one, which is printed
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_LISTEN",
+        default_value = "127.0.0.1:8081"
+    )]
+    pub listen: SocketAddr,
+
+    /// PostgreSQL to use; without it the server starts a private one under the data folder
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<SecretString>,
+
+    /// Most connections to the database
+    #[arg(long, global = true, env = "LUMATRACE_DATABASE_CONNECTIONS", default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_connections: u32,
+
+    /// Folder for keys and the private PostgreSQL; made with mode 0700
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_DATA_DIR",
+        default_value = "./data"
+    )]
+    pub data_dir: PathBuf,
+
+    /// Key that seals secrets in the database: 32 bytes in base64; without it `master.key` in the data folder is used or made
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_MASTER_KEY",
+        hide_env_values = true
+    )]
+    pub master_key: Option<SecretString>,
+
+    /// Tenant to create at start if it is absent
+    #[arg(long, global = true, env = "LUMATRACE_BOOTSTRAP_TENANT")]
+    pub bootstrap_tenant: Option<String>,
+
+    /// Account to create in that tenant if it is absent
+    #[arg(long, global = true, env = "LUMATRACE_BOOTSTRAP_USERNAME")]
+    pub bootstrap_username: Option<String>,
+
+    /// Password of that account when it is created
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_BOOTSTRAP_PASSWORD",
+        hide_env_values = true
+    )]
+    pub bootstrap_password: Option<SecretString>,
+
+    /// How long a photo API login lasts, in seconds
+    #[arg(long, global = true, env = "LUMATRACE_TOKEN_TTL_SECONDS", default_value_t = 3600,
+        value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
+    pub token_ttl_seconds: u32,
+
+    /// Issuer of tokens, their `iss`
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_ISSUER",
+        default_value = "LumaTrace-Enterprise-CA"
+    )]
+    pub issuer: String,
+
+    /// Audience of tokens, their `aud`
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_AUDIENCE",
+        default_value = "LumaTrace-Cloud-API"
+    )]
+    pub audience: String,
+
+    /// Image work that runs at once [default: number of cores]
+    #[arg(long, global = true, env = "LUMATRACE_WORKERS")]
+    pub workers: Option<NonZeroUsize>,
+
+    /// Image work that may wait; more is refused with 503 [default: 16 for each worker]
+    #[arg(long, global = true, env = "LUMATRACE_QUEUE")]
+    pub queue: Option<usize>,
+
+    /// Where clients find this server [default: `http://` and the address]
+    #[arg(long, global = true, env = "LUMATRACE_PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    /// What is logged, in the syntax of `RUST_LOG`
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_LOG",
+        default_value = "warn,lumatrace=info"
+    )]
+    pub log: String,
+
+    /// How logs are written to stderr
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_LOG_FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// How much image work runs at once.
+    pub fn worker_count(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.workers.map_or_else(cores, NonZeroUsize::get)
+    }
+
+    /// How much image work may wait.
+    pub fn queue_length(&self) -> usize {
+        self.queue.unwrap_or(16 * self.worker_count())
+    }
+}

@@ -1,0 +1,182 @@
+//! CPU-heavy work, off the async threads and bounded in number.
+//!
+//! A [`CpuGate`] lets `workers` jobs run at once and as many wait as the queue holds; one more is refused at once. A caller who
+//! goes away while waiting frees the place. One who goes away while the job runs lets it run on, since a thread cannot be
+//! stopped, but the job keeps its place in the count, so no more than `workers` ever run, and it can ask
+//! [`Job::abandoned`] between its steps.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use tokio::sync::Semaphore;
+use tracing::Span;
+
+/// The queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("all workers are busy and the queue is full")]
+pub struct Busy;
+
+/// Bounded access to the CPU; clones share the bound.
+#[derive(Debug, Clone)]
+pub struct CpuGate {
+    running: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    queue: usize,
+}
+
+/// What a running job knows about its caller.
+#[derive(Debug)]
+pub struct Job {
+    abandoned: Arc<AtomicBool>,
+}
+
+impl Job {
+    /// Whether nobody waits for the result any more, so that the rest of the work may be left undone.
+    pub fn abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts one place in the queue; gives it back when dropped, also when the caller hangs up.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Tells the job that its caller is gone.
+struct Abandon(Arc<AtomicBool>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl CpuGate {
+    /// A gate for `workers` jobs at once (at least one) and `queue` waiting ones.
+    pub fn new(workers: usize, queue: usize) -> Self {
+        Self {
+            running: Arc::new(Semaphore::new(workers.max(1))),
+            waiting: Arc::new(AtomicUsize::new(0)),
+            queue,
+        }
+    }
+
+    /// Whether a job that came now would be refused.
+    pub fn is_full(&self) -> bool {
+        self.running.available_permits() == 0 && self.waiting.load(Ordering::Acquire) >= self.queue
+    }
+
+    /// Runs `work` on a blocking thread, in the caller's tracing span.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`] at once when the queue is full. A panic of the job goes on in the caller.
+    pub async fn run<T, F>(&self, work: F) -> Result<T, Busy>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Job) -> T + Send + 'static,
+    {
+        let permit = if let Ok(permit) = Arc::clone(&self.running).try_acquire_owned() {
+            permit
+        } else {
+            let before = self.waiting.fetch_add(1, Ordering::AcqRel);
+            let _waiting = Waiting(Arc::clone(&self.waiting));
+            if before >= self.queue {
+                return Err(Busy);
+            }
+            Arc::clone(&self.running)
+                .acquire_owned()
+                .await
+                .map_err(|_| Busy)?
+        };
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let _abandon = Abandon(Arc::clone(&abandoned));
+        let span = Span::current();
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        let finished = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            span.in_scope(|| work(&Job { abandoned }))
+        });
+        match finished.await {
+            Ok(value) => Ok(value),
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only a runtime that shuts down cancels a blocking task.
+                Err(_) => Err(Busy),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_queue_is_refused_at_once_and_a_hang_up_frees_its_place() {
+        let gate = CpuGate::new(1, 1);
+        let (release, wait) = mpsc::channel::<()>();
+        let running = tokio::spawn({
+            let gate = gate.clone();
+            async move { gate.run(move |_| wait.recv()).await }
+        });
+        while gate.running.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut queued = Box::pin(gate.run(|_| ()));
+        assert!(futures_pending(&mut queued).await);
+        assert!(gate.is_full());
+        assert_eq!(gate.run(|_| ()).await, Err(Busy));
+
+        drop(queued);
+        assert!(!gate.is_full());
+        let mut next = Box::pin(gate.run(|_| 7));
+        assert!(futures_pending(&mut next).await);
+        release.send(()).unwrap();
+        assert_eq!(next.await, Ok(7));
+        assert!(running.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_job_learns_that_its_caller_is_gone() {
+        let gate = CpuGate::new(1, 0);
+        let (started, has_started) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let caller = tokio::spawn({
+            let gate = gate.clone();
+            async move {
+                gate.run(move |job| {
+                    started.send(()).ok();
+                    while !job.abandoned() {
+                        std::thread::yield_now();
+                    }
+                    tell.send(()).ok();
+                })
+                .await
+            }
+        });
+        while has_started.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        caller.abort();
+        let gone = gate.running.acquire().await;
+        assert!(gone.is_ok());
+        assert!(told.recv().is_ok());
+    }
+
+    /// Polls once and says whether the future is still waiting.
+    async fn futures_pending<F: Future + Unpin>(future: &mut F) -> bool {
+        std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())
+        })
+        .await
+    }
+}

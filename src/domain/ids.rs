@@ -1,0 +1,164 @@
+//! Names and identifiers. Each is made by `parse`, or drawn fresh; none can be confused with another.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// The name that the operator gave a tenant: `^[a-z0-9][a-z0-9_-]{1,62}$`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TenantId(String);
+
+impl TenantId {
+    /// Accepts 2 to 63 lowercase letters, digits, `_` and `-`, the first of them a letter or digit.
+    pub fn parse(text: &str) -> Option<Self> {
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let fits = (2..=63).contains(&text.len())
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(at, byte)| word(byte) || (at > 0 && (byte == b'_' || byte == b'-')));
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a service account inside its tenant: 1 to 256 bytes of text without control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Username(String);
+
+impl Username {
+    /// Accepts any text of 1 to 256 bytes that has no control characters; nothing is folded or normalised.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=256).contains(&text.len()) && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A photo of one tenant. Also the name under which its watermark key is derived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PhotoId(Uuid);
+
+impl PhotoId {
+    /// Draws a new random id (UUID version 4).
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// Accepts the hyphenated form only, in either case: the one that we hand out.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 36)
+            .then(|| Uuid::try_parse(text).ok().map(Self))
+            .flatten()
+    }
+
+    /// The id as the database and the key derivation take it.
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for PhotoId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for PhotoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The `jti` of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenId(Uuid);
+
+impl TokenId {
+    /// Draws a new random id (UUID version 4).
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// The id as the database takes it.
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for TokenId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenant_names_are_what_the_contract_says() {
+        let longest = "a".repeat(63);
+        for good in ["demo", "a1", "0_-", longest.as_str()] {
+            assert!(TenantId::parse(good).is_some(), "{good}");
+        }
+        let too_long = "a".repeat(64);
+        for bad in [
+            "",
+            "a",
+            "-a",
+            "_a",
+            "A1",
+            "a b",
+            "é1",
+            "a.b",
+            "a\n",
+            too_long.as_str(),
+        ] {
+            assert!(TenantId::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn user_names_hold_no_control_characters() {
+        assert!(Username::parse("Zoë 🦊").is_some());
+        for bad in ["", "a\0b", "a\r\nb"] {
+            assert!(Username::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn photo_ids_have_one_spelling() {
+        let id = PhotoId::random();
+        assert_eq!(PhotoId::parse(&id.to_string()), Some(id));
+        let bare = id.to_string().replace('-', "");
+        for bad in [
+            bare.as_str(),
+            "",
+            "urn:uuid:x",
+            "{00000000-0000-0000-0000-000000000000}",
+        ] {
+            assert_eq!(PhotoId::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What a client tells about a photo.
+
+use super::ContentHash;
+
+/// Where a photo was taken: WGS 84 degrees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    latitude: f64,
+    longitude: f64,
+}
+
+impl Place {
+    /// Accepts a latitude of -90 to 90 and a longitude of -180 to 180 degrees.
+    pub fn new(latitude: f64, longitude: f64) -> Option<Self> {
+        let fits = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
+        fits.then_some(Self {
+            latitude,
+            longitude,
+        })
+    }
+
+    /// Degrees north, -90 to 90.
+    pub fn latitude(self) -> f64 {
+        self.latitude
+    }
+
+    /// Degrees east, -180 to 180.
+    pub fn longitude(self) -> f64 {
+        self.longitude
+    }
+}
+
+/// What is kept of a photo beside what the engine needs: all of it optional.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Registration {
+    /// SHA-256 of the image as the client has it.
+    pub content_hash: Option<ContentHash>,
+    /// The camera, in the client's words.
+    pub device_model: Option<String>,
+    /// Where it was taken.
+    pub place: Option<Place>,
+    /// Whether the place may appear in public manifests.
+    pub publish_location: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_lie_on_the_globe() {
+        assert!(Place::new(-90.0, 180.0).is_some());
+        for (latitude, longitude) in [
+            (90.1, 0.0),
+            (0.0, -180.1),
+            (f64::NAN, 0.0),
+            (0.0, f64::INFINITY),
+        ] {
+            assert_eq!(Place::new(latitude, longitude), None);
+        }
+    }
+}

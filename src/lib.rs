@@ -1,0 +1,26 @@
+//! LumaTrace protects photographs with an invisible watermark and later proves what they are.
+//!
+//! The map, outside in (ARCHITECTURE.md has the picture and the rules):
+//!
+//! * [`cli`] parses the command line, [`config`] holds every setting, [`app`] puts the parts together and serves.
+//! * [`http`] is the API: route table, error catalogue, one file an endpoint.
+//! * [`service`] holds the use cases, each a story in order.
+//! * [`db`] is PostgreSQL, [`auth`] is secrets and tokens, [`imaging`] is bytes and pixels, [`watermark`] is the engine.
+//! * [`domain`], [`clock`] and [`cpu`] are leaves; [`private_postgres`] runs the database that nobody configured.
+//!
+//! Start reading at [`http::endpoints`] and follow one request down.
+
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod cpu;
+pub mod db;
+pub mod domain;
+pub mod http;
+pub mod imaging;
+pub mod private_postgres;
+pub mod service;
+pub mod telemetry;
+pub mod watermark;
