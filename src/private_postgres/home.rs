@@ -1,0 +1,340 @@
+//! The files of one cluster, and the programs that are run on them.
+//!
+//! When this process is root's, the folder itself, the locks and the log stay root's, so that the
+//! account which runs PostgreSQL cannot put anything in root's way; only the cluster and the
+//! socket's folder are its own.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use super::{
+    PrivatePostgres, PrivatePostgresError, account::Account, at, binaries, binaries::Binaries,
+    location, socket, sys,
+};
+
+/// Inside the home: what PostgreSQL calls its data directory.
+pub(super) const CLUSTER: &str = "cluster";
+
+/// What a server says of itself in its pid file, once it takes sessions and until then.
+const READY: &str = "ready";
+const STARTING: &str = "starting";
+
+const MAX_LOG_BYTES: u64 = 10 * 1024 * 1024;
+const TAIL_BYTES: i64 = 64 * 1024;
+const TAIL_LINES: usize = 12;
+/// What clients were told who did not wait; it would hide the cause.
+const TURNED_AWAY: &str = "FATAL:  the database system is ";
+
+/// Given on the command line and not in `postgresql.conf`, so that old clusters have them too.
+const SETTINGS: [&str; 7] = [
+    "cluster_name=lumatrace",
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "logging_collector=off",
+    // Only the server's own life. Failed statements are reported by whoever sent them, and may
+    // quote what is private.
+    "log_min_messages=log",
+    "log_error_verbosity=terse",
+    "log_checkpoints=off",
+];
+/// Recovery from a crash begins with making sure of every file. One by one, that took more than a
+/// minute on a busy disk; this asks for all of them at once. Since version 14, on Linux alone.
+const SYNC_AT_ONCE: &str = "recovery_init_sync_method=syncfs";
+const SYNC_AT_ONCE_SINCE: u32 = 14;
+const SETTINGS_FOR_TESTS: [&str; 4] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=200",
+];
+
+/// The folder of one cluster.
+#[derive(Debug)]
+pub(super) struct Home {
+    folder: PathBuf,
+    account: Account,
+    durable: bool,
+}
+
+/// What PostgreSQL writes about itself while it runs.
+struct Postmaster {
+    process: u32,
+    state: String,
+}
+
+impl Home {
+    pub(super) fn open(data_dir: &Path, durable: bool) -> Result<Self, PrivatePostgresError> {
+        let (folder, account) = location::resolve(data_dir)?;
+        Ok(Self {
+            folder,
+            account,
+            durable,
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn socket_folder(&self) -> PathBuf {
+        socket::folder(&self.folder)
+    }
+
+    /// The lock that says that no process of this cluster is left, if that is so.
+    pub(super) fn try_lock_cluster(&self) -> Result<Option<File>, PrivatePostgresError> {
+        let path = self.folder.join("cluster.lock");
+        let lock = open_lock(&path).map_err(at(&path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(at(&path)(error)),
+        }
+    }
+
+    /// The sign that the cluster has a living owner. Waits for an earlier owner that has not yet
+    /// noticed its loss.
+    pub(super) fn lock_ownership(&self) -> Result<File, PrivatePostgresError> {
+        let path = self.folder.join("owner.lock");
+        let lock = open_lock(&path).map_err(at(&path))?;
+        lock.lock().map_err(at(&path))?;
+        Ok(lock)
+    }
+
+    /// Whether a living process owns the cluster. Asked with a shared lock, so that guests do not
+    /// take each other for one.
+    pub(super) fn has_owner(&self) -> Result<bool, PrivatePostgresError> {
+        let path = self.folder.join("owner.lock");
+        let lock = match File::open(&path) {
+            Ok(lock) => lock,
+            // Left for the owner to make, so that it never belongs to a guest who is root.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(at(&path)(error)),
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(at(&path)(error)),
+        }
+    }
+
+    /// Whether the cluster takes sessions, and is the given process if one is given.
+    pub(super) fn is_ready(&self, process: Option<u32>) -> bool {
+        self.postmaster().is_some_and(|found| {
+            found.state == READY && process.is_none_or(|it| it == found.process)
+        }) && socket::answers(&self.socket_folder())
+    }
+
+    /// Whether the cluster is coming up, which takes long when it has to recover from a crash.
+    pub(super) fn is_starting(&self) -> bool {
+        self.postmaster()
+            .is_some_and(|found| found.state == STARTING)
+    }
+
+    /// Asks a cluster to stop whose owner has died without doing so.
+    pub(super) fn stop_abandoned(&self) {
+        if let Some(found) = self.postmaster() {
+            sys::send(found.process, sys::Signal::FastShutdown);
+        }
+    }
+
+    /// Starts PostgreSQL, on a new cluster if there is none. `lock` passes to it.
+    pub(super) fn launch(&self, lock: &File) -> Result<Child, PrivatePostgresError> {
+        self.forget_postmaster()?;
+        let binaries = if let Some(major) = self.major()? {
+            binaries::of_major(major, &self.cluster())?
+        } else {
+            let newest = binaries::newest()?;
+            self.initialise(&newest, lock)?;
+            newest
+        };
+        let socket_folder =
+            socket::prepare_folder(&self.folder, &self.account).map_err(at(&self.folder))?;
+        let mut socket_setting = OsString::from("unix_socket_directories=");
+        socket_setting.push(socket_folder);
+        let program = binaries.postgres();
+        let mut command = self.account.command(&program);
+        command
+            .arg("-D")
+            .arg(self.cluster())
+            .args(["-p", &PrivatePostgres::PORT.to_string()])
+            .arg("-c")
+            .arg(socket_setting);
+        for setting in SETTINGS {
+            command.args(["-c", setting]);
+        }
+        if cfg!(target_os = "linux") && binaries.major >= SYNC_AT_ONCE_SINCE {
+            command.args(["-c", SYNC_AT_ONCE]);
+        }
+        for setting in SETTINGS_FOR_TESTS.iter().filter(|_| !self.durable) {
+            command.args(["-c", setting]);
+        }
+        let log = self.open_log().map_err(at(&self.log()))?;
+        let same_log = log.try_clone().map_err(at(&self.log()))?;
+        command.stdin(Stdio::null()).stdout(log).stderr(same_log);
+        sys::tie(&mut command, lock);
+        command.spawn().map_err(at(&program))
+    }
+
+    /// The end of PostgreSQL's log, for an error message.
+    pub(super) fn log_tail(&self) -> String {
+        let read = || -> io::Result<Vec<u8>> {
+            let mut log = File::open(self.log())?;
+            if log.metadata()?.len() > TAIL_BYTES.unsigned_abs() {
+                log.seek(SeekFrom::End(-TAIL_BYTES))?;
+            }
+            let mut tail = Vec::new();
+            log.read_to_end(&mut tail)?;
+            Ok(tail)
+        };
+        let tail = read().unwrap_or_else(|error| error.to_string().into_bytes());
+        let text = String::from_utf8_lossy(&tail);
+        let telling: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.contains(TURNED_AWAY))
+            .collect();
+        telling[telling.len().saturating_sub(TAIL_LINES)..].join("\n")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.folder.join("server.log")
+    }
+
+    fn cluster(&self) -> PathBuf {
+        self.folder.join(CLUSTER)
+    }
+
+    fn postmaster_file(&self) -> PathBuf {
+        self.cluster().join("postmaster.pid")
+    }
+
+    fn postmaster(&self) -> Option<Postmaster> {
+        let text = fs::read_to_string(self.postmaster_file()).ok()?;
+        let mut lines = text.lines();
+        let process = lines.next()?.trim().parse().ok()?;
+        let state = lines.nth(6).unwrap_or_default().trim().to_owned();
+        Some(Postmaster { process, state })
+    }
+
+    /// PostgreSQL would take the file of a dead server for a living one if its number is in use
+    /// again.
+    fn forget_postmaster(&self) -> Result<(), PrivatePostgresError> {
+        match fs::remove_file(self.postmaster_file()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(at(&self.postmaster_file())(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The version of the cluster, if there is one.
+    fn major(&self) -> Result<Option<u32>, PrivatePostgresError> {
+        let path = self.cluster().join("PG_VERSION");
+        match fs::read_to_string(&path) {
+            Ok(text) => match binaries::major_of(&text) {
+                Some(major) => Ok(Some(major)),
+                None => Err(at(&path)(io::ErrorKind::InvalidData.into())),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(at(&path)(error)),
+        }
+    }
+
+    /// Makes the cluster beside its place and moves it there when it is whole: half a cluster never
+    /// counts.
+    fn initialise(&self, binaries: &Binaries, lock: &File) -> Result<(), PrivatePostgresError> {
+        let draft = self.folder.join("cluster.new");
+        match fs::remove_dir_all(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&draft)(error)),
+            _ => self.account.own_folder(&draft).map_err(at(&draft))?,
+        };
+        tracing::info!(folder = %self.folder.display(), version = binaries.major, "making the private PostgreSQL");
+
+        let mut initdb = self.account.command(&binaries.initdb());
+        // `C` is the one locale that every system has. `trust`, because the socket's folder is the
+        // wall.
+        initdb.args([
+            "--locale=C",
+            "--encoding=UTF8",
+            "--auth-local=trust",
+            "--auth-host=reject",
+        ]);
+        initdb
+            .args(["--data-checksums", "-U", PrivatePostgres::SUPERUSER, "-D"])
+            .arg(&draft);
+        // Making the database in single-user mode needs no client program.
+        let mut single = self.account.command(&binaries.postgres());
+        single
+            .args(["--single", "-c", "exit_on_error=on", "-D"])
+            .arg(&draft);
+        if !self.durable {
+            initdb.arg("--no-sync");
+            single.arg("-F");
+        }
+        single.arg("postgres");
+
+        run(initdb, lock, "")?;
+        run(
+            single,
+            lock,
+            &format!("CREATE DATABASE {}\n", PrivatePostgres::DATABASE),
+        )?;
+        fs::rename(&draft, self.cluster()).map_err(at(&draft))?;
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(at(&self.folder))
+    }
+
+    fn open_log(&self) -> io::Result<File> {
+        let log = own_file().append(true).create(true).open(self.log())?;
+        if log.metadata()?.len() > MAX_LOG_BYTES {
+            log.set_len(0)?;
+        }
+        Ok(log)
+    }
+}
+
+/// Runs a program to its end; what it says matters only when it fails.
+fn run(mut command: Command, lock: &File, input: &str) -> Result<(), PrivatePostgresError> {
+    let program = PathBuf::from(command.get_program());
+    sys::tie(&mut command, lock);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(at(&program))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read says why in its output.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let said = child.wait_with_output().map_err(at(&program))?;
+    if said.status.success() {
+        return Ok(());
+    }
+    let output = format!(
+        "{}: {}",
+        said.status,
+        String::from_utf8_lossy(&said.stderr).trim()
+    );
+    Err(PrivatePostgresError::NotMade { program, output })
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    own_file()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+/// For this user alone, and never through a link that somebody left in the way.
+fn own_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    options
+}
