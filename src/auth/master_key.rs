@@ -1,0 +1,157 @@
+//! The one key outside the database: what is secret at rest is sealed under it.
+//!
+//! AES-256-GCM (NIST SP 800-38D), a random 96-bit nonce before the ciphertext, and the purpose of the secret as associated
+//! data, so that a sealed value cannot be moved to another row or another use.
+
+use std::{fmt, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use zeroize::Zeroizing;
+
+use super::random_bytes;
+
+/// A sealed value does not open: another key, another purpose, or damage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed secret does not open with this key")]
+pub struct SealError;
+
+/// 256 random bits that seal the secrets in the database.
+pub struct MasterKey(LessSafeKey);
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(redacted)")
+    }
+}
+
+impl MasterKey {
+    /// Takes 32 bytes of key.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SealError> {
+        let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| SealError)?;
+        Ok(Self(LessSafeKey::new(key)))
+    }
+
+    /// Reads 32 bytes in base64, as [`MasterKey::load_or_create`] writes them.
+    pub fn from_base64(text: &str) -> Result<Self, SealError> {
+        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| SealError)?);
+        Self::from_bytes(bytes.as_slice().try_into().map_err(|_| SealError)?)
+    }
+
+    /// Reads the key from `path`, or draws one and writes it there, readable by its owner alone.
+    ///
+    /// Two processes that start at once agree: the file is linked into place whole, and only the first link succeeds.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or made, or does not hold 32 bytes in base64.
+    pub fn load_or_create(path: &Path) -> std::io::Result<Self> {
+        if !path.exists() {
+            let fresh = Zeroizing::new(STANDARD.encode(*Zeroizing::new(random_bytes::<32>())));
+            let own = path.with_extension(format!("new-{}", std::process::id()));
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&own)?;
+            file.write_all(fresh.as_bytes())?;
+            file.sync_all()?;
+            let linked = std::fs::hard_link(&own, path);
+            std::fs::remove_file(&own)?;
+            match linked {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        let text = Zeroizing::new(std::fs::read_to_string(path)?);
+        Self::from_base64(&text).map_err(|_| {
+            std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                "the master key file does not hold 32 bytes in base64",
+            )
+        })
+    }
+
+    /// Encrypts `secret`; only the same key with the same `purpose` opens it.
+    pub fn seal(&self, purpose: &str, secret: &[u8]) -> Result<Vec<u8>, SealError> {
+        seal(&self.0, purpose.as_bytes(), secret)
+    }
+
+    /// Decrypts what [`MasterKey::seal`] made.
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        open(&self.0, purpose.as_bytes(), sealed)
+    }
+}
+
+/// Nonce, ciphertext and tag of `secret`.
+pub(super) fn seal(key: &LessSafeKey, purpose: &[u8], secret: &[u8]) -> Result<Vec<u8>, SealError> {
+    let nonce = random_bytes::<NONCE_LEN>();
+    let mut sealed = Vec::with_capacity(NONCE_LEN + secret.len() + AES_256_GCM.tag_len());
+    sealed.extend_from_slice(&nonce);
+    sealed.extend_from_slice(secret);
+    let tag = key
+        .seal_in_place_separate_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(purpose),
+            &mut sealed[NONCE_LEN..],
+        )
+        .map_err(|_| SealError)?;
+    sealed.extend_from_slice(tag.as_ref());
+    Ok(sealed)
+}
+
+/// What [`seal`] sealed.
+pub(super) fn open(
+    key: &LessSafeKey,
+    purpose: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LEN).ok_or(SealError)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError)?;
+    let mut buffer = Zeroizing::new(ciphertext.to_vec());
+    let length = key
+        .open_in_place(nonce, Aad::from(purpose), &mut buffer)
+        .map_err(|_| SealError)?
+        .len();
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_secret_opens_only_with_its_key_and_purpose() {
+        let key = MasterKey::from_bytes(&[7; 32]).unwrap();
+        let sealed = key.seal("tenant demo", b"secret").unwrap();
+        assert_eq!(
+            key.open("tenant demo", &sealed).unwrap().as_slice(),
+            b"secret"
+        );
+        assert_eq!(key.open("tenant other", &sealed), Err(SealError));
+        let other = MasterKey::from_bytes(&[8; 32]).unwrap();
+        assert_eq!(other.open("tenant demo", &sealed), Err(SealError));
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert_eq!(
+                key.open("tenant demo", &damaged),
+                Err(SealError),
+                "byte {at}"
+            );
+        }
+        assert_eq!(key.open("tenant demo", &sealed[..5]), Err(SealError));
+    }
+
+    #[test]
+    fn a_key_cannot_be_printed() {
+        assert_eq!(
+            format!("{:?}", MasterKey::from_bytes(&[7; 32]).unwrap()),
+            "MasterKey(redacted)"
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! Secrets and who holds them: the master key, tenants' secrets, signing keys, tokens, passwords.
+//!
+//! May use `domain` and `clock`; knows neither HTTP nor SQL. Nothing here can be printed: `Debug` of every secret is
+//! redacted, and memory that held one is wiped. Start reading at [`token`].
+
+mod master_key;
+mod password;
+mod signing;
+mod tenant_secret;
+mod token;
+
+pub use master_key::{MasterKey, SealError};
+pub use password::{PasswordHash, PasswordPolicyError, generate_password, hash_password};
+pub use signing::{KeyRing, SigningKey, SigningKeyError};
+pub use tenant_secret::TenantSecret;
+pub use token::{Claims, TokenError, TokenService};
+
+/// Fills an array from the operating system's generator.
+///
+/// # Panics
+///
+/// Never in practice: the system generator is checked when the process starts to use it; a machine without one cannot go on.
+pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness no secret may be made"
+    )]
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}

@@ -1,0 +1,175 @@
+//! RSA keys that sign tokens and receipts, and the set of them that is in force.
+//!
+//! Keys have 3072 bits (NIST SP 800-57 part 1: 128 bits of security). A key's id is its RFC 7638 thumbprint.
+
+use std::{collections::BTreeMap, fmt};
+
+use aws_lc_rs::{
+    encoding::AsDer,
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
+};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{MasterKey, SealError};
+
+/// A signing key cannot be made, read or used.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningKeyError {
+    /// The key is not an RSA key in PKCS#8, or could not be made.
+    #[error("not a usable RSA signing key")]
+    Key,
+    /// The stored key was sealed under another master key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+/// One RSA key pair and its names.
+pub struct SigningKey {
+    id: String,
+    pair: RsaKeyPair,
+    pkcs8: Zeroizing<Vec<u8>>,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    modulus: String,
+    exponent: String,
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SigningKey {
+    /// Makes a new 3072-bit key; takes about a second.
+    pub fn generate() -> Result<Self, SigningKeyError> {
+        let pair = RsaKeyPair::generate(KeySize::Rsa3072).map_err(|_| SigningKeyError::Key)?;
+        let pkcs8 = pair.as_der().map_err(|_| SigningKeyError::Key)?;
+        Self::from_pkcs8(Zeroizing::new(pkcs8.as_ref().to_vec()))
+    }
+
+    /// Decrypts a key that [`SigningKey::seal`] sealed.
+    pub fn open(master: &MasterKey, id: &str, sealed: &[u8]) -> Result<Self, SigningKeyError> {
+        Self::from_pkcs8(master.open(&purpose(id), sealed)?)
+    }
+
+    /// Encrypts the private key for the database.
+    pub fn seal(&self, master: &MasterKey) -> Result<Vec<u8>, SealError> {
+        master.seal(&purpose(&self.id), &self.pkcs8)
+    }
+
+    /// The `kid`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Detached JWS (RFC 7515 appendix F) of `claims`, whose JSON is canonical (RFC 8785) by the caller's making:
+    /// members in sorted order, strings only.
+    pub fn sign_detached(
+        &self,
+        claims: &BTreeMap<&str, String>,
+    ) -> Result<String, SigningKeyError> {
+        let header = base64_json(&BTreeMap::from([("alg", "RS256"), ("kid", self.id())]))?;
+        let message = format!("{header}.{}", base64_json(claims)?);
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(
+                &RSA_PKCS1_SHA256,
+                &SystemRandom::new(),
+                message.as_bytes(),
+                &mut signature,
+            )
+            .map_err(|_| SigningKeyError::Key)?;
+        Ok(format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    pub(super) fn encoding(&self) -> &EncodingKey {
+        &self.encoding
+    }
+
+    fn from_pkcs8(pkcs8: Zeroizing<Vec<u8>>) -> Result<Self, SigningKeyError> {
+        let pair = RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| SigningKeyError::Key)?;
+        let public = pair.public_key();
+        let modulus = URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero());
+        let exponent = URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero());
+        // RFC 7638 section 3.2: the required members of an RSA key in lexical order.
+        let thumbprint = format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#);
+        let pem = Zeroizing::new(format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            STANDARD.encode(&*pkcs8)
+        ));
+        Ok(Self {
+            id: URL_SAFE_NO_PAD.encode(Sha256::digest(thumbprint)),
+            encoding: EncodingKey::from_rsa_pem(pem.as_bytes())
+                .map_err(|_| SigningKeyError::Key)?,
+            decoding: DecodingKey::from_rsa_components(&modulus, &exponent)
+                .map_err(|_| SigningKeyError::Key)?,
+            pair,
+            pkcs8,
+            modulus,
+            exponent,
+        })
+    }
+
+    fn jwk(&self) -> Value {
+        json!({
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.id,
+            "n": self.modulus, "e": self.exponent,
+        })
+    }
+}
+
+/// The keys in force, newest first: the newest signs, all verify. Never empty.
+#[derive(Debug)]
+pub struct KeyRing {
+    newest: SigningKey,
+    older: Vec<SigningKey>,
+}
+
+impl KeyRing {
+    /// A ring that signs with `newest`.
+    pub fn new(newest: SigningKey, older: Vec<SigningKey>) -> Self {
+        Self { newest, older }
+    }
+
+    /// The key that signs.
+    pub fn newest(&self) -> &SigningKey {
+        &self.newest
+    }
+
+    /// The public keys as a JWK set (RFC 7517 section 5).
+    pub fn jwks(&self) -> Value {
+        let keys: Vec<Value> = self.all().map(SigningKey::jwk).collect();
+        json!({ "keys": keys })
+    }
+
+    pub(super) fn decoding(&self, id: &str) -> Option<&DecodingKey> {
+        self.all().find(|key| key.id == id).map(|key| &key.decoding)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &SigningKey> {
+        std::iter::once(&self.newest).chain(&self.older)
+    }
+}
+
+fn purpose(id: &str) -> String {
+    format!("lumatrace signing key v1 {id}")
+}
+
+fn base64_json(value: &impl Serialize) -> Result<String, SigningKeyError> {
+    serde_json::to_vec(value)
+        .map(|json| URL_SAFE_NO_PAD.encode(json))
+        .map_err(|_| SigningKeyError::Key)
+}

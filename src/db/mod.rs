@@ -1,0 +1,203 @@
+//! PostgreSQL: connections, transactions that belong to a tenant, and one file of queries per table.
+//!
+//! May use `domain` only. Two doors lead in: [`Database`] connects as the serving role, which row-level security holds, and
+//! hands out nothing but [`TenantTransaction`]s; [`Operator`] connects as the owner, for migrations, keys and the operator's
+//! commands. Every query on a tenant's table takes a `TenantTransaction`, so it cannot be asked without a tenant.
+
+pub mod accounts;
+mod error;
+pub mod photos;
+pub mod revoked_tokens;
+pub mod roles;
+pub mod signing_keys;
+pub mod tenants;
+
+use std::time::Duration;
+
+use sqlx::{
+    ConnectOptions, Executor, PgConnection, PgPool, Postgres, Transaction,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use error::DbError;
+
+use crate::domain::TenantId;
+
+/// The migrations, compiled in.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// How long a request waits for a connection before it is told that the database is unavailable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Lets one starting server at a time make what must exist once; any number that nothing else in the database uses.
+const BOOTSTRAP_LOCK: i64 = 0x4c75_6d61_5472_6163;
+
+/// A pool of connections as the serving role.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pool: PgPool,
+}
+
+impl Database {
+    /// Opens a pool of at most `connections`; the first one is made at once.
+    ///
+    /// `role`, when given, is the role that each connection switches to.
+    pub async fn connect(
+        options: PgConnectOptions,
+        role: Option<&'static str>,
+        connections: u32,
+    ) -> Result<Self, DbError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if role.is_some() {
+                        connection.execute(roles::SWITCH).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_with(quiet(options))
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Starts a transaction that sees and writes the rows of `tenant` only.
+    pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
+        TenantTransaction::new(self.pool.begin().await?, tenant).await
+    }
+
+    /// The sealed signing keys, newest first.
+    pub async fn signing_keys(&self) -> Result<Vec<signing_keys::SealedKey>, DbError> {
+        signing_keys::list(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        sqlx::query!("select 1 as one")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Closes all connections, waiting for the ones in use.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A transaction in which row-level security shows one tenant's rows. Rolled back unless committed.
+#[derive(Debug)]
+pub struct TenantTransaction {
+    transaction: Transaction<'static, Postgres>,
+    tenant: TenantId,
+}
+
+impl TenantTransaction {
+    async fn new(
+        mut transaction: Transaction<'static, Postgres>,
+        tenant: &TenantId,
+    ) -> Result<Self, DbError> {
+        // `true` makes the setting local to the transaction: it is gone with it, however it ends.
+        sqlx::query!(
+            "select set_config('lumatrace.tenant', $1, true)",
+            tenant.as_str()
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        Ok(Self {
+            transaction,
+            tenant: tenant.clone(),
+        })
+    }
+
+    /// Makes the work permanent.
+    pub async fn commit(self) -> Result<(), DbError> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Whose rows it sees.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    fn parts(&mut self) -> (&mut PgConnection, &str) {
+        (&mut self.transaction, self.tenant.as_str())
+    }
+}
+
+/// A few connections as the owner of the tables.
+#[derive(Debug)]
+pub struct Operator {
+    pool: PgPool,
+}
+
+impl Operator {
+    /// Connects as the role of `options`.
+    pub async fn connect(options: PgConnectOptions) -> Result<Self, DbError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(quiet(options))
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Makes the serving role and applies the migrations that are missing; several servers may do so at once.
+    ///
+    /// A role that may not create anything is fine when nothing is missing.
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        let mut connection = self.pool.acquire().await?;
+        if roles::may_create(&mut connection).await? {
+            roles::ensure_serving_role(&mut connection).await?;
+            return Ok(MIGRATOR.run(&mut *connection).await?);
+        }
+        let applied = sqlx::query_scalar!("select count(*) from schema_versions")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|_| DbError::NotMigrated)?;
+        let known = MIGRATOR.iter().count();
+        if applied.and_then(|count| usize::try_from(count).ok()) != Some(known) {
+            return Err(DbError::NotMigrated);
+        }
+        Ok(())
+    }
+
+    /// Which role a serving connection made with the same options must switch to, if any.
+    pub async fn serving_role(&self) -> Result<Option<&'static str>, DbError> {
+        roles::serving_role(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Starts a transaction that other starting servers wait for, to make what must exist once.
+    pub async fn bootstrap(&self) -> Result<Transaction<'static, Postgres>, DbError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!("select pg_advisory_xact_lock($1)", BOOTSTRAP_LOCK)
+            .fetch_one(&mut *transaction)
+            .await?;
+        Ok(transaction)
+    }
+
+    /// Starts a transaction on the tables that belong to no tenant.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, DbError> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// Starts a transaction for the rows of one tenant.
+    pub async fn begin_for(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
+        TenantTransaction::new(self.pool.begin().await?, tenant).await
+    }
+
+    /// Closes the connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// sqlx would log each statement; ours are timed in their own spans instead.
+fn quiet(options: PgConnectOptions) -> PgConnectOptions {
+    options
+        .application_name("lumatrace")
+        .disable_statement_logging()
+}

@@ -1,0 +1,258 @@
+//! The table `photos`: what is kept of a photo. No image is.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{DbError, TenantTransaction};
+use crate::domain::{ContentHash, PhotoId, Place, Registration};
+
+/// A photo as its tenant sees it.
+#[derive(Debug, Clone)]
+pub struct Photo {
+    /// Its id.
+    pub photo: PhotoId,
+    /// When it was registered.
+    pub created_at: OffsetDateTime,
+    /// What the client told about it.
+    pub registration: Registration,
+    /// What `protect` made of it; absent while it is only registered.
+    pub protected: Option<ProtectedPhoto>,
+}
+
+/// The outcome of `protect`.
+#[derive(Debug, Clone)]
+pub struct ProtectedPhoto {
+    /// When.
+    pub protected_at: OffsetDateTime,
+    /// SHA-256 of the bytes that were sent.
+    pub sha256: ContentHash,
+    /// `jpg`, `png` or `webp`: the file name's extension.
+    pub format: String,
+    /// Upright size in pixels.
+    pub width: i32,
+    /// Upright size in pixels.
+    pub height: i32,
+    /// `FULL` or `LIMITED`.
+    pub protection_level: String,
+}
+
+/// What the engine needs to read a mark back.
+#[derive(Debug)]
+pub struct SealedRecord {
+    /// SHA-256 of the bytes that were sent.
+    pub protected_sha256: Vec<u8>,
+    /// The encrypted record.
+    pub sealed_record: Vec<u8>,
+    /// The salt of its key.
+    pub record_salt: Vec<u8>,
+}
+
+/// Where a page of a list begins: after the photo with these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// `created_at` of the last photo seen, microseconds since 1970.
+    pub created_at_us: i64,
+    /// Its id, for photos of the same microsecond.
+    pub photo: PhotoId,
+}
+
+/// A row as PostgreSQL gives it.
+struct PhotoRow {
+    photo_id: Uuid,
+    created_at: OffsetDateTime,
+    content_hash: Option<String>,
+    device_model: Option<String>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    publish_location: bool,
+    protected_at: Option<OffsetDateTime>,
+    protected_sha256: Option<Vec<u8>>,
+    format: Option<String>,
+    width: Option<i32>,
+    height: Option<i32>,
+    protection_level: Option<String>,
+}
+
+impl PhotoRow {
+    fn read(self) -> Option<Photo> {
+        let content_hash = match self.content_hash {
+            Some(hash) => Some(ContentHash::parse(&hash)?),
+            None => None,
+        };
+        let place = match (self.latitude, self.longitude) {
+            (Some(latitude), Some(longitude)) => Some(Place::new(latitude, longitude)?),
+            _ => None,
+        };
+        let protected = match self.protected_at {
+            Some(protected_at) => Some(ProtectedPhoto {
+                protected_at,
+                sha256: ContentHash::from_digest(self.protected_sha256?.try_into().ok()?),
+                format: self.format?,
+                width: self.width?,
+                height: self.height?,
+                protection_level: self.protection_level?,
+            }),
+            None => None,
+        };
+        Some(Photo {
+            photo: self.photo_id.into(),
+            created_at: self.created_at,
+            registration: Registration {
+                content_hash,
+                device_model: self.device_model,
+                place,
+                publish_location: self.publish_location,
+            },
+            protected,
+        })
+    }
+}
+
+/// Adds a registered photo.
+pub async fn insert(
+    tx: &mut TenantTransaction,
+    photo: PhotoId,
+    registration: &Registration,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "insert into photos (tenant_id, photo_id, created_at, content_hash, device_model, latitude, longitude,
+                             publish_location)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        tenant,
+        photo.as_uuid(),
+        now,
+        registration.content_hash.map(|hash| hash.to_string()),
+        registration.device_model,
+        registration.place.map(Place::latitude),
+        registration.place.map(Place::longitude),
+        registration.publish_location
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Records that a registered photo is protected now; false when it is not there, or was protected before.
+///
+/// What `registration` leaves open stays as it was registered.
+pub async fn set_protected(
+    tx: &mut TenantTransaction,
+    photo: PhotoId,
+    registration: &Registration,
+    protected: &ProtectedPhoto,
+    sealed: &SealedRecord,
+) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let done = sqlx::query!(
+        "update photos set
+             content_hash = coalesce($3, content_hash),
+             device_model = coalesce($4, device_model),
+             latitude = coalesce($5, latitude),
+             longitude = coalesce($6, longitude),
+             publish_location = $7,
+             protected_at = $8, protected_sha256 = $9, format = $10, width = $11, height = $12,
+             protection_level = $13, sealed_record = $14, record_salt = $15
+         where tenant_id = $1 and photo_id = $2 and protected_at is null",
+        tenant,
+        photo.as_uuid(),
+        registration.content_hash.map(|hash| hash.to_string()),
+        registration.device_model,
+        registration.place.map(Place::latitude),
+        registration.place.map(Place::longitude),
+        registration.publish_location,
+        protected.protected_at,
+        protected.sha256.as_bytes(),
+        protected.format,
+        protected.width,
+        protected.height,
+        protected.protection_level,
+        sealed.sealed_record,
+        sealed.record_salt
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// One photo.
+pub async fn find(tx: &mut TenantTransaction, photo: PhotoId) -> Result<Option<Photo>, DbError> {
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query_as!(
+        PhotoRow,
+        "select photo_id, created_at, content_hash, device_model, latitude, longitude, publish_location,
+                protected_at, protected_sha256, format, width, height, protection_level
+         from photos where tenant_id = $1 and photo_id = $2",
+        tenant,
+        photo.as_uuid()
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| row.read().ok_or(DbError::Corrupt("photos")))
+        .transpose()
+}
+
+/// The sealed record of a protected photo.
+pub async fn find_record(
+    tx: &mut TenantTransaction,
+    photo: PhotoId,
+) -> Result<Option<SealedRecord>, DbError> {
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query_as!(
+        SealedRecord,
+        r#"select protected_sha256 as "protected_sha256!", sealed_record as "sealed_record!",
+                  record_salt as "record_salt!"
+           from photos where tenant_id = $1 and photo_id = $2 and protected_at is not null"#,
+        tenant,
+        photo.as_uuid()
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row)
+}
+
+/// A page of photos, newest first: at most `limit` after `cursor`, only those with `content_hash` if one is given.
+pub async fn list(
+    tx: &mut TenantTransaction,
+    cursor: Option<Cursor>,
+    content_hash: Option<ContentHash>,
+    limit: i64,
+) -> Result<Vec<Photo>, DbError> {
+    let (db, tenant) = tx.parts();
+    let rows = sqlx::query_as!(
+        PhotoRow,
+        "select photo_id, created_at, content_hash, device_model, latitude, longitude, publish_location,
+                protected_at, protected_sha256, format, width, height, protection_level
+         from photos
+         where tenant_id = $1
+           and ($2::text is null or content_hash = $2)
+           and ($3::bigint is null
+                or (created_at, photo_id) < (timestamptz 'epoch' + $3::bigint * interval '1 microsecond', $4::uuid))
+         order by created_at desc, photo_id desc
+         limit $5",
+        tenant,
+        content_hash.map(|hash| hash.to_string()),
+        cursor.map(|cursor| cursor.created_at_us),
+        cursor.map(|cursor| cursor.photo.as_uuid()),
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|row| row.read().ok_or(DbError::Corrupt("photos")))
+        .collect()
+}
+
+/// Removes a photo with its record and the record's key; false when it is not there.
+pub async fn delete(tx: &mut TenantTransaction, photo: PhotoId) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let done = sqlx::query!(
+        "delete from photos where tenant_id = $1 and photo_id = $2",
+        tenant,
+        photo.as_uuid()
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
