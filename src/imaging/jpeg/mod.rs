@@ -1,0 +1,167 @@
+//! JPEG: quantised coefficients in, quantised coefficients out.
+//!
+//! [`structure`] walks the file and refuses what is broken or not handled; libjpeg-turbo-rs decodes
+//! the entropy coding. Nothing is dequantised, so what nobody steps comes back bit for bit. The
+//! writer makes its own headers (JFIF or Adobe, with the source's density); other segments travel
+//! as [`Metadata`].
+//!
+//! Baseline, extended (8 bits) and progressive Huffman files of one or three components are taken,
+//! with any sampling that leaves luma whole. Start at [`decode`].
+
+mod coefficients;
+mod frame;
+mod progress;
+mod scans;
+mod structure;
+
+use libjpeg_turbo_rs::{Decoder, JpegCoefficients, JpegError, PixelFormat, Subsampling};
+
+pub use self::coefficients::{CoefficientImage, Component};
+use self::structure::Structure;
+use super::{Encoding, Format, ImagingError, Limits, Metadata, Photo, Pixels, Plane};
+
+/// The largest magnitude that a quantised coefficient of an 8-bit picture can have, with room for
+/// encoders that round badly. Beyond it the entropy-coded data is damaged.
+const MAX_COEFFICIENT: i16 = 2047;
+
+/// Decodes a JPEG file.
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
+    let structure = Structure::parse(bytes, limits)?;
+    let coefficients = scans::read(&structure)?;
+    let image = CoefficientImage {
+        progressive: structure.frame.progressive,
+        rgb: is_rgb(&coefficients),
+        coefficients,
+    };
+    check_luma_sampling(&image, &structure)?;
+    check_magnitudes(&image)?;
+    let metadata = Metadata::from_jpeg(&structure.metadata);
+    Ok(Photo {
+        format: Format::Jpeg,
+        orientation: metadata.orientation(),
+        pixels: Pixels::Jpeg(image),
+        metadata,
+        encoding: Encoding::Lossless,
+    })
+}
+
+/// Encodes a JPEG file, sequential or progressive as the source was, with Huffman tables made for
+/// it.
+pub(super) fn encode(
+    image: &CoefficientImage,
+    metadata: &Metadata,
+) -> Result<Vec<u8>, ImagingError> {
+    let mut file = if image.progressive {
+        libjpeg_turbo_rs::write_coefficients_progressive(&image.coefficients, None)
+    } else {
+        libjpeg_turbo_rs::write_coefficients_optimized(&image.coefficients)
+    }
+    .map_err(ImagingError::encode)?;
+    let headers = headers_end(&file);
+    file.splice(headers..headers, metadata.to_jpeg());
+    Ok(file)
+}
+
+/// Returns where SOI and the writer's own APP0 or APP14 end.
+fn headers_end(file: &[u8]) -> usize {
+    let mut end = 2;
+    while let Some(&[0xff, 0xe0 | 0xee, high, low]) = file[end..].first_chunk() {
+        end += 2 + usize::from(u16::from_be_bytes([high, low]));
+    }
+    end
+}
+
+/// Tells whether three components are red, green and blue, by the rule that the writer follows
+/// (libjpeg's).
+fn is_rgb(image: &JpegCoefficients) -> bool {
+    if image.components.len() != 3 || image.saw_jfif_marker {
+        return false;
+    }
+    match image.adobe_transform {
+        Some(transform) => transform == 0,
+        None => image.components.iter().map(|c| c.component_id).eq(*b"RGB"),
+    }
+}
+
+fn check_luma_sampling(
+    image: &CoefficientImage,
+    structure: &Structure<'_>,
+) -> Result<(), ImagingError> {
+    let most = structure.frame.most_sampled();
+    let whole = |&(index, _): &(usize, f32)| image.sampling(index) == most;
+    if image.luma_components().iter().all(whole) {
+        Ok(())
+    } else {
+        Err(ImagingError::unsupported("a JPEG with subsampled luma"))
+    }
+}
+
+fn check_magnitudes(image: &CoefficientImage) -> Result<(), ImagingError> {
+    let range = -MAX_COEFFICIENT..=MAX_COEFFICIENT;
+    let rows = (0..image.component_count()).flat_map(|index| image.picture_rows(index));
+    let fits = |row: &[[i16; 64]]| {
+        // Without a branch a value, so that the compiler vectorises it.
+        row.as_flattened()
+            .iter()
+            .fold(true, |fits, value| fits & range.contains(value))
+    };
+    if rows.into_iter().all(fits) {
+        Ok(())
+    } else {
+        Err(ImagingError::invalid("a coefficient is out of range"))
+    }
+}
+
+/// Tells what the entropy decoder found.
+fn decode_error(error: &JpegError) -> ImagingError {
+    ImagingError::invalid(error.to_string())
+}
+
+/// Encodes a grey picture, 0 to 255, as a baseline JPEG without metadata.
+pub fn encode_gray_jpeg(plane: &Plane, quality: u8) -> Result<Vec<u8>, ImagingError> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 0..=255; NaN becomes 0"
+    )]
+    let samples: Vec<u8> = plane
+        .data()
+        .iter()
+        .map(|sample| sample.round().clamp(0.0, 255.0) as u8)
+        .collect();
+    libjpeg_turbo_rs::compress(
+        &samples,
+        plane.width(),
+        plane.height(),
+        PixelFormat::Grayscale,
+        quality,
+        Subsampling::S444,
+    )
+    .map_err(ImagingError::encode)
+}
+
+/// Decodes the luma of a JPEG that this service made, such as [`encode_gray_jpeg`]'s. Not for
+/// strangers' files.
+pub fn decode_gray_jpeg(bytes: &[u8]) -> Result<Plane, ImagingError> {
+    let image =
+        Decoder::decode_to(bytes, PixelFormat::Grayscale).map_err(|error| decode_error(&error))?;
+    let samples = image.data.iter().map(|&sample| f32::from(sample)).collect();
+    Plane::from_vec(image.width, image.height, samples)
+        .ok_or_else(|| ImagingError::invalid("the decoder gave the wrong number of samples"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gray_plane_survives_a_fine_jpeg() {
+        let samples = (0..40 * 24).map(|i: u16| f32::from(i % 40) * 6.0).collect();
+        let plane = Plane::from_vec(40, 24, samples).unwrap();
+        let back = decode_gray_jpeg(&encode_gray_jpeg(&plane, 95).unwrap()).unwrap();
+        assert_eq!((back.width(), back.height()), (40, 24));
+        for (a, b) in plane.data().iter().zip(back.data()) {
+            assert!((a - b).abs() < 6.0, "{a} became {b}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Which coefficients the scans of a JPEG code, and whether that is all of them.
+//!
+//! A progressive file may code each coefficient in several scans, from its high bits down (T.81,
+//! annex G). Decoders show whatever has come, which is the point of it; a file that lacks a scan,
+//! or repeats one, looks whole to them. Here it is not: half a picture must not be protected.
+
+use super::super::ImagingError;
+
+/// What one scan codes: coefficients `first..=last` in zigzag order, from one bit position down to
+/// another.
+pub(super) struct Band {
+    pub(super) first: usize,
+    pub(super) last: usize,
+    /// The lowest bit that earlier scans coded, or 0 if this is the first (Ah).
+    pub(super) from_bit: u8,
+    /// The lowest bit that this scan codes (Al).
+    pub(super) to_bit: u8,
+}
+
+/// How far each coefficient of each component is coded: the lowest bit, once any scan has touched
+/// it.
+#[derive(Default)]
+pub(super) struct Progress {
+    bits: [Option<[Option<u8>; 64]>; 4],
+}
+
+impl Progress {
+    /// Adds a scan, which must continue where earlier ones stopped (T.81, G.1.1.1).
+    pub(super) fn add(
+        &mut self,
+        progressive: bool,
+        components: &[usize],
+        band: &Band,
+    ) -> Result<(), ImagingError> {
+        let whole = Band {
+            first: 0,
+            last: 63,
+            from_bit: 0,
+            to_bit: 0,
+        };
+        // A sequential scan codes everything; decoders ignore what its header says about it.
+        let band = if progressive { band } else { &whole };
+        let dc_only = band.last == 0;
+        let legal = band.first <= band.last
+            && band.last < 64
+            && band.to_bit <= 13
+            && (!progressive || dc_only || band.first > 0 && components.len() == 1);
+        if !legal {
+            return Err(ImagingError::invalid("a scan of impossible coefficients"));
+        }
+        for &index in components {
+            let bits = self.bits[index].get_or_insert([None; 64]);
+            for coded in &mut bits[band.first..=band.last] {
+                let continues = match *coded {
+                    None => band.from_bit == 0,
+                    Some(lowest) => band.from_bit == lowest && lowest == band.to_bit + 1,
+                };
+                if !continues {
+                    return Err(ImagingError::invalid("scans contradict each other"));
+                }
+                *coded = Some(band.to_bit);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whether every coefficient of the first `count` components is coded to its last bit.
+    pub(super) fn is_complete(&self, count: usize) -> bool {
+        self.bits[..count]
+            .iter()
+            .all(|bits| bits.is_some_and(|bits| bits.iter().all(|&lowest| lowest == Some(0))))
+    }
+}
