@@ -1,0 +1,87 @@
+//! The command line. What creates or lists something prints JSON on stdout, one object or one a line; logs and errors go to
+//! stderr; a refusal is one sentence and exit code 1.
+
+mod operator;
+mod serve;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    app::{StartError, Store},
+    config::Config,
+    telemetry,
+};
+
+/// Protects photographs with an invisible watermark and later proves what they are
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Migrate, then serve (the default)
+    Serve,
+    /// Apply migrations and exit
+    Migrate,
+    /// The operator's work on tenants
+    #[command(subcommand)]
+    Tenant(operator::TenantCommand),
+    /// Service accounts of a tenant
+    #[command(subcommand)]
+    Account(operator::AccountCommand),
+    /// Exit 0 if the server answers; for containers
+    Healthcheck,
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            writeln!(std::io::stderr(), "lumatrace: {error}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(Cli { config, command }: Cli) -> Result<(), StartError> {
+    telemetry::init(&config.log, config.log_format)
+        .map_err(|error| StartError::Setting(format!("LUMATRACE_LOG: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Io("the async runtime".to_owned(), error))?;
+    if matches!(command, Some(Command::Healthcheck)) {
+        return runtime.block_on(serve::healthcheck(&config));
+    }
+    serve::check_settings(&config)?;
+    let store = Store::open(&config)?;
+    let done = runtime.block_on(async {
+        match command.unwrap_or(Command::Serve) {
+            Command::Serve | Command::Healthcheck => serve::serve(&config, &store).await,
+            Command::Migrate => serve::migrate(&config, &store).await,
+            Command::Tenant(command) => operator::tenant(&config, &store, command).await,
+            Command::Account(command) => operator::account(&store, command).await,
+        }
+    });
+    // Connections end before the database that they lead to.
+    drop(runtime);
+    drop(store);
+    done
+}
+
+/// Prints one line on stdout, at once.
+fn print_line(line: &str) -> Result<(), StartError> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| StartError::Io("stdout".to_owned(), error))
+}

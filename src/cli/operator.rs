@@ -1,0 +1,254 @@
+//! `tenant …` and `account …`: they work beside a running server and without one.
+
+use std::io::BufRead;
+
+use clap::{Args, Subcommand};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::print_line;
+use crate::{
+    app::{self, StartError, Store},
+    auth::generate_password,
+    clock::Clock,
+    config::Config,
+    domain::{Role, TenantId, Username},
+    service::{
+        self,
+        operator::{self, AccountChange, TenantChange},
+    },
+};
+
+/// Work on tenants.
+#[derive(Debug, Subcommand)]
+pub(super) enum TenantCommand {
+    /// Create a tenant
+    Create(TenantName),
+    /// List all tenants, one a line
+    List,
+    /// Refuse all logins and tokens of a tenant; its data stays
+    Suspend(TenantName),
+    /// End a suspension
+    Resume(TenantName),
+    /// Delete a tenant with everything it has
+    Delete(TenantName),
+}
+
+/// The tenant of a command.
+#[derive(Debug, Args)]
+pub(super) struct TenantName {
+    /// Name of the tenant: lowercase letters, digits, `_` and `-`
+    #[arg(value_parser = parse_tenant)]
+    name: TenantId,
+}
+
+/// Work on accounts.
+#[derive(Debug, Subcommand)]
+pub(super) enum AccountCommand {
+    /// Create an account; without --password-stdin its password is generated and shown once
+    Create {
+        #[command(flatten)]
+        account: AccountName,
+        /// What the account may do
+        #[arg(long, default_value = "ROLE_USER", value_parser = parse_role)]
+        role: Role,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List the accounts of a tenant, one a line
+    List {
+        /// Name of the tenant
+        #[arg(long, value_parser = parse_tenant)]
+        tenant: TenantId,
+    },
+    /// Refuse logins and tokens of an account
+    Disable(AccountName),
+    /// Allow logins again
+    Enable(AccountName),
+    /// Set a new password and end the account's sessions
+    SetPassword {
+        #[command(flatten)]
+        account: AccountName,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+/// The account of a command.
+#[derive(Debug, Args)]
+pub(super) struct AccountName {
+    /// Name of the tenant
+    #[arg(long, value_parser = parse_tenant)]
+    tenant: TenantId,
+    /// Name of the account
+    #[arg(long, value_parser = parse_username)]
+    username: Username,
+}
+
+/// Runs a command on tenants.
+pub(super) async fn tenant(
+    config: &Config,
+    store: &Store,
+    command: TenantCommand,
+) -> Result<(), StartError> {
+    let operator = store.operator().await?;
+    let (TenantName { name }, change) = match command {
+        TenantCommand::List => {
+            for tenant in operator::list_tenants(&operator).await? {
+                print_json(&json!({
+                    "tenantId": tenant.tenant,
+                    "status": tenant.status,
+                    "createdAt": rfc3339(tenant.created_at),
+                }))?;
+            }
+            return Ok(());
+        }
+        TenantCommand::Create(TenantName { name }) => {
+            let master = app::master_key(config)?;
+            operator::create_tenant(&operator, &master, &Clock::system(), &name).await?;
+            return print_json(&json!({ "tenantId": name.as_str(), "status": "active" }));
+        }
+        TenantCommand::Suspend(name) => (name, TenantChange::Suspend),
+        TenantCommand::Resume(name) => (name, TenantChange::Resume),
+        TenantCommand::Delete(name) => (name, TenantChange::Delete),
+    };
+    let status = match change {
+        TenantChange::Suspend => "suspended",
+        TenantChange::Resume => "active",
+        TenantChange::Delete => "deleted",
+    };
+    let changed = operator::change_tenant(&operator, &name, change).await;
+    known(changed, &format!("there is no tenant {name}"))?;
+    print_json(&json!({ "tenantId": name.as_str(), "status": status }))
+}
+
+/// Runs a command on accounts.
+pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<(), StartError> {
+    let operator = store.operator().await?;
+    let clock = Clock::system();
+    let (AccountName { tenant, username }, change, status) = match command {
+        AccountCommand::List { tenant } => {
+            for account in operator::list_accounts(&operator, &tenant).await? {
+                print_json(&json!({
+                    "tenantId": tenant.as_str(),
+                    "username": account.username,
+                    "role": account.role,
+                    "status": account.status,
+                    "createdAt": rfc3339(account.created_at),
+                }))?;
+            }
+            return Ok(());
+        }
+        AccountCommand::Create {
+            account: AccountName { tenant, username },
+            role,
+            password_stdin,
+        } => {
+            let (password, shown) = take_password(password_stdin)?;
+            let created =
+                operator::create_account(&operator, &clock, &tenant, &username, role, &password)
+                    .await;
+            known(created, &format!("there is no tenant {tenant}"))?;
+            return print_json(&with_password(
+                json!({
+                    "tenantId": tenant.as_str(),
+                    "username": username.as_str(),
+                    "role": role.as_str(),
+                }),
+                shown.then_some(&password),
+            ));
+        }
+        AccountCommand::Disable(account) => (account, AccountChange::Disable, "disabled"),
+        AccountCommand::Enable(account) => (account, AccountChange::Enable, "enabled"),
+        AccountCommand::SetPassword {
+            account,
+            password_stdin,
+        } => {
+            let (password, shown) = take_password(password_stdin)?;
+            let AccountName { tenant, username } = account;
+            let change = AccountChange::SetPassword(password.clone());
+            let changed =
+                operator::change_account(&operator, &clock, &tenant, &username, change).await;
+            known(
+                changed,
+                &format!("there is no account {username} in {tenant}"),
+            )?;
+            return print_json(&with_password(
+                json!({ "tenantId": tenant.as_str(), "username": username.as_str() }),
+                shown.then_some(&password),
+            ));
+        }
+    };
+    let changed = operator::change_account(&operator, &clock, &tenant, &username, change).await;
+    known(
+        changed,
+        &format!("there is no account {username} in {tenant}"),
+    )?;
+    print_json(&json!({
+        "tenantId": tenant.as_str(),
+        "username": username.as_str(),
+        "status": status,
+    }))
+}
+
+/// A password from the first line of stdin, or a new one that must be shown.
+fn take_password(from_stdin: bool) -> Result<(SecretString, bool), StartError> {
+    if !from_stdin {
+        return Ok((generate_password(), true));
+    }
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| StartError::Io("stdin".to_owned(), error))?;
+    let password = line.trim_end_matches(['\n', '\r']).to_owned();
+    Ok((SecretString::from(password), false))
+}
+
+fn with_password(mut answer: Value, shown: Option<&SecretString>) -> Value {
+    if let Some(password) = shown {
+        answer["password"] = password.expose_secret().into();
+    }
+    answer
+}
+
+/// Says in one sentence what is missing, taken or wrong.
+fn known(done: Result<(), service::Error>, missing: &str) -> Result<(), StartError> {
+    done.map_err(|error| match error {
+        service::Error::NotFound => StartError::Setting(missing.to_owned()),
+        service::Error::Conflict(reason) => StartError::Setting(reason.to_owned()),
+        service::Error::Invalid(wrong) => StartError::Setting(
+            wrong
+                .into_iter()
+                .map(|wrong| wrong.reason)
+                .collect::<Vec<_>>()
+                .join("; "),
+        ),
+        other => other.into(),
+    })
+}
+
+fn print_json(value: &Value) -> Result<(), StartError> {
+    print_line(&value.to_string())
+}
+
+fn rfc3339(moment: OffsetDateTime) -> String {
+    moment
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| moment.to_string())
+}
+
+fn parse_tenant(text: &str) -> Result<TenantId, &'static str> {
+    TenantId::parse(text).ok_or("a tenant's name matches ^[a-z0-9][a-z0-9_-]{1,62}$")
+}
+
+fn parse_username(text: &str) -> Result<Username, &'static str> {
+    Username::parse(text).ok_or("an account's name has 1 to 256 bytes and no control characters")
+}
+
+fn parse_role(text: &str) -> Result<Role, &'static str> {
+    Role::parse(text).ok_or("a role is ROLE_USER or ROLE_ADMIN")
+}

@@ -1,0 +1,248 @@
+//! `serve`, `migrate` and `healthcheck`.
+
+use std::{
+    io::Write,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    signal::unix::{SignalKind, signal},
+};
+
+use super::print_line;
+use crate::{
+    app::{self, StartError, Store},
+    auth::{MasterKey, generate_password},
+    clock::Clock,
+    config::Config,
+    db::{DbError, Operator},
+    domain::{Role, TenantId, Username},
+    service::{self, operator},
+};
+
+/// How long the health check waits for the server.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Refuses settings that can be judged before anything is started or made.
+pub(super) fn check_settings(config: &Config) -> Result<(), StartError> {
+    if config.master_key.is_some() {
+        app::master_key(config)?;
+    }
+    Bootstrap::read(config).map(drop)
+}
+
+/// Migrates, makes what the settings ask for, then serves until SIGTERM or SIGINT.
+pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartError> {
+    let io = |what: &str| {
+        let what = what.to_owned();
+        move |error| StartError::Io(what, error)
+    };
+    let mut terminate = signal(SignalKind::terminate()).map_err(io("SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(io("SIGINT"))?;
+    let clock = Clock::system();
+    let bootstrap = Bootstrap::read(config)?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(io(&format!("LUMATRACE_LISTEN {}", config.listen)))?;
+    let address = listener.local_addr().map_err(io("the listener"))?;
+    let public_url = match &config.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{address}"),
+    };
+    let operator = store.operator().await?;
+    let ctx = app::context(config, store, &operator, public_url, clock.clone()).await?;
+    match bootstrap {
+        Some(bootstrap) => bootstrap.create(&operator, &ctx.master, &clock).await?,
+        None if store.is_private() => {
+            create_demo(&config.data_dir, &operator, &ctx.master, &clock).await?;
+        }
+        None => {}
+    }
+    operator.close().await;
+    print_line(&format!("listening on http://{address}"))?;
+    app::serve(listener, ctx, async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+    .await;
+    Ok(())
+}
+
+/// Applies migrations and makes the first signing key.
+pub(super) async fn migrate(config: &Config, store: &Store) -> Result<(), StartError> {
+    let operator = store.operator().await?;
+    let master = app::master_key(config)?;
+    Ok(operator::ensure_signing_key(&operator, &master, &Clock::system()).await?)
+}
+
+/// Asks the server whether it lives.
+pub(super) async fn healthcheck(config: &Config) -> Result<(), StartError> {
+    let ip = match config.listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let address = SocketAddr::new(ip, config.listen.port());
+    let ask = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream
+            .write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await?;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer.ends_with(b" 200"))
+    };
+    let failed =
+        |why: String| StartError::Setting(format!("no healthy server at {address}: {why}"));
+    match tokio::time::timeout(HEALTH_TIMEOUT, ask).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => Err(failed("it answered with an error".to_owned())),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(_) => Err(failed("it did not answer in time".to_owned())),
+    }
+}
+
+/// The account that the settings ask for.
+struct Bootstrap {
+    tenant: TenantId,
+    username: Username,
+    password: SecretString,
+}
+
+impl Bootstrap {
+    fn read(config: &Config) -> Result<Option<Self>, StartError> {
+        let settings = (
+            &config.bootstrap_tenant,
+            &config.bootstrap_username,
+            &config.bootstrap_password,
+        );
+        let wrong = |what: &str| StartError::Setting(what.to_owned());
+        let (tenant, username, password) = match settings {
+            (None, None, None) => return Ok(None),
+            (Some(tenant), Some(username), Some(password)) => (tenant, username, password),
+            _ => {
+                return Err(wrong(
+                    "LUMATRACE_BOOTSTRAP_TENANT, _USERNAME and _PASSWORD must be set together",
+                ));
+            }
+        };
+        Ok(Some(Self {
+            tenant: TenantId::parse(tenant).ok_or_else(|| {
+                wrong("LUMATRACE_BOOTSTRAP_TENANT must match ^[a-z0-9][a-z0-9_-]{1,62}$")
+            })?,
+            username: Username::parse(username).ok_or_else(|| {
+                wrong("LUMATRACE_BOOTSTRAP_USERNAME must have 1 to 256 bytes and no control characters")
+            })?,
+            password: password.clone(),
+        }))
+    }
+
+    /// Creates what is absent; what is there stays as it is.
+    async fn create(
+        &self,
+        operator: &Operator,
+        master: &MasterKey,
+        clock: &Clock,
+    ) -> Result<(), StartError> {
+        create_tenant(operator, master, clock, &self.tenant).await?;
+        let created = operator::create_account(
+            operator,
+            clock,
+            &self.tenant,
+            &self.username,
+            Role::User,
+            &self.password,
+        )
+        .await;
+        match created {
+            Ok(()) | Err(service::Error::Conflict(_)) => Ok(()),
+            Err(service::Error::Invalid(wrong)) => {
+                let reasons: Vec<_> = wrong.into_iter().map(|wrong| wrong.reason).collect();
+                Err(StartError::Setting(format!(
+                    "LUMATRACE_BOOTSTRAP_PASSWORD: {}",
+                    reasons.join("; ")
+                )))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+async fn create_tenant(
+    operator: &Operator,
+    master: &MasterKey,
+    clock: &Clock,
+    tenant: &TenantId,
+) -> Result<(), StartError> {
+    match operator::create_tenant(operator, master, clock, tenant).await {
+        Ok(()) | Err(service::Error::Conflict(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes the tenant and account `demo` in a private PostgreSQL that nobody configured, with a password of its own, printed
+/// once and kept in the data folder.
+async fn create_demo(
+    data_dir: &Path,
+    operator: &Operator,
+    master: &MasterKey,
+    clock: &Clock,
+) -> Result<(), StartError> {
+    let wrong = || StartError::Setting("the name demo is not valid".to_owned());
+    let tenant = TenantId::parse("demo").ok_or_else(wrong)?;
+    let username = Username::parse("demo").ok_or_else(wrong)?;
+    // Held to the end, so that two servers that start at once do not overwrite each other's file.
+    let lock = operator.bootstrap().await?;
+    create_tenant(operator, master, clock, &tenant).await?;
+    let accounts = operator::list_accounts(operator, &tenant).await?;
+    if accounts
+        .iter()
+        .all(|account| account.username != username.as_str())
+    {
+        let password = generate_password();
+        let credentials = json!({
+            "tenantId": tenant.as_str(),
+            "username": username.as_str(),
+            "password": password.expose_secret(),
+        });
+        // The file first: an account whose password nobody has would be there for good.
+        let path = data_dir.join("demo-credentials.json");
+        write_private(&path, &credentials.to_string())
+            .map_err(|error| StartError::Io(path.display().to_string(), error))?;
+        operator::create_account(operator, clock, &tenant, &username, Role::User, &password)
+            .await?;
+        writeln!(
+            std::io::stderr(),
+            "made the tenant demo with the account demo, password {}; also in {}",
+            password.expose_secret(),
+            path.display()
+        )
+        .ok();
+    }
+    lock.commit().await.map_err(DbError::from)?;
+    Ok(())
+}
+
+/// Writes a file that its owner alone can read, whole or not at all.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    std::fs::rename(new, path)
+}

@@ -1,0 +1,393 @@
+//! The error catalogue, and the one place that writes error bodies.
+//!
+//! Handlers return [`ApiError`]. Its response has a status and no body; it carries itself along as an extension. [`render`],
+//! near the outside, turns it, or the bare status of a 404, 405 or 413 that a library answered, into the JSON of the contract
+//! (RFC 9457 with our members) and logs it once: faults of ours with their whole chain of causes, refusals with their code.
+
+use std::{any::Any, borrow::Cow, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{
+            ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+        },
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::middleware::RequestId;
+use crate::{
+    auth::TokenError,
+    imaging::ImagingError,
+    service::{self, Context, FieldError},
+};
+
+/// One row of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorRow {
+    /// The `code` on the wire.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What happened, for a person: RFC 9457 `title`.
+    pub title: &'static str,
+    /// What to do about it.
+    pub action: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($variant:ident $code:literal $status:ident $title:literal $action:literal;)*) => {
+        /// Every way in which a request can be refused or fail.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl ErrorCode {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The row of the catalogue.
+            pub fn row(self) -> ErrorRow {
+                match self {
+                    $(Self::$variant => ErrorRow {
+                        code: $code, status: StatusCode::$status, title: $title, action: $action,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+catalogue! {
+    ValidationFailed "VALIDATION_FAILED" BAD_REQUEST "The request is not valid"
+        "Correct the fields named in errors and send the request again.";
+    InvalidContentHash "INVALID_CONTENT_HASH" BAD_REQUEST "The content hash is malformed or not the image's"
+        "Send the SHA-256 of the image part as 64 lowercase hexadecimal digits, or leave contentHash out.";
+    UnsupportedImage "UNSUPPORTED_MEDIA_TYPE" BAD_REQUEST "The image is of a kind that is not supported"
+        "Send a still JPEG, PNG or WebP image in RGB or grey.";
+    InvalidImage "INVALID_IMAGE" BAD_REQUEST "The image is damaged"
+        "Check that the file opens and was uploaded completely, then send it again.";
+    ImageNotProtectable "IMAGE_NOT_PROTECTABLE" BAD_REQUEST "The image cannot carry a mark that can be read back"
+        "Send a larger image or one with more content.";
+    AuthMissing "AUTH_MISSING" UNAUTHORIZED "No token was sent"
+        "Log in and send the token as Authorization: Bearer.";
+    AuthExpired "AUTH_EXPIRED" UNAUTHORIZED "The token has expired"
+        "Log in again.";
+    AuthInvalid "AUTH_INVALID" UNAUTHORIZED "The token is not valid"
+        "Log in and send the new token as Authorization: Bearer.";
+    AuthRevoked "AUTH_REVOKED" UNAUTHORIZED "The token has been revoked"
+        "Log in again.";
+    AuthFailed "AUTH_FAILED" UNAUTHORIZED "The credentials are not right"
+        "Check tenantId, username and password.";
+    NotFound "NOT_FOUND" NOT_FOUND "There is no such thing"
+        "Check the address and the id.";
+    MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "The method is not allowed here"
+        "Use one of the methods in the Allow header.";
+    RequestTimeout "REQUEST_TIMEOUT" REQUEST_TIMEOUT "The request did not arrive in time"
+        "Send the request again over a faster connection.";
+    Conflict "CONFLICT" CONFLICT "The request conflicts with what is there"
+        "Look up the photo, then decide anew.";
+    PayloadTooLarge "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE "The request or the image is too large"
+        "Keep to the limit named in errors.";
+    UnsupportedContentType "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE "The content type of the request is not supported"
+        "Send the Content-Type that this endpoint asks for, without Content-Encoding.";
+    ServerBusy "SERVER_BUSY" SERVICE_UNAVAILABLE "The server has too much to do"
+        "Send the request again after the seconds in Retry-After.";
+    DatabaseUnavailable "DATABASE_UNAVAILABLE" SERVICE_UNAVAILABLE "The database is unavailable"
+        "Send the request again after the seconds in Retry-After.";
+    InternalEngineError "INTERNAL_ENGINE_ERROR" INTERNAL_SERVER_ERROR "The server failed"
+        "Send the request again; if it fails again, report the traceId.";
+}
+
+/// What a handler answers instead of a result.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    code: ErrorCode,
+    message: Cow<'static, str>,
+    errors: Vec<Value>,
+    /// The cause, for the log only.
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// An error that says what its row says.
+    pub(crate) fn new(code: ErrorCode) -> Self {
+        Self {
+            code,
+            message: Cow::Borrowed(code.row().title),
+            errors: Vec::new(),
+            source: None,
+        }
+    }
+
+    /// An error with a message of its own; it must hold nothing internal.
+    pub(crate) fn with_message(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            message: message.into(),
+            ..Self::new(code)
+        }
+    }
+
+    /// One wrong field.
+    pub(crate) fn field(field: &'static str, reason: &str) -> Self {
+        Self::fields(vec![FieldError {
+            field,
+            reason: reason.to_owned(),
+        }])
+    }
+
+    /// Wrong fields.
+    pub(crate) fn fields(fields: Vec<FieldError>) -> Self {
+        let named: Vec<String> = fields
+            .iter()
+            .map(|wrong| format!("{}: {}", wrong.field, wrong.reason))
+            .collect();
+        let errors = fields
+            .into_iter()
+            .map(|wrong| json!({ "field": wrong.field, "reason": wrong.reason }))
+            .collect();
+        Self {
+            errors,
+            ..Self::with_message(ErrorCode::ValidationFailed, named.join("; "))
+        }
+    }
+
+    /// A `contentHash` that is none, or not the image's.
+    pub(crate) fn content_hash(reason: &str) -> Self {
+        Self {
+            errors: vec![json!({ "field": "contentHash", "reason": reason })],
+            ..Self::with_message(
+                ErrorCode::InvalidContentHash,
+                format!("contentHash: {reason}"),
+            )
+        }
+    }
+
+    /// More bytes or pixels than allowed.
+    pub(crate) fn too_large(limit: &'static str, max: u64, actual: u64) -> Self {
+        let message = format!("{actual} {limit} are more than the {max} that are allowed");
+        Self {
+            errors: vec![json!({
+                "field": "image", "reason": message, "limit": limit, "max": max, "actual": actual,
+            })],
+            ..Self::with_message(ErrorCode::PayloadTooLarge, message)
+        }
+    }
+
+    fn caused(code: ErrorCode, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self {
+            source: Some(Arc::new(source)),
+            ..Self::new(code)
+        }
+    }
+}
+
+impl From<service::Error> for ApiError {
+    fn from(error: service::Error) -> Self {
+        use service::Error;
+        let message = error.to_string();
+        match error {
+            Error::Invalid(fields) => Self::fields(fields),
+            Error::ContentHash(reason) => Self::content_hash(reason),
+            Error::Image(ImagingError::UnsupportedFormat { .. }) => {
+                Self::with_message(ErrorCode::UnsupportedImage, message)
+            }
+            Error::Image(ImagingError::TooManyBytes { max, actual }) => {
+                Self::too_large("bytes", max, actual)
+            }
+            Error::Image(ImagingError::TooManyPixels { max, actual }) => {
+                Self::too_large("pixels", max, actual)
+            }
+            Error::Image(ImagingError::Invalid { .. }) => {
+                Self::with_message(ErrorCode::InvalidImage, message)
+            }
+            Error::NotProtectable(_) => Self::with_message(ErrorCode::ImageNotProtectable, message),
+            Error::Credentials => Self::new(ErrorCode::AuthFailed),
+            Error::Token(TokenError::Invalid) => Self::new(ErrorCode::AuthInvalid),
+            Error::Token(TokenError::Expired) => Self::new(ErrorCode::AuthExpired),
+            Error::TokenRevoked => Self::new(ErrorCode::AuthRevoked),
+            Error::NotFound => Self::new(ErrorCode::NotFound),
+            Error::Conflict(reason) => Self::with_message(ErrorCode::Conflict, reason),
+            Error::Busy(_) => Self::new(ErrorCode::ServerBusy),
+            Error::DatabaseUnavailable(_) => Self::caused(ErrorCode::DatabaseUnavailable, error),
+            Error::Abandoned | Error::Image(ImagingError::Encode { .. }) | Error::Internal(_) => {
+                Self::caused(ErrorCode::InternalEngineError, error)
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.code.row().status.into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+/// The answer where no route leads.
+pub(super) async fn not_found() -> ApiError {
+    ApiError::new(ErrorCode::NotFound)
+}
+
+/// The answer when a handler panicked; what it said goes to the log, not to the client.
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    #[derive(Debug, thiserror::Error)]
+    #[error("a handler panicked: {0}")]
+    struct Panic(String);
+
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+    let cause = Panic(text.unwrap_or_else(|| "no message".to_owned()));
+    ApiError::caused(ErrorCode::InternalEngineError, cause).into_response()
+}
+
+/// Writes the body of every error, and logs it.
+pub(super) async fn render(State(ctx): State<Context>, request: Request, next: Next) -> Response {
+    let wants_problem = prefers_problem_json(request.headers());
+    let instance = request.uri().path().to_owned();
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .cloned()
+        .unwrap_or_default();
+    let response = next.run(request).await;
+    let status = response.status();
+    let error = match response.extensions().get::<Arc<ApiError>>() {
+        Some(error) => Arc::clone(error),
+        None if status.is_client_error() || status.is_server_error() => {
+            Arc::new(ApiError::new(code_of_bare(status)))
+        }
+        None => return response,
+    };
+    log(&error);
+    let row = error.code.row();
+    let body = json!({
+        "code": row.code,
+        "message": error.message,
+        "action": row.action,
+        "traceId": id.as_str(),
+        "type": format!("{}/errors/{}", ctx.settings.public_url, row.code),
+        "title": row.title,
+        "status": row.status.as_u16(),
+        "detail": error.message,
+        "instance": instance,
+        "errors": error.errors,
+    });
+    let mut rendered = Response::new(Body::from(body.to_string()));
+    *rendered.status_mut() = row.status;
+    // What a library set, `Allow` above all, stays.
+    *rendered.headers_mut() = response.headers().clone();
+    let headers = rendered.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    let kind = if wants_problem {
+        "application/problem+json"
+    } else {
+        "application/json"
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    add_hints(error.code, headers);
+    rendered
+}
+
+/// The headers that HTTP asks for beside some statuses.
+fn add_hints(code: ErrorCode, headers: &mut HeaderMap) {
+    match code {
+        ErrorCode::AuthMissing | ErrorCode::AuthFailed => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        ErrorCode::AuthExpired | ErrorCode::AuthInvalid | ErrorCode::AuthRevoked => {
+            // RFC 6750 section 3.1.
+            let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        ErrorCode::ServerBusy | ErrorCode::DatabaseUnavailable => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        _ => {}
+    }
+}
+
+fn code_of_bare(status: StatusCode) -> ErrorCode {
+    match status {
+        StatusCode::NOT_FOUND => ErrorCode::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::PayloadTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorCode::UnsupportedContentType,
+        StatusCode::REQUEST_TIMEOUT => ErrorCode::RequestTimeout,
+        status if status.is_client_error() => ErrorCode::ValidationFailed,
+        _ => ErrorCode::InternalEngineError,
+    }
+}
+
+fn log(error: &ApiError) {
+    let code = error.code.row().code;
+    let mut causes = String::new();
+    let mut cause = error
+        .source
+        .as_deref()
+        .map(|source| source as &dyn std::error::Error);
+    while let Some(source) = cause {
+        causes.push_str(": ");
+        causes.push_str(&source.to_string());
+        cause = source.source();
+    }
+    if error.code.row().status.is_server_error() {
+        tracing::error!(error.code = code, "failed{causes}");
+    } else {
+        tracing::info!(error.code = code, "refused");
+    }
+}
+
+/// Whether `Accept` ranks `application/problem+json` above `application/json` (RFC 9110 section 12.5.1, types given by name).
+fn prefers_problem_json(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let quality = |wanted: &str| {
+        accept.split(',').find_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            if !parts.next()?.eq_ignore_ascii_case(wanted) {
+                return None;
+            }
+            let given = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+            Some(given.unwrap_or(1.0))
+        })
+    };
+    let problem = quality("application/problem+json").unwrap_or(0.0);
+    problem > 0.0 && problem >= quality("application/json").unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problem_json_is_sent_to_who_prefers_it() {
+        for (accept, prefers) in [
+            ("", false),
+            ("*/*", false),
+            ("application/json", false),
+            ("application/problem+json", true),
+            ("application/json, application/problem+json", true),
+            ("application/json, application/problem+json;q=0.5", false),
+            (
+                "application/json;q=0.2, application/problem+json;q=0.5",
+                true,
+            ),
+            ("application/problem+json;q=0", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(prefers_problem_json(&headers), prefers, "{accept}");
+        }
+    }
+}

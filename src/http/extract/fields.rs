@@ -1,0 +1,143 @@
+//! Reads the members of a JSON object one by one and collects all that is wrong, so that a client learns it in one answer.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    domain::{ContentHash, Place},
+    http::error::ApiError,
+    service::FieldError,
+};
+
+/// Longest text that is kept of a client's own words, in characters.
+const LONGEST_TEXT_CHARS: usize = 256;
+
+/// The members of one object, and what was wrong with the ones read so far.
+#[derive(Debug)]
+pub(in crate::http) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    wrong: Vec<FieldError>,
+}
+
+impl<'a> Fields<'a> {
+    /// Starts reading.
+    pub(in crate::http) fn new(object: &'a Map<String, Value>) -> Self {
+        Self {
+            object,
+            wrong: Vec::new(),
+        }
+    }
+
+    /// Ends reading: an error that names every wrong field, if any.
+    pub(in crate::http) fn finish(self) -> Result<(), ApiError> {
+        if self.wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::fields(self.wrong))
+        }
+    }
+
+    /// Notes that a field is wrong.
+    pub(in crate::http) fn refuse(&mut self, field: &'static str, reason: &str) {
+        self.wrong.push(FieldError {
+            field,
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// A text that must be there and not be empty; empty when it is wrong.
+    pub(in crate::http) fn required_text(&mut self, field: &'static str) -> &'a str {
+        match self.object.get(field) {
+            Some(Value::String(text)) if !text.is_empty() => text,
+            Some(Value::String(_)) => self.refused(field, "must not be empty"),
+            Some(Value::Null) | None => self.refused(field, "is required"),
+            Some(_) => self.refused(field, "must be a string"),
+        }
+    }
+
+    /// A text that may be missing or null.
+    pub(in crate::http) fn text(&mut self, field: &'static str) -> Option<&'a str> {
+        match self.present(field)? {
+            Value::String(text) => Some(text),
+            _ => {
+                self.refuse(field, "must be a string");
+                None
+            }
+        }
+    }
+
+    /// A client's own words: short and on one line.
+    pub(in crate::http) fn words(&mut self, field: &'static str) -> Option<String> {
+        let text = self.text(field)?;
+        if text.chars().count() > LONGEST_TEXT_CHARS || text.chars().any(char::is_control) {
+            self.refuse(
+                field,
+                "must have at most 256 characters and no control characters",
+            );
+        }
+        Some(text.to_owned())
+    }
+
+    /// A truth value, false when missing or null.
+    pub(in crate::http) fn flag(&mut self, field: &'static str) -> bool {
+        match self.present(field) {
+            None => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(_) => {
+                self.refuse(field, "must be true or false");
+                false
+            }
+        }
+    }
+
+    /// `latitude` and `longitude`, both or neither.
+    pub(in crate::http) fn place(&mut self) -> Option<Place> {
+        match (self.number("latitude"), self.number("longitude")) {
+            (None, None) => None,
+            (Some(_), None) => {
+                self.refuse("longitude", "is required beside latitude");
+                None
+            }
+            (None, Some(_)) => {
+                self.refuse("latitude", "is required beside longitude");
+                None
+            }
+            (Some(latitude), Some(longitude)) => {
+                let place = Place::new(latitude, longitude);
+                if place.is_none() {
+                    self.refuse("latitude", "must be -90 to 90, and longitude -180 to 180");
+                }
+                place
+            }
+        }
+    }
+
+    /// `contentHash`; refused at once and by its own code when it is no hash.
+    pub(in crate::http) fn content_hash(&mut self) -> Result<Option<ContentHash>, ApiError> {
+        match self.present("contentHash") {
+            None => Ok(None),
+            Some(value) => value
+                .as_str()
+                .and_then(ContentHash::parse)
+                .map(Some)
+                .ok_or_else(|| ApiError::content_hash("must be 64 lowercase hexadecimal digits")),
+        }
+    }
+
+    fn number(&mut self, field: &'static str) -> Option<f64> {
+        let value = self.present(field)?;
+        if value.is_number() {
+            return value.as_f64();
+        }
+        self.refuse(field, "must be a number");
+        None
+    }
+
+    fn present(&self, field: &str) -> Option<&'a Value> {
+        self.object.get(field).filter(|value| !value.is_null())
+    }
+
+    fn refused(&mut self, field: &'static str, reason: &str) -> &'static str {
+        self.refuse(field, reason);
+        ""
+    }
+}

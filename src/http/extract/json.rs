@@ -1,0 +1,142 @@
+//! JSON bodies: one object, no duplicate members, bounded in size and depth.
+
+use std::fmt;
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, Request},
+    http::{
+        HeaderMap,
+        header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    },
+};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::http::error::{ApiError, ErrorCode};
+
+/// Longest JSON body in bytes.
+const LONGEST_BODY_BYTES: usize = 64 * 1024;
+
+/// The object in a JSON body.
+#[derive(Debug)]
+pub(in crate::http) struct Json(pub(in crate::http) Map<String, Value>);
+
+impl<S: Sync> FromRequest<S> for Json {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        check_content_type(request.headers(), "application/json")?;
+        let length = request.headers().get(CONTENT_LENGTH);
+        let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        let too_large = |actual| ApiError::too_large("bytes", LONGEST_BODY_BYTES as u64, actual);
+        if let Some(length) = length.filter(|length| *length > LONGEST_BODY_BYTES as u64) {
+            return Err(too_large(length));
+        }
+        let body = to_bytes(request.into_body(), LONGEST_BODY_BYTES)
+            .await
+            .map_err(|_| too_large(LONGEST_BODY_BYTES as u64 + 1))?;
+        parse_object(&body)
+            .map(Self)
+            .map_err(|reason| ApiError::field("body", &reason))
+    }
+}
+
+/// Refuses another content type, another charset than UTF-8, and compressed bodies.
+pub(super) fn check_content_type(headers: &HeaderMap, wanted: &str) -> Result<(), ApiError> {
+    let text = |name| {
+        headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap_or("?"))
+    };
+    let mut parts = text(CONTENT_TYPE).split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    let utf8 = parts.all(|part| match part.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    let encoding = text(CONTENT_ENCODING);
+    let plain = encoding.is_empty() || encoding.eq_ignore_ascii_case("identity");
+    if kind.eq_ignore_ascii_case(wanted) && utf8 && plain {
+        return Ok(());
+    }
+    let message = format!("this endpoint takes {wanted} in UTF-8, not compressed");
+    Err(ApiError::with_message(
+        ErrorCode::UnsupportedContentType,
+        message,
+    ))
+}
+
+/// Reads one JSON object (RFC 8259) and nothing after it; says what is wrong otherwise.
+pub(in crate::http) fn parse_object(json: &[u8]) -> Result<Map<String, Value>, String> {
+    serde_json::from_slice::<Unique>(json)
+        .map(|Unique(map)| map)
+        .map_err(|error| {
+            format!(
+                "is not one JSON object: line {}, column {}",
+                error.line(),
+                error.column()
+            )
+        })
+}
+
+/// An object whose members have different names: a parser behind us could pick the other one of two.
+struct Unique(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Unique;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Unique, A::Error> {
+                let mut map = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if map.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a member is given twice"));
+                    }
+                }
+                Ok(Unique(map))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_plain_object_is_read() {
+        assert!(parse_object(br#" {"a": [1, {"b": null}]} "#).is_ok());
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        let utf16: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bad in [
+            b"".as_slice(),
+            b"[]",
+            b"null",
+            b"{} x",
+            b"{\"a\":1,\"a\":2}",
+            b"{\"a\":1",
+            b"\xef\xbb\xbf{}",
+            b"{\"a\":\"\xff\"}",
+            deep.as_bytes(),
+            &utf16,
+        ] {
+            assert!(
+                parse_object(bad).is_err(),
+                "{:?}",
+                bad.get(..40.min(bad.len()))
+            );
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The pace and the end of request bodies.
+//!
+//! A body must come at [`SLOWEST_BYTES_PER_SECOND`] on average after a [`HEAD_START`], or the request ends with 408: a client
+//! that trickles cannot hold a place. And when a handler answers before it has read all, the rest is read and thrown away before
+//! the answer goes out, within bounds: most clients send everything before they look at the answer, and a connection closed
+//! under them loses it. A client that sent `Expect: 100-continue` looks first, so it is answered at once.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
+    http::{
+        HeaderValue,
+        header::{CONNECTION, EXPECT},
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use crate::http::error::{ApiError, ErrorCode};
+
+/// Time that every body has, however short.
+const HEAD_START: Duration = Duration::from_secs(20);
+
+/// Slowest average pace after that.
+const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+
+/// Most that is read of a body that nobody wants any more, in bytes.
+const LONGEST_DRAIN_BYTES: usize = 128 << 20;
+
+/// Longest that such reading may take.
+const LONGEST_DRAIN: Duration = Duration::from_secs(10);
+
+/// A body that came too slowly.
+#[derive(Debug, thiserror::Error)]
+#[error("the body came too slowly")]
+struct TooSlow;
+
+/// The body on its way in, shared between the handler and this layer.
+struct Incoming {
+    body: Body,
+    started: Instant,
+    received: u64,
+    deadline: Pin<Box<Sleep>>,
+    too_slow: bool,
+}
+
+/// The handler's end of [`Incoming`].
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Incoming>>);
+
+impl Shared {
+    fn with<T>(&self, work: impl FnOnce(&mut Incoming) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl HttpBody for Shared {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.with(|incoming| {
+            if let Poll::Ready(frame) = Pin::new(&mut incoming.body).poll_frame(cx) {
+                if let Some(data) = frame.as_ref().and_then(|f| f.as_ref().ok()?.data_ref()) {
+                    incoming.received += data.len() as u64;
+                    let allowed = incoming.received / SLOWEST_BYTES_PER_SECOND;
+                    let deadline = incoming.started + HEAD_START + Duration::from_secs(allowed);
+                    incoming.deadline.as_mut().reset(deadline);
+                }
+                return Poll::Ready(frame);
+            }
+            ready!(incoming.deadline.as_mut().poll(cx));
+            incoming.too_slow = true;
+            Poll::Ready(Some(Err(axum::Error::new(TooSlow))))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.with(|incoming| incoming.body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.with(|incoming| incoming.body.size_hint())
+    }
+}
+
+/// Watches the body of a request.
+pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let looks_first = request.headers().contains_key(EXPECT);
+    let (parts, body) = request.into_parts();
+    let started = Instant::now();
+    let mut shared = Shared(Arc::new(Mutex::new(Incoming {
+        body,
+        started,
+        received: 0,
+        deadline: Box::pin(sleep_until(started + HEAD_START)),
+        too_slow: false,
+    })));
+    let mut response = next
+        .run(Request::from_parts(parts, Body::new(shared.clone())))
+        .await;
+    if shared.with(|incoming| incoming.too_slow) {
+        response = ApiError::new(ErrorCode::RequestTimeout).into_response();
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    } else if !looks_first {
+        let drain = async {
+            let mut dropped = 0;
+            while let Some(Ok(frame)) = shared.frame().await {
+                dropped += frame.data_ref().map_or(0, Bytes::len);
+                if dropped > LONGEST_DRAIN_BYTES {
+                    break;
+                }
+            }
+        };
+        // Whether it ended or was cut off, the answer goes out now.
+        timeout(LONGEST_DRAIN, drain).await.ok();
+    }
+    response
+}

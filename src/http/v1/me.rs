@@ -1,0 +1,28 @@
+//! `GET /api/v1/me`: who the caller is and what it may send.
+
+use axum::{extract::State, response::Response};
+use serde_json::json;
+
+use super::wire;
+use crate::{
+    http::{error::ApiError, extract::Caller},
+    service::Context,
+};
+
+/// Describes the caller.
+pub(in crate::http) async fn handler(
+    caller: Caller,
+    State(ctx): State<Context>,
+) -> Result<Response, ApiError> {
+    let scopes: Vec<&str> = caller.scope.split(' ').collect();
+    wire::json(&json!({
+        "tenantId": caller.tenant.as_str(),
+        "username": caller.username.as_str(),
+        "role": caller.role.as_str(),
+        "scopes": scopes,
+        "limits": {
+            "imageBytes": ctx.settings.limits.max_bytes,
+            "imagePixels": ctx.settings.limits.max_pixels,
+        },
+    }))
+}

@@ -1,0 +1,124 @@
+//! `GET /api/v1/photos`, `GET` and `DELETE /api/v1/photos/{photoId}`: what the tenant has.
+
+use std::collections::HashMap;
+
+use axum::{
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use super::wire;
+use crate::{
+    db::photos::{Cursor, Photo},
+    domain::{ContentHash, PhotoId, Place, TenantId},
+    http::{
+        error::{ApiError, ErrorCode},
+        extract::Caller,
+    },
+    service::{Context, photos},
+};
+
+/// Photos on a page unless the client asks otherwise, and at most.
+const PAGE: u8 = 50;
+const LARGEST_PAGE: u8 = 200;
+
+/// Lists photos, newest first.
+pub(in crate::http) async fn list(
+    caller: Caller,
+    State(ctx): State<Context>,
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(query) = query.map_err(|_| ApiError::field("query", "is not well-formed"))?;
+    let limit = match query.get("limit") {
+        None => PAGE,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
+            .ok_or_else(|| ApiError::field("limit", "must be 1 to 200"))?,
+    };
+    let cursor = query.get("cursor").map(|text| {
+        read_cursor(text).ok_or_else(|| ApiError::field("cursor", "is not one of ours"))
+    });
+    let hash = query.get("contentHash").map(|text| {
+        ContentHash::parse(text).ok_or_else(|| {
+            ApiError::field("contentHash", "must be 64 lowercase hexadecimal digits")
+        })
+    });
+    let page = photos::list(
+        &ctx,
+        &caller.tenant,
+        cursor.transpose()?,
+        hash.transpose()?,
+        limit,
+    )
+    .await?;
+    let items: Vec<Value> = page
+        .photos
+        .iter()
+        .map(|photo| item(&caller.tenant, photo))
+        .collect::<Result<_, _>>()?;
+    wire::json(&json!({ "items": items, "next": page.next.map(write_cursor) }))
+}
+
+/// Shows one photo.
+pub(in crate::http) async fn get(
+    caller: Caller,
+    State(ctx): State<Context>,
+    Path(photo): Path<String>,
+) -> Result<Response, ApiError> {
+    let photo = photos::get(&ctx, &caller.tenant, parse(&photo)?).await?;
+    wire::json(&item(&caller.tenant, &photo)?)
+}
+
+/// Forgets one photo.
+pub(in crate::http) async fn delete(
+    caller: Caller,
+    State(ctx): State<Context>,
+    Path(photo): Path<String>,
+) -> Result<Response, ApiError> {
+    photos::delete(&ctx, &caller.tenant, parse(&photo)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// What is no id names no photo.
+fn parse(photo: &str) -> Result<PhotoId, ApiError> {
+    PhotoId::parse(photo).ok_or_else(|| ApiError::new(ErrorCode::NotFound))
+}
+
+fn item(tenant: &TenantId, photo: &Photo) -> Result<Value, ApiError> {
+    let protected = photo.protected.as_ref();
+    Ok(json!({
+        "photoId": photo.photo.to_string(),
+        "tenantId": tenant.as_str(),
+        "createdAt": wire::time(photo.created_at)?,
+        "contentHash": photo.registration.content_hash.map(|hash| hash.to_string()),
+        "deviceModel": photo.registration.device_model,
+        "latitude": photo.registration.place.map(Place::latitude),
+        "longitude": photo.registration.place.map(Place::longitude),
+        "publishLocation": photo.registration.publish_location,
+        "protectedAt": protected.map(|protected| wire::time(protected.protected_at)).transpose()?,
+        "protectedSha256": protected.map(|protected| protected.sha256.to_string()),
+        "format": protected.map(|protected| protected.format.as_str()),
+        "width": protected.map(|protected| protected.width),
+        "height": protected.map(|protected| protected.height),
+        "protectionLevel": protected.map(|protected| protected.protection_level.as_str()),
+    }))
+}
+
+/// A cursor is the time and id of the last photo seen; which tenant's, the token says.
+fn write_cursor(cursor: Cursor) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}:{}", cursor.created_at_us, cursor.photo))
+}
+
+fn read_cursor(text: &str) -> Option<Cursor> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let (created_at_us, photo) = text.split_once(':')?;
+    Some(Cursor {
+        created_at_us: created_at_us.parse().ok()?,
+        photo: PhotoId::parse(photo)?,
+    })
+}

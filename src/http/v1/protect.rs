@@ -1,0 +1,109 @@
+//! `POST /api/v1/photos/protect`: a photo in, the marked photo out.
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{
+        HeaderMap, HeaderName, HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION},
+    },
+    response::Response,
+};
+use serde_json::Map;
+
+use super::register::registration;
+use crate::{
+    domain::PhotoId,
+    http::{
+        error::ApiError,
+        extract::{Caller, Fields, PhotoForm, parse_object},
+    },
+    imaging::MetadataPolicy,
+    service::{self, Context, protect},
+    watermark::ProtectionLevel,
+};
+
+/// Protects a photo.
+pub(in crate::http) async fn handler(
+    caller: Caller,
+    State(ctx): State<Context>,
+    form: PhotoForm,
+) -> Result<Response, ApiError> {
+    let request = read(&form)?;
+    let protected = protect::protect(&ctx, &caller.tenant, request).await?;
+    let photo = protected.photo;
+    let file = format!("protected_{photo}.{}", protected.format.extension());
+    let level = match protected.report.level {
+        ProtectionLevel::Full => "FULL",
+        ProtectionLevel::Limited => "LIMITED",
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(protected.format.content_type()),
+    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in [
+        (
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{file}\""),
+        ),
+        (LOCATION, format!("/api/v1/photos/{photo}")),
+        (HeaderName::from_static("x-photo-id"), photo.to_string()),
+        (
+            HeaderName::from_static("x-content-sha256"),
+            protected.sha256.to_string(),
+        ),
+        (
+            HeaderName::from_static("x-watermark-psnr"),
+            format!("{:.2}", protected.report.psnr_db),
+        ),
+        (
+            HeaderName::from_static("x-protection-level"),
+            level.to_owned(),
+        ),
+    ] {
+        headers.insert(
+            name,
+            HeaderValue::from_str(&value).map_err(service::Error::internal)?,
+        );
+    }
+    let mut response = Response::new(Body::from(protected.bytes));
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// The image and the optional JSON beside it.
+fn read(form: &PhotoForm) -> Result<protect::Request, ApiError> {
+    let object = match form.text("request") {
+        Some(json) => {
+            parse_object(json.as_bytes()).map_err(|reason| ApiError::field("request", &reason))?
+        }
+        None => Map::new(),
+    };
+    let mut fields = Fields::new(&object);
+    let registration = registration(&mut fields)?;
+    let photo = fields.text("photoId").and_then(|text| {
+        let photo = PhotoId::parse(text);
+        if photo.is_none() {
+            fields.refuse("photoId", "must be a UUID");
+        }
+        photo
+    });
+    let metadata = match fields.text("metadata") {
+        None | Some("keep") => MetadataPolicy::Keep,
+        Some("strip-gps") => MetadataPolicy::StripGps,
+        Some("strip-all") => MetadataPolicy::StripAll,
+        Some(_) => {
+            fields.refuse("metadata", "must be keep, strip-gps or strip-all");
+            MetadataPolicy::Keep
+        }
+    };
+    fields.finish()?;
+    Ok(protect::Request {
+        image: form.image.clone(),
+        photo,
+        registration,
+        metadata,
+    })
+}

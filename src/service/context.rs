@@ -1,0 +1,76 @@
+//! What every use case works with.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::Error;
+use crate::{
+    auth::{MasterKey, TenantSecret, TokenService},
+    clock::Clock,
+    cpu::CpuGate,
+    db::{Database, TenantTransaction, tenants},
+    imaging,
+};
+
+/// What an operator may set about requests.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a photo API login lasts, in seconds.
+    pub token_ttl_seconds: u32,
+    /// Where clients find this service: scheme, host and port, no slash at the end.
+    pub public_url: String,
+    /// What an image may be.
+    pub limits: imaging::Limits,
+}
+
+/// Everything that is shared between requests; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Context(Arc<Inner>);
+
+/// The parts of a [`Context`].
+#[derive(Debug)]
+pub struct Inner {
+    /// Connections as the serving role.
+    pub db: Database,
+    /// The time.
+    pub clock: Clock,
+    /// The gate for image work.
+    pub images: CpuGate,
+    /// The gate for password hashing, apart so that neither starves the other.
+    pub passwords: CpuGate,
+    /// Issues and verifies tokens.
+    pub tokens: TokenService,
+    /// Opens what is sealed in the database.
+    pub master: MasterKey,
+    /// Memory for bodies that are being received, one permit a KiB.
+    pub upload_kib: Arc<Semaphore>,
+    /// What an operator may set.
+    pub settings: Settings,
+}
+
+impl Context {
+    /// Shares the parts.
+    pub fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The secret of the transaction's tenant, from which its keys are derived.
+    pub(super) async fn tenant_secret(
+        &self,
+        tx: &mut TenantTransaction,
+    ) -> Result<TenantSecret, Error> {
+        let sealed = tenants::find_sealed_secret(tx)
+            .await?
+            .ok_or(Error::NotFound)?;
+        TenantSecret::open(&self.master, tx.tenant(), &sealed).map_err(Error::internal)
+    }
+}
+
+impl std::ops::Deref for Context {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

@@ -1,0 +1,18 @@
+//! The use cases: one file each, the story in order, one line per step.
+//!
+//! May use `domain`, `clock`, `cpu`, `auth`, `db` and the engine (`imaging`, `watermark`); never `http`. A use case takes the
+//! [`Context`] and domain values, opens its transactions where one can see them, and holds none of them while the CPU works.
+
+pub mod authenticate;
+mod context;
+mod error;
+pub mod login;
+pub mod logout;
+pub mod operator;
+pub mod photos;
+pub mod protect;
+pub mod register;
+pub mod verify;
+
+pub use context::{Context, Inner, Settings};
+pub use error::{Error, FieldError};

@@ -1,0 +1,177 @@
+//! The operator's work: tenants, accounts, the first signing key. No HTTP route leads here.
+
+use secrecy::SecretString;
+
+use super::Error;
+use crate::{
+    auth::{KeyRing, MasterKey, SigningKey, SigningKeyError, TenantSecret, hash_password},
+    clock::Clock,
+    db::{
+        Database, DbError, Operator,
+        accounts::{self, Account},
+        signing_keys,
+        tenants::{self, Tenant},
+    },
+    domain::{Role, TenantId, Username},
+};
+
+/// Makes the first signing key if there is none.
+///
+/// # Errors
+///
+/// The database cannot be written.
+pub async fn ensure_signing_key(
+    operator: &Operator,
+    master: &MasterKey,
+    clock: &Clock,
+) -> Result<(), Error> {
+    let mut tx = operator.bootstrap().await?;
+    if signing_keys::list(&mut tx).await?.is_empty() {
+        let key = SigningKey::generate().map_err(Error::internal)?;
+        let sealed = key.seal(master).map_err(Error::internal)?;
+        signing_keys::insert(&mut tx, key.id(), &sealed, clock.now()).await?;
+        tracing::info!(key.id = key.id(), "made the first signing key");
+    }
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(())
+}
+
+/// Opens all signing keys.
+///
+/// # Errors
+///
+/// [`SigningKeyError::Seal`] when the database was set up under another master key.
+pub async fn load_keys(db: &Database, master: &MasterKey) -> Result<KeyRing, Error> {
+    let open = |sealed: signing_keys::SealedKey| {
+        SigningKey::open(master, &sealed.key_id, &sealed.sealed_private_key)
+    };
+    let mut keys = db
+        .signing_keys()
+        .await?
+        .into_iter()
+        .map(open)
+        .collect::<Result<Vec<_>, SigningKeyError>>()
+        .map_err(Error::internal)?;
+    if keys.is_empty() {
+        return Err(Error::internal(DbError::NotMigrated));
+    }
+    let newest = keys.remove(0);
+    Ok(KeyRing::new(newest, keys))
+}
+
+/// Adds a tenant with a secret of its own; [`Error::Conflict`] when the name is taken.
+pub async fn create_tenant(
+    operator: &Operator,
+    master: &MasterKey,
+    clock: &Clock,
+    tenant: &TenantId,
+) -> Result<(), Error> {
+    let sealed = TenantSecret::random()
+        .seal(master, tenant)
+        .map_err(Error::internal)?;
+    let mut tx = operator.begin().await?;
+    if !tenants::insert(&mut tx, tenant, &sealed, clock.now()).await? {
+        return Err(Error::Conflict("there is a tenant of that name"));
+    }
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(())
+}
+
+/// All tenants by name.
+pub async fn list_tenants(operator: &Operator) -> Result<Vec<Tenant>, Error> {
+    let mut tx = operator.begin().await?;
+    Ok(tenants::list(&mut tx).await?)
+}
+
+/// What an operator does to a tenant that is there.
+#[derive(Debug, Clone, Copy)]
+pub enum TenantChange {
+    /// All its tokens and logins are refused; its data stays.
+    Suspend,
+    /// Ends a suspension.
+    Resume,
+    /// It is gone with all it has.
+    Delete,
+}
+
+/// Changes a tenant; [`Error::NotFound`] when there is none of that name.
+pub async fn change_tenant(
+    operator: &Operator,
+    tenant: &TenantId,
+    change: TenantChange,
+) -> Result<(), Error> {
+    let mut tx = operator.begin().await?;
+    let found = match change {
+        TenantChange::Suspend => tenants::set_status(&mut tx, tenant, "suspended").await?,
+        TenantChange::Resume => tenants::set_status(&mut tx, tenant, "active").await?,
+        TenantChange::Delete => tenants::delete(&mut tx, tenant).await?,
+    };
+    tx.commit().await.map_err(DbError::from)?;
+    found.then_some(()).ok_or(Error::NotFound)
+}
+
+/// Adds an account; [`Error::NotFound`] without the tenant, [`Error::Conflict`] when the name is taken.
+pub async fn create_account(
+    operator: &Operator,
+    clock: &Clock,
+    tenant: &TenantId,
+    username: &Username,
+    role: Role,
+    password: &SecretString,
+) -> Result<(), Error> {
+    let hash =
+        hash_password(password).map_err(|error| Error::invalid("password", error.to_string()))?;
+    let mut tx = operator.begin_for(tenant).await?;
+    let inserted = accounts::insert(&mut tx, username, hash.as_str(), role, clock.now()).await;
+    let inserted = inserted.map_err(|error| {
+        if error.breaks("accounts_tenant_id_fkey") {
+            Error::NotFound
+        } else {
+            error.into()
+        }
+    })?;
+    if !inserted {
+        return Err(Error::Conflict("the tenant has an account of that name"));
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The accounts of a tenant by name.
+pub async fn list_accounts(operator: &Operator, tenant: &TenantId) -> Result<Vec<Account>, Error> {
+    let mut tx = operator.begin_for(tenant).await?;
+    Ok(accounts::list(&mut tx).await?)
+}
+
+/// What an operator does to an account that is there. Each ends the account's tokens.
+#[derive(Debug)]
+pub enum AccountChange {
+    /// No login any more.
+    Disable,
+    /// Logins are possible again.
+    Enable,
+    /// A new password.
+    SetPassword(SecretString),
+}
+
+/// Changes an account; [`Error::NotFound`] when there is none of that name.
+pub async fn change_account(
+    operator: &Operator,
+    clock: &Clock,
+    tenant: &TenantId,
+    username: &Username,
+    change: AccountChange,
+) -> Result<(), Error> {
+    let now = clock.now();
+    let mut tx = operator.begin_for(tenant).await?;
+    let found = match change {
+        AccountChange::Disable => accounts::set_status(&mut tx, username, "disabled", now).await?,
+        AccountChange::Enable => accounts::set_status(&mut tx, username, "enabled", now).await?,
+        AccountChange::SetPassword(password) => {
+            let hash = hash_password(&password)
+                .map_err(|error| Error::invalid("password", error.to_string()))?;
+            accounts::set_password(&mut tx, username, hash.as_str(), now).await?
+        }
+    };
+    tx.commit().await?;
+    found.then_some(()).ok_or(Error::NotFound)
+}

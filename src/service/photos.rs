@@ -1,0 +1,57 @@
+//! Looking photos up, and letting them go.
+
+use super::{Context, Error};
+use crate::{
+    db::photos::{self, Cursor, Photo},
+    domain::{ContentHash, PhotoId, TenantId},
+};
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Page {
+    /// The photos, newest first.
+    pub photos: Vec<Photo>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Cursor>,
+}
+
+/// The photos of the tenant, newest first, at most `limit` (1 to 200).
+pub async fn list(
+    ctx: &Context,
+    tenant: &TenantId,
+    cursor: Option<Cursor>,
+    content_hash: Option<ContentHash>,
+    limit: u8,
+) -> Result<Page, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    // One more than asked for tells whether there is a next page.
+    let mut photos = photos::list(&mut tx, cursor, content_hash, i64::from(limit) + 1).await?;
+    tx.commit().await?;
+    let more = photos.len() > usize::from(limit);
+    photos.truncate(limit.into());
+    let next = photos.last().filter(|_| more).map(|last| Cursor {
+        created_at_us: i64::try_from(last.created_at.unix_timestamp_nanos() / 1_000)
+            .unwrap_or(i64::MAX),
+        photo: last.photo,
+    });
+    Ok(Page { photos, next })
+}
+
+/// One photo of the tenant.
+pub async fn get(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<Photo, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    let found = photos::find(&mut tx, photo).await?;
+    tx.commit().await?;
+    found.ok_or(Error::NotFound)
+}
+
+/// Forgets a photo: its record and the key to it are gone, its copies cannot be verified any more.
+pub async fn delete(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<(), Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    if !photos::delete(&mut tx, photo).await? {
+        return Err(Error::NotFound);
+    }
+    tx.commit().await?;
+    tracing::info!(tenant.id = %tenant, photo.id = %photo, "deleted");
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! A photo comes in and goes out marked, and the record that finds the mark again is kept.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{Context, Error};
+use crate::{
+    auth::TenantSecret,
+    cpu::Job,
+    db::{TenantTransaction, photos},
+    domain::{ContentHash, PhotoId, Registration, TenantId},
+    imaging::{self, Format, MetadataPolicy},
+    watermark::{self, EmbedReport, ProtectionLevel, WatermarkKey},
+};
+
+/// What a client sends to `protect`.
+#[derive(Debug)]
+pub struct Request {
+    /// The file, as it came.
+    pub image: Bytes,
+    /// The id of a photo that was registered before, if it was.
+    pub photo: Option<PhotoId>,
+    /// What the client tells about it.
+    pub registration: Registration,
+    /// What becomes of the metadata.
+    pub metadata: MetadataPolicy,
+}
+
+/// A protected photo.
+#[derive(Debug)]
+pub struct Protected {
+    /// Its id.
+    pub photo: PhotoId,
+    /// The file to send back.
+    pub bytes: Vec<u8>,
+    /// Its container.
+    pub format: Format,
+    /// SHA-256 of the file.
+    pub sha256: ContentHash,
+    /// What the engine measured.
+    pub report: EmbedReport,
+}
+
+/// What comes out of the CPU's part of the work.
+struct Marked {
+    bytes: Vec<u8>,
+    format: Format,
+    sha256: ContentHash,
+    source: ContentHash,
+    record: Vec<u8>,
+    size: (u32, u32),
+    report: EmbedReport,
+}
+
+/// Marks the photo for its tenant, reads the mark back from what will be sent, records it and returns the file.
+///
+/// # Errors
+///
+/// A registered photo that is not there is [`Error::NotFound`]; one that is protected already, or was registered for other
+/// bytes, is refused; an image whose mark cannot be read back is [`Error::NotProtectable`].
+pub async fn protect(
+    ctx: &Context,
+    tenant: &TenantId,
+    request: Request,
+) -> Result<Protected, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    let secret = ctx.tenant_secret(&mut tx).await?;
+    let expected = expected_hashes(&mut tx, &request).await?;
+    tx.commit().await?;
+
+    let photo = request.photo.unwrap_or_else(PhotoId::random);
+    let key = WatermarkKey::derive(secret.as_bytes(), photo.as_uuid().as_bytes());
+    let (limits, image, metadata) = (ctx.settings.limits, request.image, request.metadata);
+    let marked = ctx
+        .images
+        .run(move |job| mark(job, &image, &limits, &expected, metadata, &key))
+        .await??;
+
+    let mut registration = request.registration;
+    registration.content_hash = Some(marked.source);
+    save(
+        ctx,
+        tenant,
+        (photo, request.photo.is_none()),
+        &registration,
+        &secret,
+        &marked,
+    )
+    .await?;
+    tracing::info!(
+        tenant.id = %tenant,
+        photo.id = %photo,
+        z.sent = marked.report.z_sent,
+        z.small = marked.report.z_small,
+        turns = marked.report.turns,
+        "protected"
+    );
+    Ok(Protected {
+        photo,
+        bytes: marked.bytes,
+        format: marked.format,
+        sha256: marked.sha256,
+        report: marked.report,
+    })
+}
+
+/// The hashes that the image must have: the one in this request, the one that the photo was registered with.
+async fn expected_hashes(
+    tx: &mut TenantTransaction,
+    request: &Request,
+) -> Result<Vec<(ContentHash, &'static str)>, Error> {
+    let mut expected = Vec::new();
+    if let Some(hash) = request.registration.content_hash {
+        expected.push((hash, "it is not the SHA-256 of the image part"));
+    }
+    if let Some(photo) = request.photo {
+        let registered = photos::find(tx, photo).await?.ok_or(Error::NotFound)?;
+        if registered.protected.is_some() {
+            return Err(Error::Conflict("the photo is protected already"));
+        }
+        if let Some(hash) = registered.registration.content_hash {
+            expected.push((
+                hash,
+                "the photo was registered with the hash of other bytes",
+            ));
+        }
+    }
+    Ok(expected)
+}
+
+/// The CPU's part: check, decode, mark, read back, encode.
+fn mark(
+    job: &Job,
+    image: &[u8],
+    limits: &imaging::Limits,
+    expected: &[(ContentHash, &'static str)],
+    metadata: MetadataPolicy,
+    key: &WatermarkKey,
+) -> Result<Marked, Error> {
+    if job.abandoned() {
+        return Err(Error::Abandoned);
+    }
+    let source = ContentHash::from_digest(Sha256::digest(image).into());
+    if let Some((_, reason)) = expected.iter().find(|(hash, _)| *hash != source) {
+        return Err(Error::ContentHash(reason));
+    }
+    let mut photo = imaging::decode(image, limits)?;
+    imaging::apply_policy(&mut photo, metadata);
+    if job.abandoned() {
+        return Err(Error::Abandoned);
+    }
+    let (format, size) = (photo.format, photo.upright_size());
+    let embedded = watermark::embed(photo, key)?;
+    if embedded.bytes.len() > limits.max_bytes {
+        // Grain costs a dense PNG up to half its size again; what `verify` would not take is not handed out.
+        return Err(Error::NotProtectable(format!(
+            "the protected file would have {} bytes, more than the {} that can be verified",
+            embedded.bytes.len(),
+            limits.max_bytes
+        )));
+    }
+    Ok(Marked {
+        sha256: ContentHash::from_digest(Sha256::digest(&embedded.bytes).into()),
+        bytes: embedded.bytes,
+        format,
+        source,
+        record: embedded.record.to_bytes(),
+        size,
+        report: embedded.report,
+    })
+}
+
+/// Writes the photo and its sealed record in one transaction.
+async fn save(
+    ctx: &Context,
+    tenant: &TenantId,
+    (photo, is_new): (PhotoId, bool),
+    registration: &Registration,
+    secret: &TenantSecret,
+    marked: &Marked,
+) -> Result<(), Error> {
+    let now = ctx.clock.now();
+    let (sealed_record, salt) = secret
+        .seal_record(photo, &marked.record)
+        .map_err(Error::internal)?;
+    let protected = photos::ProtectedPhoto {
+        protected_at: now,
+        sha256: marked.sha256,
+        format: marked.format.extension().to_owned(),
+        width: i32::try_from(marked.size.0).map_err(Error::internal)?,
+        height: i32::try_from(marked.size.1).map_err(Error::internal)?,
+        protection_level: match marked.report.level {
+            ProtectionLevel::Full => "FULL".to_owned(),
+            ProtectionLevel::Limited => "LIMITED".to_owned(),
+        },
+    };
+    let sealed = photos::SealedRecord {
+        protected_sha256: marked.sha256.as_bytes().to_vec(),
+        sealed_record,
+        record_salt: salt.to_vec(),
+    };
+    let mut tx = ctx.db.begin(tenant).await?;
+    if is_new {
+        photos::insert(&mut tx, photo, registration, now).await?;
+    }
+    // Two calls may protect one registered photo at once: the second finds it protected, or gone.
+    if !photos::set_protected(&mut tx, photo, registration, &protected, &sealed).await? {
+        return Err(Error::Conflict(
+            "the photo was protected or deleted meanwhile",
+        ));
+    }
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,139 @@
+//! Whether an image is the photo that its sender says it is.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{Context, Error};
+use crate::{
+    cpu::Job,
+    db::photos,
+    domain::{
+        PhotoId, TenantId,
+        verdict::{C2paStatus, Evidence, Policy, TamperClass, WatermarkStatus},
+    },
+    imaging::{self, Limits},
+    watermark::{self, Detection, DetectionStatus, Record, WatermarkKey},
+};
+
+/// What a client sends to `verify`.
+#[derive(Debug)]
+pub struct Request {
+    /// The file, as it came.
+    pub image: Bytes,
+    /// The photo that it is said to be.
+    pub photo: PhotoId,
+    /// How much evidence is asked for.
+    pub policy: Policy,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Verification {
+    /// All evidence, from which the verdict follows.
+    pub evidence: Evidence,
+    /// What was done to the picture, as far as the mark tells.
+    pub tamper_class: TamperClass,
+    /// What the engine found; nothing when the photo was never protected.
+    pub detection: Option<Detection>,
+}
+
+/// Compares an image with a photo of the tenant.
+///
+/// # Errors
+///
+/// A photo that the tenant does not have is [`Error::NotFound`], also when another tenant has it.
+pub async fn verify(
+    ctx: &Context,
+    tenant: &TenantId,
+    request: Request,
+) -> Result<Verification, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    if photos::find(&mut tx, request.photo).await?.is_none() {
+        return Err(Error::NotFound);
+    }
+    let sealed = photos::find_record(&mut tx, request.photo).await?;
+    let secret = ctx.tenant_secret(&mut tx).await?;
+    tx.commit().await?;
+
+    let reference = match sealed {
+        Some(sealed) => {
+            let bytes = secret
+                .open_record(request.photo, &sealed.sealed_record, &sealed.record_salt)
+                .map_err(Error::internal)?;
+            let record = Record::from_bytes(&bytes).map_err(Error::internal)?;
+            Some((record, sealed.protected_sha256))
+        }
+        None => None,
+    };
+    let key = WatermarkKey::derive(secret.as_bytes(), request.photo.as_uuid().as_bytes());
+    let (limits, image) = (ctx.settings.limits, request.image);
+    let (detection, exact_match) = ctx
+        .images
+        .run(move |job| examine(job, &image, &limits, reference.as_ref(), &key))
+        .await??;
+
+    let evidence = Evidence {
+        c2pa: C2paStatus::Missing,
+        watermark: detection
+            .as_ref()
+            .map_or(WatermarkStatus::NotFound, |detection| {
+                status(detection.status)
+            }),
+        exact_match,
+        policy: request.policy,
+    };
+    tracing::info!(
+        tenant.id = %tenant,
+        photo.id = %request.photo,
+        z = detection.as_ref().map(|detection| detection.z),
+        verdict = evidence.verdict().as_str(),
+        "verified"
+    );
+    // Without the mark there is nothing to say what was done to.
+    let tamper_class = detection
+        .as_ref()
+        .filter(|found| found.status == DetectionStatus::Detected)
+        .map_or(TamperClass::None, |found| tamper(found.tamper_class));
+    Ok(Verification {
+        evidence,
+        tamper_class,
+        detection,
+    })
+}
+
+/// The CPU's part: decode and detect.
+fn examine(
+    job: &Job,
+    image: &[u8],
+    limits: &Limits,
+    reference: Option<&(Record, Vec<u8>)>,
+    key: &WatermarkKey,
+) -> Result<(Option<Detection>, bool), Error> {
+    if job.abandoned() {
+        return Err(Error::Abandoned);
+    }
+    let photo = imaging::decode(image, limits)?;
+    let Some((record, protected_sha256)) = reference else {
+        return Ok((None, false));
+    };
+    let detection = watermark::detect(&photo, record, key);
+    let exact_match = Sha256::digest(image).as_slice() == protected_sha256.as_slice();
+    Ok((Some(detection), exact_match))
+}
+
+/// The engine's words in the product's.
+fn status(found: DetectionStatus) -> WatermarkStatus {
+    match found {
+        DetectionStatus::Detected => WatermarkStatus::Detected,
+        DetectionStatus::Marginal => WatermarkStatus::Marginal,
+        DetectionStatus::NotFound => WatermarkStatus::NotFound,
+    }
+}
+
+fn tamper(found: watermark::TamperClass) -> TamperClass {
+    match found {
+        watermark::TamperClass::None => TamperClass::None,
+        watermark::TamperClass::Compression => TamperClass::Compression,
+        watermark::TamperClass::Resize => TamperClass::Resize,
+    }
+}
