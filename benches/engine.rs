@@ -1,0 +1,206 @@
+//! What `protect` and `verify` cost of CPU time and memory, beside plainly decoding and encoding the same file in the same run.
+//!
+//! `cargo bench` takes the JPEGs of `$LUMATRACE_PHOTOS/large` (default `../shared/photos`) with 12 and 16 megapixels, or the
+//! files named on the command line. Each round runs all four, so that a noisy machine disturbs them alike; the table has the
+//! medians and their ratios. Peak memory is measured in a process of its own for each.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a measurement stops at what it does not understand and prints what it finds"
+)]
+
+use std::{
+    hint::black_box,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling, decompress_to, read_coefficients};
+use lumatrace::{
+    imaging::{Limits, decode},
+    watermark::{Record, WatermarkKey, detect, embed},
+};
+use sha2::{Digest, Sha256};
+
+/// Rounds of each measurement.
+const ROUNDS: usize = 9;
+
+/// What is measured of a file.
+const TASKS: [&str; 4] = ["decode", "decode + encode", "protect", "verify"];
+
+/// A file and what its tasks need.
+struct Case {
+    source: Vec<u8>,
+    protected: Vec<u8>,
+    record: Record,
+    key: WatermarkKey,
+    subsampling: Subsampling,
+    tables: Vec<[u16; 64]>,
+}
+
+impl Case {
+    fn new(path: &Path) -> Self {
+        let source = std::fs::read(path).unwrap();
+        let key = WatermarkKey::derive(&[7; 32], &[9; 16]);
+        let embedded = embed(decode(&source, &Limits::default()).unwrap(), &key).unwrap();
+        let coefficients = read_coefficients(&source).unwrap();
+        let luma = &coefficients.components[0];
+        let subsampling = match (luma.h_sampling, luma.v_sampling) {
+            (2, 2) => Subsampling::S420,
+            (2, 1) => Subsampling::S422,
+            _ => Subsampling::S444,
+        };
+        Self {
+            source,
+            protected: embedded.bytes,
+            record: embedded.record,
+            key,
+            subsampling,
+            tables: coefficients.quant_tables,
+        }
+    }
+
+    fn run(&self, task: &str) {
+        match task {
+            "decode" => drop(black_box(
+                decompress_to(&self.source, PixelFormat::Rgb).unwrap(),
+            )),
+            "decode + encode" => drop(black_box(self.plain())),
+            "protect" => {
+                // As the service does: the hash of what came, the work, the hash of what goes.
+                black_box(Sha256::digest(&self.source));
+                let photo = decode(&self.source, &Limits::default()).unwrap();
+                let embedded = embed(photo, &self.key).unwrap();
+                black_box(Sha256::digest(&embedded.bytes));
+            }
+            _ => {
+                black_box(Sha256::digest(&self.protected));
+                let photo = decode(&self.protected, &Limits::default()).unwrap();
+                black_box(detect(&photo, &self.record, &self.key));
+            }
+        }
+    }
+
+    /// What a program without a watermark does to hand the photo on: all pixels, the source's tables and sampling, and Huffman
+    /// tables made for the file, as the protected one has them.
+    fn plain(&self) -> Vec<u8> {
+        let image = decompress_to(&self.source, PixelFormat::Rgb).unwrap();
+        let mut encoder = Encoder::new(&image.data, image.width, image.height, PixelFormat::Rgb)
+            .subsampling(self.subsampling)
+            .optimize_huffman(true);
+        for (index, table) in self.tables.iter().enumerate() {
+            encoder = encoder.quant_table(index, *table);
+        }
+        encoder.encode().unwrap()
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    if let [flag, task, path] = arguments.as_slice()
+        && flag == "--peak"
+    {
+        print_peak(task, Path::new(path));
+        return;
+    }
+    let files = if arguments.is_empty() {
+        photographs()
+    } else {
+        arguments.iter().map(PathBuf::from).collect()
+    };
+    if files.is_empty() {
+        eprintln!("SKIPPED: no photographs; set LUMATRACE_PHOTOS or name JPEG files");
+        return;
+    }
+    println!(
+        "| file | {} | protect / plain | verify / decode | verify - decode | peak MiB: {} |",
+        TASKS.map(|task| format!("{task} ms")).join(" | "),
+        TASKS.join(", ")
+    );
+    println!("|{}", "---|".repeat(TASKS.len() + 5));
+    for file in files {
+        measure(&file);
+    }
+}
+
+/// The 12 and 16 megapixel JPEGs of the large folder.
+fn photographs() -> Vec<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a bench has no configuration of its own"
+    )]
+    let root = std::env::var("LUMATRACE_PHOTOS").unwrap_or_else(|_| "../shared/photos".to_owned());
+    let Ok(folder) = std::fs::read_dir(Path::new(&root).join("large")) else {
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = folder
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name.ends_with(".jpg")
+                && ["12mp", "12.5mp", "16mp"]
+                    .iter()
+                    .any(|size| name.contains(size))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn measure(file: &Path) {
+    let case = Case::new(file);
+    let mut times = [const { Vec::new() }; TASKS.len()];
+    for _ in 0..ROUNDS {
+        for (task, times) in TASKS.iter().zip(&mut times) {
+            let started = Instant::now();
+            case.run(task);
+            times.push(started.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    let medians = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[ROUNDS / 2]
+    });
+    let [decode, plain, protect, verify] = medians;
+    let peaks = TASKS.map(|task| {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--peak", task])
+            .arg(file)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    });
+    println!(
+        "| {} | {} | {:.2} | {:.2} | {:+.0} ms | {} |",
+        file.file_name().unwrap().to_string_lossy(),
+        medians.map(|median| format!("{median:.0}")).join(" | "),
+        protect / plain,
+        verify / decode,
+        verify - decode,
+        peaks.join(", ")
+    );
+}
+
+/// Runs one task in this process alone and prints by how many MiB the process grew at most.
+fn print_peak(task: &str, path: &Path) {
+    // What the task needs is made elsewhere, so that it does not count.
+    let case = Case::new(path);
+    std::fs::write("/proc/self/clear_refs", "5").ok();
+    let before = status_kib("VmRSS");
+    case.run(task);
+    println!("{}", (status_kib("VmHWM") - before) / 1024);
+}
+
+/// A line of `/proc/self/status`, in KiB; 0 where there is none.
+fn status_kib(name: &str) -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+        .unwrap_or(0)
+}

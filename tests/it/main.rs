@@ -1,0 +1,28 @@
+//! All integration tests in one binary: one link, one place for helpers, one shared database cluster.
+//!
+//! `support` runs the real router on a real PostgreSQL with a database per test. Files are named after an endpoint, a promise
+//! or an agreement.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking and say how many cases ran"
+)]
+
+mod support;
+
+mod authentication;
+mod capacity;
+mod contract;
+mod false_positives;
+mod isolation;
+mod layering;
+mod login;
+mod photographs;
+mod photos;
+mod process;
+mod protect;
+mod register;
+mod verify;

@@ -1,0 +1,184 @@
+//! The application as the program builds it, on a database of its own.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use clap::Parser;
+use lumatrace::{
+    app::{self, Store},
+    clock::Clock,
+    config::Config,
+    db::Operator,
+    domain::{Role, TenantId, Username},
+    http,
+    service::{Context, operator},
+};
+use secrecy::SecretString;
+use serde_json::json;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use super::{Client, TestDatabase};
+
+/// The master key of all tests; the template database holds a signing key that is sealed under it.
+pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// The password of every test account.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Settings as a command line would give them.
+#[derive(Parser)]
+struct Settings {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// A running application.
+pub(crate) struct App {
+    /// The service.
+    pub(crate) ctx: Context,
+    /// Its time: stands still until a test moves it.
+    pub(crate) clock: Clock,
+    /// Its owner's door to the database.
+    pub(crate) operator: Operator,
+    /// Its database.
+    pub(crate) database: Arc<TestDatabase>,
+    router: Router,
+    _data_dir: DataDir,
+}
+
+/// A folder that is removed at the end.
+struct DataDir(std::path::PathBuf);
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// A tenant and what it needs to log in.
+pub(crate) struct Tenant {
+    /// Its id.
+    pub(crate) id: TenantId,
+    /// Its one account.
+    pub(crate) username: Username,
+}
+
+impl App {
+    /// Starts an application with default settings.
+    pub(crate) async fn spawn() -> Self {
+        Self::spawn_with(&[]).await
+    }
+
+    /// Starts an application with some flags.
+    pub(crate) async fn spawn_with(flags: &[&str]) -> Self {
+        let database = Arc::new(TestDatabase::create().await);
+        Self::start(database, Clock::fixed(1_800_000_000), flags).await
+    }
+
+    /// A second replica on the same database.
+    pub(crate) async fn replica(&self) -> Self {
+        Self::start(Arc::clone(&self.database), self.clock.clone(), &[]).await
+    }
+
+    async fn start(database: Arc<TestDatabase>, clock: Clock, flags: &[&str]) -> Self {
+        let data_dir = std::env::temp_dir().join(format!("lumatrace-{}", Uuid::new_v4()));
+        let data_dir = DataDir(data_dir);
+        let (url, folder) = (database.url(), data_dir.0.to_string_lossy().into_owned());
+        let own = [
+            "lumatrace",
+            "--database-url",
+            &url,
+            "--data-dir",
+            &folder,
+            "--master-key",
+            MASTER_KEY,
+            "--database-connections",
+            "4",
+        ];
+        let config = Settings::try_parse_from(own.iter().chain(flags))
+            .unwrap()
+            .config;
+        let store = Store::open(&config).unwrap();
+        let operator = store.operator().await.unwrap();
+        let public_url = "http://lumatrace.test".to_owned();
+        let ctx = app::context(&config, &store, &operator, public_url, clock.clone())
+            .await
+            .unwrap();
+        Self {
+            router: http::router(ctx.clone()),
+            ctx,
+            clock,
+            operator,
+            database,
+            _data_dir: data_dir,
+        }
+    }
+
+    /// Adds a tenant with one account.
+    pub(crate) async fn tenant(&self, name: &str) -> Tenant {
+        let id = TenantId::parse(name).unwrap();
+        operator::create_tenant(&self.operator, &self.ctx.master, &self.clock, &id)
+            .await
+            .unwrap();
+        let username = self.account(&id, "press", Role::User).await;
+        Tenant { id, username }
+    }
+
+    /// Adds an account.
+    pub(crate) async fn account(&self, tenant: &TenantId, name: &str, role: Role) -> Username {
+        let username = Username::parse(name).unwrap();
+        let password = SecretString::from(PASSWORD);
+        operator::create_account(
+            &self.operator,
+            &self.clock,
+            tenant,
+            &username,
+            role,
+            &password,
+        )
+        .await
+        .unwrap();
+        username
+    }
+
+    /// A client without a token.
+    pub(crate) fn anonymous(&self) -> Client {
+        Client::new(self.router.clone(), None)
+    }
+
+    /// A client with a token.
+    pub(crate) fn with_token(&self, token: &str) -> Client {
+        Client::new(self.router.clone(), Some(token.to_owned()))
+    }
+
+    /// A client that has logged in.
+    pub(crate) async fn client(&self, tenant: &Tenant) -> Client {
+        self.with_token(&self.token(tenant).await)
+    }
+
+    /// Logs in and returns the token.
+    pub(crate) async fn token(&self, tenant: &Tenant) -> String {
+        let body = json!({
+            "tenantId": tenant.id.as_str(), "username": tenant.username.as_str(), "password": PASSWORD,
+        });
+        let answer = self
+            .anonymous()
+            .post_json("/api/v1/auth/login", &body)
+            .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Serves on a real socket until the test ends.
+    pub(crate) async fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(app::serve(
+            listener,
+            self.ctx.clone(),
+            std::future::pending(),
+        ));
+        address
+    }
+}

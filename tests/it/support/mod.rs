@@ -1,0 +1,11 @@
+//! What tests stand on: databases, the application, a client, pictures.
+
+mod app;
+mod client;
+mod database;
+pub(crate) mod pictures;
+pub(crate) mod quality;
+
+pub(crate) use app::{App, MASTER_KEY, PASSWORD};
+pub(crate) use client::{Answer, Client, Part};
+pub(crate) use database::TestDatabase;

@@ -1,0 +1,265 @@
+//! `POST /api/v1/photos/verify`.
+
+use image::imageops::{self, FilterType};
+use lumatrace::http::ErrorCode;
+use serde_json::{Value, json};
+
+use crate::support::{App, Client, Part, pictures};
+
+async fn client(app: &App, tenant: &str) -> Client {
+    let tenant = app.tenant(tenant).await;
+    app.client(&tenant).await
+}
+
+#[tokio::test]
+async fn a_protected_photo_is_intact_as_returned() {
+    let app = App::spawn().await;
+    let client = client(&app, "acme").await;
+    let scene = pictures::scene(640, 480, 11);
+    for image in [
+        pictures::png(&scene),
+        pictures::jpeg(&scene, 85),
+        pictures::webp(&scene),
+    ] {
+        let protected = client.protect(&image).await;
+        let photo = protected.header("x-photo-id").to_owned();
+        let answer = client.verify(&protected.body, &photo).await.json();
+        assert_eq!(answer["authentic"], true, "{answer}");
+        assert_eq!(answer["verdict"], "INTACT");
+        assert_eq!(answer["exactMatch"], true);
+        assert_eq!(
+            (&answer["photoId"], &answer["tenantId"]),
+            (&json!(photo), &json!("acme"))
+        );
+        assert_eq!(
+            (&answer["policy"], &answer["c2paStatus"]),
+            (&json!("standard"), &json!("MISSING"))
+        );
+        assert_eq!(
+            (&answer["watermarkStatus"], &answer["tamperClass"]),
+            (&json!("DETECTED"), &json!("NONE"))
+        );
+        assert_eq!(answer["watermark"]["threshold"], 6.2);
+        assert!(
+            answer["watermark"]["zScore"].as_f64().unwrap() > 25.0,
+            "{answer}"
+        );
+        assert!(
+            answer["watermark"]["falsePositiveProbability"]
+                .as_f64()
+                .unwrap()
+                < 1e-9
+        );
+        assert!(answer["confidenceScore"].as_f64().unwrap() > 90.0);
+        assert_eq!(answer["tamperedRegions"], json!([]));
+        assert!(answer["message"].as_str().unwrap().ends_with('.'));
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_changed_hands_is_recovered() {
+    let app = App::spawn().await;
+    let client = client(&app, "acme").await;
+    let protected = client
+        .protect(&pictures::png(&pictures::scene(768, 512, 12)))
+        .await;
+    let photo = protected.header("x-photo-id").to_owned();
+    let pixels = pictures::read(&protected.body);
+    let half = imageops::resize(&pixels, 384, 256, FilterType::Triangle);
+    let mut tried = 0;
+    for (name, copy, class) in [
+        ("JPEG 50", pictures::jpeg(&pixels, 50), "COMPRESSION"),
+        ("another container", pictures::webp(&pixels), "NONE"),
+        ("half size", pictures::png(&half), "RESIZE"),
+        (
+            "quarter turn",
+            pictures::png(&imageops::rotate90(&pixels)),
+            "RESIZE",
+        ),
+        (
+            "half turn",
+            pictures::png(&imageops::rotate180(&pixels)),
+            "RESIZE",
+        ),
+        (
+            "mirrored",
+            pictures::png(&imageops::flip_horizontal(&pixels)),
+            "RESIZE",
+        ),
+        (
+            "grey",
+            pictures::gray_png(&imageops::grayscale(&pixels)),
+            "COMPRESSION",
+        ),
+    ] {
+        let answer = client.verify(&copy, &photo).await.json();
+        println!("{name}: z {}", answer["watermark"]["zScore"]);
+        assert_eq!(
+            (&answer["authentic"], &answer["verdict"]),
+            (&json!(true), &json!("RECOVERED")),
+            "{name}"
+        );
+        assert_eq!(
+            (&answer["exactMatch"], &answer["tamperClass"]),
+            (&json!(false), &json!(class)),
+            "{name}"
+        );
+        tried += 1;
+    }
+    assert_eq!(tried, 7);
+    let answer = client.verify(&pictures::png(&half), &photo).await.json();
+    let scale = answer["transform"]["scaleX"].as_f64().unwrap();
+    assert!((scale - 0.5).abs() < 0.01, "{answer}");
+    assert_eq!(answer["transform"]["cropKept"], 1.0);
+}
+
+#[tokio::test]
+async fn nothing_else_is_authentic() {
+    let app = App::spawn().await;
+    let (acme, bolt) = (client(&app, "acme").await, client(&app, "bolt").await);
+    let scene = pictures::png(&pictures::scene(512, 384, 13));
+    let first = acme.protect(&scene).await;
+    let second = acme.protect(&scene).await;
+    let foreign = bolt.protect(&scene).await;
+    let other = acme
+        .protect(&pictures::png(&pictures::scene(512, 384, 14)))
+        .await;
+    let id = |answer: &crate::support::Answer| answer.header("x-photo-id").to_owned();
+    for (name, client, image, photo) in [
+        ("the unprotected original", &acme, &scene[..], id(&first)),
+        (
+            "the same photo under another id",
+            &acme,
+            &second.body[..],
+            id(&first),
+        ),
+        (
+            "the same photo of another tenant",
+            &acme,
+            &foreign.body[..],
+            id(&first),
+        ),
+        (
+            "the same photo for another tenant",
+            &bolt,
+            &first.body[..],
+            id(&foreign),
+        ),
+        ("another photo", &acme, &other.body[..], id(&first)),
+    ] {
+        let answer = client.verify(image, &photo).await.json();
+        println!("{name}: z {}", answer["watermark"]["zScore"]);
+        assert_eq!(
+            (&answer["authentic"], &answer["verdict"]),
+            (&json!(false), &json!("UNKNOWN")),
+            "{name}"
+        );
+        assert_ne!(answer["watermarkStatus"], "DETECTED", "{name}");
+        assert_eq!(answer["exactMatch"], false, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_strict_policy_asks_for_a_manifest_too() {
+    let app = App::spawn().await;
+    let client = client(&app, "acme").await;
+    let protected = client
+        .protect(&pictures::png(&pictures::scene(384, 256, 15)))
+        .await;
+    let photo = protected.header("x-photo-id").to_owned();
+    let ask = |policy: &'static str| {
+        let (client, body, photo) = (client.clone(), protected.body.clone(), photo.clone());
+        async move {
+            let parts = [
+                Part::text("policy", policy),
+                Part::text("photoId", &photo),
+                Part::image(&body),
+            ];
+            client.post_form("/api/v1/photos/verify", &parts).await
+        }
+    };
+    assert_eq!(ask("standard").await.json()["authentic"], true);
+    let strict = ask("strict").await.json();
+    assert_eq!(
+        (&strict["authentic"], &strict["watermarkStatus"]),
+        (&json!(false), &json!("DETECTED"))
+    );
+    let problem = ask("lax").await.problem(ErrorCode::ValidationFailed);
+    assert_eq!(problem["errors"][0]["field"], "policy");
+}
+
+#[tokio::test]
+async fn a_registered_photo_without_an_image_matches_nothing() {
+    let app = App::spawn().await;
+    let client = client(&app, "acme").await;
+    let registered = client
+        .post_json("/api/v1/photos/register", &json!({}))
+        .await
+        .json();
+    let image = pictures::png(&pictures::scene(256, 256, 16));
+    let answer = client
+        .verify(&image, registered["photoId"].as_str().unwrap())
+        .await
+        .json();
+    assert_eq!(
+        (&answer["authentic"], &answer["watermarkStatus"]),
+        (&json!(false), &json!("NOT_FOUND"))
+    );
+    assert_eq!(answer["transform"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_deleted_photo_cannot_be_verified() {
+    let app = App::spawn().await;
+    let client = client(&app, "acme").await;
+    let protected = client
+        .protect(&pictures::png(&pictures::scene(256, 256, 17)))
+        .await;
+    let photo = protected.header("x-photo-id").to_owned();
+    client
+        .call(
+            &axum::http::Method::DELETE,
+            &format!("/api/v1/photos/{photo}"),
+        )
+        .await;
+    client
+        .verify(&protected.body, &photo)
+        .await
+        .problem(ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn questions_that_make_no_sense_are_refused() {
+    let app = App::spawn().await;
+    let client = client(&app, "acme").await;
+    let image = pictures::png(&pictures::scene(128, 128, 18));
+    let none = client
+        .post_form("/api/v1/photos/verify", &[Part::image(&image)])
+        .await;
+    assert_eq!(
+        none.problem(ErrorCode::ValidationFailed)["errors"][0]["field"],
+        "photoId"
+    );
+    client
+        .verify(&image, "x")
+        .await
+        .problem(ErrorCode::ValidationFailed);
+    let unknown = uuid::Uuid::new_v4().to_string();
+    client
+        .verify(&image, &unknown)
+        .await
+        .problem(ErrorCode::NotFound);
+    let registered = client
+        .post_json("/api/v1/photos/register", &json!({}))
+        .await
+        .json();
+    let photo = registered["photoId"].as_str().unwrap();
+    client
+        .verify(b"\xff\xd8\xff nonsense", photo)
+        .await
+        .problem(ErrorCode::InvalidImage);
+    client
+        .verify(b"nonsense", photo)
+        .await
+        .problem(ErrorCode::UnsupportedImage);
+}
