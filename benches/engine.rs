@@ -143,7 +143,7 @@ fn photographs() -> Vec<PathBuf> {
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            name.ends_with(".jpg")
+            path.extension().is_some_and(|kind| kind == "jpg")
                 && ["12mp", "12.5mp", "16mp"]
                     .iter()
                     .any(|size| name.contains(size))

@@ -131,16 +131,14 @@ impl Store {
 
 /// Reads the master key from the setting, or from the data folder, where it is made if need be.
 pub fn master_key(config: &Config) -> Result<MasterKey, StartError> {
-    match &config.master_key {
-        Some(key) => MasterKey::from_base64(key.expose_secret()).map_err(|_| {
+    if let Some(key) = &config.master_key {
+        return MasterKey::from_base64(key.expose_secret()).map_err(|_| {
             StartError::Setting("LUMATRACE_MASTER_KEY is not 32 bytes in base64".to_owned())
-        }),
-        None => {
-            let path = config.data_dir.join("master.key");
-            MasterKey::load_or_create(&path)
-                .map_err(|error| StartError::Io(path.display().to_string(), error))
-        }
+        });
     }
+    let path = config.data_dir.join("master.key");
+    MasterKey::load_or_create(&path)
+        .map_err(|error| StartError::Io(path.display().to_string(), error))
 }
 
 /// Makes everything that requests need.

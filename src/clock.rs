@@ -35,15 +35,14 @@ impl Clock {
 
     /// Now, in UTC, with the microseconds that PostgreSQL keeps, so that what is answered equals what is stored.
     pub fn now(&self) -> OffsetDateTime {
-        match &self.fixed {
-            Some(now) => OffsetDateTime::from_unix_timestamp(now.load(Ordering::Relaxed))
-                .unwrap_or(OffsetDateTime::UNIX_EPOCH),
-            None => {
-                #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-                let now = OffsetDateTime::now_utc();
-                now.replace_nanosecond(now.microsecond() * 1_000)
-                    .unwrap_or(now)
-            }
+        if let Some(now) = &self.fixed {
+            let seconds = now.load(Ordering::Relaxed);
+            return OffsetDateTime::from_unix_timestamp(seconds)
+                .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         }
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        let now = OffsetDateTime::now_utc();
+        now.replace_nanosecond(now.microsecond() * 1_000)
+            .unwrap_or(now)
     }
 }

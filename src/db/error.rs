@@ -1,5 +1,7 @@
 //! What can go wrong with the database, told apart as far as callers act on it.
 
+use sqlx::error::DatabaseError;
+
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -57,7 +59,7 @@ impl From<sqlx::Error> for DbError {
             _ => false,
         };
         // 42501 is insufficient_privilege.
-        let code = error.as_database_error().and_then(|refusal| refusal.code());
+        let code = error.as_database_error().and_then(DatabaseError::code);
         match code.as_deref() {
             _ if unavailable => Self::Unavailable(error),
             Some("42501") => Self::NotPermitted(error),

@@ -237,6 +237,10 @@ pub(super) async fn not_found() -> ApiError {
 }
 
 /// The answer when a handler panicked; what it said goes to the log, not to the client.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that tower-http asks for"
+)]
 pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     #[derive(Debug, thiserror::Error)]
     #[error("a handler panicked: {0}")]

@@ -7,8 +7,11 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "tests fail by panicking and say how many cases ran"
+    clippy::too_many_lines,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "tests fail by panicking, say how many cases ran, hold tables of cases, and measure small pictures"
 )]
 
 mod support;

@@ -1,6 +1,6 @@
 //! `POST /api/v1/photos/protect`.
 
-use lumatrace::http::ErrorCode;
+use lumatrace::{domain::ContentHash, http::ErrorCode};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -14,10 +14,7 @@ async fn client(app: &App) -> Client {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    ContentHash::from_digest(Sha256::digest(bytes).into()).to_string()
 }
 
 #[tokio::test]

@@ -56,13 +56,11 @@ impl<'a> Fields<'a> {
 
     /// A text that may be missing or null.
     pub(in crate::http) fn text(&mut self, field: &'static str) -> Option<&'a str> {
-        match self.present(field)? {
-            Value::String(text) => Some(text),
-            _ => {
-                self.refuse(field, "must be a string");
-                None
-            }
+        let text = self.present(field)?.as_str();
+        if text.is_none() {
+            self.refuse(field, "must be a string");
         }
+        text
     }
 
     /// A client's own words: short and on one line.

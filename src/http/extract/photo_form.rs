@@ -88,13 +88,12 @@ impl FromRequest<Context> for PhotoForm {
                     return Err(ApiError::field("image", "must not be empty"));
                 }
                 image = Some(Bytes::from(bytes));
-            } else if let Some(part) = TEXT_PARTS.into_iter().find(|part| *part == name) {
-                if texts
+            } else if let Some(part) = TEXT_PARTS.into_iter().find(|part| *part == name)
+                && texts
                     .insert(part, read_text(&mut field, part).await?)
                     .is_some()
-                {
-                    return Err(ApiError::field(part, "must be given once"));
-                }
+            {
+                return Err(ApiError::field(part, "must be given once"));
             }
         }
         Err(ApiError::field("body", "has too many parts"))

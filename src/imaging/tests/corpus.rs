@@ -36,12 +36,11 @@ fn photos(set: &str) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    writeln!(
-        std::io::stderr(),
-        "SKIPPED: no folder {}; set LUMATRACE_PHOTOS",
+    let skipped = format!(
+        "SKIPPED: no folder {}; set LUMATRACE_PHOTOS\n",
         folder.display()
-    )
-    .unwrap();
+    );
+    std::io::stderr().write_all(skipped.as_bytes()).unwrap();
     None
 }
 

@@ -120,10 +120,8 @@ async fn template() -> &'static str {
                 .iter()
                 .flat_map(|migration| migration.checksum.to_vec())
                 .collect();
-            let hash: String = Sha256::digest(&versions)[..8]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let hash = u64::from_le_bytes(*Sha256::digest(&versions).first_chunk().unwrap());
+            let hash = format!("{hash:016x}");
             let name = format!("lumatrace_template_{hash}");
             let mut connection = PgConnection::connect_with(&cluster().options)
                 .await

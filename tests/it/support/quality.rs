@@ -78,7 +78,9 @@ pub(crate) fn ssimulacra2(one: &RgbImage, other: &RgbImage) -> f64 {
 fn blur(plane: &[f32], width: usize, height: usize) -> Vec<f32> {
     let mut taps: Vec<f32> = (-5..=5).map(|i| (-(i * i) as f32 / 4.5).exp()).collect();
     let sum: f32 = taps.iter().sum();
-    taps.iter_mut().for_each(|tap| *tap /= sum);
+    for tap in &mut taps {
+        *tap /= sum;
+    }
     let pass = |source: &[f32], length: usize, step: usize, start: usize, out: &mut [f32]| {
         for i in 0..length {
             let tap = |(k, weight): (usize, &f32)| {

@@ -1,0 +1,133 @@
+//! The original, measured once: what the mark hides in, and what its read-back is compared with.
+//!
+//! ```text
+//! s = signs of the key          p = M^T (s A) M, the carrier field of unit RMS
+//! m = mask of the grid          residual = g m p
+//! h = sums of s C(original)     w(tile) = g * mean(m) * mean(alpha)
+//! ```
+//!
+//! w is nominal: the mark that a tile should get, not the one that it got. It does not depend on the signs, and
+//! the bound of [`super::score`] is exact because of that.
+
+use super::{
+    WatermarkKey,
+    carrier::{Chips, Sums},
+    grid::{Grid, Source, tile_means, to_stored},
+    mask::mask,
+    record::Record,
+    resample::{LumaRows, Taps, resample},
+    statistic::{smooth_mark, statistic},
+    strength::ReadBack,
+    transform,
+};
+use crate::imaging::{
+    ImagingError, Orientation, Photo, Pixels, Plane, decode_gray_jpeg, encode_gray_jpeg,
+};
+
+/// Long side, in pixels, of the small copy.
+const SMALL_SIDE: usize = 1024;
+/// JPEG quality of the small copy.
+const SMALL_QUALITY: u8 = 50;
+
+/// An original and its key.
+#[derive(Debug)]
+pub(super) struct Host {
+    orientation: Orientation,
+    /// Width and height as a viewer shows them.
+    upright_size: (u32, u32),
+    signs: Chips,
+    sums: Sums,
+    /// Mean mask of each upright tile, times its alpha.
+    tile_mask: Vec<f32>,
+    /// The mask, 256 x 256, stored orientation.
+    mask: Plane,
+    /// Residual at strength 1, 256 x 256, stored orientation.
+    residual: Plane,
+}
+
+impl Host {
+    /// Measures an original.
+    pub(super) fn new(photo: &Photo, key: &WatermarkKey) -> Self {
+        let grid = Grid::new(photo);
+        let signs = Chips::signs(key);
+        let sums = transform::forward(&grid.luma).sums(&signs);
+        let mask = mask(&grid.luma, &grid.texture);
+        let tile_mask = tile_means(&mask)
+            .iter()
+            .zip(grid.alpha.data())
+            .map(|(mask, alpha)| mask * alpha)
+            .collect();
+        let mut residual = transform::inverse(&signs.field());
+        for (residual, mask) in residual.data_mut().iter_mut().zip(mask.data()) {
+            *residual *= mask;
+        }
+        Self {
+            orientation: photo.orientation,
+            upright_size: photo.upright_size(),
+            signs,
+            sums,
+            tile_mask,
+            mask: to_stored(photo.orientation, &mask),
+            residual: to_stored(photo.orientation, &residual),
+        }
+    }
+
+    /// Returns the mask in stored orientation.
+    pub(super) fn mask(&self) -> &Plane {
+        &self.mask
+    }
+
+    /// Returns the residual at strength 1 in stored orientation.
+    pub(super) fn residual(&self) -> &Plane {
+        &self.residual
+    }
+
+    /// Makes the record of this original marked at a strength.
+    pub(super) fn record(&self, strength: f32) -> Record {
+        let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
+        Record::new(self.upright_size, strength, &self.sums, &mark)
+    }
+
+    /// Reads the mark back from marked pixels, as they are and as a small copy.
+    pub(super) fn read_back(
+        &self,
+        pixels: &Pixels,
+        record: &Record,
+    ) -> Result<ReadBack, ImagingError> {
+        let source = Source::new(pixels);
+        let small = small_copy(&source, pixels)?;
+        let x = Taps::to_grid(small.width());
+        let y = Taps::to_grid(small.height());
+        Ok(ReadBack {
+            z_sent: self.z(&source.luma(), record),
+            z_small: self.z(&resample(&small, &x, &y), record),
+        })
+    }
+
+    /// Computes the statistic of a stored luma grid.
+    fn z(&self, stored: &Plane, record: &Record) -> f64 {
+        let upright = self.orientation.apply_square(stored);
+        let received = transform::forward(&upright).sums(&self.signs);
+        statistic(&received, &record.host(), &smooth_mark(&record.mark())).z
+    }
+}
+
+/// Makes the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality [`SMALL_QUALITY`].
+///
+/// This is what messengers and web pages make of a photo. A smaller picture keeps its size.
+fn small_copy(source: &Source<'_>, pixels: &Pixels) -> Result<Plane, ImagingError> {
+    let (width, height) = match pixels {
+        Pixels::Raster(raster) => (LumaRows::width(raster), LumaRows::height(raster)),
+        Pixels::Jpeg(image) => (image.width() as usize, image.height() as usize),
+    };
+    let long = width.max(height);
+    let side = |side: usize| {
+        if long <= SMALL_SIDE {
+            side
+        } else {
+            ((side * SMALL_SIDE + long / 2) / long).max(1)
+        }
+    };
+    let small = source.shrink(side(width), side(height));
+    decode_gray_jpeg(&encode_gray_jpeg(&small, SMALL_QUALITY)?)
+}

@@ -1,0 +1,195 @@
+//! The two things that a mark is put into: pixels, and the quantiser lattice of a JPEG.
+//!
+//! A medium is marked at a strength, perhaps again at another one, and then sent. In between it shows the pixels
+//! that the recipient will decode, so that the read-back is of what is sent: for lossless outputs these are the
+//! marked pixels themselves, for lossy ones (lossy WebP) those of the encoded file.
+
+use super::{
+    WatermarkError, WatermarkKey,
+    host::Host,
+    lattice::{self, Lattice, Step},
+    resample::LumaRows,
+    rounding::add_residual,
+    strength::{Schedule, strength},
+};
+use crate::imaging::{ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless};
+
+/// Something that a mark is put into.
+pub(super) trait Medium {
+    /// Returns the rule that strengthens the mark, and the strength of the first turn.
+    fn schedule(&self) -> (Schedule, f32);
+    /// Marks the original at a strength, in place of the last one.
+    fn mark(&mut self, strength: f32) -> Result<(), WatermarkError>;
+    /// Returns the pixels that the recipient will have.
+    fn sent(&self) -> &Pixels;
+    /// Returns the mean square difference of their luma from the original's, grey levels squared per pixel.
+    fn change(&self) -> f64;
+    /// Encodes what is sent.
+    fn finish(self) -> Result<Vec<u8>, WatermarkError>;
+}
+
+/// A photo of samples.
+#[derive(Debug)]
+pub(super) struct RasterMedium<'a> {
+    original: Photo,
+    host: &'a Host,
+    key: &'a WatermarkKey,
+    sent: Option<Sent>,
+}
+
+/// A marked photo of samples.
+#[derive(Debug)]
+struct Sent {
+    photo: Photo,
+    /// The encoded file, if encoding loses something and was therefore done already.
+    encoded: Option<Vec<u8>>,
+    /// Mean square difference from the original.
+    change: f64,
+}
+
+impl<'a> RasterMedium<'a> {
+    /// Takes a photo of samples.
+    pub(super) fn new(original: Photo, host: &'a Host, key: &'a WatermarkKey) -> Self {
+        Self {
+            original,
+            host,
+            key,
+            sent: None,
+        }
+    }
+}
+
+impl Medium for RasterMedium<'_> {
+    fn schedule(&self) -> (Schedule, f32) {
+        let start = strength(self.original.width(), self.original.height());
+        (Schedule::Pixels, start)
+    }
+
+    fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
+        // Gives its memory back before the next copy is made.
+        self.sent = None;
+        let mut residual = self.host.residual().clone();
+        for value in residual.data_mut() {
+            *value *= strength;
+        }
+        let mut photo = self.original.clone();
+        if let Pixels::Raster(marked) = &mut photo.pixels {
+            add_residual(marked, &residual, self.key);
+        }
+        let encoded = if is_lossless(&photo) {
+            None
+        } else {
+            let bytes = encode(&photo)?;
+            let limits = Limits {
+                max_bytes: bytes.len(),
+                max_pixels: u64::from(photo.width()) * u64::from(photo.height()),
+            };
+            photo.pixels = decode(&bytes, &limits)?.pixels;
+            Some(bytes)
+        };
+        let (Pixels::Raster(original), Pixels::Raster(sent)) =
+            (&self.original.pixels, &photo.pixels)
+        else {
+            let reason = "samples came back as coefficients".to_owned();
+            return Err(ImagingError::Encode { reason }.into());
+        };
+        let change = mean_square_difference(original, sent);
+        self.sent = Some(Sent {
+            photo,
+            encoded,
+            change,
+        });
+        Ok(())
+    }
+
+    fn sent(&self) -> &Pixels {
+        let photo = self
+            .sent
+            .as_ref()
+            .map_or(&self.original, |sent| &sent.photo);
+        &photo.pixels
+    }
+
+    fn change(&self) -> f64 {
+        self.sent.as_ref().map_or(0.0, |sent| sent.change)
+    }
+
+    fn finish(self) -> Result<Vec<u8>, WatermarkError> {
+        match self.sent {
+            Some(Sent {
+                encoded: Some(bytes),
+                ..
+            }) => Ok(bytes),
+            Some(Sent { photo, .. }) => Ok(encode(&photo)?),
+            None => Ok(encode(&self.original)?),
+        }
+    }
+}
+
+/// A JPEG.
+#[derive(Debug)]
+pub(super) struct JpegMedium {
+    /// The photo as it is sent.
+    photo: Photo,
+    lattice: Lattice,
+    /// Strength of the first turn.
+    start: f32,
+    /// The steps that its coefficients have taken.
+    steps: Vec<Step>,
+    /// Mean square difference from the original.
+    change: f64,
+}
+
+impl JpegMedium {
+    /// Takes a photo, and the lattice of its pixels.
+    pub(super) fn new(photo: Photo, lattice: Lattice, start: f32) -> Self {
+        Self {
+            photo,
+            lattice,
+            start,
+            steps: Vec::new(),
+            change: 0.0,
+        }
+    }
+}
+
+impl Medium for JpegMedium {
+    fn schedule(&self) -> (Schedule, f32) {
+        (Schedule::Lattice { start: self.start }, self.start)
+    }
+
+    fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
+        if let Pixels::Jpeg(image) = &mut self.photo.pixels {
+            lattice::apply(image, &self.steps, -1);
+            self.steps = self.lattice.steps(image, strength);
+            lattice::apply(image, &self.steps, 1);
+            self.change = lattice::mean_square_change(image, &self.steps);
+        }
+        Ok(())
+    }
+
+    fn sent(&self) -> &Pixels {
+        &self.photo.pixels
+    }
+
+    fn change(&self) -> f64 {
+        self.change
+    }
+
+    fn finish(self) -> Result<Vec<u8>, WatermarkError> {
+        Ok(encode(&self.photo)?)
+    }
+}
+
+/// Mean square difference of the luma of two pictures of equal size.
+fn mean_square_difference(a: &impl LumaRows, b: &impl LumaRows) -> f64 {
+    let (mut row_a, mut row_b) = (vec![0.0; a.width()], vec![0.0; a.width()]);
+    let mut sum = 0.0;
+    for y in 0..a.height() {
+        a.read_row(y, &mut row_a);
+        b.read_row(y, &mut row_b);
+        let squares = row_a.iter().zip(&row_b).map(|(a, b)| (a - b) * (a - b));
+        sum += f64::from(squares.sum::<f32>());
+    }
+    sum / (a.width() * a.height()) as f64
+}

@@ -1,0 +1,71 @@
+//! The watermark: an invisible keyed mark that is read with the help of the original's record.
+//!
+//! ```text
+//!   embed                                            detect
+//!   -----                                            ------
+//!   Photo                                            Photo            Record
+//!     | grid      whole picture, 256 x 256 luma        | grid            |
+//!     | mask      where it may be marked               |                 |
+//!     | carrier   key -> 14 signs a tile               | carrier         |
+//!     | transform chips (lapped), keyed sums h         | transform: r    | h, w
+//!     v                                                v                 v
+//!   residual = g m p                                 statistic: r - a h against w -> z
+//!     | medium    pixels: rounding.rs                  |
+//!     |           JPEG:   lattice.rs                   v
+//!     v                                              score: status, confidence, false positives
+//!   read back (host.rs), stronger if need be
+//!     v
+//!   bytes + Record
+//! ```
+//!
+//! Detection knows the keyed sums of the original, so that it is limited by what an attack did, not by what the
+//! picture shows. The record (5 KB) is no picture, and without the key it is noise. All decisions before the
+//! statistic are taken on content, not on the mark; [`score`] says why that makes the false-positive bound exact.
+//!
+//! Everything here is pure and deterministic: the same photo, key and version give the same bytes on every
+//! machine. Sums run in a fixed order; functions that libraries may round differently (powers, sines) are
+//! evaluated in `f64` and rounded once to `f32`. The module imports [`crate::imaging`] and nothing else of this
+//! crate. Start at [`embed()`] and [`detect()`].
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "signal processing: sizes are below 2^24, values are clamped, f64 is rounded to f32 on purpose"
+)]
+
+mod block_dct;
+mod blur;
+mod carrier;
+mod companding;
+mod detect;
+mod diffusion;
+mod embed;
+mod error;
+mod grid;
+mod host;
+mod key;
+mod lattice;
+mod luma;
+mod mask;
+mod medium;
+mod record;
+mod reduced;
+mod resample;
+mod rounding;
+mod score;
+mod statistic;
+mod strength;
+#[cfg(test)]
+mod tests;
+mod transform;
+mod trial;
+
+pub use detect::{Detection, TamperClass, Transform, detect};
+pub use embed::{EmbedReport, Embedded, embed};
+pub use error::WatermarkError;
+pub use key::WatermarkKey;
+pub use record::Record;
+pub use score::{DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD};
+pub use strength::ProtectionLevel;
+#[doc(hidden)]
+pub use trial::NullTrials;

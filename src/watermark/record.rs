@@ -1,0 +1,289 @@
+//! What the service keeps of a protected photo: 5 KB, none of it a picture.
+//!
+//! ```text
+//! bytes   field
+//! 4       "LTW" and the version, 1
+//! 4 + 4   upright width and height, pixels, u32
+//! 4       strength g, f32
+//! 32      digest of the protected pixels
+//! 4096    host sums h, companded i8: four bands of 32 x 32 tiles
+//! 1024    expected mark of each tile, u8: round(16 log2(g m)) + 160, 0 for none
+//! ...     sections: tag u8, length u32, that many bytes; a reader skips the tags that it does not know
+//! ```
+//!
+//! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
+//! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
+//! the false-positive bound of [`super::score`] rests on.
+//!
+//! Format 1 has no sections of its own yet; they are how later data (key points, hashes) is added without a new
+//! version.
+
+use std::fmt;
+
+use super::{
+    WatermarkError,
+    carrier::{SUMS, Sums, TILE_COUNT},
+    companding,
+};
+
+/// The first bytes of a record: its magic and version.
+const MAGIC: [u8; 4] = *b"LTW\x01";
+/// Bytes before the sections.
+const FIXED_BYTES: usize = MAGIC.len() + 3 * 4 + 32 + SUMS + TILE_COUNT;
+/// Codes of the expected mark per octave.
+const CODES_PER_OCTAVE: f64 = 16.0;
+/// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
+const UNIT_CODE: f64 = 160.0;
+
+/// Everything that detection needs of the original photo, apart from its key.
+#[derive(Clone, PartialEq)]
+pub struct Record {
+    width: u32,
+    height: u32,
+    strength: f32,
+    pixel_digest: [u8; 32],
+    /// Companded host sums, in the order of [`Sums`].
+    host: Vec<i8>,
+    /// Expected mark of each tile, logarithmic, tile rows first.
+    mark: Vec<u8>,
+}
+
+impl Record {
+    /// Makes a record: upright size in pixels, host sums, and the expected mark of each tile, grey levels RMS.
+    pub(super) fn new(size: (u32, u32), strength: f32, host: &Sums, mark: &[f32]) -> Self {
+        Self {
+            width: size.0,
+            height: size.1,
+            strength,
+            pixel_digest: [0; 32],
+            host: compress_sums(host),
+            mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
+        }
+    }
+
+    /// Sets the digest of the pixels that are sent.
+    pub(super) fn set_pixel_digest(&mut self, digest: [u8; 32]) {
+        self.pixel_digest = digest;
+    }
+
+    /// Returns the width in pixels of the protected photo as a viewer shows it.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Returns the height in pixels of the protected photo as a viewer shows it.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Returns the strength g that the photo was marked with.
+    pub fn strength(&self) -> f32 {
+        self.strength
+    }
+
+    /// Returns the digest of the protected pixels, as [`crate::imaging::pixel_digest`] gives it.
+    pub fn pixel_digest(&self) -> &[u8; 32] {
+        &self.pixel_digest
+    }
+
+    /// Returns the host sums.
+    pub(super) fn host(&self) -> Sums {
+        expand_sums(&self.host)
+    }
+
+    /// Returns the expected mark of each tile, in grey levels RMS.
+    pub(super) fn mark(&self) -> Vec<f32> {
+        self.mark.iter().map(|&code| expand_mark(code)).collect()
+    }
+
+    /// Writes the record.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(FIXED_BYTES);
+        bytes.extend(MAGIC);
+        bytes.extend(self.width.to_le_bytes());
+        bytes.extend(self.height.to_le_bytes());
+        bytes.extend(self.strength.to_le_bytes());
+        bytes.extend(self.pixel_digest);
+        bytes.extend(self.host.iter().map(|code| code.cast_unsigned()));
+        bytes.extend(&self.mark);
+        bytes
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    ///
+    /// [`WatermarkError::InvalidRecord`] if the bytes are of another version, cut short or out of range.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WatermarkError> {
+        let mut rest = bytes;
+        if take(&mut rest)? != MAGIC {
+            return Err(WatermarkError::InvalidRecord("unknown magic or version"));
+        }
+        let width = u32::from_le_bytes(take(&mut rest)?);
+        let height = u32::from_le_bytes(take(&mut rest)?);
+        let strength = f32::from_le_bytes(take(&mut rest)?);
+        let pixel_digest = take(&mut rest)?;
+        let host: [u8; SUMS] = take(&mut rest)?;
+        let mark: [u8; TILE_COUNT] = take(&mut rest)?;
+        skip_sections(rest)?;
+
+        if width == 0 || height == 0 {
+            return Err(WatermarkError::InvalidRecord("a side of length zero"));
+        }
+        if !(strength.is_finite() && strength > 0.0) {
+            return Err(WatermarkError::InvalidRecord(
+                "a strength that is not positive",
+            ));
+        }
+        let host = host.map(u8::cast_signed).to_vec();
+        if host.contains(&i8::MIN) {
+            return Err(WatermarkError::InvalidRecord("a host sum out of range"));
+        }
+        Ok(Self {
+            width,
+            height,
+            strength,
+            pixel_digest,
+            host,
+            mark: mark.to_vec(),
+        })
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("width", &self.width)
+            .field("height", &self.height)
+            .field("strength", &self.strength)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Compands sums as a record keeps them.
+pub(super) fn compress_sums(sums: &Sums) -> Vec<i8> {
+    sums.values()
+        .iter()
+        .map(|&sum| companding::compress(sum))
+        .collect()
+}
+
+/// Gives back the sums of their codes.
+pub(super) fn expand_sums(codes: &[i8]) -> Sums {
+    Sums::from_fn(|index| companding::expand(codes[index]))
+}
+
+/// Code of an expected mark in grey levels RMS.
+fn compress_mark(mark: f32) -> u8 {
+    if mark <= 0.0 {
+        return 0;
+    }
+    let code = CODES_PER_OCTAVE * f64::from(mark).log2() + UNIT_CODE;
+    code.round().clamp(1.0, 255.0) as u8
+}
+
+/// The expected mark of a code.
+fn expand_mark(code: u8) -> f32 {
+    if code == 0 {
+        return 0.0;
+    }
+    ((f64::from(code) - UNIT_CODE) / CODES_PER_OCTAVE).exp2() as f32
+}
+
+/// Takes the next `N` bytes.
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], WatermarkError> {
+    let (head, tail) = rest
+        .split_first_chunk()
+        .ok_or(WatermarkError::InvalidRecord("it ends too early"))?;
+    *rest = tail;
+    Ok(*head)
+}
+
+/// Walks over the sections, none of which this version knows.
+fn skip_sections(mut rest: &[u8]) -> Result<(), WatermarkError> {
+    while !rest.is_empty() {
+        let [_tag] = take(&mut rest)?;
+        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
+        rest = rest
+            .get(length..)
+            .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn example() -> Record {
+        let host = Sums::from_fn(|i| (i as f32 - 2000.0) * 0.37);
+        let mark: Vec<f32> = (0..TILE_COUNT).map(|tile| tile as f32 * 0.003).collect();
+        let mut record = Record::new((640, 480), 0.42, &host, &mark);
+        record.set_pixel_digest([0xD1; 32]);
+        record
+    }
+
+    #[test]
+    fn a_record_comes_back_from_its_bytes() {
+        let record = example();
+        let bytes = record.to_bytes();
+        assert_eq!(bytes.len(), 5168);
+        assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn unknown_sections_are_skipped_and_cut_ones_refused() {
+        let mut bytes = example().to_bytes();
+        bytes.extend([200, 3, 0, 0, 0, 1, 2, 3]);
+        assert_eq!(Record::from_bytes(&bytes).unwrap(), example());
+        for missing in 1..8 {
+            let cut = &bytes[..bytes.len() - missing];
+            assert!(Record::from_bytes(cut).is_err(), "{missing} missing");
+        }
+    }
+
+    #[test]
+    fn impossible_fields_are_refused() {
+        let good = example().to_bytes();
+        let damage: [(usize, &[u8]); 5] = [
+            (3, &[2]),
+            (4, &[0; 4]),
+            (12, &f32::NAN.to_le_bytes()),
+            (12, &(-1.0_f32).to_le_bytes()),
+            (48, &[0x80]),
+        ];
+        for (at, patch) in damage {
+            let mut bytes = good.clone();
+            bytes[at..at + patch.len()].copy_from_slice(patch);
+            assert!(Record::from_bytes(&bytes).is_err(), "at {at}");
+        }
+    }
+
+    #[test]
+    fn the_expected_mark_is_kept_to_a_32nd_of_an_octave() {
+        assert_eq!(expand_mark(compress_mark(0.0)).to_bits(), 0.0_f32.to_bits());
+        for mark in [0.002_f32, 0.05, 0.21, 1.0, 7.3, 60.0] {
+            let kept = expand_mark(compress_mark(mark));
+            assert!(
+                (kept / mark).log2().abs() <= 1.0 / 32.0 + 1e-4,
+                "{mark} {kept}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_what_is_read_is_written_back(
+            start in proptest::bool::ANY,
+            tail in proptest::collection::vec(proptest::num::u8::ANY, 0..6000),
+        ) {
+            let mut bytes = if start { MAGIC.to_vec() } else { Vec::new() };
+            bytes.extend(tail);
+            if let Ok(record) = Record::from_bytes(&bytes) {
+                prop_assert_eq!(&bytes[..FIXED_BYTES], &record.to_bytes()[..]);
+            }
+        }
+    }
+}

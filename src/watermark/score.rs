@@ -1,0 +1,136 @@
+//! From the statistic to a verdict, with a bound on false alarms that holds for every picture.
+//!
+//! *Null hypothesis*: the tested picture does not depend on the key's signs (it is unmarked, or marked for
+//! another photo or tenant). Flip the signs of one (tile, band): r and h flip there, while rho, the geometry
+//! that rho chose, the gain a, |d|, the noise and omega all stay, and d flips. Given everything but the signs,
+//! z is thus `sum e_j |u_j| / sqrt(sum u_j^2)` with independent fair signs `e_j`, and for t > 0
+//!
+//! ```text
+//! P(z >= t) <= exp(-t^2 / 2)        Hoeffding, "Probability inequalities for sums of bounded random
+//!                                   variables" (1963)
+//! P(z >= t) <= 3.18 Q(t)            Bentkus and Dzindzalieta, "A tight Gaussian bound for weighted sums
+//!                                   of Rademacher random variables" (2015); Q: upper normal tail
+//! ```
+//!
+//! The search over geometries costs nothing, because it never sees the sign of d. `tests/it/false_positives.rs`
+//! measures the same null.
+
+use std::f64::consts::PI;
+
+/// Least z of a detection: false-positive probability below 9.1e-10, for any picture.
+pub const DETECTION_THRESHOLD: f64 = 6.2;
+
+/// Least z of a marginal finding: false-positive probability below 2.9e-5, for any picture.
+pub const MARGINAL_THRESHOLD: f64 = 4.3;
+
+/// What the statistic says about a photo's mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DetectionStatus {
+    /// The mark is there: z at or above [`DETECTION_THRESHOLD`].
+    Detected,
+    /// Something of it may be: z at or above [`MARGINAL_THRESHOLD`].
+    Marginal,
+    /// Nothing that chance does not explain.
+    NotFound,
+}
+
+/// Classifies a z.
+pub(super) fn status(z: f64) -> DetectionStatus {
+    if z >= DETECTION_THRESHOLD {
+        DetectionStatus::Detected
+    } else if z >= MARGINAL_THRESHOLD {
+        DetectionStatus::Marginal
+    } else {
+        DetectionStatus::NotFound
+    }
+}
+
+/// Bounds the probability that a picture without the mark reaches `z`; in (0, 1].
+///
+/// Q has no closed form; `Q(t) <= 2 phi(t) / (t + sqrt(t^2 + 8 / pi))` for t > 0 (Pollak 1956, from Komatu's
+/// inequality) keeps it a bound. Beyond the range of `f64` (z > 37) the smallest positive number is returned.
+pub(super) fn false_positive_probability(z: f64) -> f64 {
+    if z <= 0.0 {
+        return 1.0;
+    }
+    let hoeffding = (-z * z / 2.0).exp();
+    let density = hoeffding / (2.0 * PI).sqrt();
+    let tail = 2.0 * density / (z + (z * z + 8.0 / PI).sqrt());
+    hoeffding.min(3.18 * tail).clamp(f64::MIN_POSITIVE, 1.0)
+}
+
+/// Maps z to a score from 0 to 100, two decimals, monotone in z.
+///
+/// ```text
+/// z <= 0: 0      z < 6.2: 60 (z / 6.2)^2      else: 60 + 40 (1 - 2^-((z - 6.2) / 6))
+/// ```
+///
+/// The threshold is at 60; from there every 6 standard deviations halve the distance to 100.
+pub(super) fn confidence(z: f64) -> f64 {
+    let score = if z <= 0.0 {
+        0.0
+    } else if z < DETECTION_THRESHOLD {
+        60.0 * (z / DETECTION_THRESHOLD).powi(2)
+    } else {
+        60.0 + 40.0 * (1.0 - (-(z - DETECTION_THRESHOLD) / 6.0).exp2())
+    };
+    (score * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_keep_their_documented_rates() {
+        assert!(false_positive_probability(DETECTION_THRESHOLD) < 9.1e-10);
+        assert!(false_positive_probability(MARGINAL_THRESHOLD) < 2.9e-5);
+        assert!(false_positive_probability(-1.0) >= 1.0);
+        assert!((0.0..1e-300).contains(&false_positive_probability(60.0)));
+        assert!(false_positive_probability(60.0) > 0.0);
+        // Where 3.18 Q(t) is no bound worth having, Hoeffding's is: at most 1.
+        assert!((0.5..=1.0).contains(&false_positive_probability(0.5)));
+    }
+
+    #[test]
+    fn the_tail_bound_is_above_the_normal_tail_and_close() {
+        // Upper normal tail probabilities from tables.
+        for (z, q) in [
+            (1.0, 0.158_655),
+            (2.0, 0.022_750_1),
+            (4.0, 3.167_12e-5),
+            (6.0, 9.865_88e-10),
+        ] {
+            let bound = false_positive_probability(z);
+            let exact = f64::min(3.18 * q, (-z * z / 2.0_f64).exp());
+            assert!(
+                bound >= exact * 0.999_99 && bound < exact * 1.06,
+                "{z}: {bound:e} {exact:e}"
+            );
+        }
+    }
+
+    #[test]
+    fn confidence_is_the_documented_scale() {
+        for (z, expected) in [
+            (-3.0, 0.0),
+            (3.1, 15.0),
+            (6.2, 60.0),
+            (12.2, 80.0),
+            (18.2, 90.0),
+            (30.0, 97.44),
+        ] {
+            assert!((confidence(z) - expected).abs() < 1e-9, "{z}");
+        }
+        let steps: Vec<f64> = (0..600).map(|z| confidence(f64::from(z) / 10.0)).collect();
+        assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]));
+        assert!(confidence(1e9) <= 100.0);
+    }
+
+    #[test]
+    fn statuses_start_at_their_thresholds() {
+        assert_eq!(status(6.2), DetectionStatus::Detected);
+        assert_eq!(status(6.199), DetectionStatus::Marginal);
+        assert_eq!(status(4.299), DetectionStatus::NotFound);
+    }
+}

@@ -1,0 +1,265 @@
+//! How much of the mark is left, in standard deviations.
+//!
+//! r are the keyed sums of the received picture, h those of the original, w the expected mark. An attack
+//! changes the host by a local gain a and adds noise; what remains of r after a h is mark plus noise, and is
+//! weighed by the expected mark over the noise. Per band, with `G_s` a Gaussian of s tiles:
+//!
+//! ```text
+//! g_b   = <r, h> / <h, h>                                  lambda = mean(h^2) / 4
+//! a     = clip((G_2(r h) + lambda g_b) / (G_2(h^2) + lambda), -0.2, 3)
+//! d     = r - a h
+//! noise = G_1.5(d^2) + 0.2 median(d^2) + 0.1 chips
+//! omega = clip(a, 0.02, 1.5) G_1(w) / noise
+//! u     = omega clip(d, -3 sqrt(noise), 3 sqrt(noise))
+//! z     = sum u / sqrt(sum u^2)                            over all bands and tiles
+//! beta  = sum(omega d) / sum(omega a w)                    1: all of the mark, 0: none
+//! ```
+//!
+//! The gain a is also what the attack left of the mark, therefore it weighs the sum. Flipping the signs of one
+//! tile and band flips r and h there and changes d alone: see [`super::score`] for what follows from that.
+//! Regressing on the known host before correlating is the host-interference rejection of Malvar and Florencio,
+//! "Improved spread spectrum" (2003), done at the detector. The constants are measured: docs/watermark.md.
+
+use super::{
+    blur::Blur,
+    carrier::{BAND_CHIPS, BANDS, Sums, TILE_COUNT, TILES, band_amplitudes},
+};
+
+/// Keeps a division by the energy of an empty host finite; far below the smallest companded step.
+const TINY: f32 = 1e-6;
+
+/// The evidence for a mark.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Statistic {
+    /// Standard deviations above what an unmarked picture gives on average.
+    pub(super) z: f64,
+    /// Remaining fraction of the mark.
+    pub(super) beta: f64,
+}
+
+/// Smooths the expected mark of each tile: `G_1(w)` without the band's factor.
+pub(super) fn smooth_mark(mark: &[f32]) -> Vec<f32> {
+    Blur::gaussian(1.0).apply(TILES, mark)
+}
+
+/// Computes the statistic of received sums against those of the original.
+///
+/// `smooth_mark` comes from [`smooth_mark`]. A factor common to all of it cancels.
+pub(super) fn statistic(received: &Sums, host: &Sums, smooth_mark: &[f32]) -> Statistic {
+    let wide = Blur::gaussian(2.0);
+    let narrow = Blur::gaussian(1.5);
+    let amplitudes = band_amplitudes();
+    let (mut sum, mut energy) = (0.0, 0.0);
+    let (mut found, mut expected) = (0.0, 0.0);
+    for band in 0..BANDS {
+        let (r, h) = (received.band(band), host.band(band));
+        let gain = local_gain(&wide, r, h);
+        let rest: Vec<f32> = r
+            .iter()
+            .zip(h)
+            .zip(&gain)
+            .map(|((r, h), a)| r - a * h)
+            .collect();
+        let noise = local_noise(&narrow, &rest, BAND_CHIPS[band]);
+        for tile in 0..TILE_COUNT {
+            let (d, noise) = (rest[tile], noise[tile]);
+            let left = gain[tile].clamp(0.02, 1.5);
+            let mark = smooth_mark[tile] * amplitudes[band];
+            let omega = left * mark / noise;
+            let limit = 3.0 * noise.sqrt();
+            let u = f64::from(omega * d.clamp(-limit, limit));
+            sum += u;
+            energy += u * u;
+            found += f64::from(omega * d);
+            expected += f64::from(omega * left * mark);
+        }
+    }
+    Statistic {
+        z: ratio(sum, energy.sqrt()),
+        beta: ratio(found, expected),
+    }
+}
+
+/// The gain `a` of each tile of a band.
+fn local_gain(blur: &Blur, r: &[f32], h: &[f32]) -> Vec<f32> {
+    let product: Vec<f32> = r.iter().zip(h).map(|(r, h)| r * h).collect();
+    let square: Vec<f32> = h.iter().map(|h| h * h).collect();
+    let energy = total(&square) as f32;
+    let global = total(&product) as f32 / (energy + TINY);
+    let lambda = 0.25 * energy / TILE_COUNT as f32 + TINY;
+    blur.apply(TILES, &product)
+        .into_iter()
+        .zip(blur.apply(TILES, &square))
+        .map(|(product, square)| ((product + lambda * global) / (square + lambda)).clamp(-0.2, 3.0))
+        .collect()
+}
+
+/// The noise variance of each tile of a band that sums `chips` chips.
+fn local_noise(blur: &Blur, rest: &[f32], chips: usize) -> Vec<f32> {
+    let square: Vec<f32> = rest.iter().map(|d| d * d).collect();
+    let mut noise = blur.apply(TILES, &square);
+    let mut sorted = square;
+    let (_, median, _) = sorted.select_nth_unstable_by(TILE_COUNT / 2, f32::total_cmp);
+    let floor = 0.2 * *median + 0.1 * chips as f32;
+    for noise in &mut noise {
+        *noise += floor;
+    }
+    noise
+}
+
+/// Content agreement: does a received picture lie on the grid as the original did?
+///
+/// ```text
+/// q   = 1 / sqrt(G_1.5(h^2) + mean(h^2) / 4 + 1)           per band
+/// rho  = <clip3(r q), clip3(h q)> / (|clip3(r q)| |clip3(h q)|)
+/// gain = <clip3(r q), clip3(h q)> / |clip3(h q)|^2
+/// ```
+///
+/// Both factors flip with a sign, so neither number sees the signs, and any number of geometries may be tried with
+/// them at no cost in false positives.
+#[derive(Debug)]
+pub(super) struct Agreement {
+    /// q of every sum.
+    whitening: Vec<f32>,
+    /// clip3(h q).
+    host: Vec<f32>,
+}
+
+impl Agreement {
+    /// Prepares the comparison with the host sums of a record.
+    pub(super) fn new(host: &Sums) -> Self {
+        let blur = Blur::gaussian(1.5);
+        let mut whitening = Vec::with_capacity(host.values().len());
+        for band in 0..BANDS {
+            let square: Vec<f32> = host.band(band).iter().map(|h| h * h).collect();
+            let floor = 0.25 * total(&square) as f32 / TILE_COUNT as f32 + 1.0;
+            let local = blur.apply(TILES, &square);
+            whitening.extend(local.into_iter().map(|local| 1.0 / (local + floor).sqrt()));
+        }
+        let host = whiten(host, &whitening);
+        Self { whitening, host }
+    }
+
+    /// Compares received sums with the original's.
+    pub(super) fn with(&self, received: &Sums) -> Likeness {
+        let received = whiten(received, &self.whitening);
+        let (mut product, mut host_energy, mut received_energy) = (0.0, 0.0, 0.0);
+        for (&r, &h) in received.iter().zip(&self.host) {
+            let (r, h) = (f64::from(r), f64::from(h));
+            product += r * h;
+            host_energy += h * h;
+            received_energy += r * r;
+        }
+        Likeness {
+            rho: ratio(product, (host_energy * received_energy).sqrt()),
+            gain: ratio(product, host_energy),
+        }
+    }
+}
+
+/// How much a received picture looks like the original.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Likeness {
+    /// Correlation, -1..=1.
+    pub(super) rho: f64,
+    /// How much of the original's content is there; about 1 if all of it is.
+    pub(super) gain: f64,
+}
+
+/// `clip3(s q)` of all sums.
+fn whiten(sums: &Sums, whitening: &[f32]) -> Vec<f32> {
+    sums.values()
+        .iter()
+        .zip(whitening)
+        .map(|(sum, q)| (sum * q).clamp(-3.0, 3.0))
+        .collect()
+}
+
+/// Sums in `f64`, in order.
+fn total(values: &[f32]) -> f64 {
+    values.iter().copied().map(f64::from).sum()
+}
+
+/// A quotient, or 0 where there is nothing to divide by.
+fn ratio(numerator: f64, denominator: f64) -> f64 {
+    if denominator > 0.0 {
+        numerator / denominator
+    } else {
+        0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reproducible numbers, roughly normal, of unit variance.
+    fn noise(seed: u32) -> Sums {
+        let mut state = seed;
+        let mut uniform = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 8) / f64::from(1 << 24) - 0.5
+        };
+        Sums::from_fn(|_| ((0..12).map(|_| uniform()).sum::<f64>()) as f32)
+    }
+
+    fn plus(a: &Sums, b: &Sums, factor: f32) -> Sums {
+        Sums::from_fn(|i| a.values()[i] + factor * b.values()[i])
+    }
+
+    #[test]
+    fn a_mark_is_seen_under_host_and_gain_and_absence_is_not() {
+        let mark = vec![0.4; TILE_COUNT];
+        let smooth = smooth_mark(&mark);
+        assert!((smooth[0] - 0.4).abs() < 1e-6);
+        let host = Sums::from_fn(|i| 30.0 * noise(1).values()[i]);
+        let amplitudes = band_amplitudes();
+        let marked = Sums::from_fn(|i| 0.8 * (host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]));
+        let attacked = plus(&marked, &noise(2), 1.0);
+        let found = statistic(&attacked, &host, &smooth);
+        assert!(found.z > 20.0, "{found:?}");
+        assert!((found.beta - 1.0).abs() < 0.1, "{found:?}");
+
+        let unmarked = plus(&host, &noise(3), 1.0);
+        let absent = statistic(&unmarked, &host, &smooth);
+        assert!(
+            absent.z.abs() < 3.0 && absent.beta.abs() < 0.1,
+            "{absent:?}"
+        );
+    }
+
+    #[test]
+    fn flipping_one_sign_flips_one_term_and_leaves_rho() {
+        let mark = smooth_mark(&vec![0.4; TILE_COUNT]);
+        let host = Sums::from_fn(|i| 10.0 * noise(4).values()[i]);
+        let received = plus(&host, &noise(5), 1.0);
+        let flip = |sums: &Sums| {
+            Sums::from_fn(|i| {
+                if i == 1234 {
+                    -sums.values()[i]
+                } else {
+                    sums.values()[i]
+                }
+            })
+        };
+        let rho = Agreement::new(&host).with(&received).rho;
+        let flipped = Agreement::new(&flip(&host)).with(&flip(&received)).rho;
+        assert!((rho - flipped).abs() < 1e-12 && rho > 0.9);
+        let before = statistic(&received, &host, &mark).z;
+        let after = statistic(&flip(&received), &flip(&host), &mark).z;
+        assert!((1e-9..1.0).contains(&(before - after).abs()));
+    }
+
+    #[test]
+    fn an_empty_picture_says_nothing() {
+        let none = statistic(&Sums::zeros(), &Sums::zeros(), &vec![0.0; TILE_COUNT]);
+        assert_eq!((none.z, none.beta), (0.0, 0.0));
+        assert!(
+            Agreement::new(&Sums::zeros())
+                .with(&Sums::zeros())
+                .rho
+                .abs()
+                < 1e-9
+        );
+    }
+}

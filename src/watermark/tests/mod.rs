@@ -1,0 +1,10 @@
+//! The engine end to end, on pictures made by code ([`pictures`]).
+//!
+//! Real photographs, and the attacks that take long, belong to the integration tests.
+
+mod jpeg;
+mod null;
+mod pictures;
+mod pinned;
+mod pixels;
+mod symmetry;
