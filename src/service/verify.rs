@@ -67,38 +67,41 @@ pub async fn verify(
     };
     let key = WatermarkKey::derive(secret.as_bytes(), request.photo.as_uuid().as_bytes());
     let (limits, image) = (ctx.settings.limits, request.image);
-    let (detection, exact_match) = ctx
+    let found = ctx
         .images
         .run(move |job| examine(job, &image, &limits, reference.as_ref(), &key))
         .await??;
 
     let evidence = Evidence {
         c2pa: C2paStatus::Missing,
-        watermark: detection
+        watermark: found
+            .detection
             .as_ref()
             .map_or(WatermarkStatus::NotFound, |detection| {
                 status(detection.status)
             }),
-        exact_match,
+        exact_match: found.exact_match,
         policy: request.policy,
     };
     tracing::info!(
         tenant.id = %tenant,
         photo.id = %request.photo,
-        z = detection.as_ref().map(|detection| detection.z),
+        z = found.detection.as_ref().map(|detection| detection.z),
         verdict = evidence.verdict().as_str(),
         "verified"
     );
-    // Without the mark there is nothing to say what was done to.
-    let tamper_class = detection
-        .as_ref()
-        .filter(|found| found.status == DetectionStatus::Detected)
-        .map_or(TamperClass::None, |found| tamper(found.tamper_class));
     Ok(Verification {
         evidence,
-        tamper_class,
-        detection,
+        tamper_class: found.tamper_class,
+        detection: found.detection,
     })
+}
+
+/// What comes out of the CPU's part of the work.
+struct Found {
+    detection: Option<Detection>,
+    tamper_class: TamperClass,
+    exact_match: bool,
 }
 
 /// The CPU's part: decode and detect.
@@ -108,17 +111,31 @@ fn examine(
     limits: &Limits,
     reference: Option<&(Record, Vec<u8>)>,
     key: &WatermarkKey,
-) -> Result<(Option<Detection>, bool), Error> {
+) -> Result<Found, Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
     let photo = imaging::decode(image, limits)?;
     let Some((record, protected_sha256)) = reference else {
-        return Ok((None, false));
+        return Ok(Found {
+            detection: None,
+            tamper_class: TamperClass::None,
+            exact_match: false,
+        });
     };
     let detection = watermark::detect(&photo, record, key);
     let exact_match = Sha256::digest(image).as_slice() == protected_sha256.as_slice();
-    Ok((Some(detection), exact_match))
+    // Without the mark there is nothing to say what was done to; with the very bytes, nothing was.
+    let tamper_class = if exact_match || detection.status != DetectionStatus::Detected {
+        TamperClass::None
+    } else {
+        tamper(watermark::tamper_class(&photo, record, &detection))
+    };
+    Ok(Found {
+        detection: Some(detection),
+        tamper_class,
+        exact_match,
+    })
 }
 
 /// The engine's words in the product's.

@@ -1,8 +1,8 @@
 //! Looking for a mark: find how the picture lies by its content, then ask the statistic once.
 //!
-//! The received picture may be mirrored or turned. The eight symmetries of the grid are told apart by their
-//! content agreement rho alone ([`super::statistic::Agreement`]), which does not see the mark; so the z that
-//! decides is one test, however many symmetries were tried (see [`super::score`]).
+//! The received picture may be mirrored or turned. The eight symmetries of the grid are told apart by the likeness
+//! of their content alone ([`super::statistic::Agreement`]), which does not see the signs; so the z that decides is
+//! one test, however many symmetries were tried (see [`super::score`]).
 
 use super::{
     WatermarkKey,
@@ -43,8 +43,6 @@ pub struct Detection {
     pub transform: Option<Transform>,
     /// Share of the protected photo that is seen, 0..=1.
     pub coverage: f64,
-    /// What was done to the protected photo; meaningful if its mark was detected.
-    pub tamper_class: TamperClass,
 }
 
 /// The way from the protected photo to the received one, both upright: mirror, turn, scale.
@@ -95,7 +93,6 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
         beta,
         transform: recognised.then(|| transform_of(photo, record, change)),
         coverage: 1.0,
-        tamper_class: tamper_class(photo, record, change),
     }
 }
 
@@ -158,10 +155,11 @@ fn transform_of(photo: &Photo, record: &Record, change: Orientation) -> Transfor
     }
 }
 
-/// Classifies what was done to the protected photo. The digest costs most and is asked last.
-fn tamper_class(photo: &Photo, record: &Record, change: Orientation) -> TamperClass {
+/// Says what was done to a photo in which the mark was detected. Looks at all pixels if need be.
+pub fn tamper_class(photo: &Photo, record: &Record, detection: &Detection) -> TamperClass {
     let same_size = photo.upright_size() == (record.width(), record.height());
-    if change != Orientation::Upright || !same_size {
+    let as_it_was = |way: &Transform| !way.flipped && way.rotation_degrees == 0.0;
+    if !same_size || !detection.transform.as_ref().is_some_and(as_it_was) {
         TamperClass::Resize
     } else if pixel_digest(&photo.pixels) == *record.pixel_digest() {
         TamperClass::None

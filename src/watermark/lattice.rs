@@ -46,6 +46,8 @@ const LEAST_MASK: f32 = 0.1;
 /// Largest magnitude that a step may give a coefficient: AC have 10 bits, and DC within it differ by at most 11
 /// bits (ITU-T T.81, F.1.2).
 const LARGEST: i32 = 1023;
+/// Variance of the difference of two values that were rounded apart: twice that of the uniform error, 1/12.
+const ROUNDED_ANEW: f64 = 1.0 / 6.0;
 /// Largest difference of two DC: 11 bits.
 const LARGEST_DIFFERENCE: i32 = 2047;
 
@@ -310,18 +312,23 @@ pub(super) fn apply(image: &mut CoefficientImage, steps: &[Step], sign: i16) {
     }
 }
 
-/// Returns the mean square change of luma that steps make, by Parseval; grey levels squared per pixel.
+/// Returns the mean square change of luma that steps make, in grey levels squared per pixel: theirs by Parseval, and that of
+/// the decoder, which rounds each pixel of a changed block anew.
 ///
 /// The components of an RGB image move alike, so that their weighted mean is the luma's change.
 pub(super) fn mean_square_change(image: &CoefficientImage, steps: &[Step]) -> f64 {
     let mut sum = 0.0;
     for &(index, weight) in image.luma_components() {
         let quant = image.component(index).quant;
+        let squares = |block: &[Step]| -> f64 {
+            let change =
+                |step: &Step| f64::from(step.change) * f64::from(quant[ZIGZAG[step.position]]);
+            block.iter().map(|step| change(step).powi(2)).sum()
+        };
         let energy: f64 = steps
-            .iter()
-            .filter(|step| step.component == index)
-            .map(|step| f64::from(step.change) * f64::from(quant[ZIGZAG[step.position]]))
-            .map(|change| change * change)
+            .chunk_by(|a, b| (a.component, a.block) == (b.component, b.block))
+            .filter(|block| block[0].component == index)
+            .map(|block| squares(block) + 64.0 * ROUNDED_ANEW)
             .sum();
         sum += f64::from(weight) * energy;
     }

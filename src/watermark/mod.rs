@@ -60,7 +60,7 @@ mod tests;
 mod transform;
 mod trial;
 
-pub use detect::{Detection, TamperClass, Transform, detect};
+pub use detect::{Detection, TamperClass, Transform, detect, tamper_class};
 pub use embed::{EmbedReport, Embedded, embed};
 pub use error::WatermarkError;
 pub use key::WatermarkKey;

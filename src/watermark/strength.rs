@@ -75,7 +75,8 @@ pub(super) enum Schedule {
     /// Pixels: by 1.35 while the strength is below 1.6.
     Pixels,
     /// JPEG lattice: by the slopes `d ln z / d ln g` of 1/2 (as sent) and 0.7 (small), 1.2 to 2 at a time, at
-    /// most twice the start, at most four turns. Beyond that flat regions show.
+    /// most twice the start, at most four turns; beyond that flat regions show. Only a photo that would be
+    /// refused otherwise, its own blocks being far coarser than the mark, may have four times the start.
     Lattice {
         /// Strength of the first turn.
         start: f32,
@@ -91,7 +92,8 @@ impl Schedule {
         match self {
             Self::Pixels => (strength < 1.6).then_some(strength * 1.35),
             Self::Lattice { start } => {
-                let limit = 2.0 * start;
+                let refused = read.z_sent < LEAST_SENT;
+                let limit = if refused { 4.0 * start } else { 2.0 * start };
                 if strength >= limit || turns >= 4 {
                     return None;
                 }
@@ -148,7 +150,9 @@ mod tests {
         let lattice = Schedule::Lattice { start: 0.3 };
         assert!((lattice.next(0.3, 1, read(24.9, 11.0)).unwrap() - 0.36).abs() < 1e-6);
         assert!((lattice.next(0.3, 1, read(5.0, -2.0)).unwrap() - 0.6).abs() < 1e-6);
-        assert_eq!(lattice.next(0.6, 2, read(5.0, 2.0)), None);
+        assert_eq!(lattice.next(0.6, 2, read(12.0, 2.0)), None);
+        assert!((lattice.next(0.6, 2, read(11.9, 2.0)).unwrap() - 1.2).abs() < 1e-6);
+        assert_eq!(lattice.next(1.2, 3, read(11.9, 2.0)), None);
         assert_eq!(lattice.next(0.5, 4, read(5.0, 2.0)), None);
     }
 

@@ -62,16 +62,14 @@ fn shown(bytes: &[u8]) -> RgbImage {
     let reader = ImageReader::new(std::io::Cursor::new(bytes))
         .with_guessed_format()
         .unwrap();
-    let mut decoder = reader.into_decoder().unwrap();
+    let Ok(mut decoder) = reader.into_decoder() else {
+        // `image` does not read every sampling of JPEG.
+        let read = libjpeg_turbo_rs::decompress_to(bytes, libjpeg_turbo_rs::PixelFormat::Rgb);
+        let read = read.unwrap();
+        return RgbImage::from_raw(read.width as u32, read.height as u32, read.data).unwrap();
+    };
     let orientation = decoder.orientation().unwrap();
-    // A second decoder where there is one: `image` does not read every sampling.
-    let mut picture = DynamicImage::from_decoder(decoder).unwrap_or_else(|_| {
-        let read =
-            libjpeg_turbo_rs::decompress_to(bytes, libjpeg_turbo_rs::PixelFormat::Rgb).unwrap();
-        RgbImage::from_raw(read.width as u32, read.height as u32, read.data)
-            .unwrap()
-            .into()
-    });
+    let mut picture = DynamicImage::from_decoder(decoder).unwrap();
     picture.apply_orientation(orientation);
     if !picture.color().has_alpha() {
         return picture.into_rgb8();
