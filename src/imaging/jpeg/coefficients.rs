@@ -24,11 +24,22 @@ pub struct Component<'a> {
     pub quant: &'a [u16; 64],
 }
 
+/// How the entropy coding of a file is organised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Sequential, with Huffman tables that fit every file.
+    General,
+    /// Sequential, with Huffman tables made for this file.
+    Fitted,
+    /// Progressive; its tables are made for the file.
+    Progressive,
+}
+
 /// A whole JPEG, quantised.
 #[derive(Clone)]
 pub struct CoefficientImage {
     pub(super) coefficients: JpegCoefficients,
-    pub(super) progressive: bool,
+    pub(super) coding: Coding,
     /// Three components that are red, green and blue.
     pub(super) rgb: bool,
 }
@@ -101,7 +112,7 @@ impl std::fmt::Debug for CoefficientImage {
             .field("width", &self.width())
             .field("height", &self.height())
             .field("components", &self.component_count())
-            .field("progressive", &self.progressive)
+            .field("coding", &self.coding)
             .finish_non_exhaustive()
     }
 }

@@ -57,6 +57,9 @@ pub(super) struct Structure<'a> {
     pub(super) bytes: &'a [u8],
 }
 
+/// Codes of a DC and of an AC table that has one for every symbol of baseline coding (T.81, tables K.3 to K.6).
+const ALL_SYMBOLS: [usize; 2] = [12, 162];
+
 impl<'a> Structure<'a> {
     /// Walks a file from SOI to EOI.
     pub(super) fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ImagingError> {
@@ -75,6 +78,30 @@ impl<'a> Structure<'a> {
         while walk.step(limits)? {}
         walk.finish()
     }
+}
+
+impl Structure<'_> {
+    /// Tells whether all Huffman tables have a code for every symbol, as the standard's do; tables that were made for one file
+    /// leave out what it does not use.
+    pub(super) fn has_general_tables(&self) -> bool {
+        let tables = self.headers.iter().filter(|segment| segment[1] == DHT);
+        tables.clone().count() > 0 && tables.into_iter().all(|segment| all_general(&segment[4..]))
+    }
+}
+
+/// Tells it of the tables of one DHT segment (T.81, B.2.4.2).
+fn all_general(mut payload: &[u8]) -> bool {
+    while let Some((&head, rest)) = payload.split_first() {
+        let Some((lengths, rest)) = rest.split_at_checked(16) else {
+            return false;
+        };
+        let codes: usize = lengths.iter().map(|&count| usize::from(count)).sum();
+        if ALL_SYMBOLS.get(usize::from(head >> 4)) != Some(&codes) {
+            return false;
+        }
+        payload = rest.get(codes..).unwrap_or_default();
+    }
+    true
 }
 
 /// The state of the walk.

@@ -211,3 +211,25 @@ fn a_jpeg_flood_is_refused() {
         ImagingError::Invalid { .. }
     ));
 }
+
+#[test]
+fn huffman_tables_stay_of_the_kind_that_they_were() {
+    let rgb = picture(160, 120, Layout::Rgb);
+    let source = |fitted| {
+        let encoder = Encoder::new(&rgb, 160, 120, PixelFormat::Rgb).quality(85);
+        encoder.optimize_huffman(fitted).encode().unwrap()
+    };
+    let tables = |file: &[u8]| -> usize {
+        let segments = file.windows(4).filter(|w| w[..2] == [0xff, 0xc4]);
+        segments
+            .map(|w| usize::from(u16::from_be_bytes([w[2], w[3]])))
+            .sum()
+    };
+    for fitted in [false, true] {
+        let source = source(fitted);
+        let output = encode(&accept(&source)).unwrap();
+        assert_same_jpeg(&source, &output);
+        assert_eq!(tables(&output), tables(&source), "fitted: {fitted}");
+    }
+    assert!(tables(&source(true)) < tables(&source(false)));
+}
