@@ -22,8 +22,9 @@ use super::{
 };
 use crate::imaging::{CoefficientImage, Component, Plane};
 
-/// Fewest samples on a reduced side, unless the picture has fewer: two for each cell of a 512 grid.
-const MIN_SIDE: usize = 1024;
+/// Fewest samples on a reduced side, unless the picture has fewer: about two for each cell of a 512 grid. Quarter blocks of the
+/// 4032 pixels of a phone's long side just reach it.
+const MIN_SIDE: usize = 1000;
 /// Pixels on a side of a block.
 const BLOCK: usize = 8;
 /// Coefficients of a block.
