@@ -8,8 +8,9 @@ use std::{
 };
 
 use image::{
-    DynamicImage, ImageDecoder, ImageReader, RgbImage,
+    DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage,
     imageops::{self, FilterType},
+    metadata::Orientation,
 };
 
 use crate::{
@@ -62,14 +63,23 @@ fn shown(bytes: &[u8]) -> RgbImage {
     let reader = ImageReader::new(std::io::Cursor::new(bytes))
         .with_guessed_format()
         .unwrap();
-    let Ok(mut decoder) = reader.into_decoder() else {
-        // `image` does not read every sampling of JPEG.
+    let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
+    let decoder = reader.into_decoder();
+    let (orientation, picture) = match decoder {
+        Ok(mut decoder) if !is_jpeg => (
+            decoder.orientation().unwrap(),
+            Some(DynamicImage::from_decoder(decoder).unwrap()),
+        ),
+        Ok(mut decoder) => (decoder.orientation().unwrap(), None),
+        Err(_) => (Orientation::NoTransforms, None),
+    };
+    // The decoder of `image` does not read every sampling and scan order of JPEG.
+    let mut picture = picture.unwrap_or_else(|| {
         let read = libjpeg_turbo_rs::decompress_to(bytes, libjpeg_turbo_rs::PixelFormat::Rgb);
         let read = read.unwrap();
-        return RgbImage::from_raw(read.width as u32, read.height as u32, read.data).unwrap();
-    };
-    let orientation = decoder.orientation().unwrap();
-    let mut picture = DynamicImage::from_decoder(decoder).unwrap();
+        let (width, height) = (read.width as u32, read.height as u32);
+        RgbImage::from_raw(width, height, read.data).unwrap().into()
+    });
     picture.apply_orientation(orientation);
     if !picture.color().has_alpha() {
         return picture.into_rgb8();
@@ -341,7 +351,8 @@ async fn colours_and_orientation_of_odd_files_stay() {
             .fold(0.0, f64::max);
         let psnr = quality::psnr(&before, &after);
         let told: f64 = protected.header("x-watermark-psnr").parse().unwrap();
-        if shift > 1.0 || psnr < 36.0 || psnr < told - 4.0 {
+        // Looked at with 8 bits: beyond 52 dB it is their rounding that is seen.
+        if shift > 1.0 || psnr < 36.0 || psnr < told.min(52.0) - 4.0 {
             wrong.push(format!(
                 "{}: mean shift {shift:.2}, PSNR {psnr:.1} dB, told {told}",
                 name(&path)

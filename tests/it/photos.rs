@@ -45,6 +45,12 @@ async fn a_list_is_paged_newest_first_without_gap_or_repeat() {
     seen.sort();
     assert_eq!(seen, registered);
 
+    let unfilled = client
+        .get("/api/v1/photos?cursor=&limit=&contentHash=")
+        .await
+        .json();
+    assert_eq!(unfilled["items"].as_array().unwrap().len(), 7);
+
     let one = client
         .get(&format!("/api/v1/photos?contentHash={:064x}", 4))
         .await

@@ -31,7 +31,9 @@ pub(in crate::http) async fn list(
     State(ctx): State<Context>,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Query(query) = query.map_err(|_| ApiError::field("query", "is not well-formed"))?;
+    let Query(mut query) = query.map_err(|_| ApiError::field("query", "is not well-formed"))?;
+    // `?cursor=&limit=` is what a client sends that fills in a template with nothing.
+    query.retain(|_, value| !value.is_empty());
     let limit = match query.get("limit") {
         None => PAGE,
         Some(text) => text
