@@ -19,12 +19,16 @@ use crate::{
     db::{Database, DbError, Operator, roles},
     http,
     imaging::Limits,
+    memory,
     private_postgres::{self, PrivatePostgres},
     service::{self, Context, Settings, operator},
 };
 
 /// How long running requests may take to finish when the server stops.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// How often freed memory is given back, if pictures were worked on meanwhile.
+const TIDY: Duration = Duration::from_secs(10);
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -196,9 +200,19 @@ pub async fn serve(listener: TcpListener, ctx: Context, stop: impl Future<Output
     server.http2().timer(TokioTimer::new());
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
+    let mut ticks = tokio::time::interval(TIDY);
+    let mut tidied = 0;
     loop {
         let stream = tokio::select! {
             () = &mut stop => break,
+            _ = ticks.tick() => {
+                if ctx.images.is_idle() && ctx.images.started() != tidied {
+                    // Nobody waits for the CPU, so this is done at once.
+                    ctx.images.run(|_| memory::release()).await.ok();
+                    tidied = ctx.images.started();
+                }
+                continue;
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 // Out of file descriptors, most likely: others will close some.

@@ -23,6 +23,8 @@ pub struct Busy;
 pub struct CpuGate {
     running: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    started: Arc<AtomicUsize>,
+    workers: usize,
     queue: usize,
 }
 
@@ -60,9 +62,12 @@ impl Drop for Abandon {
 impl CpuGate {
     /// A gate for `workers` jobs at once (at least one) and `queue` waiting ones.
     pub fn new(workers: usize, queue: usize) -> Self {
+        let workers = workers.max(1);
         Self {
-            running: Arc::new(Semaphore::new(workers.max(1))),
+            running: Arc::new(Semaphore::new(workers)),
             waiting: Arc::new(AtomicUsize::new(0)),
+            started: Arc::new(AtomicUsize::new(0)),
+            workers,
             queue,
         }
     }
@@ -70,6 +75,16 @@ impl CpuGate {
     /// Whether a job that came now would be refused.
     pub fn is_full(&self) -> bool {
         self.running.available_permits() == 0 && self.waiting.load(Ordering::Acquire) >= self.queue
+    }
+
+    /// Whether nothing runs.
+    pub fn is_idle(&self) -> bool {
+        self.running.available_permits() == self.workers
+    }
+
+    /// How many jobs have started so far.
+    pub fn started(&self) -> usize {
+        self.started.load(Ordering::Relaxed)
     }
 
     /// Runs `work` on a blocking thread, in the caller's tracing span.
@@ -95,6 +110,7 @@ impl CpuGate {
                 .await
                 .map_err(|_| Busy)?
         };
+        self.started.fetch_add(1, Ordering::Relaxed);
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
         let span = Span::current();
