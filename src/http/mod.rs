@@ -16,7 +16,7 @@ use axum::{
     handler::Handler,
     http::Method,
     middleware::{from_fn, from_fn_with_state},
-    routing::{MethodFilter, MethodRouter, on},
+    routing::{MethodRouter, delete, get, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -46,17 +46,42 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    fn new<H, T>(method: &Method, path: &'static str, access: Access, handler: H) -> Self
-    where
-        H: Handler<T, Context>,
-        T: 'static,
-    {
-        let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+    fn get<T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: impl Handler<T, Context>,
+    ) -> Self {
         Self {
-            method: method.clone(),
+            method: Method::GET,
             path,
             access,
-            route: on(filter, handler),
+            route: get(handler),
+        }
+    }
+
+    fn post<T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: impl Handler<T, Context>,
+    ) -> Self {
+        Self {
+            method: Method::POST,
+            path,
+            access,
+            route: post(handler),
+        }
+    }
+
+    fn delete<T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: impl Handler<T, Context>,
+    ) -> Self {
+        Self {
+            method: Method::DELETE,
+            path,
+            access,
+            route: delete(handler),
         }
     }
 }
@@ -64,71 +89,28 @@ impl Endpoint {
 /// The route table.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::new(&Method::GET, "/livez", Access::Public, v1::health::live),
-        Endpoint::new(&Method::GET, "/readyz", Access::Public, v1::health::ready),
-        Endpoint::new(
-            &Method::GET,
-            "/.well-known/jwks.json",
-            Access::Public,
-            v1::jwks::handler,
-        ),
-        Endpoint::new(
-            &Method::GET,
-            "/errors/{code}",
-            Access::Public,
-            v1::errors::handler,
-        ),
-        Endpoint::new(
-            &Method::GET,
-            "/api/v1/health",
-            Access::Public,
-            v1::health::handler,
-        ),
-        Endpoint::new(
-            &Method::POST,
-            "/api/v1/auth/login",
-            Access::Public,
-            v1::login::handler,
-        ),
-        Endpoint::new(
-            &Method::POST,
-            "/api/v1/auth/logout",
-            Access::Token,
-            v1::logout::handler,
-        ),
-        Endpoint::new(&Method::GET, "/api/v1/me", Access::Token, v1::me::handler),
-        Endpoint::new(
-            &Method::POST,
+        Endpoint::get("/livez", Access::Public, v1::health::live),
+        Endpoint::get("/readyz", Access::Public, v1::health::ready),
+        Endpoint::get("/.well-known/jwks.json", Access::Public, v1::jwks::handler),
+        Endpoint::get("/errors/{code}", Access::Public, v1::errors::handler),
+        Endpoint::get("/api/v1/health", Access::Public, v1::health::handler),
+        Endpoint::post("/api/v1/auth/login", Access::Public, v1::login::handler),
+        Endpoint::post("/api/v1/auth/logout", Access::Token, v1::logout::handler),
+        Endpoint::get("/api/v1/me", Access::Token, v1::me::handler),
+        Endpoint::post(
             "/api/v1/photos/register",
             Access::Token,
             v1::register::handler,
         ),
-        Endpoint::new(
-            &Method::POST,
+        Endpoint::post(
             "/api/v1/photos/protect",
             Access::Token,
             v1::protect::handler,
         ),
-        Endpoint::new(
-            &Method::POST,
-            "/api/v1/photos/verify",
-            Access::Token,
-            v1::verify::handler,
-        ),
-        Endpoint::new(
-            &Method::GET,
-            "/api/v1/photos",
-            Access::Token,
-            v1::photos::list,
-        ),
-        Endpoint::new(
-            &Method::GET,
-            "/api/v1/photos/{photoId}",
-            Access::Token,
-            v1::photos::get,
-        ),
-        Endpoint::new(
-            &Method::DELETE,
+        Endpoint::post("/api/v1/photos/verify", Access::Token, v1::verify::handler),
+        Endpoint::get("/api/v1/photos", Access::Token, v1::photos::list),
+        Endpoint::get("/api/v1/photos/{photoId}", Access::Token, v1::photos::get),
+        Endpoint::delete(
             "/api/v1/photos/{photoId}",
             Access::Token,
             v1::photos::delete,

@@ -48,10 +48,10 @@ pub async fn verify(
     request: Request,
 ) -> Result<Verification, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
-    if photos::find(&mut tx, request.photo).await?.is_none() {
+    let sealed = photos::find_record(&mut tx, request.photo).await?;
+    if sealed.is_none() && photos::find(&mut tx, request.photo).await?.is_none() {
         return Err(Error::NotFound);
     }
-    let sealed = photos::find_record(&mut tx, request.photo).await?;
     let secret = ctx.tenant_secret(&mut tx).await?;
     tx.commit().await?;
 

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{
+    hmac,
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
+};
 use axum::{
     body::Body,
     http::{Method, Request},
@@ -23,6 +28,20 @@ fn encode(value: &Value) -> String {
 
 fn decode(part: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+/// A JWT as whoever holds `pair` makes it.
+fn sign(pair: &RsaKeyPair, header: &Value, claims: &Value) -> String {
+    let message = format!("{}.{}", encode(header), encode(claims));
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign(
+        &RSA_PKCS1_SHA256,
+        &SystemRandom::new(),
+        message.as_bytes(),
+        &mut signature,
+    )
+    .unwrap();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 #[tokio::test]
@@ -173,31 +192,33 @@ async fn forged_tokens_are_refused() {
         );
         forged.push(format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag)));
     }
-    // Headers that would choose the key.
-    let mut foreign = SigningKey::generate().unwrap();
-    let foreign_jwk = KeyRing::new(foreign, Vec::new()).jwks()["keys"][0].clone();
-    foreign = SigningKey::generate().unwrap();
+    // Headers that would choose the key, each signed rightly by an attacker's.
+    let attacker = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let public = attacker.public_key();
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let attackers_jwk = json!({
+        "kty": "RSA", "alg": "RS256", "use": "sig", "kid": header["kid"],
+        "n": part(public.modulus().big_endian_without_leading_zero()),
+        "e": part(public.exponent().big_endian_without_leading_zero()),
+    });
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let theirs = format!("http://{}/keys", listener.local_addr().unwrap());
     for (name, value) in [
-        ("jwk", foreign_jwk),
-        ("jku", json!("http://127.0.0.1:1/jwks.json")),
-        ("x5u", json!("http://127.0.0.1:1/x.pem")),
+        ("jwk", attackers_jwk),
+        ("jku", json!(theirs)),
+        ("x5u", json!(theirs)),
+        ("kid", json!("../../etc/passwd")),
+        ("kid", json!("/dev/null")),
+        ("kid", json!("' or 1=1 --")),
+        ("kid", json!("| id")),
+        ("kid", json!("k".repeat(4000))),
+        ("kid", json!(null)),
+        ("kid", json!("unknown")),
     ] {
         let mut chosen = header.clone();
         chosen[name] = value;
-        forged.push(format!("{}.{}.{}", encode(&chosen), parts[1], parts[2]));
-    }
-    for kid in [
-        json!("../../etc/passwd"),
-        json!("/dev/null"),
-        json!("' or 1=1 --"),
-        json!("| id"),
-        json!("k".repeat(4000)),
-        json!(null),
-        json!("unknown"),
-    ] {
-        let mut named = header.clone();
-        named["kid"] = kid;
-        forged.push(format!("{}.{}.{}", encode(&named), parts[1], parts[2]));
+        forged.push(sign(&attacker, &chosen, &payload));
     }
     // Another claim under the old signature.
     for (name, value) in [
@@ -221,6 +242,7 @@ async fn forged_tokens_are_refused() {
         URL_SAFE_NO_PAD.encode([0; 384])
     ));
     // Another key, all claims right.
+    let foreign = SigningKey::generate().unwrap();
     let (key, clock) = (KeyRing::new(foreign, Vec::new()), app.clock.clone());
     let other = TokenService::new(
         key,
@@ -240,6 +262,7 @@ async fn forged_tokens_are_refused() {
             .await
             .problem(ErrorCode::AuthInvalid);
     }
+    assert!(listener.accept().is_err(), "nobody was asked for a key");
     println!("{} forged tokens were refused", forged.len());
     assert!(forged.len() >= 30);
 }
@@ -258,20 +281,9 @@ async fn wrong_claims_are_refused_under_a_right_signature() {
             &sealed.sealed_private_key,
         )
         .unwrap();
-    let pair = aws_lc_rs::signature::RsaKeyPair::from_pkcs8(&pkcs8).unwrap();
-    let sign = |claims: &Value| {
-        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": sealed.key_id });
-        let message = format!("{}.{}", encode(&header), encode(claims));
-        let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(
-            &aws_lc_rs::signature::RSA_PKCS1_SHA256,
-            &aws_lc_rs::rand::SystemRandom::new(),
-            message.as_bytes(),
-            &mut signature,
-        )
-        .unwrap();
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
-    };
+    let pair = RsaKeyPair::from_pkcs8(&pkcs8).unwrap();
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": sealed.key_id });
+    let sign = |claims: &Value| sign(&pair, &header, claims);
     let with = |name: &str, value: Value| {
         let mut claims = payload.clone();
         claims[name] = value;
