@@ -1,7 +1,7 @@
 //! The canonical grid: the whole upright picture squashed to a square of 256 x 256.
 //!
 //! Any uniform or anisotropic resize leaves it alone, and an EXIF orientation is one of eight symmetries of it.
-//! Pictures are sampled as they are stored and the small grid is turned ([`Orientation::apply_square`]).
+//! Pictures are sampled as they are stored and the small grid is turned ([`Orientation::apply`]).
 //!
 //! ```text
 //! luma     area average of Y (sides below 512 are enlarged first)
@@ -64,9 +64,7 @@ impl<'a> Source<'a> {
 
 /// Samples the upright luma grid of a photo.
 pub(super) fn upright_luma(photo: &Photo) -> Plane {
-    photo
-        .orientation
-        .apply_square(&Source::new(&photo.pixels).luma())
+    photo.orientation.apply(&Source::new(&photo.pixels).luma())
 }
 
 /// What protection needs of the original, all upright.
@@ -98,7 +96,7 @@ impl Grid {
         for texture in texture.data_mut() {
             *texture = texture.sqrt();
         }
-        let upright = |plane: &Plane| photo.orientation.apply_square(plane);
+        let upright = |plane: &Plane| photo.orientation.apply(plane);
         Self {
             luma: upright(&luma),
             texture: upright(&texture),
@@ -167,5 +165,5 @@ fn sides(rows: &impl LumaRows) -> (usize, usize) {
 
 /// Turns an upright grid into stored orientation.
 pub(super) fn to_stored(orientation: Orientation, upright: &Plane) -> Plane {
-    orientation.inverse().apply_square(upright)
+    orientation.inverse().apply(upright)
 }

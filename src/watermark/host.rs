@@ -12,6 +12,7 @@
 use super::{
     WatermarkKey,
     carrier::{Chips, Sums},
+    coverage::Coverage,
     grid::{Grid, Source, tile_means, to_stored},
     mask::mask,
     record::Record,
@@ -106,9 +107,15 @@ impl Host {
 
     /// Computes the statistic of a stored luma grid.
     fn z(&self, stored: &Plane, record: &Record) -> f64 {
-        let upright = self.orientation.apply_square(stored);
+        let upright = self.orientation.apply(stored);
         let received = transform::forward(&upright).sums(&self.signs);
-        statistic(&received, &record.host(), &smooth_mark(&record.mark())).z
+        statistic(
+            &received,
+            &record.host(),
+            &smooth_mark(&record.mark()),
+            &Coverage::full(),
+        )
+        .z
     }
 }
 

@@ -33,15 +33,19 @@
     reason = "signal processing: sizes are below 2^24, values are clamped, f64 is rounded to f32 on purpose"
 )]
 
+mod agreement;
 mod block_dct;
 mod blur;
 mod carrier;
 mod companding;
+mod correlation;
 mod coverage;
+mod crop;
 mod detect;
 mod diffusion;
 mod embed;
 mod error;
+mod flow;
 mod grid;
 mod homography;
 mod host;
@@ -50,8 +54,11 @@ mod lattice;
 mod luma;
 mod mask;
 mod medium;
+mod query;
 mod record;
 mod reduced;
+mod refine;
+mod register;
 mod resample;
 mod rounding;
 mod score;
@@ -61,6 +68,7 @@ mod strength;
 mod tests;
 mod transform;
 mod trial;
+mod warp;
 
 pub use detect::{Detection, TamperClass, Transform, detect, tamper_class};
 pub use embed::{EmbedReport, Embedded, embed};
