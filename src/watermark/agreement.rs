@@ -120,3 +120,60 @@ impl Agreement {
 fn clip(sum: f32, q: f32) -> f32 {
     (sum * q).clamp(-3.0, 3.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reproducible numbers, neither regular nor symmetric.
+    fn host() -> Sums {
+        Sums::from_fn(|i| ((i * i) as f32 * 0.618).sin() * 20.0)
+    }
+
+    fn flip(sums: &Sums, at: usize) -> Sums {
+        Sums::from_fn(|i| sums.values()[i] * if i == at { -1.0 } else { 1.0 })
+    }
+
+    #[test]
+    fn likeness_and_intact_share_do_not_see_a_sign() {
+        let host = host();
+        let received = Sums::from_fn(|i| 0.8 * host.values()[i] + (i as f32 * 0.37).cos());
+        let all = Coverage::full();
+        let before = Agreement::new(&host);
+        let after = Agreement::new(&flip(&host, 1234));
+        let flipped = flip(&received, 1234);
+        assert_eq!(
+            before.with(&received, &all, BANDS),
+            after.with(&flipped, &all, BANDS)
+        );
+        assert!(before.with(&received, &all, BANDS).rho > 0.9);
+        let share = before.intact_share(&received, &all);
+        assert_eq!(
+            share.to_bits(),
+            after.intact_share(&flipped, &all).to_bits()
+        );
+        assert!(share > 0.99);
+    }
+
+    #[test]
+    fn a_pasted_half_halves_the_intact_share() {
+        let host = host();
+        let pasted = Sums::from_fn(|i| {
+            let right = i % TILES >= TILES / 2;
+            host.values()[if right {
+                (i * 7 + 13) % (BANDS * TILE_COUNT)
+            } else {
+                i
+            }]
+        });
+        let share = Agreement::new(&host).intact_share(&pasted, &Coverage::full());
+        assert!((0.4..0.6).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn nothing_is_like_nothing() {
+        let none = Sums::zeros();
+        let likeness = Agreement::new(&none).with(&none, &Coverage::full(), BANDS);
+        assert_eq!((likeness.rho, likeness.gain), (0.0, 0.0));
+    }
+}

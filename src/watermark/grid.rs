@@ -62,6 +62,20 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Sides of a picture fitted into a square of `long` pixels, aspect kept; a smaller one keeps its size.
+pub(super) fn fitted((width, height): (u32, u32), long: usize) -> (usize, usize) {
+    let (width, height) = (width as usize, height as usize);
+    let longest = width.max(height);
+    let side = |side: usize| {
+        if longest <= long {
+            side
+        } else {
+            ((side * long + longest / 2) / longest).max(1)
+        }
+    };
+    (side(width), side(height))
+}
+
 /// Samples the upright luma grid of a photo.
 pub(super) fn upright_luma(photo: &Photo) -> Plane {
     photo.orientation.apply(&Source::new(&photo.pixels).luma())

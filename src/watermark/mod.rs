@@ -28,9 +28,11 @@
 //! crate. Start at [`embed()`] and [`detect()`].
 #![expect(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "signal processing: sizes are below 2^24, values are clamped, f64 is rounded to f32 on purpose"
+    clippy::many_single_char_names,
+    reason = "signal processing: sizes are below 2^24, values are clamped, f64 is rounded to f32 on purpose; x, y, u, v, h, r are the names of the formulas"
 )]
 
 mod agreement;

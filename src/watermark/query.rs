@@ -14,7 +14,7 @@ use std::cell::OnceCell;
 
 use super::{
     carrier::{GRID, TILE},
-    grid::{Source, upright_luma},
+    grid::{Source, fitted, upright_luma},
     resample::{Taps, resample},
     warp::Warp,
 };
@@ -109,16 +109,8 @@ impl<'a> Query<'a> {
 
     fn levels(&self) -> &[Plane] {
         self.levels.get_or_init(|| {
-            let (width, height) = (self.photo.width() as usize, self.photo.height() as usize);
-            let long = width.max(height).max(1);
-            let side = |side: usize| {
-                if long <= LONG_SIDE {
-                    side
-                } else {
-                    ((side * LONG_SIDE + long / 2) / long).max(1)
-                }
-            };
-            let stored = Source::new(&self.photo.pixels).shrink(side(width), side(height));
+            let (width, height) = fitted((self.photo.width(), self.photo.height()), LONG_SIDE);
+            let stored = Source::new(&self.photo.pixels).shrink(width, height);
             let base = self.photo.orientation.apply(&stored);
             let mut levels = vec![base];
             while let Some(next) = next_level(&levels) {

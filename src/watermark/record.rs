@@ -1,4 +1,4 @@
-//! What the service keeps of a protected photo: 5 KB, none of it a picture.
+//! What the service keeps of a protected photo: about 20 KB, none of it a picture.
 //!
 //! ```text
 //! bytes   field
@@ -9,14 +9,15 @@
 //! 4096    host sums h, companded i8: four bands of 32 x 32 tiles
 //! 1024    expected mark of each tile, u8: round(16 log2(g m)) + 160, 0 for none
 //! ...     sections: tag u8, length u32, that many bytes; a reader skips the tags that it does not know
+//!
+//! tag 1   keypoints of the unmarked picture, 37 bytes each, at most 400      keypoints/section.rs
 //! ```
 //!
 //! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
 //! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
 //! the false-positive bound of [`super::score`] rests on.
 //!
-//! Format 1 has no sections of its own yet; they are how later data (key points, hashes) is added without a new
-//! version.
+//! A record may lack any section: early ones and those of strict privacy do, and are read with less.
 
 use std::fmt;
 
@@ -24,12 +25,15 @@ use super::{
     WatermarkError,
     carrier::{SUMS, Sums, TILE_COUNT},
     companding,
+    keypoints::{self, Keypoint},
 };
 
 /// The first bytes of a record: its magic and version.
 const MAGIC: [u8; 4] = *b"LTW\x01";
 /// Bytes before the sections.
 const FIXED_BYTES: usize = MAGIC.len() + 3 * 4 + 32 + SUMS + TILE_COUNT;
+/// Tag of the section with the keypoints.
+const KEYPOINTS: u8 = 1;
 /// Codes of the expected mark per octave.
 const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
@@ -46,6 +50,8 @@ pub struct Record {
     host: Vec<i8>,
     /// Expected mark of each tile, logarithmic, tile rows first.
     mark: Vec<u8>,
+    /// Keypoints of the unmarked picture, if they were kept.
+    keypoints: Vec<Keypoint>,
 }
 
 impl Record {
@@ -58,7 +64,18 @@ impl Record {
             pixel_digest: [0; 32],
             host: compress_sums(host),
             mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
+            keypoints: Vec::new(),
         }
+    }
+
+    /// Sets the keypoints of the unmarked picture.
+    pub(super) fn set_keypoints(&mut self, keypoints: Vec<Keypoint>) {
+        self.keypoints = keypoints;
+    }
+
+    /// Returns the keypoints of the unmarked picture; none if they were not kept.
+    pub(super) fn keypoints(&self) -> &[Keypoint] {
+        &self.keypoints
     }
 
     /// Sets the digest of the pixels that are sent.
@@ -106,6 +123,9 @@ impl Record {
         bytes.extend(self.pixel_digest);
         bytes.extend(self.host.iter().map(|code| code.cast_unsigned()));
         bytes.extend(&self.mark);
+        if !self.keypoints.is_empty() {
+            put_section(&mut bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
+        }
         bytes
     }
 
@@ -125,7 +145,12 @@ impl Record {
         let pixel_digest = take(&mut rest)?;
         let host: [u8; SUMS] = take(&mut rest)?;
         let mark: [u8; TILE_COUNT] = take(&mut rest)?;
-        skip_sections(rest)?;
+        let mut keypoints = Vec::new();
+        while let Some((tag, section)) = take_section(&mut rest)? {
+            if tag == KEYPOINTS {
+                keypoints = keypoints::from_bytes(section)?;
+            }
+        }
 
         if width == 0 || height == 0 {
             return Err(WatermarkError::InvalidRecord("a side of length zero"));
@@ -146,6 +171,7 @@ impl Record {
             pixel_digest,
             host,
             mark: mark.to_vec(),
+            keypoints,
         })
     }
 }
@@ -199,16 +225,25 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], WatermarkError> {
     Ok(*head)
 }
 
-/// Walks over the sections, none of which this version knows.
-fn skip_sections(mut rest: &[u8]) -> Result<(), WatermarkError> {
-    while !rest.is_empty() {
-        let [_tag] = take(&mut rest)?;
-        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        rest = rest
-            .get(length..)
-            .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+/// Writes a section.
+fn put_section(bytes: &mut Vec<u8>, tag: u8, section: &[u8]) {
+    bytes.push(tag);
+    bytes.extend((section.len() as u32).to_le_bytes());
+    bytes.extend(section);
+}
+
+/// Takes the next section, its tag and its bytes; nothing at the end.
+fn take_section<'a>(rest: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, WatermarkError> {
+    if rest.is_empty() {
+        return Ok(None);
     }
-    Ok(())
+    let [tag] = take(rest)?;
+    let length = u32::from_le_bytes(take(rest)?) as usize;
+    let (section, tail) = rest
+        .split_at_checked(length)
+        .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+    *rest = tail;
+    Ok(Some((tag, section)))
 }
 
 #[cfg(test)]

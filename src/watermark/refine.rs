@@ -35,12 +35,16 @@ const STIFFNESS: f64 = 0.05;
 const WORTH: f64 = 1e-3;
 /// Multiple of the median error from which an error counts half.
 const OUTLIER: f64 = 3.0;
+/// Least of these errors, in units of the local content: where most of the picture is flat, the median is of nothing.
+const LEAST_SCALE: f64 = 0.3;
 /// Tries of a step, each damped more.
 const TRIES: usize = 3;
 
 /// What may move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Freedom {
+    /// Place and size, three numbers: all that a few tiles can tell.
+    Zoom,
     /// The six numbers of an affine map.
     Affine,
     /// The eight numbers of a projective map.
@@ -110,6 +114,7 @@ impl Fit {
     ) -> Self {
         flow(&self.grid, host, freedom)
             .and_then(|step| Self::new(query, reference, self.warp.moved(&step, freedom), BANDS))
+            .inspect(|n| if std::env::var_os("DBG").is_some() {eprintln!("follow {:.3} -> {:.3} {:?}", self.rho, n.rho, n.warp.map);})
             .filter(|next| next.rho > self.rho)
             .unwrap_or(self)
     }
@@ -162,6 +167,7 @@ impl Fit {
                 }
                 damping *= 10.0;
             }
+            if std::env::var_os("DBG").is_some() { eprintln!("  {stage:?} {:.4} -> {:?} damping {damping:e}", self.rho, better.as_ref().map(|b| b.rho)); }
             let Some(next) = better else { break };
             let growth = next.rho - self.rho;
             self = next;
@@ -211,7 +217,7 @@ impl Fit {
                 let error = f64::from(error(tile, band));
                 let q = q[band * TILE_COUNT + tile];
                 let slope = |sums: &Sums| f64::from(q * sums.band(band)[tile]);
-                let outlying = error / (scale + 1e-6);
+                let outlying = error / scale.max(LEAST_SCALE);
                 let weight = 1.0 / (1.0 + outlying * outlying);
                 equations.add(error, (slope(&slope_x), slope(&slope_y)), &fields, weight);
             }
@@ -227,6 +233,7 @@ impl Freedom {
     /// Number of parameters.
     pub(super) fn count(self) -> usize {
         match self {
+            Self::Zoom => 3,
             Self::Affine => 6,
             Self::Projective => 8,
             Self::Shifts => 2 * KNOTS * KNOTS,
@@ -247,6 +254,9 @@ impl Freedom {
                     [(2 * knot, weight, 0.0), (2 * knot + 1, 0.0, weight)]
                 })
                 .collect();
+        }
+        if self == Self::Zoom {
+            return vec![(0, unit * (u - 0.5), unit * (v - 0.5)), (1, unit, 0.0), (2, 0.0, unit)];
         }
         // (I + sum p_k E_k) about the centre, E_k having a single 1, in the order of the matrix.
         let (x, y) = (u - 0.5, v - 0.5);
@@ -276,8 +286,12 @@ impl Warp {
             };
         }
         let mut change = Homography::IDENTITY;
-        for (index, value) in step.iter().enumerate() {
-            change.0[index / 3][index % 3] += value;
+        if let [zoom, x, y] = *step {
+            change = Homography([[1.0 + zoom, 0.0, x], [0.0, 1.0 + zoom, y], [0.0, 0.0, 1.0]]);
+        } else {
+            for (index, value) in step.iter().enumerate() {
+                change.0[index / 3][index % 3] += value;
+            }
         }
         let about_centre = Homography::translation(0.5, 0.5)
             .after(&change)

@@ -8,7 +8,7 @@
 //! 5  key points                    any turn, scale and view               (candidates)
 //! 6  crops at any size             all places, some eighty scales
 //! 7  key points, deeper
-//! 8  bent                          a field of shifts on top of the best map
+//! 8  bent                          a field of shifts on top of the best map; also tried after 3
 //! ```
 //!
 //! The first certain position ends the search; otherwise the one of largest rho sqrt(tiles) is taken. Everything is
@@ -16,6 +16,7 @@
 
 use super::{
     agreement::Likeness,
+    candidates::{Effort, candidates},
     carrier::{BANDS, Sums},
     correlation::HostLanes,
     coverage::Coverage,
@@ -64,8 +65,9 @@ const LEAST_SCORE: f64 = 2.0;
 const STRAIGHT_SHARE: f64 = 0.9;
 /// How much more agreement a field of shifts must bring.
 const BENT_GAIN: f64 = 0.02;
-/// How much more merit a position must have than the whole picture read without interpolation.
-const WHOLE_MARGIN: f64 = 0.1;
+/// How much more agreement a position must have than the whole picture, which needs no search and no interpolation.
+/// Where the content leaves a direction free, as stripes do, the search wins a little by drifting along it.
+const WHOLE_MARGIN: f64 = 0.08;
 
 /// A received picture in the place of the original.
 #[derive(Debug)]
@@ -176,10 +178,12 @@ impl<'a> Search<'a> {
 
     /// Steps 4 to 8, until one is certain.
     fn run(&mut self) {
-        let steps: [fn(&mut Self); 4] = [
+        let steps: [fn(&mut Self); 6] = [
             Self::bend,
             Self::crops_at_their_size,
+            |search| search.keypoints(Effort::Usual),
             Self::crops_at_any_size,
+            |search| search.keypoints(Effort::Deep),
             Self::bend,
         ];
         for step in steps {
@@ -211,10 +215,13 @@ impl<'a> Search<'a> {
             bands,
             steps,
         };
+        if std::env::var_os("DBG").is_some() { eprintln!("start {:.3} {:?}", fit.rho, fit.warp.map); }
         let (query, reference) = (self.query, self.reference);
         let mut fit = fit
             .follow(query, reference, &self.host, Freedom::Affine)
-            .follow(query, reference, &self.host, Freedom::Affine);
+            .follow(query, reference, &self.host, Freedom::Affine)
+            .refine(query, reference, stage(Freedom::Zoom, 1, 3))
+            .refine(query, reference, stage(Freedom::Zoom, 2, 3));
         if fit.rho < CERTAIN_RHO {
             fit = fit.refine(query, reference, stage(Freedom::Affine, 1, 4));
         }
@@ -225,6 +232,7 @@ impl<'a> Search<'a> {
         fit = fit
             .refine(query, reference, stage(Freedom::Projective, 2, 4))
             .refine(query, reference, stage(Freedom::Projective, BANDS, 5));
+        if std::env::var_os("DBG").is_some() { eprintln!("offered {:.3} merit {:.2} intact {:.2} {:?}", fit.rho, fit.merit(), fit.intact_share(self.reference), fit.warp.map); }
         let better = |best: &Fit| fit.merit() > best.merit();
         if self.best.as_ref().is_none_or(better) {
             self.best = Some(fit);
@@ -238,6 +246,20 @@ impl<'a> Search<'a> {
             .flat_map(|way_back| places(self.query, &self.host, way_back, self.shares(way_back), 2))
             .collect();
         self.offer_best(found, 2);
+    }
+
+    /// Steps 5 and 7.
+    fn keypoints(&mut self, effort: Effort) {
+        let (original, size) = (
+            self.record.keypoints(),
+            (self.record.width(), self.record.height()),
+        );
+        for candidate in candidates(original, size, self.query.upright(), effort) {
+            self.offer(Warp::of(candidate.map));
+            if self.certain() {
+                return;
+            }
+        }
     }
 
     /// Step 6.
@@ -299,10 +321,10 @@ impl<'a> Search<'a> {
             return;
         };
         let least = best.rho + BENT_GAIN;
-        let bent = (best.clone())
+        let followed = (best.clone())
             .follow(query, reference, &self.host, Freedom::Shifts)
             .follow(query, reference, &self.host, Freedom::Shifts);
-        if bent.rho < least {
+        if followed.rho < least {
             return;
         }
         let stage = |bands, steps| Stage {
@@ -310,22 +332,21 @@ impl<'a> Search<'a> {
             bands,
             steps,
         };
-        let bent = bent
+        let shifted = followed
             .refine(query, reference, stage(1, 6))
             .refine(query, reference, stage(2, 4))
             .refine(query, reference, stage(BANDS, 4));
-        if bent.rho > least {
-            self.best = Some(bent);
+        if shifted.rho > least {
+            self.best = Some(shifted);
         }
     }
 
     /// The better of the whole picture and what was found in it.
     fn finish(self, reading: Reading) -> Registered {
         let whole_merit = reading.likeness.rho * Coverage::full().root();
-        let Some(best) = self
-            .best
-            .filter(|best| best.merit() > whole_merit + WHOLE_MARGIN)
-        else {
+        let least_rho = reading.likeness.rho + WHOLE_MARGIN;
+        let better = |best: &Fit| best.rho > least_rho && best.merit() > whole_merit;
+        let Some(best) = self.best.filter(better) else {
             return reading.registered();
         };
         let grid = self

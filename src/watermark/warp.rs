@@ -131,7 +131,7 @@ mod tests {
             assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
             assert!(weights.iter().all(|&weight| weight >= 0.0));
         }
-        let (before, after) = (spline(0.25 - 1e-9), spline(0.25 + 1e-9));
+        let (before, after) = (spline(0.5 - 1e-9), spline(0.5 + 1e-9));
         assert!((before.1[1] - after.1[0]).abs() < 1e-6 && after.0 == before.0 + 1);
     }
 }
