@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Candidate, MOST,
+    Candidate,
     fit::{Pair, Similarity, projective},
     matching::{Match, hamming},
 };
@@ -195,7 +195,7 @@ impl Scene {
     }
 
     /// Grows the map that a match calls for.
-    fn grow(&self, votes: &[Pair]) -> Option<(Homography, usize)> {
+    fn grow(&self, votes: &[Pair]) -> Option<(Homography, usize, f64)> {
         let mut similarity = Similarity::fit(votes)?;
         for radius in GROW_RADII {
             let (pairs, _) = self.partners(&similarity.homography(), &similarity, radius);
@@ -213,8 +213,8 @@ impl Scene {
             map = projective(&similarity, &pairs, NOISE)?;
         }
         let (inliers, tried) = self.partners(&map, &similarity, INLIER_RADIUS);
-        let enough = inliers.len() as f64 >= LEAST_SHARE * tried as f64;
-        enough.then_some((map, inliers.len()))
+        let share = inliers.len() as f64 / tried.max(1) as f64;
+        (share >= LEAST_SHARE).then_some((map, inliers.len(), share))
     }
 }
 
@@ -244,18 +244,16 @@ pub(super) fn grow_all(scene: &Scene, matches: &[Match], least: usize) -> Vec<Ca
         if grown.len() >= GROWN || grown.iter().any(known) {
             continue;
         }
-        let Some((map, inliers)) = scene.grow(&votes) else {
+        let Some((map, inliers, share)) = scene.grow(&votes) else {
             continue;
         };
         grown.push(map);
         let map = scene.leave.after(&map).after(&scene.enter);
         if inliers >= least && plausible(&map) && !found.iter().any(|other| same(&other.map, &map))
         {
-            found.push(Candidate { map, inliers });
+            found.push(Candidate { map, inliers, share });
         }
     }
-    found.sort_by_key(|candidate| Reverse(candidate.inliers));
-    found.truncate(MOST);
     found
 }
 
