@@ -24,7 +24,7 @@ use crate::imaging::Plane;
 /// Most candidates that are returned.
 const MOST: usize = 4;
 /// With this many inliers, and [`CERTAIN_SHARE`], the mirror image need not be tried.
-const CERTAIN_INLIERS: usize = 15;
+const CERTAIN_INLIERS: usize = 30;
 /// Share of inliers that goes with [`CERTAIN_INLIERS`].
 const CERTAIN_SHARE: f64 = 0.6;
 
@@ -94,9 +94,9 @@ impl Effort {
                 enlarge: 1.5,
                 search: Search {
                     step: 1.1,
-                    levels: 32,
+                    levels: 24,
                     budget: 900,
-                    groups: 8,
+                    groups: 6,
                 },
                 distance: 68,
                 ratio: 0.92,

@@ -251,7 +251,11 @@ pub(super) fn grow_all(scene: &Scene, matches: &[Match], least: usize) -> Vec<Ca
         let map = scene.leave.after(&map).after(&scene.enter);
         if inliers >= least && plausible(&map) && !found.iter().any(|other| same(&other.map, &map))
         {
-            found.push(Candidate { map, inliers, share });
+            found.push(Candidate {
+                map,
+                inliers,
+                share,
+            });
         }
     }
     found

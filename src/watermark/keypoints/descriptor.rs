@@ -3,7 +3,7 @@
 use super::{
     WORDS,
     corners::Corner,
-    pattern::PATTERN,
+    pattern::{PATTERN, THRESHOLD_STEPS},
     pyramid::{BORDER, Level},
 };
 
@@ -92,7 +92,8 @@ impl Patch {
     /// Runs the comparisons.
     pub(super) fn describe(&self) -> [u64; WORDS] {
         let sums = self.running_sums();
-        let mean = |[x, y, r]: [u8; 3]| {
+        let unit = self.mean_deviation() / THRESHOLD_STEPS;
+        let mean = |x: u8, y: u8, r: u8| {
             let (x, y, r) = (usize::from(x), usize::from(y), usize::from(r));
             let (left, right, top, bottom) = (x - r, x + r + 1, y - r, y + r + 1);
             let at = |x: usize, y: usize| sums[y * (SIDE + 1) + x];
@@ -100,12 +101,27 @@ impl Patch {
         };
         let mut words = [0; WORDS];
         for (word, tests) in words.iter_mut().zip(PATTERN.chunks_exact(64)) {
-            for (bit, &[ax, ay, bx, by, r]) in tests.iter().enumerate() {
-                let darker = mean([ax, ay, r]) < mean([bx, by, r]);
-                *word |= u64::from(darker) << bit;
+            for (bit, test) in tests.iter().enumerate() {
+                let [ax, ay, bx, by, radius] = test.boxes;
+                let difference = mean(ax, ay, radius) - mean(bx, by, radius);
+                let side = 2.0 * f32::from(radius) + 1.0;
+                let threshold = f32::from(test.threshold) * unit * side * side;
+                *word |= u64::from((difference as f32) < threshold) << bit;
             }
         }
         words
+    }
+
+    /// Mean absolute deviation of the samples, plus half a grey level, in 1/16 grey levels.
+    fn mean_deviation(&self) -> f32 {
+        let count = (SIDE * SIDE) as i32;
+        let mean = self.samples.iter().sum::<i32>() / count;
+        let sum: i32 = self
+            .samples
+            .iter()
+            .map(|sample| (sample - mean).abs())
+            .sum();
+        sum as f32 / count as f32 + 0.5 * STEPS
     }
 
     /// Sums of all samples above and left of each place.
