@@ -23,8 +23,10 @@ use crate::imaging::Plane;
 
 /// Most candidates that are returned.
 const MOST: usize = 4;
-/// With this many inliers the mirror image need not be tried.
-const CERTAIN: usize = 15;
+/// With this many inliers, and [`CERTAIN_SHARE`], the mirror image need not be tried.
+const CERTAIN_INLIERS: usize = 30;
+/// Share of inliers that goes with [`CERTAIN_INLIERS`].
+const CERTAIN_SHARE: f64 = 0.6;
 
 /// A guess of how the received picture shows the protected one.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +35,21 @@ pub(super) struct Candidate {
     pub(super) map: Homography,
     /// Keypoints that the map brings together.
     pub(super) inliers: usize,
+    /// Inliers as a share of the keypoints that might have been: those that the map takes near to a keypoint of
+    /// like angle and scale. About 0.8 for true maps.
+    pub(super) share: f64,
+}
+
+impl Candidate {
+    /// What candidates are ranked by.
+    fn score(&self) -> f64 {
+        self.inliers as f64 * self.share
+    }
+
+    /// Tells whether the mirror image need not be tried.
+    fn is_certain(&self) -> bool {
+        self.inliers >= CERTAIN_INLIERS && self.share >= CERTAIN_SHARE
+    }
 }
 
 /// How hard to look.
@@ -69,7 +86,7 @@ impl Effort {
                     budget: 600,
                     groups: 4,
                 },
-                distance: 72,
+                distance: 60,
                 ratio: 0.85,
                 inliers: 7,
             },
@@ -77,11 +94,11 @@ impl Effort {
                 enlarge: 1.5,
                 search: Search {
                     step: 1.1,
-                    levels: 32,
+                    levels: 24,
                     budget: 900,
-                    groups: 8,
+                    groups: 6,
                 },
-                distance: 80,
+                distance: 68,
                 ratio: 0.92,
                 inliers: 6,
             },
@@ -112,7 +129,7 @@ pub(super) fn candidates(
         grow_all(&scene, &matches, settings.inliers)
     };
     let mut found = look(&features.upright());
-    if found.iter().all(|candidate| candidate.inliers < CERTAIN) {
+    if !found.iter().any(Candidate::is_certain) {
         let mirror = Homography([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
         let mirrored = look(&features.mirrored());
         found.extend(mirrored.iter().map(|candidate| Candidate {
@@ -120,7 +137,7 @@ pub(super) fn candidates(
             ..*candidate
         }));
     }
-    found.sort_by_key(|candidate| std::cmp::Reverse(candidate.inliers));
+    found.sort_by(|a, b| b.score().total_cmp(&a.score()));
     found.truncate(MOST);
     found
 }
