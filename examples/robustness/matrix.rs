@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use image::{RgbImage, imageops::thumbnail};
 use indicatif::{ProgressBar, ProgressStyle};
 use lumatrace::watermark::{Detection, DetectionStatus, detect};
 use rayon::prelude::*;
@@ -15,9 +16,12 @@ use crate::{
     photograph::{File, Photograph},
 };
 
+/// Long side of the pictures on a contact sheet, in pixels.
+pub(crate) const THUMBNAIL: u32 = 192;
+
 /// What came of one attack on one photograph.
 pub(crate) struct Pair {
-    /// Index of the photograph.
+    /// Index of the photograph's file.
     pub(crate) photo: usize,
     /// Index of the attack.
     pub(crate) attack: usize,
@@ -25,10 +29,10 @@ pub(crate) struct Pair {
     pub(crate) size: (u32, u32),
     /// What was found.
     pub(crate) detection: Detection,
-    /// Time of the attack.
-    pub(crate) attacked_in: Duration,
-    /// Time of the detection, without decoding.
-    pub(crate) detected_in: Duration,
+    /// Time of the detection, without decoding, in milliseconds.
+    pub(crate) milliseconds: f64,
+    /// The attacked picture, small; of the first photograph only.
+    pub(crate) thumbnail: Option<RgbImage>,
 }
 
 impl Pair {
@@ -38,44 +42,69 @@ impl Pair {
     }
 }
 
+/// All pairs, and what they are pairs of.
+pub(crate) struct Matrix {
+    /// The attacks.
+    pub(crate) attacks: Vec<Attack>,
+    /// The pairs, by photograph and attack.
+    pub(crate) pairs: Vec<Pair>,
+    /// Which files were reduced before they were protected.
+    pub(crate) reduced: Vec<usize>,
+    /// Files that could not be protected, and why.
+    pub(crate) failed: Vec<String>,
+}
+
 /// Runs the matrix; prints pairs or moves the bar as they come.
-pub(crate) fn run(options: &Options, files: &[File]) -> Vec<Pair> {
-    let attacks = options.chosen();
+pub(crate) fn run(options: &Options, files: &[File]) -> Matrix {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.jobs)
         .build()
         .unwrap();
+    let mut matrix = Matrix {
+        attacks: options.chosen(),
+        pairs: Vec::new(),
+        reduced: Vec::new(),
+        failed: Vec::new(),
+    };
+    let attacks = &matrix.attacks;
     let bar = progress((files.len() * attacks.len()) as u64, options.pairs);
-    let mut pairs = Vec::new();
     for (photo, file) in files.iter().enumerate() {
         // One photograph at a time: its copies are what memory is needed for.
         let photograph = match Photograph::protect(&file.path, options.max_side) {
             Ok(photograph) => photograph,
             Err(message) => {
-                eprintln!("{message}");
+                bar.println(&message);
+                matrix.failed.push(message);
                 bar.inc(attacks.len() as u64);
                 continue;
             }
         };
+        if photograph.reduced {
+            matrix.reduced.push(photo);
+        }
         bar.set_message(photograph.name.clone());
         let attempt = |(at, attack): (usize, &Attack)| {
-            let (pair, attacked) = attempt(&photograph, photo, attack, at);
-            if let Some(folder) = &options.save {
-                save(folder, &photograph.name, &attack.name, attacked);
-            }
+            let (mut pair, attacked) = attempt(&photograph, photo, attack, at);
             if options.pairs {
                 print(&photograph, attack, &pair);
+            }
+            if photo == 0 || options.save.is_some() {
+                let picture = attacked.into_pixels();
+                if let Some(folder) = &options.save {
+                    save(folder, &photograph.name, &attack.name, &picture);
+                }
+                pair.thumbnail = Some(small(&picture));
             }
             bar.inc(1);
             pair
         };
-        pairs.extend(pool.install(|| {
+        matrix.pairs.extend(pool.install(|| {
             let numbered = attacks.par_iter().enumerate().with_max_len(1);
             numbered.map(attempt).collect::<Vec<_>>()
         }));
     }
     bar.finish_and_clear();
-    pairs
+    matrix
 }
 
 fn progress(pairs: u64, hidden: bool) -> ProgressBar {
@@ -87,9 +116,7 @@ fn progress(pairs: u64, hidden: bool) -> ProgressBar {
 }
 
 fn attempt(photograph: &Photograph, photo: usize, attack: &Attack, at: usize) -> (Pair, Attacked) {
-    let started = Instant::now();
     let attacked = attack.run(&photograph.shown);
-    let attacked_in = started.elapsed();
     let received = attacked.photo();
     let started = Instant::now();
     let detection = detect(&received, &photograph.record, &photograph.key);
@@ -98,16 +125,27 @@ fn attempt(photograph: &Photograph, photo: usize, attack: &Attack, at: usize) ->
         attack: at,
         size: received.upright_size(),
         detection,
-        attacked_in,
-        detected_in: started.elapsed(),
+        milliseconds: milliseconds(started.elapsed()),
+        thumbnail: None,
     };
     (pair, attacked)
 }
 
+fn milliseconds(time: Duration) -> f64 {
+    1e3 * time.as_secs_f64()
+}
+
+fn small(picture: &RgbImage) -> RgbImage {
+    let factor = f64::from(THUMBNAIL) / f64::from(picture.width().max(picture.height()));
+    let side = |side: u32| ((f64::from(side) * factor) as u32).max(1);
+    thumbnail(picture, side(picture.width()), side(picture.height()))
+}
+
 /// Saves an attacked picture as PNG.
-fn save(folder: &Path, photo: &str, attack: &str, attacked: Attacked) {
+fn save(folder: &Path, photo: &str, attack: &str, picture: &RgbImage) {
+    std::fs::create_dir_all(folder).unwrap();
     let path = folder.join(format!("{photo}.{attack}.png"));
-    attacked.into_pixels().save(path).unwrap();
+    picture.save(path).unwrap();
 }
 
 fn print(photograph: &Photograph, attack: &Attack, pair: &Pair) {
@@ -122,10 +160,10 @@ fn print(photograph: &Photograph, attack: &Attack, pair: &Pair) {
         )
     });
     println!(
-        "{:28} {:24} z {z:6.2}  rho {rho:5.2}  {:9} {:4} ms  {way}",
+        "{:28} {:24} z {z:6.2}  rho {rho:5.2}  {:9} {:4.0} ms  {way}",
         photograph.name,
         attack.name,
         format!("{:?}", pair.detection.status),
-        pair.detected_in.as_millis()
+        pair.milliseconds
     );
 }

@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Prints every pair as it is done, in place of the progress bar.
     #[arg(long)]
     pub(crate) pairs: bool,
+    /// Measures JPEG sources of five qualities and up to four sizes instead, and writes jpeg.md.
+    #[arg(long)]
+    pub(crate) jpeg_table: bool,
     /// Saves the protected and every attacked picture into this folder.
     #[arg(long)]
     pub(crate) save: Option<PathBuf>,

@@ -22,6 +22,14 @@ pub(crate) struct File {
     pub(crate) path: PathBuf,
 }
 
+impl File {
+    /// Returns its name without extension.
+    pub(crate) fn name(&self) -> String {
+        let name = self.path.file_stem().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+}
+
 /// Lists the photographs of the folders, in order of their names.
 pub(crate) fn files(options: &Options) -> Vec<File> {
     let mut files = Vec::new();
@@ -48,7 +56,9 @@ pub(crate) fn files(options: &Options) -> Vec<File> {
 
 fn is_photograph(path: &Path) -> bool {
     let kind = path.extension().unwrap_or_default().to_ascii_lowercase();
-    ["jpg", "jpeg", "png", "webp"].iter().any(|known| kind == *known)
+    ["jpg", "jpeg", "png", "webp"]
+        .iter()
+        .any(|known| kind == *known)
 }
 
 /// A photograph and its protected copy.

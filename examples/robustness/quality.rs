@@ -128,30 +128,36 @@ fn compare(photo: usize, container: Container, photograph: &Photograph) -> Quali
     drop(source);
     let after = &photograph.shown;
     let (psnr, ssim) = (psnr(&before, after), ssim(&before, after));
-    let seen = |picture: &RgbImage| {
-        if picture.width().max(picture.height()) > SCREEN {
-            long_edge(picture, SCREEN)
-        } else {
-            picture.clone()
-        }
-    };
-    let (before, after) = (seen(&before), seen(after));
+    let (ssimulacra2, butteraugli) = seen_distance(&before, after);
     Quality {
         photo,
         container,
         psnr,
         ssim,
-        ssimulacra2: ssimulacra2(&before, &after),
-        butteraugli: largest_distance(&before, &after),
+        ssimulacra2,
+        butteraugli,
         bytes: (photograph.source.len(), photograph.protected.len()),
         z_sent: photograph.report.z_sent,
     }
 }
 
+/// SSIMULACRA2 and the largest Butteraugli distance, at the size of a screen.
+pub(crate) fn seen_distance(one: &RgbImage, other: &RgbImage) -> (f64, f64) {
+    let (mut one, mut other) = (one.clone(), other.clone());
+    if one.width().max(one.height()) > SCREEN {
+        one = long_edge(&one, SCREEN);
+        other = long_edge(&other, SCREEN);
+    }
+    (ssimulacra2(&one, &other), largest_distance(&one, &other))
+}
+
 /// The largest Butteraugli distance of two pictures, with the parameters of libjxl's own tool.
 fn largest_distance(one: &RgbImage, other: &RgbImage) -> f64 {
     let pixels = |picture: &RgbImage| -> Vec<RGB8> {
-        picture.pixels().map(|p| RGB8::new(p[0], p[1], p[2])).collect()
+        picture
+            .pixels()
+            .map(|p| RGB8::new(p[0], p[1], p[2]))
+            .collect()
     };
     let size = (one.width() as usize, one.height() as usize);
     let (one, other) = (pixels(one), pixels(other));
@@ -159,6 +165,31 @@ fn largest_distance(one: &RgbImage, other: &RgbImage) -> f64 {
     butteraugli(view(&one), view(&other), &ButteraugliParams::default())
         .unwrap()
         .score
+}
+
+/// Writes a line for every protected file.
+pub(crate) fn csv(rows: &[Quality], files: &[File]) -> String {
+    let mut text = String::from(
+        "folder,photo,output,psnr,ssim,ssimulacra2,butteraugli,bytes_before,bytes_after,z_sent\n",
+    );
+    for row in rows {
+        let (file, container) = (&files[row.photo], row.container.name());
+        writeln!(
+            text,
+            "{},{},{container},{:.3},{:.5},{:.3},{:.4},{},{},{:.2}",
+            file.folder,
+            file.name(),
+            row.psnr,
+            row.ssim,
+            row.ssimulacra2,
+            row.butteraugli,
+            row.bytes.0,
+            row.bytes.1,
+            row.z_sent
+        )
+        .unwrap();
+    }
+    text
 }
 
 /// Writes the quality table as Markdown: a row a container and folder, then every photograph's worst.

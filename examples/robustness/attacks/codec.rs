@@ -101,7 +101,7 @@ i.save(b, 'AVIF', quality=50, speed=8, max_threads=1); b.seek(0)
 Image.open(b).convert('RGB').save(sys.stdout.buffer, 'PNG', compress_level=1)";
 
 /// Tells whether Python's Pillow is here and writes AVIF.
-fn python_available() -> bool {
+pub(crate) fn python_available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
     *AVAILABLE.get_or_init(|| {
         let check = "import sys; from PIL import features; sys.exit(not features.check('avif'))";

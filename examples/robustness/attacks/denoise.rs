@@ -185,8 +185,7 @@ fn shrink(plane: &mut Plane, threshold: f32, levels: usize) {
         for x in 0..width {
             let top = 2 * y * plane.width + 2 * x;
             let bottom = top + plane.width;
-            let [a, b, c, d] =
-                [top, top + 1, bottom, bottom + 1].map(|at| plane.data[at]);
+            let [a, b, c, d] = [top, top + 1, bottom, bottom + 1].map(|at| plane.data[at]);
             low.data[y * width + x] = (a + b + c + d) / 2.0;
             plane.data[top + 1] = soft((a - b + c - d) / 2.0);
             plane.data[bottom] = soft((a + b - c - d) / 2.0);

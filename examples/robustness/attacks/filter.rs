@@ -2,13 +2,20 @@
 
 use image::RgbImage;
 
-use super::{Attack, denoise::{bilateral, non_local_means, wavelet_denoise}};
+use super::{
+    Attack,
+    denoise::{bilateral, non_local_means, wavelet_denoise},
+};
 
 /// The denoising attacks.
 pub(super) fn attacks() -> Vec<Attack> {
     vec![
-        Attack::new("nlm_5", "denoise", 2, "non-local means", |i| non_local_means(i, 5.0)),
-        Attack::new("wavelet_denoise", "denoise", 2, "", |i| wavelet_denoise(i, 8.0)),
+        Attack::new("nlm_5", "denoise", 2, "non-local means", |i| {
+            non_local_means(i, 5.0)
+        }),
+        Attack::new("wavelet_denoise", "denoise", 2, "", |i| {
+            wavelet_denoise(i, 8.0)
+        }),
         Attack::new("bilateral", "denoise", 2, "", bilateral),
     ]
 }

@@ -100,21 +100,21 @@ pub(super) fn rotate_inner(picture: &RgbImage, degrees: f64) -> RgbImage {
     let turned = rotate(picture, degrees);
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (long, short) = (width.max(height), width.min(height));
-    let (inner_width, inner_height) =
-        if short <= 2.0 * sin * cos * long || (sin - cos).abs() < 1e-9 {
-            let half = short / 2.0;
-            if width >= height {
-                (half / sin, half / cos)
-            } else {
-                (half / cos, half / sin)
-            }
+    let (inner_width, inner_height) = if short <= 2.0 * sin * cos * long || (sin - cos).abs() < 1e-9
+    {
+        let half = short / 2.0;
+        if width >= height {
+            (half / sin, half / cos)
         } else {
-            let double = cos * cos - sin * sin;
-            (
-                (width * cos - height * sin) / double,
-                (height * cos - width * sin) / double,
-            )
-        };
+            (half / cos, half / sin)
+        }
+    } else {
+        let double = cos * cos - sin * sin;
+        (
+            (width * cos - height * sin) / double,
+            (height * cos - width * sin) / double,
+        )
+    };
     let (inner_width, inner_height) = (inner_width as u32 - 2, inner_height as u32 - 2);
     let (left, top) = (
         (turned.width() - inner_width) / 2,
@@ -177,10 +177,7 @@ fn pad(picture: &RgbImage, fraction: f64, value: u8) -> RgbImage {
         scaled(picture.width(), fraction),
         scaled(picture.height(), fraction),
     );
-    let size = (
-        picture.width() + 2 * across,
-        picture.height() + 2 * down,
-    );
+    let size = (picture.width() + 2 * across, picture.height() + 2 * down);
     let mut framed = RgbImage::from_pixel(size.0, size.1, Rgb([value; 3]));
     imageops::replace(&mut framed, picture, across.into(), down.into());
     framed

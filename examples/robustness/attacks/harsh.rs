@@ -15,9 +15,8 @@ use super::{
 
 /// The harsh attacks.
 pub(super) fn attacks() -> Vec<Attack> {
-    let harsh = |name: &str, note, run: fn(&RgbImage) -> Vec<u8>| {
-        Attack::new(name, "harsh", 4, note, run)
-    };
+    let harsh =
+        |name: &str, note, run: fn(&RgbImage) -> Vec<u8>| Attack::new(name, "harsh", 4, note, run);
     let mut attacks = vec![
         harsh("jpeg_5", "", |i| jpeg(i, 5)),
         harsh("half_jpeg_10", "half the size, JPEG 10", |i| {
@@ -37,9 +36,8 @@ pub(super) fn attacks() -> Vec<Attack> {
             |i| jpeg(&rotate_inner(&camera_of_screen(i), 7.0), 80),
         ),
     ];
-    let pixels = |name: &str, note, run: fn(&RgbImage) -> RgbImage| {
-        Attack::new(name, "harsh", 4, note, run)
-    };
+    let pixels =
+        |name: &str, note, run: fn(&RgbImage) -> RgbImage| Attack::new(name, "harsh", 4, note, run);
     attacks.push(pixels(
         "crop25_rotate_7",
         "turned by 7 degrees, a quarter of the area kept",

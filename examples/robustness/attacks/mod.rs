@@ -23,7 +23,8 @@ use std::sync::OnceLock;
 use image::RgbImage;
 use lumatrace::imaging::{Layout, Limits, Photo, Pixels, Raster, Samples, decode};
 
-pub(crate) use codec::{jpeg, png, unpack, webp, webp_lossless};
+pub(crate) use codec::{jpeg, png, python_available, unpack, webp, webp_lossless};
+pub(crate) use overlay::{Pen, text};
 pub(crate) use resize::{long_edge, resize_to};
 
 /// What an attacked picture arrives as.

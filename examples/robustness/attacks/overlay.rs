@@ -104,10 +104,7 @@ fn logo(picture: &RgbImage, area: f64) -> RgbImage {
     let mut covered = picture.clone();
     let (width, height) = covered.dimensions();
     let size = (scaled(width, area.sqrt()), scaled(height, area.sqrt()));
-    let at = (
-        scaled(width - size.0, 0.6),
-        scaled(height - size.1, 0.4),
-    );
+    let at = (scaled(width - size.0, 0.6), scaled(height - size.1, 0.4));
     rectangle(&mut covered, at, size, RED);
     let (left, top) = (f64::from(at.0), f64::from(at.1));
     let (across, down) = (f64::from(size.0), f64::from(size.1));
@@ -143,7 +140,12 @@ fn emoji(picture: &RgbImage) -> RgbImage {
         let inner = radius - (radius / 18.0).max(1.0);
         ellipse(&mut faces, around(x, y, inner, inner), Rgb([255, 204, 51]));
         for side in [-0.35, 0.35] {
-            let eye = around(x + side * radius, y - 0.25 * radius, 0.1 * radius, 0.15 * radius);
+            let eye = around(
+                x + side * radius,
+                y - 0.25 * radius,
+                0.1 * radius,
+                0.15 * radius,
+            );
             ellipse(&mut faces, eye, BROWN);
         }
         let mouth = around(x, y + 0.1 * radius, 0.55 * radius, 0.5 * radius);
@@ -201,11 +203,17 @@ fn meme(picture: &RgbImage) -> RgbImage {
     text(&mut framed, "PASSES FIRST TIME", below, &pen);
     let (x, y) = (width * 0.1, height * 0.8 + bar);
     let size = bar * 0.6;
-    let outline = Pen { size, colour: BLACK };
+    let outline = Pen {
+        size,
+        colour: BLACK,
+    };
     for (dx, dy) in [(-2.0, 0.0), (2.0, 0.0), (0.0, -2.0), (0.0, 2.0)] {
         text(&mut framed, "NOBODY:", (x + dx, y + dy), &outline);
     }
-    let inside = Pen { size, colour: WHITE };
+    let inside = Pen {
+        size,
+        colour: WHITE,
+    };
     text(&mut framed, "NOBODY:", (x, y), &inside);
     framed
 }

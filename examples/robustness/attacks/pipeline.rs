@@ -65,11 +65,7 @@ fn screenshot(picture: &RgbImage) -> RgbImage {
     let (width, height) = shown.dimensions();
     let [top, bottom] = [0.09, 0.13].map(|share| scaled(height, share));
     let side = scaled(width, 0.03);
-    let mut page = RgbImage::from_pixel(
-        width + 2 * side,
-        height + top + bottom,
-        Rgb([24; 3]),
-    );
+    let mut page = RgbImage::from_pixel(width + 2 * side, height + top + bottom, Rgb([24; 3]));
     let (full_width, full_height) = page.dimensions();
     let bar = scaled(top, 0.7);
     let footer = full_height - scaled(bottom, 0.5);

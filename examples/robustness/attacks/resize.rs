@@ -16,10 +16,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         (1.5, 1),
         (2.0, 1),
     ] {
-        let (kept, back) = (
-            format!("resize_{factor}"),
-            format!("resize_{factor}_back"),
-        );
+        let (kept, back) = (format!("resize_{factor}"), format!("resize_{factor}_back"));
         attacks.push(Attack::new(
             kept,
             "resize",
@@ -61,8 +58,7 @@ pub(crate) fn resize_to(picture: &RgbImage, width: u32, height: u32) -> RgbImage
     )
     .unwrap();
     let mut resized = Image::new(width, height, PixelType::U8x3);
-    let options =
-        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
     Resizer::new()
         .resize(&source, &mut resized, &options)
         .unwrap();

@@ -32,13 +32,7 @@ pub(super) fn attacks() -> Vec<Attack> {
     }
     for exponent in [0.6, 1.6] {
         let run = move |i: &RgbImage| gamma(i, exponent);
-        attacks.push(Attack::new(
-            format!("gamma_{exponent}"),
-            "tone",
-            2,
-            "",
-            run,
-        ));
+        attacks.push(Attack::new(format!("gamma_{exponent}"), "tone", 2, "", run));
     }
     attacks.push(Attack::new(
         "equalise",
@@ -122,16 +116,16 @@ pub(super) fn contrast(picture: &RgbImage, factor: f64) -> RgbImage {
     let sum: u64 = picture.pixels().map(|pixel| u64::from(luma(*pixel))).sum();
     let pixels = u64::from(picture.width()) * u64::from(picture.height());
     let mean = (sum as f64 / pixels as f64 + 0.5).floor();
-    each_sample(picture, |sample| {
-        mean + (f64::from(sample) - mean) * factor
-    })
+    each_sample(picture, |sample| mean + (f64::from(sample) - mean) * factor)
 }
 
 fn saturation(picture: &RgbImage, factor: f32) -> RgbImage {
     let mut changed = picture.clone();
     for pixel in changed.pixels_mut() {
         let grey = f32::from(luma(*pixel));
-        *pixel = Rgb(pixel.0.map(|sample| (grey + (f32::from(sample) - grey) * factor) as u8));
+        *pixel = Rgb(pixel
+            .0
+            .map(|sample| (grey + (f32::from(sample) - grey) * factor) as u8));
     }
     changed
 }
@@ -194,7 +188,9 @@ fn equalise(picture: &RgbImage) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let pixel = *picture.get_pixel(x, y);
         let change = f32::from(equal.get_pixel(x, y).0[0]) - exact(pixel);
-        Rgb(pixel.0.map(|sample| (f32::from(sample) + change).round() as u8))
+        Rgb(pixel
+            .0
+            .map(|sample| (f32::from(sample) + change).round() as u8))
     })
 }
 
