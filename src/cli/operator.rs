@@ -1,6 +1,6 @@
 //! `tenant …` and `account …`: they work beside a running server and without one.
 
-use std::io::BufRead;
+use std::{io::BufRead, num::NonZeroU32};
 
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,10 +13,10 @@ use crate::{
     auth::generate_password,
     clock::Clock,
     config::Config,
-    domain::{Role, TenantId, Username},
+    domain::{Privacy, Role, TenantId, TenantPolicy, Username},
     service::{
         self,
-        operator::{self, AccountChange, TenantChange},
+        operator::{self, AccountChange, PolicyChange, TenantChange},
     },
 };
 
@@ -33,6 +33,33 @@ pub(super) enum TenantCommand {
     Resume(TenantName),
     /// Delete a tenant with everything it has
     Delete(TenantName),
+    /// Set what holds for the photos that a tenant protects from now on
+    Set(TenantPolicyArgs),
+}
+
+/// What may be set about a tenant.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct PolicyArgs {
+    /// How much the records of its photos may show to someone who holds them and their keys: full or strict
+    #[arg(long, value_parser = parse_privacy)]
+    privacy: Option<Privacy>,
+    /// How many photos with the same content may be protected: a number from 1, or none for any number
+    #[arg(long, value_parser = parse_max_copies)]
+    max_copies: Option<MaxCopies>,
+}
+
+/// A number of copies, or any.
+#[derive(Debug, Clone, Copy)]
+struct MaxCopies(Option<NonZeroU32>);
+
+/// The tenant of `tenant set`, and what is set.
+#[derive(Debug, Args)]
+pub(super) struct TenantPolicyArgs {
+    #[command(flatten)]
+    tenant: TenantName,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// The tenant of a command.
@@ -98,13 +125,24 @@ pub(super) async fn tenant(
     let (TenantName { name }, change) = match command {
         TenantCommand::List => {
             for tenant in operator::list_tenants(&operator).await? {
-                print_json(&json!({
-                    "tenantId": tenant.tenant,
-                    "status": tenant.status,
-                    "createdAt": rfc3339(tenant.created_at),
-                }))?;
+                let mut shown = with_policy(&tenant.tenant, tenant.policy);
+                shown["status"] = tenant.status.into();
+                shown["createdAt"] = rfc3339(tenant.created_at).into();
+                print_json(&shown)?;
             }
             return Ok(());
+        }
+        TenantCommand::Set(TenantPolicyArgs {
+            tenant: TenantName { name },
+            policy,
+        }) => {
+            let change = PolicyChange {
+                privacy: policy.privacy,
+                max_copies: policy.max_copies.map(|MaxCopies(max)| max),
+            };
+            let policy = operator::set_policy(&operator, &name, change).await;
+            let policy = known(policy, &format!("there is no tenant {name}"))?;
+            return print_json(&with_policy(name.as_str(), policy));
         }
         TenantCommand::Create(TenantName { name }) => {
             let master = app::master_key(config)?;
@@ -215,8 +253,16 @@ fn with_password(mut answer: Value, shown: Option<&SecretString>) -> Value {
     answer
 }
 
+fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
+    json!({
+        "tenantId": tenant,
+        "privacy": policy.privacy.as_str(),
+        "maxCopies": policy.max_copies,
+    })
+}
+
 /// Says in one sentence what is missing, taken or wrong.
-fn known(done: Result<(), service::Error>, missing: &str) -> Result<(), StartError> {
+fn known<T>(done: Result<T, service::Error>, missing: &str) -> Result<T, StartError> {
     done.map_err(|error| match error {
         service::Error::NotFound => StartError::Setting(missing.to_owned()),
         service::Error::Conflict(reason) => StartError::Setting(reason.to_owned()),
@@ -243,6 +289,21 @@ fn rfc3339(moment: OffsetDateTime) -> String {
 
 fn parse_tenant(text: &str) -> Result<TenantId, &'static str> {
     TenantId::parse(text).ok_or("a tenant's name matches ^[a-z0-9][a-z0-9_-]{1,62}$")
+}
+
+fn parse_privacy(text: &str) -> Result<Privacy, &'static str> {
+    Privacy::parse(text).ok_or("privacy is full or strict")
+}
+
+fn parse_max_copies(text: &str) -> Result<MaxCopies, &'static str> {
+    if text == "none" {
+        return Ok(MaxCopies(None));
+    }
+    text.parse()
+        .ok()
+        .filter(|max: &NonZeroU32| i32::try_from(max.get()).is_ok())
+        .map(|max| MaxCopies(Some(max)))
+        .ok_or("max-copies is a number from 1, or none")
 }
 
 fn parse_username(text: &str) -> Result<Username, &'static str> {

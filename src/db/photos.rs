@@ -176,6 +176,33 @@ pub async fn set_protected(
     Ok(done.rows_affected() == 1)
 }
 
+/// How many protected photos of the tenant have this content, as long as the transaction lasts: others that ask about the
+/// same content wait for its end.
+pub async fn lock_copies(
+    tx: &mut TenantTransaction,
+    content_hash: ContentHash,
+) -> Result<i64, DbError> {
+    let (db, tenant) = tx.parts();
+    let hash = content_hash.to_string();
+    // Two contents that share a lock, which 64 bits make unlikely, wait for each other and are counted apart.
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))",
+        tenant,
+        hash
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    let copies = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from photos
+           where tenant_id = $1 and content_hash = $2 and protected_at is not null"#,
+        tenant,
+        hash
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(copies)
+}
+
 /// One photo.
 pub async fn find(tx: &mut TenantTransaction, photo: PhotoId) -> Result<Option<Photo>, DbError> {
     let (db, tenant) = tx.parts();

@@ -1,10 +1,12 @@
 //! The table `tenants`: the operator's registry, and what serving needs of the caller's own row.
 
+use std::num::NonZeroU32;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::TenantId;
+use crate::domain::{Privacy, TenantId, TenantPolicy};
 
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone)]
@@ -15,6 +17,24 @@ pub struct Tenant {
     pub status: String,
     /// When it was made.
     pub created_at: OffsetDateTime,
+    /// What the operator set about its photos.
+    pub policy: TenantPolicy,
+}
+
+/// A policy as PostgreSQL gives it.
+fn read_policy(privacy: &str, max_copies: Option<i32>) -> Result<TenantPolicy, DbError> {
+    let corrupt = DbError::Corrupt("tenants");
+    let Some(privacy) = Privacy::parse(privacy) else {
+        return Err(corrupt);
+    };
+    let max_copies = max_copies.map(|max| u32::try_from(max).ok().and_then(NonZeroU32::new));
+    match max_copies {
+        Some(None) => Err(corrupt),
+        max => Ok(TenantPolicy {
+            privacy,
+            max_copies: max.flatten(),
+        }),
+    }
 }
 
 /// Adds a tenant; false when one of that name is there already.
@@ -38,13 +58,69 @@ pub async fn insert(
 
 /// All tenants by name.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
-    let rows = sqlx::query_as!(
-        Tenant,
-        "select tenant_id as tenant, status, created_at from tenants order by tenant_id"
+    let rows = sqlx::query!(
+        "select tenant_id, status, created_at, privacy, max_copies from tenants order by tenant_id"
     )
     .fetch_all(db)
     .await?;
-    Ok(rows)
+    rows.into_iter()
+        .map(|row| {
+            Ok(Tenant {
+                policy: read_policy(&row.privacy, row.max_copies)?,
+                tenant: row.tenant_id,
+                status: row.status,
+                created_at: row.created_at,
+            })
+        })
+        .collect()
+}
+
+/// Reads a tenant's policy for changing it: no other transaction changes it meanwhile.
+pub async fn lock_policy(
+    db: &mut PgConnection,
+    tenant: &TenantId,
+) -> Result<Option<TenantPolicy>, DbError> {
+    let row = sqlx::query!(
+        "select privacy, max_copies from tenants where tenant_id = $1 for update",
+        tenant.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| read_policy(&row.privacy, row.max_copies))
+        .transpose()
+}
+
+/// Sets a tenant's policy.
+pub async fn set_policy(
+    db: &mut PgConnection,
+    tenant: &TenantId,
+    policy: &TenantPolicy,
+) -> Result<(), DbError> {
+    let max_copies = policy
+        .max_copies
+        .map(|max| i32::try_from(max.get()).unwrap_or(i32::MAX));
+    sqlx::query!(
+        "update tenants set privacy = $2, max_copies = $3 where tenant_id = $1",
+        tenant.as_str(),
+        policy.privacy.as_str(),
+        max_copies
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The policy of the transaction's tenant.
+pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPolicy>, DbError> {
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query!(
+        "select privacy, max_copies from tenants where tenant_id = $1",
+        tenant
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| read_policy(&row.privacy, row.max_copies))
+        .transpose()
 }
 
 /// Suspends or resumes a tenant; false when there is none of that name.

@@ -5,10 +5,12 @@
 mod account;
 mod content_hash;
 pub mod ids;
+mod policy;
 mod registration;
 pub mod verdict;
 
 pub use account::Role;
 pub use content_hash::ContentHash;
 pub use ids::{PhotoId, TenantId, TokenId, Username};
+pub use policy::{Privacy, TenantPolicy};
 pub use registration::{Place, Registration};

@@ -214,6 +214,7 @@ impl From<service::Error> for ApiError {
             Error::TokenRevoked => Self::new(ErrorCode::AuthRevoked),
             Error::NotFound => Self::new(ErrorCode::NotFound),
             Error::Conflict(reason) => Self::with_message(ErrorCode::Conflict, reason),
+            Error::TooManyCopies(_) => Self::with_message(ErrorCode::Conflict, message),
             Error::Busy(_) => Self::new(ErrorCode::ServerBusy),
             Error::DatabaseUnavailable(_) => Self::caused(ErrorCode::DatabaseUnavailable, error),
             Error::Abandoned | Error::Image(ImagingError::Encode { .. }) | Error::Internal(_) => {

@@ -1,5 +1,7 @@
 //! The operator's work: tenants, accounts, the first signing key. No HTTP route leads here.
 
+use std::num::NonZeroU32;
+
 use secrecy::SecretString;
 
 use super::Error;
@@ -12,7 +14,7 @@ use crate::{
         signing_keys,
         tenants::{self, Tenant},
     },
-    domain::{Role, TenantId, Username},
+    domain::{Privacy, Role, TenantId, TenantPolicy, Username},
 };
 
 /// Makes the first signing key if there is none.
@@ -108,6 +110,32 @@ pub async fn change_tenant(
     };
     tx.commit().await.map_err(DbError::from)?;
     found.then_some(()).ok_or(Error::NotFound)
+}
+
+/// What an operator sets about a tenant's photos; what is absent stays as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PolicyChange {
+    /// How much records may show.
+    pub privacy: Option<Privacy>,
+    /// How often the same content may be protected; the inner nothing is any number.
+    pub max_copies: Option<Option<NonZeroU32>>,
+}
+
+/// Changes a tenant's policy and returns what it is now; [`Error::NotFound`] when there is none of that name.
+pub async fn set_policy(
+    operator: &Operator,
+    tenant: &TenantId,
+    change: PolicyChange,
+) -> Result<TenantPolicy, Error> {
+    let mut tx = operator.begin().await?;
+    let mut policy = tenants::lock_policy(&mut tx, tenant)
+        .await?
+        .ok_or(Error::NotFound)?;
+    policy.privacy = change.privacy.unwrap_or(policy.privacy);
+    policy.max_copies = change.max_copies.unwrap_or(policy.max_copies);
+    tenants::set_policy(&mut tx, tenant, &policy).await?;
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(policy)
 }
 
 /// Adds an account; [`Error::NotFound`] without the tenant, [`Error::Conflict`] when the name is taken.

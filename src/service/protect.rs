@@ -7,11 +7,15 @@ use super::{Context, Error};
 use crate::{
     auth::TenantSecret,
     cpu::Job,
-    db::{TenantTransaction, photos},
-    domain::{ContentHash, PhotoId, Registration, TenantId},
+    db::{TenantTransaction, photos, tenants},
+    domain::{ContentHash, PhotoId, Privacy, Registration, TenantId, TenantPolicy},
     imaging::{self, Format, MetadataPolicy},
     watermark::{self, EmbedReport, ProtectionLevel, WatermarkKey},
 };
+
+/// From how many photos of the same content on it is said in the log: the average of so many copies reads near the line
+/// (docs/watermark.md, "Averaging").
+const MANY_COPIES: u32 = 8;
 
 /// What a client sends to `protect`.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub struct Protected {
     pub sha256: ContentHash,
     /// What the engine measured.
     pub report: EmbedReport,
+    /// How many protected photos of the tenant have the same content now, this one among them.
+    pub copies: u32,
 }
 
 /// What comes out of the CPU's part of the work.
@@ -57,7 +63,7 @@ struct Marked {
 /// # Errors
 ///
 /// A registered photo that is not there is [`Error::NotFound`]; one that is protected already, or was registered for other
-/// bytes, is refused; an image whose mark cannot be read back is [`Error::NotProtectable`].
+/// bytes, is refused; a content that was protected as often as the tenant allows is [`Error::TooManyCopies`]; an image whose mark cannot be read back is [`Error::NotProtectable`].
 pub async fn protect(
     ctx: &Context,
     tenant: &TenantId,
@@ -65,6 +71,9 @@ pub async fn protect(
 ) -> Result<Protected, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
     let secret = ctx.tenant_secret(&mut tx).await?;
+    let policy = tenants::find_policy(&mut tx)
+        .await?
+        .ok_or(Error::NotFound)?;
     let expected = expected_hashes(&mut tx, &request).await?;
     tx.commit().await?;
 
@@ -73,14 +82,18 @@ pub async fn protect(
     let (limits, image, metadata) = (ctx.settings.limits, request.image, request.metadata);
     let marked = ctx
         .images
-        .run(move |job| mark(job, &image, &limits, &expected, metadata, &key))
+        .run(move |job| {
+            let wish = (metadata, policy.privacy);
+            mark(job, &image, &limits, &expected, wish, &key)
+        })
         .await??;
 
     let mut registration = request.registration;
     registration.content_hash = Some(marked.source);
-    save(
+    let copies = save(
         ctx,
         tenant,
+        &policy,
         (photo, request.photo.is_none()),
         &registration,
         &secret,
@@ -93,14 +106,24 @@ pub async fn protect(
         z.sent = marked.report.z_sent,
         z.small = marked.report.z_small,
         turns = marked.report.turns,
+        copies,
         "protected"
     );
+    if copies >= MANY_COPIES {
+        tracing::warn!(
+            tenant.id = %tenant,
+            photo.id = %photo,
+            copies,
+            "the same content was protected many times: the average of its copies loses their marks"
+        );
+    }
     Ok(Protected {
         photo,
         bytes: marked.bytes,
         format: marked.format,
         sha256: marked.sha256,
         report: marked.report,
+        copies,
     })
 }
 
@@ -134,7 +157,7 @@ fn mark(
     image: &[u8],
     limits: &imaging::Limits,
     expected: &[(ContentHash, &'static str)],
-    metadata: MetadataPolicy,
+    (metadata, privacy): (MetadataPolicy, Privacy),
     key: &WatermarkKey,
 ) -> Result<Marked, Error> {
     if job.abandoned() {
@@ -150,7 +173,7 @@ fn mark(
         return Err(Error::Abandoned);
     }
     let (format, size) = (photo.format, photo.upright_size());
-    let embedded = watermark::embed(photo, key)?;
+    let embedded = watermark::embed_with_privacy(photo, key, engine_privacy(privacy))?;
     if embedded.bytes.len() > limits.max_bytes {
         // Grain costs a dense PNG up to half its size again; what `verify` would not take is not handed out.
         return Err(Error::NotProtectable(format!(
@@ -170,15 +193,41 @@ fn mark(
     })
 }
 
-/// Writes the photo and its sealed record in one transaction.
+/// The product's word in the engine's.
+fn engine_privacy(privacy: Privacy) -> watermark::Privacy {
+    match privacy {
+        Privacy::Full => watermark::Privacy::Full,
+        Privacy::Strict => watermark::Privacy::Strict,
+    }
+}
+
+/// Counts the photos of the same content that are protected already, until the transaction ends; refuses one too many.
+///
+/// Copies of one content, each with its own mark, can be averaged: each mark fades with their number.
+async fn count_copies(
+    tx: &mut TenantTransaction,
+    policy: &TenantPolicy,
+    content: ContentHash,
+) -> Result<u32, Error> {
+    // Same content is the same bytes.
+    let before = photos::lock_copies(tx, content).await?;
+    let before = u32::try_from(before).map_err(Error::internal)?;
+    match policy.max_copies {
+        Some(max) if before >= max.get() => Err(Error::TooManyCopies(max.get())),
+        _ => Ok(before.saturating_add(1)),
+    }
+}
+
+/// Writes the photo and its sealed record in one transaction; returns how many photos have its content now.
 async fn save(
     ctx: &Context,
     tenant: &TenantId,
+    policy: &TenantPolicy,
     (photo, is_new): (PhotoId, bool),
     registration: &Registration,
     secret: &TenantSecret,
     marked: &Marked,
-) -> Result<(), Error> {
+) -> Result<u32, Error> {
     let now = ctx.clock.now();
     let (sealed_record, salt) = secret
         .seal_record(photo, &marked.record)
@@ -200,6 +249,7 @@ async fn save(
         record_salt: salt.to_vec(),
     };
     let mut tx = ctx.db.begin(tenant).await?;
+    let copies = count_copies(&mut tx, policy, marked.source).await?;
     if is_new {
         photos::insert(&mut tx, photo, registration, now).await?;
     }
@@ -209,5 +259,6 @@ async fn save(
             "the photo was protected or deleted meanwhile",
         ));
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(copies)
 }

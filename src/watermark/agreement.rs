@@ -1,7 +1,7 @@
 //! Content agreement: does a received picture lie on the grid as the original did?
 //!
 //! ```text
-//! q    = 1 / sqrt(G_1.5(h^2) + mean(h^2) / 4 + 1)                   per band
+//! q    = 1 / sqrt(G_1.5(h^2) + mean(h^2) / 4 + tiles in a sum)       per band
 //! rho  = <clip3(r q), clip3(h q)> / (|clip3(r q)| |clip3(h q)|)      over the tiles that are shown
 //! gain = <clip3(r q), clip3(h q)> / |clip3(h q)|^2
 //! intact share: of the tiles, those with G_1(x y) > 0.7 sqrt(G_1(x^2) G_1(y^2)),  x = clip3(r q), y = clip3(h q)
@@ -12,7 +12,7 @@
 
 use super::{
     blur::Blur,
-    carrier::{BANDS, Sums, TILE_COUNT, TILES},
+    carrier::{BANDS, Sums},
     coverage::Coverage,
     statistic::{LocalMean, ratio},
 };
@@ -42,12 +42,14 @@ impl Agreement {
     /// Prepares the comparison with the host sums of a record.
     pub(super) fn new(host: &Sums) -> Self {
         let blur = Blur::gaussian(1.5);
+        let tiling = host.tiling();
+        let least = tiling.tiles_per_sum() as f32;
         let mut whitening = Vec::with_capacity(host.values().len());
         for band in 0..BANDS {
             let square: Vec<f32> = host.band(band).iter().map(|h| h * h).collect();
             let sum: f64 = square.iter().copied().map(f64::from).sum();
-            let floor = 0.25 * sum as f32 / TILE_COUNT as f32 + 1.0;
-            let local = blur.apply(TILES, &square);
+            let floor = 0.25 * sum as f32 / tiling.count() as f32 + least;
+            let local = blur.apply(tiling.side(), &square);
             whitening.extend(local.into_iter().map(|local| 1.0 / (local + floor).sqrt()));
         }
         let host = (host.values().iter())
@@ -70,13 +72,15 @@ impl Agreement {
     /// Compares received sums with the original's in the first `bands` bands of the tiles that are shown.
     pub(super) fn with(&self, received: &Sums, coverage: &Coverage, bands: usize) -> Likeness {
         let (mut product, mut host_energy, mut received_energy) = (0.0, 0.0, 0.0);
+        debug_assert_eq!(received.tiling(), coverage.tiling());
+        let count = received.tiling().count();
         let sums = received
             .values()
             .iter()
             .zip(&self.whitening)
             .zip(&self.host);
-        for (index, ((&r, &q), &h)) in sums.take(bands * TILE_COUNT).enumerate() {
-            if coverage.shows(index % TILE_COUNT) {
+        for (index, ((&r, &q), &h)) in sums.take(bands * count).enumerate() {
+            if coverage.shows(index % count) {
                 let (r, h) = (f64::from(clip(r, q)), f64::from(h));
                 product += r * h;
                 host_energy += h * h;
@@ -95,11 +99,12 @@ impl Agreement {
     /// wrongly, little does.
     pub(super) fn intact_share(&self, received: &Sums, coverage: &Coverage) -> f64 {
         let mean = LocalMean::new(1.0, coverage);
+        let count = received.tiling().count();
         let over_bands = |value: &dyn Fn(f32, f32) -> f32| {
             mean.of(|tile| {
                 (0..BANDS)
                     .map(|band| {
-                        let index = band * TILE_COUNT + tile;
+                        let index = band * count + tile;
                         let x = clip(received.values()[index], self.whitening[index]);
                         value(x, self.host[index])
                     })
@@ -123,21 +128,24 @@ fn clip(sum: f32, q: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::carrier::{TILE_COUNT, TILES, Tiling},
+        *,
+    };
 
     /// Reproducible numbers, neither regular nor symmetric.
     fn host() -> Sums {
-        Sums::from_fn(|i| ((i * i) as f32 * 0.618).sin() * 20.0)
+        Sums::from_fn(Tiling::Fine, |i| ((i * i) as f32 * 0.618).sin() * 20.0)
     }
 
     fn flip(sums: &Sums, at: usize) -> Sums {
-        Sums::from_fn(|i| sums.values()[i] * if i == at { -1.0 } else { 1.0 })
+        Sums::from_fn(Tiling::Fine, |i| sums.values()[i] * if i == at { -1.0 } else { 1.0 })
     }
 
     #[test]
     fn likeness_and_intact_share_do_not_see_a_sign() {
         let host = host();
-        let received = Sums::from_fn(|i| 0.8 * host.values()[i] + (i as f32 * 0.37).cos());
+        let received = Sums::from_fn(Tiling::Fine, |i| 0.8 * host.values()[i] + (i as f32 * 0.37).cos());
         let all = Coverage::full();
         let before = Agreement::new(&host);
         let after = Agreement::new(&flip(&host, 1234));
@@ -158,7 +166,7 @@ mod tests {
     #[test]
     fn a_pasted_half_halves_the_intact_share() {
         let host = host();
-        let pasted = Sums::from_fn(|i| {
+        let pasted = Sums::from_fn(Tiling::Fine, |i| {
             let right = i % TILES >= TILES / 2;
             host.values()[if right {
                 (i * 7 + 13) % (BANDS * TILE_COUNT)
@@ -172,7 +180,7 @@ mod tests {
 
     #[test]
     fn nothing_is_like_nothing() {
-        let none = Sums::zeros();
+        let none = Sums::zeros(Tiling::Fine);
         let likeness = Agreement::new(&none).with(&none, &Coverage::full(), BANDS);
         assert_eq!((likeness.rho, likeness.gain), (0.0, 0.0));
     }

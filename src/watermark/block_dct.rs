@@ -167,13 +167,13 @@ pub(super) fn block_coefficients(
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{WatermarkKey, carrier::Chips, resample::resample},
+        super::{WatermarkKey, carrier::{Signs, Tiling}, resample::resample},
         *,
     };
 
     fn field() -> Plane {
         let key = WatermarkKey::derive(&[7; 32], &[9; 16]);
-        transform::inverse(&Chips::signs(&key).field())
+        transform::inverse(&Signs::new(&key, Tiling::Fine).field())
     }
 
     #[test]

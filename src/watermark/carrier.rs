@@ -11,10 +11,14 @@
 //! sum     S_b(tile) = sum over the band's chips of  sign * coefficient
 //! ```
 //!
-//! A tile is thus seen through 4 keyed sums, a picture through 4096: all that the record keeps of it.
+//! A tile is thus seen through 4 keyed sums, a picture through 4096: all that the record keeps of it. A record of
+//! strict privacy adds up the sums of 2 x 2 tiles and keeps 1024: [`Tiling`].
 //! Weights fall as `W = 40 / F`, like the spectrum of photographs, so that every chip is hidden equally well.
 
+use std::fmt;
+
 use rand_chacha::rand_core::Rng;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::key::{Stream, WatermarkKey};
 
@@ -32,8 +36,6 @@ pub(super) const FREQUENCIES: usize = 4;
 pub(super) const CHIPS: usize = 14;
 /// Bands, and so sums of a tile.
 pub(super) const BANDS: usize = 4;
-/// Sums of a picture.
-pub(super) const SUMS: usize = BANDS * TILE_COUNT;
 
 /// The (i, j) of a tile's chips, by F: the order in which the key's stream gives their signs.
 pub(super) const CHIP_FREQUENCIES: [(usize, usize); CHIPS] = [
@@ -56,25 +58,113 @@ pub(super) const CHIP_FREQUENCIES: [(usize, usize); CHIPS] = [
 /// How many chips each band sums; they follow each other in [`CHIP_FREQUENCIES`].
 pub(super) const BAND_CHIPS: [usize; BANDS] = [2, 3, 5, 4];
 
-/// One number per chip: coefficients, signs or marked coefficients. Tile by tile in rows, 14 each.
-#[derive(Debug, Clone, PartialEq)]
+/// How finely a record sums: over every tile, or over squares of tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tiling {
+    /// 32 x 32 sums a band, one a tile.
+    Fine,
+    /// 16 x 16 sums a band, each of 2 x 2 tiles. Nothing of the picture can be recognised in them.
+    Coarse,
+}
+
+impl Tiling {
+    /// Tiles along a side of what one sum adds up.
+    pub(super) const fn merged(self) -> usize {
+        match self {
+            Self::Fine => 1,
+            Self::Coarse => 2,
+        }
+    }
+
+    /// Sums along a side.
+    pub(super) const fn side(self) -> usize {
+        TILES / self.merged()
+    }
+
+    /// Sums of a band.
+    pub(super) const fn count(self) -> usize {
+        self.side() * self.side()
+    }
+
+    /// Tiles that one sum adds up.
+    pub(super) const fn tiles_per_sum(self) -> usize {
+        self.merged() * self.merged()
+    }
+
+    /// The sum, within its band, to which a tile of the 32 x 32 belongs.
+    pub(super) const fn sum_of(self, tile: usize) -> usize {
+        tile / TILES / self.merged() * self.side() + tile % TILES / self.merged()
+    }
+}
+
+/// One number per chip of a picture or a field. Tile by tile in rows, 14 each. Never printed.
+#[derive(Clone, PartialEq, Zeroize)]
 pub(super) struct Chips(Vec<f32>);
+
+/// The signs of a key, +1 or -1 a chip, and how finely sums are made with them.
+///
+/// Whoever has the signs has the mark: they are wiped from memory on drop and never printed.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(super) struct Signs {
+    chips: Chips,
+    #[zeroize(skip)]
+    tiling: Tiling,
+}
+
+impl Signs {
+    /// Draws the signs of a key: one bit per chip, the lowest bit of a byte first.
+    pub(super) fn new(key: &WatermarkKey, tiling: Tiling) -> Self {
+        let mut bytes = Zeroizing::new([0; TILE_COUNT * CHIPS / 8]);
+        key.stream(Stream::Signs).fill_bytes(bytes.as_mut());
+        let mut signs = Vec::with_capacity(TILE_COUNT * CHIPS);
+        for byte in bytes.iter() {
+            signs.extend((0..8).map(|bit| if byte >> bit & 1 == 1 { 1.0 } else { -1.0 }));
+        }
+        Self {
+            chips: Chips(signs),
+            tiling,
+        }
+    }
+
+    /// How finely sums are made.
+    pub(super) fn tiling(&self) -> Tiling {
+        self.tiling
+    }
+
+    /// Returns the signs of each tile, 14 at a time, tile rows first.
+    pub(super) fn tiles(&self) -> impl Iterator<Item = &[f32]> {
+        self.chips.tiles()
+    }
+
+    /// Returns the coefficients of a field of unit RMS: `sign * W / sqrt(sum W^2 / 64)`. As secret as the signs.
+    pub(super) fn field(&self) -> Zeroizing<Chips> {
+        let amplitudes = amplitudes();
+        let mut field = Zeroizing::new(self.chips.clone());
+        for tile in field.tiles_mut() {
+            for (chip, amplitude) in tile.iter_mut().zip(amplitudes) {
+                *chip *= amplitude;
+            }
+        }
+        field
+    }
+}
+
+impl fmt::Debug for Signs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signs({:?}, ..)", self.tiling)
+    }
+}
+
+impl fmt::Debug for Chips {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chips(..)")
+    }
+}
 
 impl Chips {
     /// Makes chips of zeros.
     pub(super) fn zeros() -> Self {
         Self(vec![0.0; TILE_COUNT * CHIPS])
-    }
-
-    /// Draws the signs of a key, +1 or -1: one bit per chip, the lowest bit of a byte first.
-    pub(super) fn signs(key: &WatermarkKey) -> Self {
-        let mut bytes = [0; TILE_COUNT * CHIPS / 8];
-        key.stream(Stream::Signs).fill_bytes(&mut bytes);
-        let mut signs = Vec::with_capacity(TILE_COUNT * CHIPS);
-        for byte in bytes {
-            signs.extend((0..8).map(|bit| if byte >> bit & 1 == 1 { 1.0 } else { -1.0 }));
-        }
-        Self(signs)
     }
 
     /// Returns the chips of each tile, 14 at a time, tile rows first.
@@ -87,21 +177,10 @@ impl Chips {
         self.0.chunks_exact_mut(CHIPS)
     }
 
-    /// Turns signs into the coefficients of a field of unit RMS: `sign * W / sqrt(sum W^2 / 64)`.
-    pub(super) fn field(&self) -> Self {
-        let amplitudes = amplitudes();
-        let mut field = self.clone();
-        for tile in field.tiles_mut() {
-            for (chip, amplitude) in tile.iter_mut().zip(amplitudes) {
-                *chip *= amplitude;
-            }
-        }
-        field
-    }
-
-    /// Projects coefficients on signs: the keyed sums.
-    pub(super) fn sums(&self, signs: &Self) -> Sums {
-        let mut sums = Sums::zeros();
+    /// Projects coefficients on signs: the keyed sums, as finely as the signs say.
+    pub(super) fn sums(&self, signs: &Signs) -> Sums {
+        let tiling = signs.tiling;
+        let mut sums = Sums::zeros(tiling);
         for (tile, (chips, signs)) in self.tiles().zip(signs.tiles()).enumerate() {
             let mut first = 0;
             for (band, count) in BAND_CHIPS.into_iter().enumerate() {
@@ -109,7 +188,7 @@ impl Chips {
                 for (chip, sign) in chips[first..first + count].iter().zip(&signs[first..]) {
                     sum += chip * sign;
                 }
-                sums.0[band * TILE_COUNT + tile] = sum;
+                sums.values[band * tiling.count() + tiling.sum_of(tile)] += sum;
                 first += count;
             }
         }
@@ -117,29 +196,61 @@ impl Chips {
     }
 }
 
-/// One number per tile and band: four planes of 32 x 32, band 0 first.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sums(Vec<f32>);
+/// The keyed sums of a picture: four planes of 32 x 32 (or 16 x 16), band 0 first. Never printed.
+#[derive(Clone, PartialEq)]
+pub(super) struct Sums {
+    tiling: Tiling,
+    values: Vec<f32>,
+}
 
 impl Sums {
     /// Makes sums of zeros.
-    pub(super) fn zeros() -> Self {
-        Self(vec![0.0; SUMS])
+    pub(super) fn zeros(tiling: Tiling) -> Self {
+        Self::from_fn(tiling, |_| 0.0)
     }
 
-    /// Makes sums from one value per tile and band; `value` gets the index into the planes.
-    pub(super) fn from_fn(value: impl FnMut(usize) -> f32) -> Self {
-        Self((0..SUMS).map(value).collect())
+    /// Makes sums from one value each; `value` gets the index into the planes.
+    pub(super) fn from_fn(tiling: Tiling, value: impl FnMut(usize) -> f32) -> Self {
+        Self {
+            tiling,
+            values: (0..BANDS * tiling.count()).map(value).collect(),
+        }
     }
 
-    /// Returns the 32 x 32 plane of a band.
+    /// How finely they were made.
+    pub(super) fn tiling(&self) -> Tiling {
+        self.tiling
+    }
+
+    /// Adds up sums of every tile as a tiling does.
+    pub(super) fn on(&self, tiling: Tiling) -> Self {
+        debug_assert_eq!(self.tiling, Tiling::Fine);
+        if tiling == Tiling::Fine {
+            return self.clone();
+        }
+        let mut coarse = Self::zeros(tiling);
+        for (index, value) in self.values.iter().enumerate() {
+            let (band, tile) = (index / TILE_COUNT, index % TILE_COUNT);
+            coarse.values[band * tiling.count() + tiling.sum_of(tile)] += value;
+        }
+        coarse
+    }
+
+    /// Returns the plane of a band.
     pub(super) fn band(&self, band: usize) -> &[f32] {
-        &self.0[band * TILE_COUNT..(band + 1) * TILE_COUNT]
+        let count = self.tiling.count();
+        &self.values[band * count..(band + 1) * count]
     }
 
     /// Returns all values, band by band.
     pub(super) fn values(&self) -> &[f32] {
-        &self.0
+        &self.values
+    }
+}
+
+impl fmt::Debug for Sums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sums({:?}, ..)", self.tiling)
     }
 }
 
@@ -189,27 +300,54 @@ mod tests {
 
     #[test]
     fn the_signs_of_a_key_are_pinned() {
-        let signs = Chips::signs(&WatermarkKey::derive(&[7; 32], &[9; 16]));
-        let first: String = signs.0[..28]
+        let signs = Signs::new(&WatermarkKey::derive(&[7; 32], &[9; 16]), Tiling::Fine).chips.0;
+        let first: String = signs[..28]
             .iter()
             .map(|&sign| if sign > 0.0 { '+' } else { '-' })
             .collect();
         assert_eq!(first, "-+---++-++---+++++-----+--++");
-        let positive = signs.0.iter().filter(|&&sign| sign > 0.0).count();
+        let positive = signs.iter().filter(|&&sign| sign > 0.0).count();
         assert_eq!(positive, 7158);
-        assert!(signs.0.iter().all(|sign| [1.0, -1.0].contains(sign)));
+        assert!(signs.iter().all(|sign| [1.0, -1.0].contains(sign)));
     }
 
     #[test]
     fn the_sum_of_signs_with_themselves_counts_the_chips() {
-        let signs = Chips::signs(&WatermarkKey::derive(&[1; 32], &[2; 16]));
-        let sums = signs.sums(&signs);
-        for (band, count) in BAND_CHIPS.into_iter().enumerate() {
-            assert!(sums.band(band).iter().all(|&sum| sum as usize == count));
+        for tiling in [Tiling::Fine, Tiling::Coarse] {
+            let signs = Signs::new(&WatermarkKey::derive(&[1; 32], &[2; 16]), tiling);
+            let sums = signs.chips.sums(&signs);
+            let field = signs.field().sums(&signs);
+            let tiles = tiling.tiles_per_sum();
+            for (band, count) in BAND_CHIPS.into_iter().enumerate() {
+                assert_eq!(sums.band(band).len() * tiles, TILE_COUNT);
+                assert!(sums.band(band).iter().all(|&sum| sum as usize == tiles * count));
+                let expected = tiles as f32 * band_amplitudes()[band];
+                assert!((field.band(band)[77] - expected).abs() < 1e-4);
+            }
         }
-        let field = signs.field().sums(&signs);
-        for (band, amplitude) in band_amplitudes().into_iter().enumerate() {
-            assert!((field.band(band)[77] - amplitude).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_coarse_sum_adds_up_four_tiles() {
+        let key = WatermarkKey::derive(&[1; 32], &[2; 16]);
+        let chips = Chips((0..TILE_COUNT * CHIPS).map(|i| (i % 97) as f32).collect());
+        let fine = chips.sums(&Signs::new(&key, Tiling::Fine));
+        let coarse = chips.sums(&Signs::new(&key, Tiling::Coarse));
+        let tiles = [2 * TILES + 6, 2 * TILES + 7, 3 * TILES + 6, 3 * TILES + 7];
+        for band in 0..BANDS {
+            let expected: f32 = tiles.iter().map(|&tile| fine.band(band)[tile]).sum();
+            assert!((coarse.band(band)[16 + 3] - expected).abs() < 1e-3);
         }
+        assert!(tiles.iter().all(|&tile| Tiling::Coarse.sum_of(tile) == 16 + 3));
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let signs = Signs::new(&WatermarkKey::derive(&[1; 32], &[2; 16]), Tiling::Fine);
+        let sums = signs.chips.sums(&signs);
+        assert_eq!(
+            format!("{signs:?} {:?} {sums:?}", signs.field()),
+            "Signs(Fine, ..) Zeroizing(Chips(..)) Sums(Fine, ..)"
+        );
     }
 }

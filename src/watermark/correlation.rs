@@ -10,7 +10,9 @@
 //! one multiplication and addition of eight numbers a tile. The product h s of a sum and its sign does not change
 //! when the sign flips: nothing here sees the mark.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
+
+use zeroize::ZeroizeOnDrop;
 
 use super::{
     carrier::{TILE, TILES},
@@ -32,19 +34,26 @@ const HOST_ENERGY: usize = 6;
 /// Lane that adds up the energy of the picture.
 const ENERGY: usize = 7;
 
-/// The host's side: one row of lanes a tile.
-#[derive(Debug)]
+/// The host's side: one row of lanes a tile. They hold the signs, so they are wiped on drop and never printed.
+#[derive(ZeroizeOnDrop)]
 pub(super) struct HostLanes(Vec<[f32; LANES]>);
+
+impl fmt::Debug for HostLanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HostLanes(..)")
+    }
+}
 
 impl HostLanes {
     /// Takes the whitened host of a record.
     pub(super) fn new(reference: &Reference<'_>) -> Self {
         let host = reference.agreement.host();
+        let tiling = reference.signs.tiling();
         let lanes = (reference.signs.tiles().enumerate())
             .map(|(tile, signs)| {
                 let mut lanes = [0.0; LANES];
                 for (band, (first, end)) in LOW_BANDS.into_iter().enumerate() {
-                    let whitened = host[band * TILES * TILES + tile];
+                    let whitened = host[band * tiling.count() + tiling.sum_of(tile)];
                     for chip in first..end {
                         lanes[chip] = whitened * signs[chip];
                     }

@@ -1,7 +1,7 @@
 //! Which tiles of the protected photo a received picture shows.
 
 use super::{
-    carrier::{GRID, TILE, TILE_COUNT, TILES},
+    carrier::{GRID, TILE, TILE_COUNT, TILES, Tiling},
     homography::Homography,
     query::Window,
 };
@@ -11,10 +11,11 @@ const SLACK: f64 = 0.004;
 /// Samples by which a tile's support reaches beyond it, on each side, before the window has faded to a third.
 const REACH: f64 = 2.0;
 
-/// A set of tiles.
+/// A set of tiles, or of the squares of tiles that a coarse record sums over.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Coverage {
-    /// One flag a tile, tile rows first.
+    tiling: Tiling,
+    /// One flag each, rows first.
     tiles: Vec<bool>,
     count: usize,
 }
@@ -51,12 +52,43 @@ impl Coverage {
     pub(super) fn from_fn(shown: impl FnMut(usize) -> bool) -> Self {
         let tiles: Vec<bool> = (0..TILE_COUNT).map(shown).collect();
         let count = tiles.iter().filter(|&&shown| shown).count();
-        Self { tiles, count }
+        Self {
+            tiling: Tiling::Fine,
+            tiles,
+            count,
+        }
+    }
+
+    /// The same as a tiling sees it: a square of tiles is shown if all of its tiles are.
+    pub(super) fn on(self, tiling: Tiling) -> Self {
+        if tiling == self.tiling {
+            return self;
+        }
+        let mut tiles = vec![true; tiling.count()];
+        for (tile, &shown) in self.tiles.iter().enumerate() {
+            tiles[tiling.sum_of(tile)] &= shown;
+        }
+        let count = tiles.iter().filter(|&&shown| shown).count();
+        Self {
+            tiling,
+            tiles,
+            count,
+        }
+    }
+
+    /// What the tiles are.
+    pub(super) fn tiling(&self) -> Tiling {
+        self.tiling
     }
 
     /// Tells whether a tile is shown.
     pub(super) fn shows(&self, tile: usize) -> bool {
         self.tiles[tile]
+    }
+
+    /// The tiles shown.
+    pub(super) fn shown(&self) -> impl Iterator<Item = usize> {
+        (0..self.tiles.len()).filter(|&tile| self.tiles[tile])
     }
 
     /// Number of tiles shown.
@@ -72,34 +104,36 @@ impl Coverage {
     /// The middle of the tiles shown, as fractions of the photo's sides; its own middle if there are none.
     pub(super) fn centre(&self) -> (f64, f64) {
         let (mut x, mut y) = (0, 0);
-        for tile in (0..TILE_COUNT).filter(|&tile| self.tiles[tile]) {
-            x += 2 * (tile % TILES) + 1;
-            y += 2 * (tile / TILES) + 1;
+        let side = self.tiling.side();
+        for tile in self.shown() {
+            x += 2 * (tile % side) + 1;
+            y += 2 * (tile / side) + 1;
         }
         if self.count == 0 {
             return (0.5, 0.5);
         }
-        let scale = (2 * TILES * self.count) as f64;
+        let scale = (2 * side * self.count) as f64;
         (x as f64 / scale, y as f64 / scale)
     }
 
     /// Share of the tiles that is shown, 0..=1.
     pub(super) fn share(&self) -> f64 {
-        self.count as f64 / TILE_COUNT as f64
+        self.count as f64 / self.tiling.count() as f64
     }
 
     /// Tells whether every tile is shown.
     pub(super) fn is_full(&self) -> bool {
-        self.count == TILE_COUNT
+        self.count == self.tiling.count()
     }
 
     /// The samples of the grid that the tiles shown are transformed from.
     pub(super) fn window(&self) -> Window {
+        let (side, merged) = (self.tiling.side(), self.tiling.merged());
         let (mut columns, mut rows) = ((TILES, 0), (TILES, 0));
-        for tile in (0..TILE_COUNT).filter(|&tile| self.tiles[tile]) {
-            let (column, row) = (tile % TILES, tile / TILES);
-            columns = (columns.0.min(column), columns.1.max(column));
-            rows = (rows.0.min(row), rows.1.max(row));
+        for tile in self.shown() {
+            let (column, row) = (tile % side * merged, tile / side * merged);
+            columns = (columns.0.min(column), columns.1.max(column + merged - 1));
+            rows = (rows.0.min(row), rows.1.max(row + merged - 1));
         }
         if self.count == 0 || self.is_full() {
             return Window::ALL;

@@ -7,13 +7,13 @@
 use super::{
     WatermarkKey,
     agreement::Agreement,
-    carrier::Chips,
+    carrier::Signs,
     homography::Homography,
     query::Query,
     record::Record,
     refine::Reference,
     register::{Registered, register},
-    score::{DetectionStatus, confidence, false_positive_probability, status},
+    score::{DetectionStatus, Published, confidence, false_positive_probability, status},
     statistic::{Statistic, smooth_mark, statistic},
 };
 use crate::imaging::{Photo, pixel_digest};
@@ -40,6 +40,13 @@ pub struct Detection {
     pub transform: Option<Transform>,
     /// Share of the protected photo that is seen, 0..=1.
     pub coverage: f64,
+}
+
+impl Detection {
+    /// What may be told to whoever sent the picture: the evidence in whole steps.
+    pub fn published(&self) -> Published {
+        Published::of(self.z)
+    }
 }
 
 /// The way from the protected photo to the received one, both upright: mirror, turn, scale.
@@ -70,7 +77,7 @@ pub enum TamperClass {
 
 /// Looks for the mark of a key in a photo, with the record of the photo that was protected with it.
 pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
-    let signs = Chips::signs(key);
+    let signs = Signs::new(key, record.tiling());
     let host = record.host();
     let reference = Reference {
         signs: &signs,
@@ -79,7 +86,7 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
     };
     let registered = register(&Query::new(photo), record, &reference);
     let rho = registered.likeness.rho;
-    let mark = smooth_mark(&record.mark());
+    let mark = smooth_mark(record.tiling(), &record.mark());
     let Statistic { z, beta } = statistic(&registered.sums, &host, &mark, &registered.coverage);
     let status = status(z);
     let recognised = status != DetectionStatus::NotFound || rho > RECOGNISED_RHO;

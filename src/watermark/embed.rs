@@ -5,7 +5,7 @@ use super::{
     host::Host,
     lattice::Lattice,
     medium::{JpegMedium, Medium, RasterMedium},
-    record::Record,
+    record::{Privacy, Record},
     strength::{LEAST_SENT, ProtectionLevel, ReadBack},
 };
 use crate::imaging::{Photo, Pixels, pixel_digest};
@@ -53,6 +53,21 @@ pub struct EmbedReport {
 /// [`WatermarkError::TooSmall`] if a side has fewer than 16 pixels, [`WatermarkError::WeakMark`] if the mark
 /// reads back below z 12 at the largest strength, and [`WatermarkError::Imaging`] if encoding fails.
 pub fn embed(photo: Photo, key: &WatermarkKey) -> Result<Embedded, WatermarkError> {
+    embed_with_privacy(photo, key, Privacy::Full)
+}
+
+/// Marks a photo as [`embed()`] does, with a record that may show no more than `privacy` allows.
+///
+/// The picture is the same for all of them; `z_sent`, `z_small` and the level are what the record can read of it.
+///
+/// # Errors
+///
+/// As [`embed()`]. A strict record reads about half the z, so that it refuses some very flat pictures that a full one takes.
+pub fn embed_with_privacy(
+    photo: Photo,
+    key: &WatermarkKey,
+    privacy: Privacy,
+) -> Result<Embedded, WatermarkError> {
     let (width, height) = (photo.width(), photo.height());
     if width.min(height) < MIN_SIDE {
         return Err(WatermarkError::TooSmall {
@@ -65,19 +80,26 @@ pub fn embed(photo: Photo, key: &WatermarkKey) -> Result<Embedded, WatermarkErro
     if let Pixels::Jpeg(image) = &photo.pixels {
         let lattice = Lattice::new(image, &host);
         let start = lattice.start_strength(image);
-        protect(JpegMedium::new(photo, lattice, start), &host)
+        protect(JpegMedium::new(photo, lattice, start), &host, privacy)
     } else {
-        protect(RasterMedium::new(photo, &host, key), &host)
+        protect(RasterMedium::new(photo, &host, key), &host, privacy)
     }
 }
 
 /// Marks a medium as strongly as it needs.
-fn protect(mut medium: impl Medium, host: &Host) -> Result<Embedded, WatermarkError> {
+///
+/// How strongly does not depend on the record's privacy: the picture is the same. What a strict record reads of it counts
+/// in the end.
+fn protect(
+    mut medium: impl Medium,
+    host: &Host,
+    privacy: Privacy,
+) -> Result<Embedded, WatermarkError> {
     let (schedule, mut strength) = medium.schedule();
     let mut turns = 1;
-    let (mut record, read) = loop {
+    let (mut record, mut read) = loop {
         medium.mark(strength)?;
-        let record = host.record(strength);
+        let record = host.record(strength, Privacy::Full);
         let read = host.read_back(medium.sent(), &record)?;
         match schedule.next(strength, turns, read) {
             Some(next) => strength = next,
@@ -85,6 +107,10 @@ fn protect(mut medium: impl Medium, host: &Host) -> Result<Embedded, WatermarkEr
         }
         turns += 1;
     };
+    if privacy != Privacy::Full {
+        record = host.record(strength, privacy);
+        read = host.read_back(medium.sent(), &record)?;
+    }
     let ReadBack { z_sent, z_small } = read;
     if z_sent < LEAST_SENT {
         return Err(WatermarkError::WeakMark { z_sent });

@@ -11,12 +11,12 @@
 
 use super::{
     WatermarkKey,
-    carrier::{Chips, Sums},
+    carrier::{Signs, Sums, Tiling},
     coverage::Coverage,
     grid::{Grid, Source, fitted, tile_means, to_stored},
     keypoints::{self, Keypoint},
     mask::mask,
-    record::Record,
+    record::{Privacy, Record},
     resample::{Taps, resample},
     statistic::{smooth_mark, statistic},
     strength::ReadBack,
@@ -37,7 +37,7 @@ pub(super) struct Host {
     orientation: Orientation,
     /// Width and height as a viewer shows them.
     upright_size: (u32, u32),
-    signs: Chips,
+    signs: Signs,
     sums: Sums,
     /// Mean mask of each upright tile, times its alpha.
     tile_mask: Vec<f32>,
@@ -52,7 +52,7 @@ impl Host {
     /// Measures an original.
     pub(super) fn new(photo: &Photo, key: &WatermarkKey) -> Self {
         let grid = Grid::new(photo);
-        let signs = Chips::signs(key);
+        let signs = Signs::new(key, Tiling::Fine);
         let sums = transform::forward(&grid.luma).sums(&signs);
         let mask = mask(&grid.luma, &grid.texture);
         let tile_mask = tile_means(&mask)
@@ -87,9 +87,9 @@ impl Host {
     }
 
     /// Makes the record of this original marked at a strength.
-    pub(super) fn record(&self, strength: f32) -> Record {
+    pub(super) fn record(&self, strength: f32, privacy: Privacy) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
-        let mut record = Record::new(self.upright_size, strength, &self.sums, &mark);
+        let mut record = Record::new(privacy, self.upright_size, strength, &self.sums, &mark);
         record.set_keypoints(self.keypoints.clone());
         record
     }
@@ -113,12 +113,13 @@ impl Host {
     /// Computes the statistic of a stored luma grid.
     fn z(&self, stored: &Plane, record: &Record) -> f64 {
         let upright = self.orientation.apply(stored);
-        let received = transform::forward(&upright).sums(&self.signs);
+        let tiling = record.tiling();
+        let received = transform::forward(&upright).sums(&self.signs).on(tiling);
         statistic(
             &received,
             &record.host(),
-            &smooth_mark(&record.mark()),
-            &Coverage::full(),
+            &smooth_mark(tiling, &record.mark()),
+            &Coverage::full().on(tiling),
         )
         .z
     }

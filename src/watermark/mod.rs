@@ -77,11 +77,11 @@ mod trial;
 mod warp;
 
 pub use detect::{Detection, TamperClass, Transform, detect, tamper_class};
-pub use embed::{EmbedReport, Embedded, embed};
+pub use embed::{EmbedReport, Embedded, embed, embed_with_privacy};
 pub use error::WatermarkError;
 pub use key::WatermarkKey;
-pub use record::Record;
-pub use score::{DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD};
+pub use record::{Privacy, Record};
+pub use score::{DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, Published};
 pub use strength::ProtectionLevel;
 #[doc(hidden)]
 pub use trial::NullTrials;

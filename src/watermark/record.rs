@@ -1,14 +1,14 @@
-//! What the service keeps of a protected photo: about 20 KB, none of it a picture.
+//! What the service keeps of a protected photo: about 20 KB, none of it a picture; 1 KB under strict privacy.
 //!
 //! ```text
-//! bytes   field
-//! 4       "LTW" and the version, 1
-//! 4 + 4   upright width and height, pixels, u32
-//! 4       strength g, f32
-//! 32      digest of the protected pixels
-//! 4096    host sums h, companded i8: four bands of 32 x 32 tiles
-//! 1024    expected mark of each tile, u8: round(16 log2(g m)) + 160, 0 for none
-//! ...     sections: tag u8, length u32, that many bytes; a reader skips the tags that it does not know
+//! version 1   2       field
+//! 4           4       "LTW" and the version
+//! 4 + 4       4 + 4   upright width and height, pixels, u32
+//! 4           4       strength g, f32
+//! 32          32      digest of the protected pixels
+//! 4096        1024    host sums h, companded i8: four bands of 32 x 32 tiles; 16 x 16 in version 2
+//! 1024        16      expected mark, u8: round(16 log2(g m)) + 160, 0 for none; 32 x 32 tiles; 4 x 4 parts in version 2
+//! ...         -       sections: tag u8, length u32, that many bytes; a reader skips the tags that it does not know
 //!
 //! tag 1   keypoints of the unmarked picture, 37 bytes each, at most 400      keypoints/section.rs
 //! ```
@@ -17,21 +17,25 @@
 //! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
 //! the false-positive bound of [`super::score`] rests on.
 //!
-//! A record may lack any section: early ones and those of strict privacy do, and are read with less.
+//! A record may lack any section: early ones do, and are read with less. Version 2 is that of strict privacy: whoever
+//! holds such a record and the key cannot make out anything of the picture (measured: docs/watermark.md). It has no
+//! sections at all, so that what is added to them never gets into it.
 
 use std::fmt;
 
 use super::{
     WatermarkError,
-    carrier::{SUMS, Sums, TILE_COUNT},
+    carrier::{BANDS, Sums, TILES, Tiling},
     companding,
     keypoints::{self, Keypoint},
 };
 
-/// The first bytes of a record: its magic and version.
-const MAGIC: [u8; 4] = *b"LTW\x01";
-/// Bytes before the sections.
-const FIXED_BYTES: usize = MAGIC.len() + 3 * 4 + 32 + SUMS + TILE_COUNT;
+/// The first bytes of a record.
+const MAGIC: [u8; 3] = *b"LTW";
+/// Bytes before the host sums.
+const HEAD_BYTES: usize = 4 + 3 * 4 + 32;
+/// Parts along a side for which a strict record keeps the expected mark. A finer mark is a picture of the texture.
+const STRICT_MARK_SIDE: usize = 4;
 /// Tag of the section with the keypoints.
 const KEYPOINTS: u8 = 1;
 /// Codes of the expected mark per octave.
@@ -39,25 +43,71 @@ const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
 const UNIT_CODE: f64 = 160.0;
 
+/// How much a record may show to someone who holds it and the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Privacy {
+    /// Coarse shapes: in return crops, turns and altered regions are found best.
+    #[default]
+    Full,
+    /// Nothing that can be recognised; the mark is read with half the z.
+    Strict,
+}
+
+impl Privacy {
+    /// How finely its records sum.
+    fn tiling(self) -> Tiling {
+        match self {
+            Self::Full => Tiling::Fine,
+            Self::Strict => Tiling::Coarse,
+        }
+    }
+
+    /// Version byte of its records.
+    fn version(self) -> u8 {
+        match self {
+            Self::Full => 1,
+            Self::Strict => 2,
+        }
+    }
+
+    /// Parts along a side for which its records keep the expected mark.
+    fn mark_side(self) -> usize {
+        match self {
+            Self::Full => TILES,
+            Self::Strict => STRICT_MARK_SIDE,
+        }
+    }
+}
+
 /// Everything that detection needs of the original photo, apart from its key.
 #[derive(Clone, PartialEq)]
 pub struct Record {
+    privacy: Privacy,
     width: u32,
     height: u32,
     strength: f32,
     pixel_digest: [u8; 32],
     /// Companded host sums, in the order of [`Sums`].
     host: Vec<i8>,
-    /// Expected mark of each tile, logarithmic, tile rows first.
+    /// Expected mark of each tile or part, logarithmic, rows first.
     mark: Vec<u8>,
     /// Keypoints of the unmarked picture, if they were kept.
     keypoints: Vec<Keypoint>,
 }
 
 impl Record {
-    /// Makes a record: upright size in pixels, host sums, and the expected mark of each tile, grey levels RMS.
-    pub(super) fn new(size: (u32, u32), strength: f32, host: &Sums, mark: &[f32]) -> Self {
+    /// Makes a record: upright size in pixels, host sums of every tile, and the expected mark of each, grey levels RMS.
+    pub(super) fn new(
+        privacy: Privacy,
+        size: (u32, u32),
+        strength: f32,
+        host: &Sums,
+        mark: &[f32],
+    ) -> Self {
+        let host = &host.on(privacy.tiling());
+        let mark = means(mark, privacy.mark_side());
         Self {
+            privacy,
             width: size.0,
             height: size.1,
             strength,
@@ -103,30 +153,52 @@ impl Record {
         &self.pixel_digest
     }
 
-    /// Returns the host sums.
-    pub(super) fn host(&self) -> Sums {
-        expand_sums(&self.host)
+    /// Returns how much the record may show.
+    pub fn privacy(&self) -> Privacy {
+        self.privacy
     }
 
-    /// Returns the expected mark of each tile, in grey levels RMS.
+    /// Returns how finely the record sums.
+    pub(super) fn tiling(&self) -> Tiling {
+        self.privacy.tiling()
+    }
+
+    /// Returns the host sums.
+    pub(super) fn host(&self) -> Sums {
+        expand_sums(self.tiling(), &self.host)
+    }
+
+    /// Returns the expected mark in grey levels RMS, one number for each sum of a band.
     pub(super) fn mark(&self) -> Vec<f32> {
-        self.mark.iter().map(|&code| expand_mark(code)).collect()
+        let (side, kept) = (self.tiling().side(), self.privacy.mark_side());
+        (0..side * side)
+            .map(|at| self.mark[at / side * kept / side * kept + at % side * kept / side])
+            .map(expand_mark)
+            .collect()
     }
 
     /// Writes the record.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(FIXED_BYTES);
+        let mut bytes = Vec::with_capacity(HEAD_BYTES + self.host.len() + self.mark.len());
         bytes.extend(MAGIC);
+        bytes.push(self.privacy.version());
         bytes.extend(self.width.to_le_bytes());
         bytes.extend(self.height.to_le_bytes());
         bytes.extend(self.strength.to_le_bytes());
         bytes.extend(self.pixel_digest);
         bytes.extend(self.host.iter().map(|code| code.cast_unsigned()));
         bytes.extend(&self.mark);
-        if !self.keypoints.is_empty() {
-            put_section(&mut bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
+        if self.privacy == Privacy::Full {
+            self.put_sections(&mut bytes);
         }
         bytes
+    }
+
+    /// Writes the sections, of which a strict record has none.
+    fn put_sections(&self, bytes: &mut Vec<u8>) {
+        if !self.keypoints.is_empty() {
+            put_section(bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
+        }
     }
 
     /// Reads a record.
@@ -136,16 +208,22 @@ impl Record {
     /// [`WatermarkError::InvalidRecord`] if the bytes are of another version, cut short or out of range.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WatermarkError> {
         let mut rest = bytes;
-        if take(&mut rest)? != MAGIC {
-            return Err(WatermarkError::InvalidRecord("unknown magic or version"));
-        }
+        let magic: [u8; 3] = take(&mut rest)?;
+        let [version] = take(&mut rest)?;
+        let privacy = [Privacy::Full, Privacy::Strict]
+            .into_iter()
+            .find(|privacy| magic == MAGIC && privacy.version() == version)
+            .ok_or(WatermarkError::InvalidRecord("unknown magic or version"))?;
         let width = u32::from_le_bytes(take(&mut rest)?);
         let height = u32::from_le_bytes(take(&mut rest)?);
         let strength = f32::from_le_bytes(take(&mut rest)?);
         let pixel_digest = take(&mut rest)?;
-        let host: [u8; SUMS] = take(&mut rest)?;
-        let mark: [u8; TILE_COUNT] = take(&mut rest)?;
+        let host = take_many(&mut rest, BANDS * privacy.tiling().count())?;
+        let mark = take_many(&mut rest, privacy.mark_side() * privacy.mark_side())?;
         let mut keypoints = Vec::new();
+        if privacy == Privacy::Strict && !rest.is_empty() {
+            return Err(WatermarkError::InvalidRecord("a strict one has sections"));
+        }
         while let Some((tag, section)) = take_section(&mut rest)? {
             if tag == KEYPOINTS {
                 keypoints = keypoints::from_bytes(section)?;
@@ -160,11 +238,12 @@ impl Record {
                 "a strength that is not positive",
             ));
         }
-        let host = host.map(u8::cast_signed).to_vec();
+        let host: Vec<i8> = host.iter().map(|code| code.cast_signed()).collect();
         if host.contains(&i8::MIN) {
             return Err(WatermarkError::InvalidRecord("a host sum out of range"));
         }
         Ok(Self {
+            privacy,
             width,
             height,
             strength,
@@ -179,6 +258,7 @@ impl Record {
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
+            .field("privacy", &self.privacy)
             .field("width", &self.width)
             .field("height", &self.height)
             .field("strength", &self.strength)
@@ -195,8 +275,19 @@ pub(super) fn compress_sums(sums: &Sums) -> Vec<i8> {
 }
 
 /// Gives back the sums of their codes.
-pub(super) fn expand_sums(codes: &[i8]) -> Sums {
-    Sums::from_fn(|index| companding::expand(codes[index]))
+pub(super) fn expand_sums(tiling: Tiling, codes: &[i8]) -> Sums {
+    Sums::from_fn(tiling, |index| companding::expand(codes[index]))
+}
+
+/// Means over a square of `side` x `side` equal parts of the 32 x 32 tiles.
+fn means(tiles: &[f32], side: usize) -> Vec<f32> {
+    let part = TILES / side;
+    let share = 1.0 / (part * part) as f32;
+    let mut means = vec![0.0; side * side];
+    for (tile, value) in tiles.iter().enumerate() {
+        means[tile / TILES / part * side + tile % TILES / part] += share * value;
+    }
+    means
 }
 
 /// Code of an expected mark in grey levels RMS.
@@ -225,6 +316,15 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], WatermarkError> {
     Ok(*head)
 }
 
+/// Takes the next `count` bytes.
+fn take_many<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], WatermarkError> {
+    let (head, tail) = rest
+        .split_at_checked(count)
+        .ok_or(WatermarkError::InvalidRecord("it ends too early"))?;
+    *rest = tail;
+    Ok(head)
+}
+
 /// Writes a section.
 fn put_section(bytes: &mut Vec<u8>, tag: u8, section: &[u8]) {
     bytes.push(tag);
@@ -250,22 +350,28 @@ fn take_section<'a>(rest: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, Water
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::carrier::TILE_COUNT, *};
 
     fn example() -> Record {
-        let host = Sums::from_fn(|i| (i as f32 - 2000.0) * 0.37);
+        example_of(Privacy::Full)
+    }
+
+    fn example_of(privacy: Privacy) -> Record {
+        let host = Sums::from_fn(Tiling::Fine, |i| (i as f32 - 2000.0) * 0.37);
         let mark: Vec<f32> = (0..TILE_COUNT).map(|tile| tile as f32 * 0.003).collect();
-        let mut record = Record::new((640, 480), 0.42, &host, &mark);
+        let mut record = Record::new(privacy, (640, 480), 0.42, &host, &mark);
         record.set_pixel_digest([0xD1; 32]);
         record
     }
 
     #[test]
     fn a_record_comes_back_from_its_bytes() {
-        let record = example();
-        let bytes = record.to_bytes();
-        assert_eq!(bytes.len(), 5168);
-        assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+        for (privacy, length) in [(Privacy::Full, 5168), (Privacy::Strict, 1088)] {
+            let record = example_of(privacy);
+            let bytes = record.to_bytes();
+            assert_eq!(bytes.len(), length);
+            assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+        }
     }
 
     #[test]
@@ -283,7 +389,7 @@ mod tests {
     fn impossible_fields_are_refused() {
         let good = example().to_bytes();
         let damage: [(usize, &[u8]); 5] = [
-            (3, &[2]),
+            (3, &[3]),
             (4, &[0; 4]),
             (12, &f32::NAN.to_le_bytes()),
             (12, &(-1.0_f32).to_le_bytes()),
@@ -314,10 +420,11 @@ mod tests {
             start in proptest::bool::ANY,
             tail in proptest::collection::vec(proptest::num::u8::ANY, 0..6000),
         ) {
-            let mut bytes = if start { MAGIC.to_vec() } else { Vec::new() };
+            let mut bytes = if start { b"LTW\x01".to_vec() } else { Vec::new() };
             bytes.extend(tail);
             if let Ok(record) = Record::from_bytes(&bytes) {
-                prop_assert_eq!(&bytes[..FIXED_BYTES], &record.to_bytes()[..]);
+                let written = record.to_bytes();
+                prop_assert_eq!(&bytes[..written.len()], &written[..]);
             }
         }
     }

@@ -14,7 +14,7 @@
 
 use super::{
     agreement::Agreement,
-    carrier::{BANDS, Chips, GRID, Sums, TILE_COUNT, TILES},
+    carrier::{BANDS, GRID, Signs, Sums},
     correlation::HostLanes,
     coverage::Coverage,
     flow::flow,
@@ -64,7 +64,7 @@ pub(super) struct Stage {
 /// Everything that registration compares with.
 #[derive(Debug)]
 pub(super) struct Reference<'a> {
-    pub(super) signs: &'a Chips,
+    pub(super) signs: &'a Signs,
     pub(super) host: &'a Sums,
     pub(super) agreement: &'a Agreement,
 }
@@ -88,7 +88,7 @@ impl Fit {
         warp: Warp,
         bands: usize,
     ) -> Option<Self> {
-        let coverage = Coverage::of(&warp.map);
+        let coverage = Coverage::of(&warp.map).on(reference.signs.tiling());
         if coverage.count() < MIN_TILES {
             return None;
         }
@@ -185,12 +185,11 @@ impl Fit {
         let slope_y = transform::forward(&slope_y).sums(reference.signs);
         let q = reference.agreement.whitening();
         let mut equations = Equations::new(stage.freedom);
-        let shown = |tile: &usize| self.coverage.shows(*tile);
+        let tiling = reference.signs.tiling();
         let gains: [f32; BANDS] = std::array::from_fn(|band| {
             let (r, h) = (self.sums.band(band), reference.host.band(band));
             let sum = |value: &dyn Fn(usize) -> f32| -> f64 {
-                (0..TILE_COUNT)
-                    .filter(shown)
+                (self.coverage.shown())
                     .map(|tile| f64::from(value(tile)))
                     .sum()
             };
@@ -199,23 +198,22 @@ impl Fit {
         });
         let error = |tile: usize, band: usize| {
             let rest = self.sums.band(band)[tile] - gains[band] * reference.host.band(band)[tile];
-            q[band * TILE_COUNT + tile] * rest
+            q[band * tiling.count() + tile] * rest
         };
-        let all = (0..TILE_COUNT)
-            .filter(shown)
+        let all = (self.coverage.shown())
             .flat_map(|tile| (0..stage.bands).map(move |band| (tile, band)));
         let scale = OUTLIER
             * f64::from(median(
                 all.map(|(tile, band)| error(tile, band).abs()).collect(),
             ));
-        for tile in (0..TILE_COUNT).filter(shown) {
-            let centre = |index: usize| (index as f64 + 0.5) / TILES as f64;
+        for tile in self.coverage.shown() {
+            let centre = |index: usize| (index as f64 + 0.5) / tiling.side() as f64;
             let fields = stage
                 .freedom
-                .fields((centre(tile % TILES), centre(tile / TILES)));
+                .fields((centre(tile % tiling.side()), centre(tile / tiling.side())));
             for band in 0..stage.bands {
                 let error = f64::from(error(tile, band));
-                let q = q[band * TILE_COUNT + tile];
+                let q = q[band * tiling.count() + tile];
                 let slope = |sums: &Sums| f64::from(q * sums.band(band)[tile]);
                 let outlying = error / scale.max(LEAST_SCALE);
                 let weight = 1.0 / (1.0 + outlying * outlying);

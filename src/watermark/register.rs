@@ -117,7 +117,8 @@ struct Reading {
 impl Reading {
     fn new(whole: &Plane, way_back: Orientation, reference: &Reference<'_>) -> Self {
         let sums = transform::forward(&way_back.apply(whole)).sums(reference.signs);
-        let likeness = reference.agreement.with(&sums, &Coverage::full(), BANDS);
+        let all = Coverage::full().on(reference.signs.tiling());
+        let likeness = reference.agreement.with(&sums, &all, BANDS);
         Self {
             sums,
             likeness,
@@ -132,9 +133,9 @@ impl Reading {
     fn registered(self) -> Registered {
         Registered {
             warp: self.warp(),
-            sums: self.sums,
             likeness: self.likeness,
-            coverage: Coverage::full(),
+            coverage: Coverage::full().on(self.sums.tiling()),
+            sums: self.sums,
         }
     }
 }
@@ -343,7 +344,8 @@ impl<'a> Search<'a> {
 
     /// The better of the whole picture and what was found in it.
     fn finish(self, reading: Reading) -> Registered {
-        let whole_merit = reading.likeness.rho * Coverage::full().root();
+        let all = Coverage::full().on(reading.sums.tiling());
+        let whole_merit = reading.likeness.rho * all.root();
         let least_rho = reading.likeness.rho + WHOLE_MARGIN;
         let better = |best: &Fit| best.rho > least_rho && best.merit() > whole_merit;
         let Some(best) = self.best.filter(better) else {

@@ -23,6 +23,9 @@ pub const DETECTION_THRESHOLD: f64 = 6.2;
 /// Least z of a marginal finding: false-positive probability below 2.9e-5, for any picture.
 pub const MARGINAL_THRESHOLD: f64 = 4.3;
 
+/// Step of the z that is published of a detection; chosen by simulated attacks (docs/watermark.md).
+const PUBLISHED_STEP: f64 = 2.0;
+
 /// What the statistic says about a photo's mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DetectionStatus {
@@ -77,6 +80,49 @@ pub(super) fn confidence(z: f64) -> f64 {
     (score * 100.0).round() / 100.0
 }
 
+/// What is published of a z: never more than was measured, and only in steps.
+///
+/// ```text
+/// z < 4.3: nothing      4.3 <= z < 6.2: as 4.3      else: as 6.2 + STEP floor((z - 6.2) / STEP)
+/// ```
+///
+/// Someone who changes a picture little by little and keeps what lowers the score learns nothing from most changes. The
+/// false-positive probability is that of the lower z, so it stays a bound.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Published {
+    /// Standard deviations above an unmarked picture, rounded down to a step.
+    pub z: f64,
+    /// The same from 0 to 100, two decimals; a detection starts at 60.
+    pub confidence: f64,
+    /// Bound on the probability that a picture without this mark gets as much; in (0, 1].
+    pub false_positive_probability: f64,
+}
+
+impl Published {
+    /// No evidence.
+    pub const NOTHING: Self = Self {
+        z: 0.0,
+        confidence: 0.0,
+        false_positive_probability: 1.0,
+    };
+
+    /// What is published of a z.
+    pub(super) fn of(z: f64) -> Self {
+        let z = match status(z) {
+            DetectionStatus::NotFound => return Self::NOTHING,
+            DetectionStatus::Marginal => MARGINAL_THRESHOLD,
+            DetectionStatus::Detected => {
+                DETECTION_THRESHOLD + PUBLISHED_STEP * ((z - DETECTION_THRESHOLD) / PUBLISHED_STEP).floor()
+            }
+        };
+        Self {
+            z,
+            confidence: confidence(z),
+            false_positive_probability: false_positive_probability(z),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +171,37 @@ mod tests {
         let steps: Vec<f64> = (0..600).map(|z| confidence(f64::from(z) / 10.0)).collect();
         assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]));
         assert!(confidence(1e9) <= 100.0);
+    }
+
+    #[test]
+    fn what_is_published_comes_in_steps_and_never_says_more() {
+        for (z, expected) in [
+            (-3.0, 0.0),
+            (4.29, 0.0),
+            (4.3, 4.3),
+            (6.19, 4.3),
+            (6.2, 6.2),
+            (8.19, 6.2),
+            (8.21, 8.2),
+            (58.6, 58.2),
+        ] {
+            let published = Published::of(z);
+            assert!((published.z - expected).abs() < 1e-9, "{z}: {published:?}");
+        }
+        let all: Vec<(f64, Published)> = (0..6500)
+            .map(|z| f64::from(z) / 100.0)
+            .map(|z| (z, Published::of(z)))
+            .collect();
+        for (z, published) in &all {
+            assert!(published.false_positive_probability >= false_positive_probability(*z));
+            assert!(published.confidence <= confidence(*z));
+            assert!(status(published.z) == status(*z) || *z < MARGINAL_THRESHOLD);
+        }
+        let rises = |a: &Published, b: &Published| b.confidence >= a.confidence;
+        assert!(all.windows(2).all(|pair| rises(&pair[0].1, &pair[1].1)));
+        let values: std::collections::BTreeSet<u64> =
+            all.iter().map(|(_, p)| p.confidence.to_bits()).collect();
+        assert!(values.len() < 35, "{}", values.len());
     }
 
     #[test]

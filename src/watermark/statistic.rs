@@ -22,7 +22,7 @@
 
 use super::{
     blur::Blur,
-    carrier::{BAND_CHIPS, BANDS, Sums, TILE_COUNT, TILES, band_amplitudes},
+    carrier::{BAND_CHIPS, BANDS, Sums, Tiling, band_amplitudes},
     coverage::Coverage,
 };
 
@@ -39,13 +39,14 @@ pub(super) struct Statistic {
 }
 
 /// Smooths the expected mark of each tile: `G_1(w)` without the band's factor.
-pub(super) fn smooth_mark(mark: &[f32]) -> Vec<f32> {
-    Blur::gaussian(1.0).apply(TILES, mark)
+pub(super) fn smooth_mark(tiling: Tiling, mark: &[f32]) -> Vec<f32> {
+    Blur::gaussian(1.0).apply(tiling.side(), mark)
 }
 
 /// Computes the statistic of received sums against those of the original, over the tiles that are shown.
 ///
-/// `smooth_mark` comes from [`smooth_mark`]. A factor common to all of it cancels.
+/// `smooth_mark` comes from [`smooth_mark`]. A factor common to all of it cancels. All arguments are of one tiling; the
+/// sums of a coarse one hold the marks and the noise of four tiles.
 pub(super) fn statistic(
     received: &Sums,
     host: &Sums,
@@ -54,7 +55,9 @@ pub(super) fn statistic(
 ) -> Statistic {
     let wide = LocalMean::new(2.0, coverage);
     let narrow = LocalMean::new(1.5, coverage);
-    let amplitudes = band_amplitudes();
+    debug_assert_eq!(host.tiling(), coverage.tiling());
+    let tiles_per_sum = host.tiling().tiles_per_sum();
+    let amplitudes = band_amplitudes().map(|amplitude| amplitude * tiles_per_sum as f32);
     let (mut sum, mut energy) = (0.0, 0.0);
     let (mut found, mut expected) = (0.0, 0.0);
     for band in 0..BANDS {
@@ -66,8 +69,8 @@ pub(super) fn statistic(
             .zip(&gain)
             .map(|((r, h), a)| r - a * h)
             .collect();
-        let noise = local_noise(&narrow, &rest, BAND_CHIPS[band]);
-        for tile in (0..TILE_COUNT).filter(|&tile| coverage.shows(tile)) {
+        let noise = local_noise(&narrow, &rest, BAND_CHIPS[band] * tiles_per_sum);
+        for tile in coverage.shown() {
             let (d, noise) = (rest[tile], noise[tile]);
             let left = gain[tile].clamp(0.02, 1.5);
             let mark = smooth_mark[tile] * amplitudes[band];
@@ -99,7 +102,7 @@ impl<'a> LocalMean<'a> {
     /// Prepares means with a standard deviation of `sigma` tiles.
     pub(super) fn new(sigma: f64, coverage: &'a Coverage) -> Self {
         let blur = Blur::gaussian(sigma);
-        let share = (!coverage.is_full()).then(|| blur.apply(TILES, &coverage.weights()));
+        let share = (!coverage.is_full()).then(|| blur.apply(coverage.tiling().side(), &coverage.weights()));
         Self {
             blur,
             coverage,
@@ -116,8 +119,9 @@ impl<'a> LocalMean<'a> {
                 0.0
             }
         };
-        let values: Vec<f32> = (0..TILE_COUNT).map(shown).collect();
-        let mut means = self.blur.apply(TILES, &values);
+        let tiling = self.coverage.tiling();
+        let values: Vec<f32> = (0..tiling.count()).map(shown).collect();
+        let mut means = self.blur.apply(tiling.side(), &values);
         for (mean, share) in means.iter_mut().zip(self.share.iter().flatten()) {
             *mean /= share + TINY;
         }
@@ -126,7 +130,7 @@ impl<'a> LocalMean<'a> {
 
     /// The tiles that are shown.
     pub(super) fn shown(&self) -> impl Iterator<Item = usize> {
-        (0..TILE_COUNT).filter(|&tile| self.coverage.shows(tile))
+        self.coverage.shown()
     }
 }
 
@@ -171,7 +175,10 @@ pub(super) fn ratio(numerator: f64, denominator: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::carrier::{TILE_COUNT, TILES},
+        *,
+    };
 
     /// Reproducible numbers, roughly normal, of unit variance.
     fn noise(seed: u32) -> Sums {
@@ -180,21 +187,21 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             f64::from(state >> 8) / f64::from(1 << 24) - 0.5
         };
-        Sums::from_fn(|_| ((0..12).map(|_| uniform()).sum::<f64>()) as f32)
+        Sums::from_fn(Tiling::Fine, |_| ((0..12).map(|_| uniform()).sum::<f64>()) as f32)
     }
 
     fn plus(a: &Sums, b: &Sums, factor: f32) -> Sums {
-        Sums::from_fn(|i| a.values()[i] + factor * b.values()[i])
+        Sums::from_fn(Tiling::Fine, |i| a.values()[i] + factor * b.values()[i])
     }
 
     #[test]
     fn a_mark_is_seen_under_host_and_gain_and_absence_is_not() {
         let mark = vec![0.4; TILE_COUNT];
-        let smooth = smooth_mark(&mark);
+        let smooth = smooth_mark(Tiling::Fine, &mark);
         assert!((smooth[0] - 0.4).abs() < 1e-6);
-        let host = Sums::from_fn(|i| 30.0 * noise(1).values()[i]);
+        let host = Sums::from_fn(Tiling::Fine, |i| 30.0 * noise(1).values()[i]);
         let amplitudes = band_amplitudes();
-        let marked = Sums::from_fn(|i| 0.8 * (host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]));
+        let marked = Sums::from_fn(Tiling::Fine, |i| 0.8 * (host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]));
         let attacked = plus(&marked, &noise(2), 1.0);
         let found = statistic(&attacked, &host, &smooth, &Coverage::full());
         assert!(found.z > 20.0, "{found:?}");
@@ -210,11 +217,11 @@ mod tests {
 
     #[test]
     fn flipping_one_sign_flips_one_term() {
-        let mark = smooth_mark(&vec![0.4; TILE_COUNT]);
-        let host = Sums::from_fn(|i| 10.0 * noise(4).values()[i]);
+        let mark = smooth_mark(Tiling::Fine, &vec![0.4; TILE_COUNT]);
+        let host = Sums::from_fn(Tiling::Fine, |i| 10.0 * noise(4).values()[i]);
         let received = plus(&host, &noise(5), 1.0);
         let flip = |sums: &Sums| {
-            Sums::from_fn(|i| {
+            Sums::from_fn(Tiling::Fine, |i| {
                 if i == 1234 {
                     -sums.values()[i]
                 } else {
@@ -230,8 +237,8 @@ mod tests {
     #[test]
     fn an_empty_picture_says_nothing() {
         let none = statistic(
-            &Sums::zeros(),
-            &Sums::zeros(),
+            &Sums::zeros(Tiling::Fine),
+            &Sums::zeros(Tiling::Fine),
             &vec![0.0; TILE_COUNT],
             &Coverage::full(),
         );
@@ -239,12 +246,12 @@ mod tests {
     }
     #[test]
     fn tiles_that_are_not_shown_change_nothing() {
-        let mark = smooth_mark(&vec![0.4; TILE_COUNT]);
-        let host = Sums::from_fn(|i| 30.0 * noise(6).values()[i]);
+        let mark = smooth_mark(Tiling::Fine, &vec![0.4; TILE_COUNT]);
+        let host = Sums::from_fn(Tiling::Fine, |i| 30.0 * noise(6).values()[i]);
         let amplitudes = band_amplitudes();
-        let marked = Sums::from_fn(|i| host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]);
+        let marked = Sums::from_fn(Tiling::Fine, |i| host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]);
         let quarter = Coverage::from_fn(|tile| tile % TILES < 16 && tile / TILES < 16);
-        let garbage = Sums::from_fn(|i| {
+        let garbage = Sums::from_fn(Tiling::Fine, |i| {
             if quarter.shows(i % TILE_COUNT) {
                 marked.values()[i]
             } else {

@@ -194,7 +194,7 @@ fn row_of(tile: usize, n: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::carrier::{Signs, Tiling}, *};
 
     /// Chips that are all different, and neither regular nor symmetric.
     fn arbitrary_chips() -> Chips {
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_field_has_unit_rms() {
         let key = super::super::WatermarkKey::derive(&[7; 32], &[9; 16]);
-        let field = inverse(&Chips::signs(&key).field());
+        let field = inverse(&Signs::new(&key, Tiling::Fine).field());
         let energy: f32 = field.data().iter().map(|p| p * p).sum();
         assert!((energy / (GRID * GRID) as f32 - 1.0).abs() < 1e-3);
     }

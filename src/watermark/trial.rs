@@ -6,7 +6,7 @@
 
 use super::{
     WatermarkKey,
-    carrier::{Chips, Sums},
+    carrier::{Chips, Signs, Sums, Tiling},
     companding::{compress, expand},
     coverage::Coverage,
     grid::{Grid, tile_means, upright_luma},
@@ -31,15 +31,15 @@ impl NullTrials {
         Self {
             original: transform::forward(&grid.luma),
             received: transform::forward(&upright_luma(received)),
-            smooth_mark: smooth_mark(&tile_means(&mask(&grid.luma, &grid.texture))),
+            smooth_mark: smooth_mark(Tiling::Fine, &tile_means(&mask(&grid.luma, &grid.texture))),
         }
     }
 
     /// Returns the z that detection gives with `key` and the record that the original would have had with it.
     pub fn z(&self, key: &WatermarkKey) -> f64 {
-        let signs = Chips::signs(key);
+        let signs = Signs::new(key, Tiling::Fine);
         let exact = self.original.sums(&signs);
-        let host = Sums::from_fn(|index| expand(compress(exact.values()[index])));
+        let host = Sums::from_fn(Tiling::Fine, |index| expand(compress(exact.values()[index])));
         statistic(
             &self.received.sums(&signs),
             &host,

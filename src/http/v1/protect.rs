@@ -62,6 +62,10 @@ pub(in crate::http) async fn handler(
             HeaderName::from_static("x-protection-level"),
             level.to_owned(),
         ),
+        (
+            HeaderName::from_static("x-content-copies"),
+            protected.copies.to_string(),
+        ),
     ] {
         headers.insert(
             name,

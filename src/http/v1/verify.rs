@@ -14,7 +14,7 @@ use crate::{
         extract::{Caller, PhotoForm},
     },
     service::{Context, FieldError, verify},
-    watermark,
+    watermark::{self, Published},
 };
 
 /// Verifies an image.
@@ -28,9 +28,10 @@ pub(in crate::http) async fn handler(
     let found = verify::verify(&ctx, &caller.tenant, request).await?;
     let evidence = found.evidence;
     let detection = found.detection.as_ref();
+    let shown = detection.map_or(Published::NOTHING, watermark::Detection::published);
     wire::json(&json!({
         "authentic": evidence.authentic(),
-        "confidenceScore": detection.map_or(0.0, |detection| detection.confidence),
+        "confidenceScore": shown.confidence,
         "photoId": photo.to_string(),
         "tenantId": caller.tenant.as_str(),
         "policy": policy.as_str(),
@@ -39,9 +40,8 @@ pub(in crate::http) async fn handler(
         "watermarkStatus": evidence.watermark.as_str(),
         "tamperClass": found.tamper_class.as_str(),
         "watermark": {
-            "zScore": detection.map_or(0.0, |detection| round(detection.z, 2)),
-            "falsePositiveProbability":
-                detection.map_or(1.0, |detection| detection.false_positive_probability),
+            "zScore": round(shown.z, 2),
+            "falsePositiveProbability": shown.false_positive_probability,
             "threshold": watermark::DETECTION_THRESHOLD,
         },
         "transform": detection.and_then(|detection| detection.transform).map(transform),

@@ -1,0 +1,52 @@
+//! What an operator sets about a tenant's photos.
+
+use std::num::NonZeroU32;
+
+/// How much the record of a protected photo may show to someone who holds it and its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Privacy {
+    /// Coarse shapes of the picture.
+    #[default]
+    Full,
+    /// Nothing that can be recognised.
+    Strict,
+}
+
+impl Privacy {
+    /// The name in the database and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Strict => "strict",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Full, Self::Strict]
+            .into_iter()
+            .find(|privacy| privacy.as_str() == text)
+    }
+}
+
+/// The settings of one tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TenantPolicy {
+    /// For photos that are protected from now on.
+    pub privacy: Privacy,
+    /// How many photos with the same content may be protected; nothing for any number.
+    pub max_copies: Option<NonZeroU32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_others_refused() {
+        for privacy in [Privacy::Full, Privacy::Strict] {
+            assert_eq!(Privacy::parse(privacy.as_str()), Some(privacy));
+        }
+        assert_eq!(Privacy::parse("Strict"), None);
+    }
+}
