@@ -114,7 +114,6 @@ impl Fit {
     ) -> Self {
         flow(&self.grid, host, freedom)
             .and_then(|step| Self::new(query, reference, self.warp.moved(&step, freedom), BANDS))
-            .inspect(|n| if std::env::var_os("DBG").is_some() {eprintln!("follow {:.3} -> {:.3} {:?}", self.rho, n.rho, n.warp.map);})
             .filter(|next| next.rho > self.rho)
             .unwrap_or(self)
     }
@@ -167,7 +166,6 @@ impl Fit {
                 }
                 damping *= 10.0;
             }
-            if std::env::var_os("DBG").is_some() { eprintln!("  {stage:?} {:.4} -> {:?} damping {damping:e}", self.rho, better.as_ref().map(|b| b.rho)); }
             let Some(next) = better else { break };
             let growth = next.rho - self.rho;
             self = next;
@@ -256,7 +254,11 @@ impl Freedom {
                 .collect();
         }
         if self == Self::Zoom {
-            return vec![(0, unit * (u - 0.5), unit * (v - 0.5)), (1, unit, 0.0), (2, 0.0, unit)];
+            return vec![
+                (0, unit * (u - 0.5), unit * (v - 0.5)),
+                (1, unit, 0.0),
+                (2, 0.0, unit),
+            ];
         }
         // (I + sum p_k E_k) about the centre, E_k having a single 1, in the order of the matrix.
         let (x, y) = (u - 0.5, v - 0.5);
