@@ -7,13 +7,18 @@
 use super::{
     WatermarkKey,
     carrier::{Chips, Sums},
+    chroma::ChromaPlanes,
+    coverage::Coverage,
+    frame,
     grid::upright_luma,
+    homography::Homography,
     record::Record,
     score::{DetectionStatus, confidence, false_positive_probability, status},
     statistic::{Agreement, Likeness, Statistic, smooth_mark, statistic},
+    tamper::{self, Finding, Original, Received, Tampering},
     transform,
 };
-use crate::imaging::{Orientation, Photo, pixel_digest};
+use crate::imaging::{Orientation, Photo, Plane, pixel_digest};
 
 /// Agreement from which the picture certainly lies as recorded, and no other symmetry is tried.
 const CERTAIN_RHO: f64 = 0.5;
@@ -23,6 +28,8 @@ const TURN_RHO: f64 = 0.12;
 /// is. Stripes, gradients and flat pictures look the same in several symmetries and are taken as they are; rho
 /// alone would choose among them by the mark, whose sums are largest, and rho lowest, in the right place.
 const TURN_GAIN: f64 = 0.1;
+/// Least share of the photo that is seen, and of the picture that it fills, of one that keeps its frame.
+const WHOLE: f64 = 0.97;
 
 /// What was found out about a photo.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +50,10 @@ pub struct Detection {
     pub transform: Option<Transform>,
     /// Share of the protected photo that is seen, 0..=1.
     pub coverage: f64,
+    /// Share of the received picture that the protected photo fills, 0..=1.
+    pub filled: f64,
+    /// Where the content is another; nothing unless the mark is detected.
+    pub tampering: Option<Tampering>,
 }
 
 /// The way from the protected photo to the received one, both upright: mirror, turn, scale.
@@ -69,6 +80,10 @@ pub enum TamperClass {
     Compression,
     /// It was resized, mirrored or turned by quarters.
     Resize,
+    /// It has another frame: cut, turned by other angles, tilted or put on a border.
+    Crop,
+    /// Content was replaced, erased, painted over or recoloured in places: see [`Detection::tampering`].
+    StructuralAlteration,
 }
 
 /// Looks for the mark of a key in a photo, with the record of the photo that was protected with it.
@@ -76,6 +91,7 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
     let signs = Chips::signs(key);
     let host = record.host();
     let Registered {
+        luma,
         sums,
         likeness,
         change,
@@ -83,6 +99,26 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
     let rho = likeness.rho;
     let Statistic { z, beta } = statistic(&sums, &host, &smooth_mark(&record.mark()));
     let status = status(z);
+    let map = symmetry(change);
+    let coverage = Coverage::full();
+    let tampering = (status == DetectionStatus::Detected).then(|| {
+        let before = record.chroma().map(|hidden| hidden.uncover(key));
+        let after = ChromaPlanes::of(photo).map(|planes| planes.cells(&map));
+        tamper::examine(
+            &Original {
+                host: &host,
+                mark: &record.mark(),
+                chroma: before.as_ref(),
+            },
+            &Received {
+                luma: &luma,
+                sums: &sums,
+                map: &map,
+                coverage: &coverage,
+                chroma: after.as_ref(),
+            },
+        )
+    });
     let recognised = status != DetectionStatus::NotFound || rho > CERTAIN_RHO;
     Detection {
         z,
@@ -92,12 +128,16 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
         confidence: confidence(z),
         beta,
         transform: recognised.then(|| transform_of(photo, record, change)),
-        coverage: 1.0,
+        coverage: coverage.share(),
+        filled: frame::overlap(&map),
+        tampering,
     }
 }
 
 /// A received picture in the place of the original.
 struct Registered {
+    /// Luma in the original's place, 256 x 256.
+    luma: Plane,
     sums: Sums,
     likeness: Likeness,
     /// How the protected photo was mirrored and turned.
@@ -109,9 +149,11 @@ fn register(photo: &Photo, host: &Sums, signs: &Chips) -> Registered {
     let received = upright_luma(photo);
     let agreement = Agreement::new(host);
     let attempt = |way_back: Orientation| {
-        let sums = transform::forward(&way_back.apply_square(&received)).sums(signs);
+        let luma = way_back.apply_square(&received);
+        let sums = transform::forward(&luma).sums(signs);
         Registered {
             likeness: agreement.with(&sums),
+            luma,
             sums,
             change: way_back.inverse(),
         }
@@ -128,6 +170,21 @@ fn register(photo: &Photo, host: &Sums, signs: &Chips) -> Registered {
         .max_by(|a, b| a.likeness.rho.total_cmp(&b.likeness.rho))
         .filter(|turned| turned.likeness.rho > as_it_is.likeness.rho)
         .unwrap_or(as_it_is)
+}
+
+/// The map from the protected photo to the received one under a symmetry.
+fn symmetry(change: Orientation) -> Homography {
+    let (x, y) = match change {
+        Orientation::Upright => ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]),
+        Orientation::MirrorH => ([-1.0, 0.0, 1.0], [0.0, 1.0, 0.0]),
+        Orientation::Rotate180 => ([-1.0, 0.0, 1.0], [0.0, -1.0, 1.0]),
+        Orientation::MirrorV => ([1.0, 0.0, 0.0], [0.0, -1.0, 1.0]),
+        Orientation::Transpose => ([0.0, 1.0, 0.0], [1.0, 0.0, 0.0]),
+        Orientation::Rotate90 => ([0.0, -1.0, 1.0], [1.0, 0.0, 0.0]),
+        Orientation::Transverse => ([0.0, -1.0, 1.0], [-1.0, 0.0, 1.0]),
+        Orientation::Rotate270 => ([0.0, 1.0, 0.0], [-1.0, 0.0, 1.0]),
+    };
+    Homography([x, y, [0.0, 0.0, 1.0]])
 }
 
 /// Describes a change of symmetry and size.
@@ -155,14 +212,25 @@ fn transform_of(photo: &Photo, record: &Record, change: Orientation) -> Transfor
     }
 }
 
-/// Says what was done to a photo in which the mark was detected. Looks at all pixels if need be.
+/// Says what was done to a photo in which the mark was detected: the first of alteration, crop, resize, compression
+/// and nothing that applies. Looks at all pixels if need be; a picture of equal pixels is never altered.
 pub fn tamper_class(photo: &Photo, record: &Record, detection: &Detection) -> TamperClass {
     let same_size = photo.upright_size() == (record.width(), record.height());
     let as_it_was = |way: &Transform| !way.flipped && way.rotation_degrees == 0.0;
-    if !same_size || !detection.transform.as_ref().is_some_and(as_it_was) {
-        TamperClass::Resize
-    } else if pixel_digest(&photo.pixels) == *record.pixel_digest() {
+    let whole = detection.coverage >= WHOLE && detection.filled >= WHOLE;
+    let altered = detection
+        .tampering
+        .as_ref()
+        .is_some_and(|tampering| tampering.finding == Finding::Altered);
+    let in_place = same_size && whole && detection.transform.as_ref().is_some_and(as_it_was);
+    if in_place && pixel_digest(&photo.pixels) == *record.pixel_digest() {
         TamperClass::None
+    } else if altered {
+        TamperClass::StructuralAlteration
+    } else if !whole {
+        TamperClass::Crop
+    } else if !in_place {
+        TamperClass::Resize
     } else {
         TamperClass::Compression
     }

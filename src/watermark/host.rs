@@ -12,6 +12,7 @@
 use super::{
     WatermarkKey,
     carrier::{Chips, Sums},
+    chroma::{ChromaCells, HiddenChroma},
     grid::{Grid, Source, tile_means, to_stored},
     mask::mask,
     record::Record,
@@ -37,6 +38,8 @@ pub(super) struct Host {
     upright_size: (u32, u32),
     signs: Chips,
     sums: Sums,
+    /// Coarse colour, hidden; nothing for a grey picture.
+    chroma: Option<HiddenChroma>,
     /// Mean mask of each upright tile, times its alpha.
     tile_mask: Vec<f32>,
     /// The mask, 256 x 256, stored orientation.
@@ -66,6 +69,7 @@ impl Host {
             upright_size: photo.upright_size(),
             signs,
             sums,
+            chroma: ChromaCells::of(photo).map(|cells| cells.hide(key)),
             tile_mask,
             mask: to_stored(photo.orientation, &mask),
             residual: to_stored(photo.orientation, &residual),
@@ -85,7 +89,11 @@ impl Host {
     /// Makes the record of this original marked at a strength.
     pub(super) fn record(&self, strength: f32) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
-        Record::new(self.upright_size, strength, &self.sums, &mark)
+        let mut record = Record::new(self.upright_size, strength, &self.sums, &mark);
+        if let Some(chroma) = &self.chroma {
+            record.set_chroma(chroma.clone());
+        }
+        record
     }
 
     /// Reads the mark back from marked pixels, as they are and as a small copy.

@@ -36,12 +36,14 @@
 mod block_dct;
 mod blur;
 mod carrier;
+mod chroma;
 mod companding;
 mod coverage;
 mod detect;
 mod diffusion;
 mod embed;
 mod error;
+mod frame;
 mod grid;
 mod homography;
 mod host;
@@ -57,6 +59,7 @@ mod rounding;
 mod score;
 mod statistic;
 mod strength;
+mod tamper;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -69,5 +72,6 @@ pub use key::WatermarkKey;
 pub use record::Record;
 pub use score::{DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD};
 pub use strength::ProtectionLevel;
+pub use tamper::{Finding, Region, Tampering};
 #[doc(hidden)]
 pub use trial::NullTrials;

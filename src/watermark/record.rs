@@ -15,14 +15,14 @@
 //! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
 //! the false-positive bound of [`super::score`] rests on.
 //!
-//! Format 1 has no sections of its own yet; they are how later data (key points, hashes) is added without a new
-//! version.
+//! Sections: 2, the chroma of [`super::chroma`], 512 bytes, for photos in colour.
 
 use std::fmt;
 
 use super::{
     WatermarkError,
     carrier::{SUMS, Sums, TILE_COUNT},
+    chroma::HiddenChroma,
     companding,
 };
 
@@ -35,6 +35,9 @@ const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
 const UNIT_CODE: f64 = 160.0;
 
+/// Tag of the section that holds [`HiddenChroma`].
+const CHROMA_TAG: u8 = 2;
+
 /// Everything that detection needs of the original photo, apart from its key.
 #[derive(Clone, PartialEq)]
 pub struct Record {
@@ -46,6 +49,8 @@ pub struct Record {
     host: Vec<i8>,
     /// Expected mark of each tile, logarithmic, tile rows first.
     mark: Vec<u8>,
+    /// Coarse colour; nothing for grey photos and older records.
+    chroma: Option<HiddenChroma>,
 }
 
 impl Record {
@@ -58,12 +63,23 @@ impl Record {
             pixel_digest: [0; 32],
             host: compress_sums(host),
             mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
+            chroma: None,
         }
     }
 
     /// Sets the digest of the pixels that are sent.
     pub(super) fn set_pixel_digest(&mut self, digest: [u8; 32]) {
         self.pixel_digest = digest;
+    }
+
+    /// Adds the coarse colour of the photo.
+    pub(super) fn set_chroma(&mut self, chroma: HiddenChroma) {
+        self.chroma = Some(chroma);
+    }
+
+    /// Returns the coarse colour of the photo, if it is kept.
+    pub(super) fn chroma(&self) -> Option<&HiddenChroma> {
+        self.chroma.as_ref()
     }
 
     /// Returns the width in pixels of the protected photo as a viewer shows it.
@@ -106,6 +122,9 @@ impl Record {
         bytes.extend(self.pixel_digest);
         bytes.extend(self.host.iter().map(|code| code.cast_unsigned()));
         bytes.extend(&self.mark);
+        if let Some(chroma) = &self.chroma {
+            write_section(&mut bytes, CHROMA_TAG, chroma.to_bytes());
+        }
         bytes
     }
 
@@ -125,7 +144,6 @@ impl Record {
         let pixel_digest = take(&mut rest)?;
         let host: [u8; SUMS] = take(&mut rest)?;
         let mark: [u8; TILE_COUNT] = take(&mut rest)?;
-        skip_sections(rest)?;
 
         if width == 0 || height == 0 {
             return Err(WatermarkError::InvalidRecord("a side of length zero"));
@@ -139,14 +157,33 @@ impl Record {
         if host.contains(&i8::MIN) {
             return Err(WatermarkError::InvalidRecord("a host sum out of range"));
         }
-        Ok(Self {
+        let mut record = Self {
             width,
             height,
             strength,
             pixel_digest,
             host,
             mark: mark.to_vec(),
-        })
+            chroma: None,
+        };
+        record.read_sections(rest)?;
+        Ok(record)
+    }
+
+    /// Reads the sections that this version knows and skips the others.
+    fn read_sections(&mut self, mut rest: &[u8]) -> Result<(), WatermarkError> {
+        while !rest.is_empty() {
+            let [tag] = take(&mut rest)?;
+            let length = u32::from_le_bytes(take(&mut rest)?) as usize;
+            let (section, after) = rest
+                .split_at_checked(length)
+                .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+            rest = after;
+            if tag == CHROMA_TAG {
+                self.chroma = Some(HiddenChroma::from_bytes(section)?);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -199,16 +236,11 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], WatermarkError> {
     Ok(*head)
 }
 
-/// Walks over the sections, none of which this version knows.
-fn skip_sections(mut rest: &[u8]) -> Result<(), WatermarkError> {
-    while !rest.is_empty() {
-        let [_tag] = take(&mut rest)?;
-        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        rest = rest
-            .get(length..)
-            .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
-    }
-    Ok(())
+/// Appends a section.
+fn write_section(bytes: &mut Vec<u8>, tag: u8, section: &[u8]) {
+    bytes.push(tag);
+    bytes.extend((section.len() as u32).to_le_bytes());
+    bytes.extend(section);
 }
 
 #[cfg(test)]
@@ -231,6 +263,18 @@ mod tests {
         let bytes = record.to_bytes();
         assert_eq!(bytes.len(), 5168);
         assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn chroma_comes_back_and_a_section_of_another_length_is_refused() {
+        let mut record = example();
+        let section: Vec<u8> = (0..512).map(|at| (at % 251) as u8).collect();
+        record.set_chroma(HiddenChroma::from_bytes(&section).unwrap());
+        let mut bytes = record.to_bytes();
+        assert_eq!(bytes.len(), 5168 + 5 + 512);
+        assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+        bytes.extend([CHROMA_TAG, 1, 0, 0, 0, 9]);
+        assert!(Record::from_bytes(&bytes).is_err());
     }
 
     #[test]
