@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Sides of boxes of cells and their thresholds.
-const CELL_BOXES: [(usize, f32); 3] = [(1, 7.5), (2, 14.0), (3, 16.0)];
+const CELL_BOXES: [(usize, f32); 3] = [(1, 6.0), (2, 9.0), (3, 10.0)];
 /// Change of tone, as a logarithm, and of colours, in levels, from which thresholds are raised.
 const MUCH: (f32, f32) = (0.05, 1.5);
 /// How much they are raised.

@@ -7,7 +7,7 @@
 use crate::watermark::carrier::TILES;
 
 /// Sides of boxes of tiles and their thresholds.
-const TILE_BOXES: [(usize, f32); 4] = [(1, 36.0), (2, 58.0), (3, 72.0), (5, 76.0)];
+const TILE_BOXES: [(usize, f32); 4] = [(1, 40.0), (2, 58.0), (3, 66.0), (5, 76.0)];
 
 /// The tiles that something is wrong with.
 #[derive(Debug)]
