@@ -38,9 +38,9 @@
 mod agreement;
 mod block_dct;
 mod blur;
-#[expect(dead_code, reason = "the search of issue 3 is about to use it")]
 mod candidates;
 mod carrier;
+mod chroma;
 mod companding;
 mod correlation;
 mod coverage;
@@ -50,11 +50,11 @@ mod diffusion;
 mod embed;
 mod error;
 mod flow;
+mod frame;
 mod grid;
 mod homography;
 mod host;
 mod key;
-#[expect(dead_code, reason = "the search of issue 3 is about to use it")]
 mod keypoints;
 mod lattice;
 mod luma;
@@ -70,6 +70,7 @@ mod rounding;
 mod score;
 mod statistic;
 mod strength;
+mod tamper;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -83,5 +84,6 @@ pub use key::WatermarkKey;
 pub use record::Record;
 pub use score::{DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD};
 pub use strength::ProtectionLevel;
+pub use tamper::{Finding, Region, Tampering};
 #[doc(hidden)]
 pub use trial::NullTrials;

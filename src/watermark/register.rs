@@ -74,6 +74,8 @@ const WHOLE_MARGIN: f64 = 0.08;
 /// A received picture in the place of the original.
 #[derive(Debug)]
 pub(super) struct Registered {
+    /// Its luma where the original's is, 256 x 256, 0..=255; 0 where nothing is seen.
+    pub(super) luma: Plane,
     /// Keyed sums of the received picture.
     pub(super) sums: Sums,
     /// How much it looks like the original.
@@ -111,6 +113,7 @@ pub(super) fn register(
 
 /// The whole received picture, mirrored or turned back.
 struct Reading {
+    luma: Plane,
     sums: Sums,
     likeness: Likeness,
     way_back: Orientation,
@@ -118,9 +121,11 @@ struct Reading {
 
 impl Reading {
     fn new(whole: &Plane, way_back: Orientation, reference: &Reference<'_>) -> Self {
-        let sums = transform::forward(&way_back.apply(whole)).sums(reference.signs);
+        let luma = way_back.apply(whole);
+        let sums = transform::forward(&luma).sums(reference.signs);
         let likeness = reference.agreement.with(&sums, &Coverage::full(), BANDS);
         Self {
+            luma,
             sums,
             likeness,
             way_back,
@@ -134,6 +139,7 @@ impl Reading {
     fn registered(self) -> Registered {
         Registered {
             warp: self.warp(),
+            luma: self.luma,
             sums: self.sums,
             likeness: self.likeness,
             coverage: Coverage::full(),
@@ -356,12 +362,13 @@ impl<'a> Search<'a> {
         let Some(best) = self.best.filter(better) else {
             return reading.registered();
         };
-        let grid = self
+        let luma = self
             .query
             .sample(&best.warp, Sampling::Fine, best.coverage.window());
-        let sums = transform::forward(&grid).sums(self.reference.signs);
+        let sums = transform::forward(&luma).sums(self.reference.signs);
         Registered {
             likeness: self.reference.agreement.with(&sums, &best.coverage, BANDS),
+            luma,
             sums,
             warp: best.warp,
             coverage: best.coverage,

@@ -5,7 +5,8 @@
 mod geometry;
 mod jpeg;
 mod null;
-mod pictures;
+pub(super) mod pictures;
 mod pinned;
 mod pixels;
 mod symmetry;
+mod tampering;
