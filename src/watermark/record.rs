@@ -1,4 +1,4 @@
-//! What the service keeps of a protected photo: 5 KB, none of it a picture.
+//! What the service keeps of a protected photo: 6 KB, none of it a picture.
 //!
 //! ```text
 //! bytes   field
