@@ -33,7 +33,7 @@ const SECTION_BYTES: usize = 2 * CELL_COUNT;
 const SIDE: usize = 128;
 /// Places on a side of a cell where a plane is sampled; with [`SIDE`], every sample of an uncropped picture once.
 const PLACES: usize = SIDE / CELLS;
-/// About how many rows of a raster are read: means over cells need no more.
+/// The most rows of a raster that are read: means over cells need no more.
 const ROWS: usize = 512;
 /// The value that stands for no colour in planes.
 const MID: f32 = 128.0;
@@ -189,7 +189,7 @@ fn shrink(raster: &Raster, weights: [f32; 3]) -> Plane {
     let rows = ChromaRows {
         raster,
         weights,
-        step: (raster.height() as usize / ROWS).max(1),
+        step: (raster.height() as usize).div_ceil(ROWS),
     };
     let x = Taps::area(rows.width() as f64, SIDE);
     let y = Taps::area(rows.height() as f64, SIDE);

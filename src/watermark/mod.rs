@@ -19,7 +19,7 @@
 //! ```
 //!
 //! Detection knows the keyed sums of the original, so that it is limited by what an attack did, not by what the
-//! picture shows. The record (5 KB) is no picture, and without the key it is noise. All decisions before the
+//! picture shows. The record (6 KB) is no picture, and without the key it is noise. All decisions before the
 //! statistic are taken on content, not on the mark; [`score`] says why that makes the false-positive bound exact.
 //!
 //! Everything here is pure and deterministic: the same photo, key and version give the same bytes on every
