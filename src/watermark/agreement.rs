@@ -139,13 +139,17 @@ mod tests {
     }
 
     fn flip(sums: &Sums, at: usize) -> Sums {
-        Sums::from_fn(Tiling::Fine, |i| sums.values()[i] * if i == at { -1.0 } else { 1.0 })
+        Sums::from_fn(Tiling::Fine, |i| {
+            sums.values()[i] * if i == at { -1.0 } else { 1.0 }
+        })
     }
 
     #[test]
     fn likeness_and_intact_share_do_not_see_a_sign() {
         let host = host();
-        let received = Sums::from_fn(Tiling::Fine, |i| 0.8 * host.values()[i] + (i as f32 * 0.37).cos());
+        let received = Sums::from_fn(Tiling::Fine, |i| {
+            0.8 * host.values()[i] + (i as f32 * 0.37).cos()
+        });
         let all = Coverage::full();
         let before = Agreement::new(&host);
         let after = Agreement::new(&flip(&host, 1234));
@@ -161,6 +165,27 @@ mod tests {
             after.intact_share(&flipped, &all).to_bits()
         );
         assert!(share > 0.99);
+    }
+
+    #[test]
+    fn coarse_sums_hide_their_signs_as_well() {
+        let host = Sums::from_fn(Tiling::Coarse, |i| ((i * i) as f32 * 0.618).sin() * 40.0);
+        let received = Sums::from_fn(Tiling::Coarse, |i| {
+            0.8 * host.values()[i] + (i as f32).cos()
+        });
+        let flip = |sums: &Sums| {
+            Sums::from_fn(Tiling::Coarse, |i| {
+                sums.values()[i] * if i == 300 { -1.0 } else { 1.0 }
+            })
+        };
+        let all = Coverage::full().on(Tiling::Coarse);
+        let (before, after) = (Agreement::new(&host), Agreement::new(&flip(&host)));
+        let likeness = before.with(&received, &all, BANDS);
+        assert_eq!(likeness, after.with(&flip(&received), &all, BANDS));
+        assert!(likeness.rho > 0.9);
+        let share = before.intact_share(&received, &all);
+        let flipped = after.intact_share(&flip(&received), &all);
+        assert_eq!(share.to_bits(), flipped.to_bits());
     }
 
     #[test]

@@ -167,7 +167,11 @@ pub(super) fn block_coefficients(
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{WatermarkKey, carrier::{Signs, Tiling}, resample::resample},
+        super::{
+            WatermarkKey,
+            carrier::{Signs, Tiling},
+            resample::resample,
+        },
         *,
     };
 

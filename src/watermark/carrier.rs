@@ -300,7 +300,9 @@ mod tests {
 
     #[test]
     fn the_signs_of_a_key_are_pinned() {
-        let signs = Signs::new(&WatermarkKey::derive(&[7; 32], &[9; 16]), Tiling::Fine).chips.0;
+        let signs = Signs::new(&WatermarkKey::derive(&[7; 32], &[9; 16]), Tiling::Fine)
+            .chips
+            .0;
         let first: String = signs[..28]
             .iter()
             .map(|&sign| if sign > 0.0 { '+' } else { '-' })
@@ -320,7 +322,11 @@ mod tests {
             let tiles = tiling.tiles_per_sum();
             for (band, count) in BAND_CHIPS.into_iter().enumerate() {
                 assert_eq!(sums.band(band).len() * tiles, TILE_COUNT);
-                assert!(sums.band(band).iter().all(|&sum| sum as usize == tiles * count));
+                assert!(
+                    sums.band(band)
+                        .iter()
+                        .all(|&sum| sum as usize == tiles * count)
+                );
                 let expected = tiles as f32 * band_amplitudes()[band];
                 assert!((field.band(band)[77] - expected).abs() < 1e-4);
             }
@@ -338,7 +344,11 @@ mod tests {
             let expected: f32 = tiles.iter().map(|&tile| fine.band(band)[tile]).sum();
             assert!((coarse.band(band)[16 + 3] - expected).abs() < 1e-3);
         }
-        assert!(tiles.iter().all(|&tile| Tiling::Coarse.sum_of(tile) == 16 + 3));
+        assert!(
+            tiles
+                .iter()
+                .all(|&tile| Tiling::Coarse.sum_of(tile) == 16 + 3)
+        );
     }
 
     #[test]

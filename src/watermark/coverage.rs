@@ -166,4 +166,17 @@ mod tests {
         assert!(![15, 16, 31].into_iter().any(|tile| shown.shows(tile)));
         assert!((shown.share() - 14.0 / 32.0).abs() < 1e-12);
     }
+
+    #[test]
+    fn a_square_of_tiles_is_shown_if_all_four_are() {
+        // Columns 17 to 30: the squares of columns 18 and 19 to 28 and 29 are whole.
+        let shown = Coverage::from_fn(|tile| (17..=30).contains(&(tile % TILES)));
+        let coarse = shown.clone().on(Tiling::Coarse);
+        assert_eq!(coarse.count(), 6 * 16);
+        assert!(coarse.shows(9) && coarse.shows(14) && !coarse.shows(8) && !coarse.shows(15));
+        let (u, _) = coarse.centre();
+        assert!((u - 24.0 / 32.0).abs() < 1e-12);
+        assert_eq!(coarse.window(), Window::of_tiles((18, 29), (0, 31)));
+        assert_eq!(shown.clone().on(Tiling::Fine), shown);
+    }
 }

@@ -5,7 +5,8 @@ use super::{
     host::Host,
     lattice::Lattice,
     medium::{JpegMedium, Medium, RasterMedium},
-    record::{Privacy, Record},
+    privacy::Privacy,
+    record::Record,
     strength::{LEAST_SENT, ProtectionLevel, ReadBack},
 };
 use crate::imaging::{Photo, Pixels, pixel_digest};

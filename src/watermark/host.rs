@@ -12,11 +12,13 @@
 use super::{
     WatermarkKey,
     carrier::{Signs, Sums, Tiling},
+    chroma::{ChromaCells, HiddenChroma},
     coverage::Coverage,
     grid::{Grid, Source, fitted, tile_means, to_stored},
     keypoints::{self, Keypoint},
     mask::mask,
-    record::{Privacy, Record},
+    privacy::Privacy,
+    record::Record,
     resample::{Taps, resample},
     statistic::{smooth_mark, statistic},
     strength::ReadBack,
@@ -39,6 +41,8 @@ pub(super) struct Host {
     upright_size: (u32, u32),
     signs: Signs,
     sums: Sums,
+    /// Coarse colour, hidden; nothing for a grey picture.
+    chroma: Option<HiddenChroma>,
     /// Mean mask of each upright tile, times its alpha.
     tile_mask: Vec<f32>,
     keypoints: Vec<Keypoint>,
@@ -69,6 +73,7 @@ impl Host {
             upright_size: photo.upright_size(),
             signs,
             sums,
+            chroma: ChromaCells::of(photo).map(|cells| cells.hide(key)),
             tile_mask,
             keypoints: keypoints::of_original(&key_luma(photo)),
             mask: to_stored(photo.orientation, &mask),
@@ -91,6 +96,9 @@ impl Host {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
         let mut record = Record::new(privacy, self.upright_size, strength, &self.sums, &mark);
         record.set_keypoints(self.keypoints.clone());
+        if let Some(chroma) = &self.chroma {
+            record.set_chroma(chroma.clone());
+        }
         record
     }
 

@@ -19,7 +19,7 @@
 //! ```
 //!
 //! Detection knows the keyed sums of the original, so that it is limited by what an attack did, not by what the
-//! picture shows. The record (5 KB) is no picture, and without the key it is noise. All decisions before the
+//! picture shows. The record (6 KB) is no picture, and without the key it is noise. All decisions before the
 //! statistic are taken on content, not on the mark; [`score`] says why that makes the false-positive bound exact.
 //!
 //! Everything here is pure and deterministic: the same photo, key and version give the same bytes on every
@@ -38,9 +38,9 @@
 mod agreement;
 mod block_dct;
 mod blur;
-#[expect(dead_code, reason = "the search of issue 3 is about to use it")]
 mod candidates;
 mod carrier;
+mod chroma;
 mod companding;
 mod correlation;
 mod coverage;
@@ -50,16 +50,17 @@ mod diffusion;
 mod embed;
 mod error;
 mod flow;
+mod frame;
 mod grid;
 mod homography;
 mod host;
 mod key;
-#[expect(dead_code, reason = "the search of issue 3 is about to use it")]
 mod keypoints;
 mod lattice;
 mod luma;
 mod mask;
 mod medium;
+mod privacy;
 mod query;
 mod record;
 mod reduced;
@@ -70,6 +71,7 @@ mod rounding;
 mod score;
 mod statistic;
 mod strength;
+mod tamper;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -80,8 +82,10 @@ pub use detect::{Detection, TamperClass, Transform, detect, tamper_class};
 pub use embed::{EmbedReport, Embedded, embed, embed_with_privacy};
 pub use error::WatermarkError;
 pub use key::WatermarkKey;
-pub use record::{Privacy, Record};
+pub use privacy::Privacy;
+pub use record::Record;
 pub use score::{DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, Published};
 pub use strength::ProtectionLevel;
+pub use tamper::{Finding, Region, Tampering};
 #[doc(hidden)]
 pub use trial::NullTrials;

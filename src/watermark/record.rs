@@ -11,6 +11,7 @@
 //! ...         -       sections: tag u8, length u32, that many bytes; a reader skips the tags that it does not know
 //!
 //! tag 1   keypoints of the unmarked picture, 37 bytes each, at most 400      keypoints/section.rs
+//! tag 2   coarse colour of a photo in colour, 512 bytes                      chroma.rs
 //! ```
 //!
 //! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
@@ -26,16 +27,16 @@ use std::fmt;
 use super::{
     WatermarkError,
     carrier::{BANDS, Sums, TILES, Tiling},
+    chroma::HiddenChroma,
     companding,
     keypoints::{self, Keypoint},
+    privacy::Privacy,
 };
 
 /// The first bytes of a record.
 const MAGIC: [u8; 3] = *b"LTW";
 /// Bytes before the host sums.
 const HEAD_BYTES: usize = 4 + 3 * 4 + 32;
-/// Parts along a side for which a strict record keeps the expected mark. A finer mark is a picture of the texture.
-const STRICT_MARK_SIDE: usize = 4;
 /// Tag of the section with the keypoints.
 const KEYPOINTS: u8 = 1;
 /// Codes of the expected mark per octave.
@@ -43,41 +44,8 @@ const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
 const UNIT_CODE: f64 = 160.0;
 
-/// How much a record may show to someone who holds it and the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Privacy {
-    /// Coarse shapes: in return crops, turns and altered regions are found best.
-    #[default]
-    Full,
-    /// Nothing that can be recognised; the mark is read with half the z.
-    Strict,
-}
-
-impl Privacy {
-    /// How finely its records sum.
-    fn tiling(self) -> Tiling {
-        match self {
-            Self::Full => Tiling::Fine,
-            Self::Strict => Tiling::Coarse,
-        }
-    }
-
-    /// Version byte of its records.
-    fn version(self) -> u8 {
-        match self {
-            Self::Full => 1,
-            Self::Strict => 2,
-        }
-    }
-
-    /// Parts along a side for which its records keep the expected mark.
-    fn mark_side(self) -> usize {
-        match self {
-            Self::Full => TILES,
-            Self::Strict => STRICT_MARK_SIDE,
-        }
-    }
-}
+/// Tag of the section with the coarse colour.
+const CHROMA: u8 = 2;
 
 /// Everything that detection needs of the original photo, apart from its key.
 #[derive(Clone, PartialEq)]
@@ -93,6 +61,8 @@ pub struct Record {
     mark: Vec<u8>,
     /// Keypoints of the unmarked picture, if they were kept.
     keypoints: Vec<Keypoint>,
+    /// Coarse colour; nothing for grey photos and older records.
+    chroma: Option<HiddenChroma>,
 }
 
 impl Record {
@@ -115,6 +85,7 @@ impl Record {
             host: compress_sums(host),
             mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
             keypoints: Vec::new(),
+            chroma: None,
         }
     }
 
@@ -131,6 +102,16 @@ impl Record {
     /// Sets the digest of the pixels that are sent.
     pub(super) fn set_pixel_digest(&mut self, digest: [u8; 32]) {
         self.pixel_digest = digest;
+    }
+
+    /// Adds the coarse colour of the photo.
+    pub(super) fn set_chroma(&mut self, chroma: HiddenChroma) {
+        self.chroma = Some(chroma);
+    }
+
+    /// Returns the coarse colour of the photo, if it is kept.
+    pub(super) fn chroma(&self) -> Option<&HiddenChroma> {
+        self.chroma.as_ref()
     }
 
     /// Returns the width in pixels of the protected photo as a viewer shows it.
@@ -199,6 +180,9 @@ impl Record {
         if !self.keypoints.is_empty() {
             put_section(bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
         }
+        if let Some(chroma) = &self.chroma {
+            put_section(bytes, CHROMA, chroma.to_bytes());
+        }
     }
 
     /// Reads a record.
@@ -220,14 +204,8 @@ impl Record {
         let pixel_digest = take(&mut rest)?;
         let host = take_many(&mut rest, BANDS * privacy.tiling().count())?;
         let mark = take_many(&mut rest, privacy.mark_side() * privacy.mark_side())?;
-        let mut keypoints = Vec::new();
         if privacy == Privacy::Strict && !rest.is_empty() {
             return Err(WatermarkError::InvalidRecord("a strict one has sections"));
-        }
-        while let Some((tag, section)) = take_section(&mut rest)? {
-            if tag == KEYPOINTS {
-                keypoints = keypoints::from_bytes(section)?;
-            }
         }
 
         if width == 0 || height == 0 {
@@ -242,7 +220,7 @@ impl Record {
         if host.contains(&i8::MIN) {
             return Err(WatermarkError::InvalidRecord("a host sum out of range"));
         }
-        Ok(Self {
+        let mut record = Self {
             privacy,
             width,
             height,
@@ -250,8 +228,23 @@ impl Record {
             pixel_digest,
             host,
             mark: mark.to_vec(),
-            keypoints,
-        })
+            keypoints: Vec::new(),
+            chroma: None,
+        };
+        record.read_sections(rest)?;
+        Ok(record)
+    }
+
+    /// Reads the sections that this version knows and skips the others.
+    fn read_sections(&mut self, mut rest: &[u8]) -> Result<(), WatermarkError> {
+        while let Some((tag, section)) = take_section(&mut rest)? {
+            match tag {
+                KEYPOINTS => self.keypoints = keypoints::from_bytes(section)?,
+                CHROMA => self.chroma = Some(HiddenChroma::from_bytes(section)?),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -372,6 +365,18 @@ mod tests {
             assert_eq!(bytes.len(), length);
             assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
         }
+    }
+
+    #[test]
+    fn chroma_comes_back_and_a_section_of_another_length_is_refused() {
+        let mut record = example();
+        let section: Vec<u8> = (0..512).map(|at| (at % 251) as u8).collect();
+        record.set_chroma(HiddenChroma::from_bytes(&section).unwrap());
+        let mut bytes = record.to_bytes();
+        assert_eq!(bytes.len(), 5168 + 5 + 512);
+        assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+        bytes.extend([CHROMA, 1, 0, 0, 0, 9]);
+        assert!(Record::from_bytes(&bytes).is_err());
     }
 
     #[test]

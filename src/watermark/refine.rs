@@ -114,7 +114,6 @@ impl Fit {
     ) -> Self {
         flow(&self.grid, host, freedom)
             .and_then(|step| Self::new(query, reference, self.warp.moved(&step, freedom), BANDS))
-            .inspect(|n| if std::env::var_os("DBG").is_some() {eprintln!("follow {:.3} -> {:.3} {:?}", self.rho, n.rho, n.warp.map);})
             .filter(|next| next.rho > self.rho)
             .unwrap_or(self)
     }
@@ -167,7 +166,6 @@ impl Fit {
                 }
                 damping *= 10.0;
             }
-            if std::env::var_os("DBG").is_some() { eprintln!("  {stage:?} {:.4} -> {:?} damping {damping:e}", self.rho, better.as_ref().map(|b| b.rho)); }
             let Some(next) = better else { break };
             let growth = next.rho - self.rho;
             self = next;
@@ -200,8 +198,8 @@ impl Fit {
             let rest = self.sums.band(band)[tile] - gains[band] * reference.host.band(band)[tile];
             q[band * tiling.count() + tile] * rest
         };
-        let all = (self.coverage.shown())
-            .flat_map(|tile| (0..stage.bands).map(move |band| (tile, band)));
+        let all =
+            (self.coverage.shown()).flat_map(|tile| (0..stage.bands).map(move |band| (tile, band)));
         let scale = OUTLIER
             * f64::from(median(
                 all.map(|(tile, band)| error(tile, band).abs()).collect(),
@@ -254,7 +252,11 @@ impl Freedom {
                 .collect();
         }
         if self == Self::Zoom {
-            return vec![(0, unit * (u - 0.5), unit * (v - 0.5)), (1, unit, 0.0), (2, 0.0, unit)];
+            return vec![
+                (0, unit * (u - 0.5), unit * (v - 0.5)),
+                (1, unit, 0.0),
+                (2, 0.0, unit),
+            ];
         }
         // (I + sum p_k E_k) about the centre, E_k having a single 1, in the order of the matrix.
         let (x, y) = (u - 0.5, v - 0.5);

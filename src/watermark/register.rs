@@ -34,9 +34,11 @@ use crate::imaging::{Orientation, Plane};
 const EXACT_RHO: f64 = 0.9;
 /// Agreement from which a picture certainly lies so.
 const CERTAIN_RHO: f64 = 0.75;
-/// Merit, rho sqrt(tiles), that it must have then; what is not the photo stays below 4.3.
-const CERTAIN_MERIT: f64 = 4.5;
-/// Merit below which a position is given up half way; what is the photo has 5 there.
+/// The same for a small piece, which few strong tiles can make look right in a wrong place.
+const SMALL_CERTAIN_RHO: f64 = 0.95;
+/// Share of the tiles below which a piece is small.
+const SMALL_SHARE: f64 = 0.15;
+/// Merit, rho sqrt(tiles), below which a position is given up half way; what is the photo has 5 there.
 const LEAST_MERIT: f64 = 3.0;
 /// Share of intact tiles from which a picture certainly lies so, whatever was pasted over the others.
 const CERTAIN_SHARE: f64 = 0.6;
@@ -72,6 +74,8 @@ const WHOLE_MARGIN: f64 = 0.08;
 /// A received picture in the place of the original.
 #[derive(Debug)]
 pub(super) struct Registered {
+    /// Its luma where the original's is, 256 x 256, 0..=255; 0 where nothing is seen.
+    pub(super) luma: Plane,
     /// Keyed sums of the received picture.
     pub(super) sums: Sums,
     /// How much it looks like the original.
@@ -109,6 +113,7 @@ pub(super) fn register(
 
 /// The whole received picture, mirrored or turned back.
 struct Reading {
+    luma: Plane,
     sums: Sums,
     likeness: Likeness,
     way_back: Orientation,
@@ -116,10 +121,12 @@ struct Reading {
 
 impl Reading {
     fn new(whole: &Plane, way_back: Orientation, reference: &Reference<'_>) -> Self {
-        let sums = transform::forward(&way_back.apply(whole)).sums(reference.signs);
+        let luma = way_back.apply(whole);
+        let sums = transform::forward(&luma).sums(reference.signs);
         let all = Coverage::full().on(reference.signs.tiling());
         let likeness = reference.agreement.with(&sums, &all, BANDS);
         Self {
+            luma,
             sums,
             likeness,
             way_back,
@@ -133,6 +140,7 @@ impl Reading {
     fn registered(self) -> Registered {
         Registered {
             warp: self.warp(),
+            luma: self.luma,
             likeness: self.likeness,
             coverage: Coverage::full().on(self.sums.tiling()),
             sums: self.sums,
@@ -201,8 +209,13 @@ impl<'a> Search<'a> {
     /// Tells whether the best position so far is beyond doubt.
     fn certain(&self) -> bool {
         self.best.as_ref().is_some_and(|fit| {
-            fit.merit() > CERTAIN_MERIT
-                && (fit.rho > CERTAIN_RHO || fit.intact_share(self.reference) > CERTAIN_SHARE)
+            let small = fit.coverage.share() < SMALL_SHARE;
+            let rho = if small {
+                SMALL_CERTAIN_RHO
+            } else {
+                CERTAIN_RHO
+            };
+            fit.rho > rho || !small && fit.intact_share(self.reference) > CERTAIN_SHARE
         })
     }
 
@@ -216,15 +229,16 @@ impl<'a> Search<'a> {
             bands,
             steps,
         };
-        if std::env::var_os("DBG").is_some() { eprintln!("start {:.3} {:?}", fit.rho, fit.warp.map); }
         let (query, reference) = (self.query, self.reference);
         let mut fit = fit
             .follow(query, reference, &self.host, Freedom::Affine)
-            .follow(query, reference, &self.host, Freedom::Affine)
-            .refine(query, reference, stage(Freedom::Zoom, 1, 3))
-            .refine(query, reference, stage(Freedom::Zoom, 2, 3));
+            .follow(query, reference, &self.host, Freedom::Affine);
         if fit.rho < CERTAIN_RHO {
-            fit = fit.refine(query, reference, stage(Freedom::Affine, 1, 4));
+            // The lowest band is right from furthest away, and few numbers are not led astray by few tiles.
+            fit = fit
+                .refine(query, reference, stage(Freedom::Zoom, 1, 3))
+                .refine(query, reference, stage(Freedom::Zoom, 2, 3))
+                .refine(query, reference, stage(Freedom::Affine, 1, 4));
         }
         fit = fit.refine(query, reference, stage(Freedom::Affine, 2, 4));
         if fit.merit_in_all_bands(reference) < LEAST_MERIT {
@@ -233,7 +247,6 @@ impl<'a> Search<'a> {
         fit = fit
             .refine(query, reference, stage(Freedom::Projective, 2, 4))
             .refine(query, reference, stage(Freedom::Projective, BANDS, 5));
-        if std::env::var_os("DBG").is_some() { eprintln!("offered {:.3} merit {:.2} intact {:.2} {:?}", fit.rho, fit.merit(), fit.intact_share(self.reference), fit.warp.map); }
         let better = |best: &Fit| fit.merit() > best.merit();
         if self.best.as_ref().is_none_or(better) {
             self.best = Some(fit);
@@ -351,12 +364,13 @@ impl<'a> Search<'a> {
         let Some(best) = self.best.filter(better) else {
             return reading.registered();
         };
-        let grid = self
+        let luma = self
             .query
             .sample(&best.warp, Sampling::Fine, best.coverage.window());
-        let sums = transform::forward(&grid).sums(self.reference.signs);
+        let sums = transform::forward(&luma).sums(self.reference.signs);
         Registered {
             likeness: self.reference.agreement.with(&sums, &best.coverage, BANDS),
+            luma,
             sums,
             warp: best.warp,
             coverage: best.coverage,

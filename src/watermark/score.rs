@@ -112,7 +112,8 @@ impl Published {
             DetectionStatus::NotFound => return Self::NOTHING,
             DetectionStatus::Marginal => MARGINAL_THRESHOLD,
             DetectionStatus::Detected => {
-                DETECTION_THRESHOLD + PUBLISHED_STEP * ((z - DETECTION_THRESHOLD) / PUBLISHED_STEP).floor()
+                DETECTION_THRESHOLD
+                    + PUBLISHED_STEP * ((z - DETECTION_THRESHOLD) / PUBLISHED_STEP).floor()
             }
         };
         Self {

@@ -102,7 +102,8 @@ impl<'a> LocalMean<'a> {
     /// Prepares means with a standard deviation of `sigma` tiles.
     pub(super) fn new(sigma: f64, coverage: &'a Coverage) -> Self {
         let blur = Blur::gaussian(sigma);
-        let share = (!coverage.is_full()).then(|| blur.apply(coverage.tiling().side(), &coverage.weights()));
+        let share = (!coverage.is_full())
+            .then(|| blur.apply(coverage.tiling().side(), &coverage.weights()));
         Self {
             blur,
             coverage,
@@ -187,7 +188,9 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             f64::from(state >> 8) / f64::from(1 << 24) - 0.5
         };
-        Sums::from_fn(Tiling::Fine, |_| ((0..12).map(|_| uniform()).sum::<f64>()) as f32)
+        Sums::from_fn(Tiling::Fine, |_| {
+            ((0..12).map(|_| uniform()).sum::<f64>()) as f32
+        })
     }
 
     fn plus(a: &Sums, b: &Sums, factor: f32) -> Sums {
@@ -201,7 +204,9 @@ mod tests {
         assert!((smooth[0] - 0.4).abs() < 1e-6);
         let host = Sums::from_fn(Tiling::Fine, |i| 30.0 * noise(1).values()[i]);
         let amplitudes = band_amplitudes();
-        let marked = Sums::from_fn(Tiling::Fine, |i| 0.8 * (host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]));
+        let marked = Sums::from_fn(Tiling::Fine, |i| {
+            0.8 * (host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT])
+        });
         let attacked = plus(&marked, &noise(2), 1.0);
         let found = statistic(&attacked, &host, &smooth, &Coverage::full());
         assert!(found.z > 20.0, "{found:?}");
@@ -235,6 +240,27 @@ mod tests {
     }
 
     #[test]
+    fn a_coarse_sum_holds_four_tiles_of_mark_and_noise() {
+        let tiling = Tiling::Coarse;
+        let mark = smooth_mark(tiling, &vec![0.4; tiling.count()]);
+        let (host, added) = (noise(8), noise(9));
+        let amplitudes = band_amplitudes();
+        let sums = |marked: f32| {
+            Sums::from_fn(tiling, |i| {
+                let mark = 4.0 * 0.4 * amplitudes[i / tiling.count()];
+                60.0 * host.values()[i] + marked * mark + 2.0 * added.values()[i]
+            })
+        };
+        let host = Sums::from_fn(tiling, |i| 60.0 * host.values()[i]);
+        let all = Coverage::full().on(tiling);
+        let found = statistic(&sums(1.0), &host, &mark, &all);
+        assert!(found.z > 12.0 && found.z <= 32.0, "{found:?}");
+        assert!((found.beta - 1.0).abs() < 0.2, "{found:?}");
+        let absent = statistic(&sums(0.0), &host, &mark, &all);
+        assert!(absent.z.abs() < 3.5, "{absent:?}");
+    }
+
+    #[test]
     fn an_empty_picture_says_nothing() {
         let none = statistic(
             &Sums::zeros(Tiling::Fine),
@@ -249,7 +275,9 @@ mod tests {
         let mark = smooth_mark(Tiling::Fine, &vec![0.4; TILE_COUNT]);
         let host = Sums::from_fn(Tiling::Fine, |i| 30.0 * noise(6).values()[i]);
         let amplitudes = band_amplitudes();
-        let marked = Sums::from_fn(Tiling::Fine, |i| host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]);
+        let marked = Sums::from_fn(Tiling::Fine, |i| {
+            host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]
+        });
         let quarter = Coverage::from_fn(|tile| tile % TILES < 16 && tile / TILES < 16);
         let garbage = Sums::from_fn(Tiling::Fine, |i| {
             if quarter.shows(i % TILE_COUNT) {

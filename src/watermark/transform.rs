@@ -194,7 +194,10 @@ fn row_of(tile: usize, n: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::carrier::{Signs, Tiling}, *};
+    use super::{
+        super::carrier::{Signs, Tiling},
+        *,
+    };
 
     /// Chips that are all different, and neither regular nor symmetric.
     fn arbitrary_chips() -> Chips {

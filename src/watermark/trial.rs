@@ -39,7 +39,9 @@ impl NullTrials {
     pub fn z(&self, key: &WatermarkKey) -> f64 {
         let signs = Signs::new(key, Tiling::Fine);
         let exact = self.original.sums(&signs);
-        let host = Sums::from_fn(Tiling::Fine, |index| expand(compress(exact.values()[index])));
+        let host = Sums::from_fn(Tiling::Fine, |index| {
+            expand(compress(exact.values()[index]))
+        });
         statistic(
             &self.received.sums(&signs),
             &host,

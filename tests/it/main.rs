@@ -28,4 +28,5 @@ mod photos;
 mod process;
 mod protect;
 mod register;
+mod tenant_policy;
 mod verify;

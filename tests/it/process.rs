@@ -174,7 +174,21 @@ fn with_nothing_configured_it_serves_and_keeps_what_it_was_given_through_kills()
     // Operator's commands beside the running server.
     let (done, text) = run(lumatrace(&data_dir.0).args(["tenant", "create", "acme"]));
     assert!(done, "{text}");
+    let set = [
+        "tenant",
+        "set",
+        "acme",
+        "--privacy",
+        "strict",
+        "--max-copies",
+        "5",
+    ];
+    let (done, text) = run(lumatrace(&data_dir.0).args(set));
+    assert!(done && text.contains("\"maxCopies\":5"), "{text}");
+    let (done, text) = run(lumatrace(&data_dir.0).args(["tenant", "set", "acme"]));
+    assert!(!done && text.contains("--privacy"), "{text}");
     let (_, text) = run(lumatrace(&data_dir.0).args(["tenant", "list"]));
+    assert!(text.contains("\"privacy\":\"strict\""), "{text}");
     assert_eq!(
         text.lines()
             .filter(|line| line.contains("\"tenantId\""))

@@ -5,7 +5,9 @@
 mod geometry;
 mod jpeg;
 mod null;
-mod pictures;
+pub(super) mod pictures;
 mod pinned;
 mod pixels;
+mod privacy;
 mod symmetry;
+mod tampering;

@@ -3,7 +3,7 @@
 use super::pictures::{jpeg, key, open, samples, scene, scene_photo};
 use crate::{
     imaging::{Photo, Pixels, Plane},
-    watermark::{carrier::GRID, embed, mask::mask},
+    watermark::{Privacy, carrier::GRID, embed, embed_with_privacy, mask::mask},
 };
 
 /// First eight bytes of a BLAKE3 hash.
@@ -20,6 +20,9 @@ fn marked_pictures_and_records_are_pinned() {
     let mut record = from_pixels.record.clone();
     // The digest of pixels is pinned where it is made.
     record.set_pixel_digest([0; 32]);
+    let strict = embed_with_privacy(scene_photo(300, 200), &key(), Privacy::Strict).unwrap();
+    let mut strict = strict.record;
+    strict.set_pixel_digest([0; 32]);
     let source = open(&jpeg(300, 200, &scene(300, 200), 80));
     let from_jpeg = open(&embed(source.clone(), &key()).unwrap().bytes);
 
@@ -29,12 +32,14 @@ fn marked_pictures_and_records_are_pinned() {
             short_hash(samples(&open(&from_pixels.bytes))),
         ),
         ("their record", short_hash(&record.to_bytes())),
+        ("their strict record", short_hash(&strict.to_bytes())),
         ("luma of a JPEG", short_hash(&luma_coefficients(&source))),
         ("marked luma", short_hash(&luma_coefficients(&from_jpeg))),
     ];
     let expected = [
         ("marked samples", 0xd615_3e6b_988d_12b7),
-        ("their record", 0x55cd_4158_52d8_f488),
+        ("their record", 0xba52_82c7_b77b_9d4f),
+        ("their strict record", 0),
         ("luma of a JPEG", 0x5866_ff63_9d21_abcb),
         ("marked luma", 0x46f3_1f23_5036_8595),
     ];

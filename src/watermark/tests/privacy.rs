@@ -1,0 +1,87 @@
+//! Records of strict privacy, and records of the format as it was first released.
+
+use super::pictures::{halved, key, open, photo, resaved, samples, scene_photo};
+use crate::{
+    imaging::{Layout, Photo, Samples},
+    watermark::{
+        DETECTION_THRESHOLD, DetectionStatus, Finding, Privacy, Record, WatermarkKey, detect,
+        embed, embed_with_privacy,
+    },
+};
+
+/// A record of the scene of 300 x 200, written by the first released version of the engine (commit d4a207b).
+const FIRST_RECORD: &[u8] = include_bytes!("data/version1.record");
+/// z of that record in the marked scene, by the same version.
+const FIRST_Z: f64 = 58.037_210_865_366_625;
+
+/// The part of a photo from (x, y), of the given size.
+fn cut(original: &Photo, (x, y): (u32, u32), (width, height): (u32, u32)) -> Photo {
+    let rgb = samples(original);
+    let row = |row: u32| {
+        let first = ((y + row) * original.width() + x) as usize * 3;
+        &rgb[first..first + width as usize * 3]
+    };
+    let cut = (0..height).flat_map(row).copied().collect();
+    photo(width, height, Layout::Rgb, Samples::U8(cut))
+}
+
+#[test]
+fn a_record_of_the_first_version_is_read_as_it_was_then() {
+    let record = Record::from_bytes(FIRST_RECORD).unwrap();
+    assert_eq!(record.privacy(), Privacy::Full);
+    // The carrier is pinned, so the marked scene is the one of then (tests/pinned.rs).
+    let marked = open(&embed(scene_photo(300, 200), &key()).unwrap().bytes);
+    let found = detect(&marked, &record, &key());
+    assert!((found.z - FIRST_Z).abs() < 1e-6, "{found:?}");
+    assert_eq!(record.to_bytes(), FIRST_RECORD);
+}
+
+#[test]
+fn a_strict_record_reads_the_same_picture_with_half_the_evidence() {
+    let original = scene_photo(768, 512);
+    let full = embed(original.clone(), &key()).unwrap();
+    let strict = embed_with_privacy(original.clone(), &key(), Privacy::Strict).unwrap();
+    assert_eq!(
+        full.bytes, strict.bytes,
+        "privacy does not change the picture"
+    );
+    let sent = open(&strict.bytes);
+    let (width, height) = (sent.width(), sent.height());
+    for (name, received, least) in [
+        ("as sent", sent.clone(), 25.0),
+        ("JPEG 50", resaved(&sent, 50), 15.0),
+        ("half", halved(&sent), 20.0),
+        (
+            "half of the area",
+            cut(&sent, (90, 60), (width * 7 / 10, height * 7 / 10)),
+            10.0,
+        ),
+    ] {
+        let found = detect(&received, &strict.record, &key());
+        assert!(found.z > least && found.z < 32.0, "{name}: {found:?}");
+        // Where it was altered cannot be told, and is not claimed.
+        assert_eq!(
+            found.tampering.unwrap().finding,
+            Finding::Uncertain,
+            "{name}"
+        );
+        let other = WatermarkKey::derive(&[8; 32], &[9; 16]);
+        let wrong = detect(&received, &strict.record, &other);
+        assert!(wrong.z < DETECTION_THRESHOLD, "{name}: {wrong:?}");
+    }
+    let unmarked = detect(&original, &strict.record, &key());
+    assert_eq!(unmarked.status, DetectionStatus::NotFound, "{unmarked:?}");
+}
+
+#[test]
+fn a_strict_record_holds_sums_over_four_tiles_and_nothing_else_of_the_picture() {
+    let strict = embed_with_privacy(scene_photo(300, 200), &key(), Privacy::Strict).unwrap();
+    let bytes = strict.record.to_bytes();
+    // Head, 4 x 16 x 16 sums, 4 x 4 marks: no key points, no colour, no other section.
+    assert_eq!(bytes.len(), 48 + 1024 + 16);
+    let full = embed(scene_photo(300, 200), &key()).unwrap().record;
+    assert!(full.to_bytes().len() > 5168, "a full one has sections");
+    let mut with_section = bytes;
+    with_section.extend([1, 0, 0, 0, 0]);
+    assert!(Record::from_bytes(&with_section).is_err());
+}
