@@ -15,8 +15,8 @@
 //! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
 //! the false-positive bound of [`super::score`] rests on.
 //!
-//! Format 1 has no sections of its own yet; they are how later data (key points, hashes) is added without a new
-//! version.
+//! Section 1 holds the keypoints of the unmarked picture (`keypoints/section.rs`). A record without it can still be
+//! detected where the picture was not cropped or turned.
 
 use std::fmt;
 
@@ -24,10 +24,13 @@ use super::{
     WatermarkError,
     carrier::{SUMS, Sums, TILE_COUNT},
     companding,
+    keypoints::{self, Keypoint},
 };
 
 /// The first bytes of a record: its magic and version.
 const MAGIC: [u8; 4] = *b"LTW\x01";
+/// Tag of the section of keypoints.
+const KEYPOINTS: u8 = 1;
 /// Bytes before the sections.
 const FIXED_BYTES: usize = MAGIC.len() + 3 * 4 + 32 + SUMS + TILE_COUNT;
 /// Codes of the expected mark per octave.
@@ -46,6 +49,8 @@ pub struct Record {
     host: Vec<i8>,
     /// Expected mark of each tile, logarithmic, tile rows first.
     mark: Vec<u8>,
+    /// As section 1 keeps them; none in a record without it.
+    keypoints: Vec<Keypoint>,
 }
 
 impl Record {
@@ -58,7 +63,26 @@ impl Record {
             pixel_digest: [0; 32],
             host: compress_sums(host),
             mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
+            keypoints: Vec::new(),
         }
+    }
+
+    /// Sets the keypoints of the unmarked picture, as exactly as a record keeps them.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the search of issue 3 is about to use it")
+    )]
+    pub(super) fn set_keypoints(&mut self, keypoints: &[Keypoint]) {
+        self.keypoints = keypoints::as_kept(keypoints);
+    }
+
+    /// Returns the keypoints of the unmarked picture.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the search of issue 3 is about to use it")
+    )]
+    pub(super) fn keypoints(&self) -> &[Keypoint] {
+        &self.keypoints
     }
 
     /// Sets the digest of the pixels that are sent.
@@ -106,6 +130,9 @@ impl Record {
         bytes.extend(self.pixel_digest);
         bytes.extend(self.host.iter().map(|code| code.cast_unsigned()));
         bytes.extend(&self.mark);
+        if !self.keypoints.is_empty() {
+            write_section(&mut bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
+        }
         bytes
     }
 
@@ -125,7 +152,7 @@ impl Record {
         let pixel_digest = take(&mut rest)?;
         let host: [u8; SUMS] = take(&mut rest)?;
         let mark: [u8; TILE_COUNT] = take(&mut rest)?;
-        skip_sections(rest)?;
+        let sections = Sections::read(rest)?;
 
         if width == 0 || height == 0 {
             return Err(WatermarkError::InvalidRecord("a side of length zero"));
@@ -146,6 +173,7 @@ impl Record {
             pixel_digest,
             host,
             mark: mark.to_vec(),
+            keypoints: sections.keypoints,
         })
     }
 }
@@ -199,16 +227,36 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], WatermarkError> {
     Ok(*head)
 }
 
-/// Walks over the sections, none of which this version knows.
-fn skip_sections(mut rest: &[u8]) -> Result<(), WatermarkError> {
-    while !rest.is_empty() {
-        let [_tag] = take(&mut rest)?;
-        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        rest = rest
-            .get(length..)
-            .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+/// Appends a section.
+fn write_section(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
+    bytes.push(tag);
+    bytes.extend((content.len() as u32).to_le_bytes());
+    bytes.extend(content);
+}
+
+/// What the sections hold.
+#[derive(Default)]
+struct Sections {
+    keypoints: Vec<Keypoint>,
+}
+
+impl Sections {
+    /// Walks over the sections; skips those that this version does not know.
+    fn read(mut rest: &[u8]) -> Result<Self, WatermarkError> {
+        let mut sections = Self::default();
+        while !rest.is_empty() {
+            let [tag] = take(&mut rest)?;
+            let length = u32::from_le_bytes(take(&mut rest)?) as usize;
+            let (content, tail) = rest
+                .split_at_checked(length)
+                .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+            if tag == KEYPOINTS {
+                sections.keypoints = keypoints::from_bytes(content)?;
+            }
+            rest = tail;
+        }
+        Ok(sections)
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -231,6 +279,29 @@ mod tests {
         let bytes = record.to_bytes();
         assert_eq!(bytes.len(), 5168);
         assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn keypoints_travel_in_a_section() {
+        let mut record = example();
+        let keypoint = Keypoint {
+            x: 0.3,
+            y: 0.7,
+            angle: 1.0,
+            scale: 1.2,
+            descriptor: [1, 2, 3, 4],
+        };
+        record.set_keypoints(&[keypoint.clone(), keypoint]);
+        let bytes = record.to_bytes();
+        assert_eq!(bytes.len(), FIXED_BYTES + 5 + 2 * 37);
+        let read = Record::from_bytes(&bytes).unwrap();
+        assert_eq!(read, record);
+        assert_eq!(read.keypoints().len(), 2);
+        let mut torn = bytes;
+        torn.truncate(FIXED_BYTES);
+        torn.extend([1, 36, 0, 0, 0]);
+        torn.extend([0; 36]);
+        assert!(Record::from_bytes(&torn).is_err(), "not a whole keypoint");
     }
 
     #[test]

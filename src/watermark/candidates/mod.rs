@@ -1,7 +1,7 @@
 //! Candidates: maps from the protected photo to a received picture, guessed from their keypoints.
 //!
 //! ```text
-//! keypoints of the query     13 levels of sides L, L / 1.2, L / 1.44 ..., L at most 1024
+//! keypoints of the query     16 levels of sides L, L / 1.2, L / 1.44 ..., L at most 1024
 //! matching                   for each keypoint of the original its nearest descriptor, if clearly the nearest
 //! votes                      one match fixes a similarity (place, angle, scale): count who agrees
 //! growing                    least squares over all keypoints that the map brings together, then projective

@@ -174,7 +174,8 @@ fn alike(from: &Place, to: &Place, turn: f64, scale: f64) -> bool {
 
 /// Squared distance.
 fn squared(a: [f64; 2], b: [f64; 2]) -> f64 {
-    (a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2)
+    let (x, y) = (a[0] - b[0], a[1] - b[1]);
+    x * x + y * y
 }
 
 /// Cells on a side of the index.
