@@ -108,9 +108,9 @@ mod tests {
     #[test]
     fn a_keypoint_is_kept_to_the_steps_of_its_fields() {
         for (x, y, angle, scale) in [
-            (0.0, 1.0, -3.14, 1.0),
+            (0.0, 1.0, -3.1, 1.0),
             (0.123, 0.987, 0.7, 1.2),
-            (0.5, 0.25, 3.14, 9.3),
+            (0.5, 0.25, 3.1, 9.3),
         ] {
             let keypoint = example(x, y, angle, scale);
             let [kept] = &as_kept(std::slice::from_ref(&keypoint))[..] else {
