@@ -42,6 +42,7 @@ mod detect;
 mod diffusion;
 mod embed;
 mod error;
+mod flat_level;
 mod grid;
 mod homography;
 mod host;
