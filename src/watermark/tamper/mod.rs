@@ -39,7 +39,7 @@ pub use self::regions::Region;
 /// Factor on the thresholds of sums after a strong change of tone or colour, which no gain per tile describes.
 const TONE_CAUTION: f32 = 1.6;
 /// Factor where the picture had to be laid in the photo's place by its content, which is never exact.
-const FRAME_CAUTION: f32 = 1.5;
+const FRAME_CAUTION: f32 = 2.0;
 
 /// What is kept of the protected photo.
 #[derive(Debug, Clone, Copy)]
