@@ -13,15 +13,13 @@ use super::{
     query::Query,
     record::Record,
     refine::Reference,
-    register::{Registered, register},
+    register::{RECOGNISED_RHO, Registered, register},
     score::{DetectionStatus, Published, confidence, false_positive_probability, status},
     statistic::{Statistic, smooth_mark, statistic},
     tamper::{self, Finding, Original, Received, Tampering},
 };
 use crate::imaging::{Photo, pixel_digest};
 
-/// Agreement from which it is the same picture, whether marked or not.
-const RECOGNISED_RHO: f64 = 0.5;
 /// Least share of the photo that is seen, and of the picture that it fills, of one that keeps its frame.
 const WHOLE: f64 = 0.97;
 /// Turn below which a picture lies as it was: registration is as exact as that.

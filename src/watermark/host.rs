@@ -95,7 +95,7 @@ impl Host {
     pub(super) fn record(&self, strength: f32, privacy: Privacy) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
         let mut record = Record::new(privacy, self.upright_size, strength, &self.sums, &mark);
-        record.set_keypoints(self.keypoints.clone());
+        record.set_keypoints(&self.keypoints);
         if let Some(chroma) = &self.chroma {
             record.set_chroma(chroma.clone());
         }

@@ -49,6 +49,7 @@ mod detect;
 mod diffusion;
 mod embed;
 mod error;
+mod flat_level;
 mod flow;
 mod frame;
 mod grid;

@@ -89,9 +89,9 @@ impl Record {
         }
     }
 
-    /// Sets the keypoints of the unmarked picture.
-    pub(super) fn set_keypoints(&mut self, keypoints: Vec<Keypoint>) {
-        self.keypoints = keypoints;
+    /// Sets the keypoints of the unmarked picture, as exactly as a record keeps them.
+    pub(super) fn set_keypoints(&mut self, keypoints: &[Keypoint]) {
+        self.keypoints = keypoints::as_kept(keypoints);
     }
 
     /// Returns the keypoints of the unmarked picture; none if they were not kept.
@@ -377,6 +377,29 @@ mod tests {
         assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
         bytes.extend([CHROMA, 1, 0, 0, 0, 9]);
         assert!(Record::from_bytes(&bytes).is_err());
+    }
+
+    #[test]
+    fn keypoints_travel_in_a_section() {
+        let mut record = example();
+        let keypoint = Keypoint {
+            x: 0.3,
+            y: 0.7,
+            angle: 1.0,
+            scale: 1.2,
+            descriptor: [1, 2, 3, 4],
+        };
+        record.set_keypoints(&[keypoint.clone(), keypoint]);
+        let bytes = record.to_bytes();
+        assert_eq!(bytes.len(), FIXED_BYTES + 5 + 2 * 37);
+        let read = Record::from_bytes(&bytes).unwrap();
+        assert_eq!(read, record);
+        assert_eq!(read.keypoints().len(), 2);
+        let mut torn = bytes;
+        torn.truncate(FIXED_BYTES);
+        torn.extend([1, 36, 0, 0, 0]);
+        torn.extend([0; 36]);
+        assert!(Record::from_bytes(&torn).is_err(), "not a whole keypoint");
     }
 
     #[test]

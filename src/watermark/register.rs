@@ -71,6 +71,9 @@ const BENT_GAIN: f64 = 0.02;
 /// Where the content leaves a direction free, as stripes do, the search wins a little by drifting along it.
 const WHOLE_MARGIN: f64 = 0.08;
 
+/// Agreement from which it is the same picture, whether marked or not; what agrees less is left as it is.
+pub(super) const RECOGNISED_RHO: f64 = 0.5;
+
 /// A received picture in the place of the original.
 #[derive(Debug)]
 pub(super) struct Registered {
@@ -359,7 +362,7 @@ impl<'a> Search<'a> {
     fn finish(self, reading: Reading) -> Registered {
         let all = Coverage::full().on(reading.sums.tiling());
         let whole_merit = reading.likeness.rho * all.root();
-        let least_rho = reading.likeness.rho + WHOLE_MARGIN;
+        let least_rho = (reading.likeness.rho + WHOLE_MARGIN).max(RECOGNISED_RHO);
         let better = |best: &Fit| best.rho > least_rho && best.merit() > whole_merit;
         let Some(best) = self.best.filter(better) else {
             return reading.registered();

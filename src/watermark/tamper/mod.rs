@@ -39,7 +39,7 @@ pub use self::regions::Region;
 /// Factor on the thresholds of sums after a strong change of tone or colour, which no gain per tile describes.
 const TONE_CAUTION: f32 = 1.6;
 /// Factor where the picture had to be laid in the photo's place by its content, which is never exact.
-const FRAME_CAUTION: f32 = 1.5;
+const FRAME_CAUTION: f32 = 2.0;
 
 /// What is kept of the protected photo.
 #[derive(Debug, Clone, Copy)]
@@ -149,14 +149,12 @@ pub(super) fn examine(original: &Original<'_>, received: &Received<'_>) -> Tampe
     } else {
         1.0
     };
-    let framed = if keeps_frame(received.map) {
-        1.0
-    } else {
-        FRAME_CAUTION
-    };
+    let reframed = !keeps_frame(received.map);
+    let framed = if reframed { FRAME_CAUTION } else { 1.0 };
     let mut alarms = scan::tiles(&evidence, toned * framed);
     if let Some(colours) = colours {
-        alarms.merge(&colours.alarms(tone, |cell| tiles_of(cell).any(|tile| unfit[tile])));
+        let unfit = |cell: usize| tiles_of(cell).any(|tile| unfit[tile]);
+        alarms.merge(&colours.alarms(tone, reframed, unfit));
     }
     conclude(&alarms, compared)
 }

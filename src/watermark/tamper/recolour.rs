@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! (b', r') = A (b, r) + c (Y' - 128) / 16 + t       for all cells; Y' is the received luma
-//! v   = s^2 + 0.6^2 + 0.1^2 * variance of (b, r) over 3 x 3 cells          s = median |e| / 1.1774
+//! v   = s^2 + 0.6^2 + k^2 * variance of (b, r) over 3 x 3 cells            s = median |e| / 1.1774
+//! k   = 0.1, or 0.25 where the picture had to be laid in the photo's place by its content
 //! L   = 3 ln(1 + e^2 / 4 v) - 4,  at least -2                              summed over boxes of 1, 2 and 3 cells
 //! ```
 //!
@@ -22,6 +23,24 @@ use crate::{
 
 /// Sides of boxes of cells and their thresholds.
 const CELL_BOXES: [(usize, f32); 3] = [(1, 6.0), (2, 9.0), (3, 10.0)];
+/// What a place that is a little off does to a cell.
+struct Misplacement {
+    /// Share of the variance around a cell that counts as noise: the square of what it is off by, in cells.
+    contrast: f64,
+    /// Factor on all thresholds.
+    caution: f32,
+}
+
+/// A picture in the photo's own frame.
+const IN_PLACE: Misplacement = Misplacement {
+    contrast: 0.01,
+    caution: 1.0,
+};
+/// A picture that was laid in its place by its content.
+const REFRAMED: Misplacement = Misplacement {
+    contrast: 0.0625,
+    caution: 1.5,
+};
 /// Change of tone, as a logarithm, and of colours, in levels, from which thresholds are raised.
 const MUCH: (f32, f32) = (0.05, 1.5);
 /// How much they are raised.
@@ -95,14 +114,22 @@ impl Recolouring {
         (sum / self.pairs.len() as f64).sqrt() as f32
     }
 
-    /// Finds the cells that the transform does not explain. `tone` is the picture's change of tone as a logarithm;
-    /// cells for which `unfit` holds count for nothing.
-    pub(super) fn alarms(&self, tone: f32, unfit: impl Fn(usize) -> bool) -> Alarms {
+    /// Finds the cells that the transform does not explain.
+    ///
+    /// `tone` is the picture's change of tone as a logarithm; `reframed` says that the picture had to be laid in the
+    /// photo's place by its content; cells for which `unfit` holds count for nothing.
+    pub(super) fn alarms(
+        &self,
+        tone: f32,
+        reframed: bool,
+        unfit: impl Fn(usize) -> bool,
+    ) -> Alarms {
+        let misplaced = if reframed { REFRAMED } else { IN_PLACE };
         let change = self.change();
         let mut evidence = vec![0.0; CELL_COUNT];
         if change <= TOO_MUCH {
             for (pair, contrast) in self.pairs.iter().zip(&self.contrast) {
-                let variance = self.scale * self.scale + 0.36 + 0.01 * contrast;
+                let variance = self.scale * self.scale + 0.36 + misplaced.contrast * contrast;
                 let square = self.transform.error(pair).powi(2);
                 let found = 3.0 * (square / (4.0 * variance)).ln_1p() - 4.0;
                 if found < 0.0 || !unfit(pair.cell) {
@@ -111,7 +138,7 @@ impl Recolouring {
             }
         }
         let much = tone.abs() > MUCH.0 || change > MUCH.1;
-        let caution = if much { CAUTION } else { 1.0 };
+        let caution = misplaced.caution * if much { CAUTION } else { 1.0 };
         let (ratio, doubtful) = scan::boxes(&evidence, CELLS, &CELL_BOXES, caution);
         let of_tile = |tile: usize| ratio[tile / TILES / 2 * CELLS + tile % TILES / 2];
         Alarms {
@@ -269,7 +296,7 @@ mod tests {
         let after =
             ChromaCells::from_fn(|cell| before.cell(cell).map(|colour| after(cell, colour)));
         let found = Recolouring::new(&before, &after, &luma()).unwrap();
-        let alarms = found.alarms(0.0, |_| false);
+        let alarms = found.alarms(0.0, false, |_| false);
         let tiles = (0..TILE_COUNT).filter(|&tile| alarms.ratio[tile] >= 1.0);
         (tiles.collect(), found.change())
     }
