@@ -105,7 +105,8 @@ fn region(found: &watermark::Region) -> Value {
         "y": round(found.y, 4),
         "width": round(found.width, 4),
         "height": round(found.height, 4),
-        "score": round(found.score, 4),
+        // As coarse as the rest of the evidence: exact scores would tell an attacker which change helps.
+        "score": (found.score * 10.0).floor() / 10.0,
     })
 }
 
