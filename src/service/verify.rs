@@ -12,7 +12,7 @@ use crate::{
         verdict::{C2paStatus, Evidence, Policy, TamperClass, WatermarkStatus},
     },
     imaging::{self, Limits},
-    watermark::{self, Detection, DetectionStatus, Record, WatermarkKey},
+    watermark::{self, Detection, DetectionStatus, Finding, Record, Region, WatermarkKey},
 };
 
 /// What a client sends to `verify`.
@@ -31,10 +31,34 @@ pub struct Request {
 pub struct Verification {
     /// All evidence, from which the verdict follows.
     pub evidence: Evidence,
-    /// What was done to the picture, as far as the mark tells.
-    pub tamper_class: TamperClass,
     /// What the engine found; nothing when the photo was never protected.
     pub detection: Option<Detection>,
+}
+
+impl Verification {
+    /// Where the picture is not what was protected, the clearest place first.
+    pub fn tampered_regions(&self) -> &[Region] {
+        match (&self.detection, self.evidence.tamper_class) {
+            (
+                Some(Detection {
+                    tampering: Some(tampering),
+                    ..
+                }),
+                TamperClass::StructuralAlteration,
+            ) => &tampering.regions,
+            _ => &[],
+        }
+    }
+
+    /// Whether something deviates, and a change of all tones or colours may be the reason.
+    pub fn alteration_uncertain(&self) -> bool {
+        let tampering = self
+            .detection
+            .as_ref()
+            .and_then(|found| found.tampering.as_ref());
+        !self.evidence.exact_match
+            && tampering.is_some_and(|tampering| tampering.finding == Finding::Uncertain)
+    }
 }
 
 /// Compares an image with a photo of the tenant.
@@ -80,6 +104,7 @@ pub async fn verify(
             .map_or(WatermarkStatus::NotFound, |detection| {
                 status(detection.status)
             }),
+        tamper_class: found.tamper_class,
         exact_match: found.exact_match,
         policy: request.policy,
     };
@@ -92,7 +117,6 @@ pub async fn verify(
     );
     Ok(Verification {
         evidence,
-        tamper_class: found.tamper_class,
         detection: found.detection,
     })
 }
@@ -152,5 +176,7 @@ fn tamper(found: watermark::TamperClass) -> TamperClass {
         watermark::TamperClass::None => TamperClass::None,
         watermark::TamperClass::Compression => TamperClass::Compression,
         watermark::TamperClass::Resize => TamperClass::Resize,
+        watermark::TamperClass::Crop => TamperClass::Crop,
+        watermark::TamperClass::StructuralAlteration => TamperClass::StructuralAlteration,
     }
 }

@@ -1,28 +1,29 @@
 //! Looking for a mark: find how the picture lies by its content, then ask the statistic once.
 //!
-//! The received picture may be mirrored or turned. The eight symmetries of the grid are told apart by the likeness
-//! of their content alone ([`super::statistic::Agreement`]), which does not see the signs; so the z that decides is
-//! one test, however many symmetries were tried (see [`super::score`]).
+//! The received picture may be cut, turned, tilted, framed or bent. Where the protected photo lies in it is decided by
+//! the likeness of content alone ([`super::register`]), which does not see the signs; so the z that decides is one
+//! test, however many positions were tried (see [`super::score`]).
 
 use super::{
     WatermarkKey,
-    carrier::{Chips, Sums},
-    grid::upright_luma,
+    agreement::Agreement,
+    carrier::Chips,
+    chroma::ChromaPlanes,
+    frame,
+    query::Query,
     record::Record,
+    refine::Reference,
+    register::{RECOGNISED_RHO, Registered, register},
     score::{DetectionStatus, confidence, false_positive_probability, status},
-    statistic::{Agreement, Likeness, Statistic, smooth_mark, statistic},
-    transform,
+    statistic::{Statistic, smooth_mark, statistic},
+    tamper::{self, Finding, Original, Received, Tampering},
 };
-use crate::imaging::{Orientation, Photo, pixel_digest};
+use crate::imaging::{Photo, pixel_digest};
 
-/// Agreement from which the picture certainly lies as recorded, and no other symmetry is tried.
-const CERTAIN_RHO: f64 = 0.5;
-/// Least agreement of a turned or mirrored picture: with less, its content says nothing about how it lies.
-const TURN_RHO: f64 = 0.12;
-/// How much more of the original's content must be seen in a turned or mirrored picture than in the picture as it
-/// is. Stripes, gradients and flat pictures look the same in several symmetries and are taken as they are; rho
-/// alone would choose among them by the mark, whose sums are largest, and rho lowest, in the right place.
-const TURN_GAIN: f64 = 0.1;
+/// Least share of the photo that is seen, and of the picture that it fills, of one that keeps its frame.
+const WHOLE: f64 = 0.97;
+/// Turn below which a picture lies as it was: registration is as exact as that.
+const UNTURNED_DEGREES: f64 = 0.05;
 
 /// What was found out about a photo.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,10 @@ pub struct Detection {
     pub transform: Option<Transform>,
     /// Share of the protected photo that is seen, 0..=1.
     pub coverage: f64,
+    /// Share of the received picture that the protected photo fills, 0..=1.
+    pub filled: f64,
+    /// Where the content is another; nothing unless the mark is detected.
+    pub tampering: Option<Tampering>,
 }
 
 /// The way from the protected photo to the received one, both upright: mirror, turn, scale.
@@ -52,7 +57,7 @@ pub struct Transform {
     pub scale_x: f64,
     /// Height after over height before, along the protected photo's y axis.
     pub scale_y: f64,
-    /// Clockwise turn, after mirroring: 0, 90, 180 or 270.
+    /// Clockwise turn, after mirroring, 0..360.
     pub rotation_degrees: f64,
     /// Whether it was mirrored left to right first.
     pub flipped: bool,
@@ -69,21 +74,46 @@ pub enum TamperClass {
     Compression,
     /// It was resized, mirrored or turned by quarters.
     Resize,
+    /// It has another frame: cut, turned by other angles, tilted or put on a border.
+    Crop,
+    /// Content was replaced, erased, painted over or recoloured in places: see [`Detection::tampering`].
+    StructuralAlteration,
 }
 
 /// Looks for the mark of a key in a photo, with the record of the photo that was protected with it.
 pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
     let signs = Chips::signs(key);
     let host = record.host();
-    let Registered {
-        sums,
-        likeness,
-        change,
-    } = register(photo, &host, &signs);
-    let rho = likeness.rho;
-    let Statistic { z, beta } = statistic(&sums, &host, &smooth_mark(&record.mark()));
+    let reference = Reference {
+        signs: &signs,
+        host: &host,
+        agreement: &Agreement::new(&host),
+    };
+    let registered = register(&Query::new(photo), record, &reference);
+    let rho = registered.likeness.rho;
+    let (map, coverage) = (&registered.warp.map, &registered.coverage);
+    let mark = record.mark();
+    let Statistic { z, beta } = statistic(&registered.sums, &host, &smooth_mark(&mark), coverage);
     let status = status(z);
-    let recognised = status != DetectionStatus::NotFound || rho > CERTAIN_RHO;
+    let tampering = (status == DetectionStatus::Detected).then(|| {
+        let before = record.chroma().map(|hidden| hidden.uncover(key));
+        let after = ChromaPlanes::of(photo).map(|planes| planes.cells(map));
+        tamper::examine(
+            &Original {
+                host: &host,
+                mark: &mark,
+                chroma: before.as_ref(),
+            },
+            &Received {
+                luma: &registered.luma,
+                sums: &registered.sums,
+                map,
+                coverage,
+                chroma: after.as_ref(),
+            },
+        )
+    });
+    let recognised = status != DetectionStatus::NotFound || rho > RECOGNISED_RHO;
     Detection {
         z,
         rho,
@@ -91,78 +121,69 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
         status,
         confidence: confidence(z),
         beta,
-        transform: recognised.then(|| transform_of(photo, record, change)),
-        coverage: 1.0,
+        transform: recognised
+            .then(|| transform_of(photo, record, &registered))
+            .flatten(),
+        coverage: coverage.share(),
+        filled: frame::overlap(map),
+        tampering,
     }
 }
 
-/// A received picture in the place of the original.
-struct Registered {
-    sums: Sums,
-    likeness: Likeness,
-    /// How the protected photo was mirrored and turned.
-    change: Orientation,
-}
-
-/// Finds the symmetry of best agreement; as it is, if that is certain.
-fn register(photo: &Photo, host: &Sums, signs: &Chips) -> Registered {
-    let received = upright_luma(photo);
-    let agreement = Agreement::new(host);
-    let attempt = |way_back: Orientation| {
-        let sums = transform::forward(&way_back.apply_square(&received)).sums(signs);
-        Registered {
-            likeness: agreement.with(&sums),
-            sums,
-            change: way_back.inverse(),
-        }
-    };
-    let as_it_is = attempt(Orientation::Upright);
-    if as_it_is.likeness.rho > CERTAIN_RHO {
-        return as_it_is;
-    }
-    let least_gain = as_it_is.likeness.gain + TURN_GAIN;
-    Orientation::ALL[1..]
-        .iter()
-        .map(|&way_back| attempt(way_back))
-        .filter(|turned| turned.likeness.rho > TURN_RHO && turned.likeness.gain > least_gain)
-        .max_by(|a, b| a.likeness.rho.total_cmp(&b.likeness.rho))
-        .filter(|turned| turned.likeness.rho > as_it_is.likeness.rho)
-        .unwrap_or(as_it_is)
-}
-
-/// Describes a change of symmetry and size.
-fn transform_of(photo: &Photo, record: &Record, change: Orientation) -> Transform {
-    let (mut width, mut height) = photo.upright_size();
-    if change.swaps_sides() {
-        (width, height) = (height, width);
-    }
-    let (rotation_degrees, flipped) = match change {
-        Orientation::Upright => (0.0, false),
-        Orientation::MirrorH => (0.0, true),
-        Orientation::Rotate180 => (180.0, false),
-        Orientation::MirrorV => (180.0, true),
-        Orientation::Transpose => (270.0, true),
-        Orientation::Rotate90 => (90.0, false),
-        Orientation::Transverse => (90.0, true),
-        Orientation::Rotate270 => (270.0, false),
-    };
-    Transform {
-        scale_x: f64::from(width) / f64::from(record.width()),
-        scale_y: f64::from(height) / f64::from(record.height()),
-        rotation_degrees,
+/// Describes where the protected photo lies in the received one.
+///
+/// The map is taken apart at the middle of what is seen: a mirror, then a turn, then scales along the photo's axes.
+fn transform_of(photo: &Photo, record: &Record, registered: &Registered) -> Option<Transform> {
+    let (width, height) = photo.upright_size();
+    let (u, v) = registered.coverage.centre();
+    let [[a, b], [c, d]] = registered.warp.map.jacobian(u, v)?;
+    // From pixels of the protected photo to pixels of the received one.
+    let ratio = |to: u32, from: u32| f64::from(to) / f64::from(from);
+    let along_x = (
+        a * ratio(width, record.width()),
+        c * ratio(height, record.width()),
+    );
+    let along_y = (
+        b * ratio(width, record.height()),
+        d * ratio(height, record.height()),
+    );
+    let flipped = along_x.0 * along_y.1 - along_x.1 * along_y.0 < 0.0;
+    // The photo's axes add up to the direction of the turn; mirrored, the x axis points the other way.
+    let mirror = if flipped { -1.0 } else { 1.0 };
+    let unit = |(x, y): (f64, f64)| (x / x.hypot(y), y / x.hypot(y));
+    let ((x0, x1), (y0, y1)) = (unit(along_x), unit(along_y));
+    let degrees = (mirror * x1 - y0).atan2(mirror * x0 + y1).to_degrees();
+    Some(Transform {
+        scale_x: along_x.0.hypot(along_x.1),
+        scale_y: along_y.0.hypot(along_y.1),
+        rotation_degrees: degrees.rem_euclid(360.0),
         flipped,
-        crop_kept: 1.0,
-    }
+        crop_kept: (registered.warp.map.inverse()).map_or(0.0, |back| frame::overlap(&back)),
+    })
 }
 
-/// Says what was done to a photo in which the mark was detected. Looks at all pixels if need be.
+/// Says what was done to a photo in which the mark was detected: the first of alteration, crop, resize, compression
+/// and nothing that applies. Looks at all pixels if need be; a picture of equal pixels is never altered.
 pub fn tamper_class(photo: &Photo, record: &Record, detection: &Detection) -> TamperClass {
     let same_size = photo.upright_size() == (record.width(), record.height());
-    let as_it_was = |way: &Transform| !way.flipped && way.rotation_degrees == 0.0;
-    if !same_size || !detection.transform.as_ref().is_some_and(as_it_was) {
-        TamperClass::Resize
-    } else if pixel_digest(&photo.pixels) == *record.pixel_digest() {
+    let as_it_was = |way: &Transform| {
+        let turned = way.rotation_degrees.min(360.0 - way.rotation_degrees);
+        !way.flipped && turned < UNTURNED_DEGREES
+    };
+    let whole = detection.coverage >= WHOLE && detection.filled >= WHOLE;
+    let altered = detection
+        .tampering
+        .as_ref()
+        .is_some_and(|tampering| tampering.finding == Finding::Altered);
+    let in_place = same_size && whole && detection.transform.as_ref().is_some_and(as_it_was);
+    if in_place && pixel_digest(&photo.pixels) == *record.pixel_digest() {
         TamperClass::None
+    } else if altered {
+        TamperClass::StructuralAlteration
+    } else if !whole {
+        TamperClass::Crop
+    } else if !in_place {
+        TamperClass::Resize
     } else {
         TamperClass::Compression
     }

@@ -1,7 +1,7 @@
 //! The canonical grid: the whole upright picture squashed to a square of 256 x 256.
 //!
 //! Any uniform or anisotropic resize leaves it alone, and an EXIF orientation is one of eight symmetries of it.
-//! Pictures are sampled as they are stored and the small grid is turned ([`Orientation::apply_square`]).
+//! Pictures are sampled as they are stored and the small grid is turned ([`Orientation::apply`]).
 //!
 //! ```text
 //! luma     area average of Y (sides below 512 are enlarged first)
@@ -62,11 +62,23 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Sides of a picture fitted into a square of `long` pixels, aspect kept; a smaller one keeps its size.
+pub(super) fn fitted((width, height): (u32, u32), long: usize) -> (usize, usize) {
+    let (width, height) = (width as usize, height as usize);
+    let longest = width.max(height);
+    let side = |side: usize| {
+        if longest <= long {
+            side
+        } else {
+            ((side * long + longest / 2) / longest).max(1)
+        }
+    };
+    (side(width), side(height))
+}
+
 /// Samples the upright luma grid of a photo.
 pub(super) fn upright_luma(photo: &Photo) -> Plane {
-    photo
-        .orientation
-        .apply_square(&Source::new(&photo.pixels).luma())
+    photo.orientation.apply(&Source::new(&photo.pixels).luma())
 }
 
 /// What protection needs of the original, all upright.
@@ -98,7 +110,7 @@ impl Grid {
         for texture in texture.data_mut() {
             *texture = texture.sqrt();
         }
-        let upright = |plane: &Plane| photo.orientation.apply_square(plane);
+        let upright = |plane: &Plane| photo.orientation.apply(plane);
         Self {
             luma: upright(&luma),
             texture: upright(&texture),
@@ -167,5 +179,5 @@ fn sides(rows: &impl LumaRows) -> (usize, usize) {
 
 /// Turns an upright grid into stored orientation.
 pub(super) fn to_stored(orientation: Orientation, upright: &Plane) -> Plane {
-    orientation.inverse().apply_square(upright)
+    orientation.inverse().apply(upright)
 }

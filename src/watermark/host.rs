@@ -12,10 +12,13 @@
 use super::{
     WatermarkKey,
     carrier::{Chips, Sums},
-    grid::{Grid, Source, tile_means, to_stored},
+    chroma::{ChromaCells, HiddenChroma},
+    coverage::Coverage,
+    grid::{Grid, Source, fitted, tile_means, to_stored},
+    keypoints::{self, Keypoint},
     mask::mask,
     record::Record,
-    resample::{LumaRows, Taps, resample},
+    resample::{Taps, resample},
     statistic::{smooth_mark, statistic},
     strength::ReadBack,
     transform,
@@ -37,8 +40,11 @@ pub(super) struct Host {
     upright_size: (u32, u32),
     signs: Chips,
     sums: Sums,
+    /// Coarse colour, hidden; nothing for a grey picture.
+    chroma: Option<HiddenChroma>,
     /// Mean mask of each upright tile, times its alpha.
     tile_mask: Vec<f32>,
+    keypoints: Vec<Keypoint>,
     /// The mask, 256 x 256, stored orientation.
     mask: Plane,
     /// Residual at strength 1, 256 x 256, stored orientation.
@@ -66,7 +72,9 @@ impl Host {
             upright_size: photo.upright_size(),
             signs,
             sums,
+            chroma: ChromaCells::of(photo).map(|cells| cells.hide(key)),
             tile_mask,
+            keypoints: keypoints::of_original(&key_luma(photo)),
             mask: to_stored(photo.orientation, &mask),
             residual: to_stored(photo.orientation, &residual),
         }
@@ -85,7 +93,12 @@ impl Host {
     /// Makes the record of this original marked at a strength.
     pub(super) fn record(&self, strength: f32) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
-        Record::new(self.upright_size, strength, &self.sums, &mark)
+        let mut record = Record::new(self.upright_size, strength, &self.sums, &mark);
+        record.set_keypoints(&self.keypoints);
+        if let Some(chroma) = &self.chroma {
+            record.set_chroma(chroma.clone());
+        }
+        record
     }
 
     /// Reads the mark back from marked pixels, as they are and as a small copy.
@@ -106,28 +119,34 @@ impl Host {
 
     /// Computes the statistic of a stored luma grid.
     fn z(&self, stored: &Plane, record: &Record) -> f64 {
-        let upright = self.orientation.apply_square(stored);
+        let upright = self.orientation.apply(stored);
         let received = transform::forward(&upright).sums(&self.signs);
-        statistic(&received, &record.host(), &smooth_mark(&record.mark())).z
+        statistic(
+            &received,
+            &record.host(),
+            &smooth_mark(&record.mark()),
+            &Coverage::full(),
+        )
+        .z
     }
+}
+
+/// The upright luma that keypoints are taken from.
+fn key_luma(photo: &Photo) -> Plane {
+    let (width, height) = fitted((photo.width(), photo.height()), keypoints::ORIGINAL_SIDE);
+    let stored = Source::new(&photo.pixels).shrink(width, height);
+    photo.orientation.apply(&stored)
 }
 
 /// Makes the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality [`SMALL_QUALITY`].
 ///
 /// This is what messengers and web pages make of a photo. A smaller picture keeps its size.
 fn small_copy(source: &Source<'_>, pixels: &Pixels) -> Result<Plane, ImagingError> {
-    let (width, height) = match pixels {
-        Pixels::Raster(raster) => (LumaRows::width(raster), LumaRows::height(raster)),
-        Pixels::Jpeg(image) => (image.width() as usize, image.height() as usize),
+    let size = match pixels {
+        Pixels::Raster(raster) => (raster.width(), raster.height()),
+        Pixels::Jpeg(image) => (image.width(), image.height()),
     };
-    let long = width.max(height);
-    let side = |side: usize| {
-        if long <= SMALL_SIDE {
-            side
-        } else {
-            ((side * SMALL_SIDE + long / 2) / long).max(1)
-        }
-    };
-    let small = source.shrink(side(width), side(height));
+    let (width, height) = fitted(size, SMALL_SIDE);
+    let small = source.shrink(width, height);
     decode_gray_jpeg(&encode_gray_jpeg(&small, SMALL_QUALITY)?)
 }

@@ -19,7 +19,7 @@
 //! ```
 //!
 //! Detection knows the keyed sums of the original, so that it is limited by what an attack did, not by what the
-//! picture shows. The record (5 KB) is no picture, and without the key it is noise. All decisions before the
+//! picture shows. The record (6 KB) is no picture, and without the key it is noise. All decisions before the
 //! statistic are taken on content, not on the mark; [`score`] says why that makes the false-positive bound exact.
 //!
 //! Everything here is pure and deterministic: the same photo, key and version give the same bytes on every
@@ -28,40 +28,55 @@
 //! crate. Start at [`embed()`] and [`detect()`].
 #![expect(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "signal processing: sizes are below 2^24, values are clamped, f64 is rounded to f32 on purpose"
+    clippy::many_single_char_names,
+    reason = "signal processing: sizes are below 2^24, values are clamped, f64 is rounded to f32 on purpose; x, y, u, v, h, r are the names of the formulas"
 )]
 
+mod agreement;
 mod block_dct;
 mod blur;
+mod candidates;
 mod carrier;
+mod chroma;
 mod companding;
+mod correlation;
 mod coverage;
+mod crop;
 mod detect;
 mod diffusion;
 mod embed;
 mod error;
 mod flat_level;
+mod flow;
+mod frame;
 mod grid;
 mod homography;
 mod host;
 mod key;
+mod keypoints;
 mod lattice;
 mod luma;
 mod mask;
 mod medium;
+mod query;
 mod record;
 mod reduced;
+mod refine;
+mod register;
 mod resample;
 mod rounding;
 mod score;
 mod statistic;
 mod strength;
+mod tamper;
 #[cfg(test)]
 mod tests;
 mod transform;
 mod trial;
+mod warp;
 
 pub use detect::{Detection, TamperClass, Transform, detect, tamper_class};
 pub use embed::{EmbedReport, Embedded, embed};
@@ -70,5 +85,6 @@ pub use key::WatermarkKey;
 pub use record::Record;
 pub use score::{DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD};
 pub use strength::ProtectionLevel;
+pub use tamper::{Finding, Region, Tampering};
 #[doc(hidden)]
 pub use trial::NullTrials;

@@ -1,4 +1,4 @@
-//! What the service keeps of a protected photo: 5 KB, none of it a picture.
+//! What the service keeps of a protected photo: about 20 KB, none of it a picture.
 //!
 //! ```text
 //! bytes   field
@@ -9,31 +9,40 @@
 //! 4096    host sums h, companded i8: four bands of 32 x 32 tiles
 //! 1024    expected mark of each tile, u8: round(16 log2(g m)) + 160, 0 for none
 //! ...     sections: tag u8, length u32, that many bytes; a reader skips the tags that it does not know
+//!
+//! tag 1   keypoints of the unmarked picture, 37 bytes each, at most 400      keypoints/section.rs
+//! tag 2   coarse colour of a photo in colour, 512 bytes                      chroma.rs
 //! ```
 //!
 //! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
 //! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
 //! the false-positive bound of [`super::score`] rests on.
 //!
-//! Format 1 has no sections of its own yet; they are how later data (key points, hashes) is added without a new
-//! version.
+//! A record may lack any section: early ones and those of strict privacy do, and are read with less.
 
 use std::fmt;
 
 use super::{
     WatermarkError,
     carrier::{SUMS, Sums, TILE_COUNT},
+    chroma::HiddenChroma,
     companding,
+    keypoints::{self, Keypoint},
 };
 
 /// The first bytes of a record: its magic and version.
 const MAGIC: [u8; 4] = *b"LTW\x01";
 /// Bytes before the sections.
 const FIXED_BYTES: usize = MAGIC.len() + 3 * 4 + 32 + SUMS + TILE_COUNT;
+/// Tag of the section with the keypoints.
+const KEYPOINTS: u8 = 1;
 /// Codes of the expected mark per octave.
 const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
 const UNIT_CODE: f64 = 160.0;
+
+/// Tag of the section with the coarse colour.
+const CHROMA: u8 = 2;
 
 /// Everything that detection needs of the original photo, apart from its key.
 #[derive(Clone, PartialEq)]
@@ -46,6 +55,10 @@ pub struct Record {
     host: Vec<i8>,
     /// Expected mark of each tile, logarithmic, tile rows first.
     mark: Vec<u8>,
+    /// Keypoints of the unmarked picture, if they were kept.
+    keypoints: Vec<Keypoint>,
+    /// Coarse colour; nothing for grey photos and older records.
+    chroma: Option<HiddenChroma>,
 }
 
 impl Record {
@@ -58,12 +71,34 @@ impl Record {
             pixel_digest: [0; 32],
             host: compress_sums(host),
             mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
+            keypoints: Vec::new(),
+            chroma: None,
         }
+    }
+
+    /// Sets the keypoints of the unmarked picture, as exactly as a record keeps them.
+    pub(super) fn set_keypoints(&mut self, keypoints: &[Keypoint]) {
+        self.keypoints = keypoints::as_kept(keypoints);
+    }
+
+    /// Returns the keypoints of the unmarked picture; none if they were not kept.
+    pub(super) fn keypoints(&self) -> &[Keypoint] {
+        &self.keypoints
     }
 
     /// Sets the digest of the pixels that are sent.
     pub(super) fn set_pixel_digest(&mut self, digest: [u8; 32]) {
         self.pixel_digest = digest;
+    }
+
+    /// Adds the coarse colour of the photo.
+    pub(super) fn set_chroma(&mut self, chroma: HiddenChroma) {
+        self.chroma = Some(chroma);
+    }
+
+    /// Returns the coarse colour of the photo, if it is kept.
+    pub(super) fn chroma(&self) -> Option<&HiddenChroma> {
+        self.chroma.as_ref()
     }
 
     /// Returns the width in pixels of the protected photo as a viewer shows it.
@@ -106,6 +141,12 @@ impl Record {
         bytes.extend(self.pixel_digest);
         bytes.extend(self.host.iter().map(|code| code.cast_unsigned()));
         bytes.extend(&self.mark);
+        if !self.keypoints.is_empty() {
+            put_section(&mut bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
+        }
+        if let Some(chroma) = &self.chroma {
+            put_section(&mut bytes, CHROMA, chroma.to_bytes());
+        }
         bytes
     }
 
@@ -125,7 +166,6 @@ impl Record {
         let pixel_digest = take(&mut rest)?;
         let host: [u8; SUMS] = take(&mut rest)?;
         let mark: [u8; TILE_COUNT] = take(&mut rest)?;
-        skip_sections(rest)?;
 
         if width == 0 || height == 0 {
             return Err(WatermarkError::InvalidRecord("a side of length zero"));
@@ -139,14 +179,30 @@ impl Record {
         if host.contains(&i8::MIN) {
             return Err(WatermarkError::InvalidRecord("a host sum out of range"));
         }
-        Ok(Self {
+        let mut record = Self {
             width,
             height,
             strength,
             pixel_digest,
             host,
             mark: mark.to_vec(),
-        })
+            keypoints: Vec::new(),
+            chroma: None,
+        };
+        record.read_sections(rest)?;
+        Ok(record)
+    }
+
+    /// Reads the sections that this version knows and skips the others.
+    fn read_sections(&mut self, mut rest: &[u8]) -> Result<(), WatermarkError> {
+        while let Some((tag, section)) = take_section(&mut rest)? {
+            match tag {
+                KEYPOINTS => self.keypoints = keypoints::from_bytes(section)?,
+                CHROMA => self.chroma = Some(HiddenChroma::from_bytes(section)?),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -199,16 +255,25 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], WatermarkError> {
     Ok(*head)
 }
 
-/// Walks over the sections, none of which this version knows.
-fn skip_sections(mut rest: &[u8]) -> Result<(), WatermarkError> {
-    while !rest.is_empty() {
-        let [_tag] = take(&mut rest)?;
-        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        rest = rest
-            .get(length..)
-            .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+/// Writes a section.
+fn put_section(bytes: &mut Vec<u8>, tag: u8, section: &[u8]) {
+    bytes.push(tag);
+    bytes.extend((section.len() as u32).to_le_bytes());
+    bytes.extend(section);
+}
+
+/// Takes the next section, its tag and its bytes; nothing at the end.
+fn take_section<'a>(rest: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, WatermarkError> {
+    if rest.is_empty() {
+        return Ok(None);
     }
-    Ok(())
+    let [tag] = take(rest)?;
+    let length = u32::from_le_bytes(take(rest)?) as usize;
+    let (section, tail) = rest
+        .split_at_checked(length)
+        .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+    *rest = tail;
+    Ok(Some((tag, section)))
 }
 
 #[cfg(test)]
@@ -231,6 +296,41 @@ mod tests {
         let bytes = record.to_bytes();
         assert_eq!(bytes.len(), 5168);
         assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn chroma_comes_back_and_a_section_of_another_length_is_refused() {
+        let mut record = example();
+        let section: Vec<u8> = (0..512).map(|at| (at % 251) as u8).collect();
+        record.set_chroma(HiddenChroma::from_bytes(&section).unwrap());
+        let mut bytes = record.to_bytes();
+        assert_eq!(bytes.len(), 5168 + 5 + 512);
+        assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+        bytes.extend([CHROMA, 1, 0, 0, 0, 9]);
+        assert!(Record::from_bytes(&bytes).is_err());
+    }
+
+    #[test]
+    fn keypoints_travel_in_a_section() {
+        let mut record = example();
+        let keypoint = Keypoint {
+            x: 0.3,
+            y: 0.7,
+            angle: 1.0,
+            scale: 1.2,
+            descriptor: [1, 2, 3, 4],
+        };
+        record.set_keypoints(&[keypoint.clone(), keypoint]);
+        let bytes = record.to_bytes();
+        assert_eq!(bytes.len(), FIXED_BYTES + 5 + 2 * 37);
+        let read = Record::from_bytes(&bytes).unwrap();
+        assert_eq!(read, record);
+        assert_eq!(read.keypoints().len(), 2);
+        let mut torn = bytes;
+        torn.truncate(FIXED_BYTES);
+        torn.extend([1, 36, 0, 0, 0]);
+        torn.extend([0; 36]);
+        assert!(Record::from_bytes(&torn).is_err(), "not a whole keypoint");
     }
 
     #[test]

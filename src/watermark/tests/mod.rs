@@ -2,9 +2,12 @@
 //!
 //! Real photographs, and the attacks that take long, belong to the integration tests.
 
+mod candidates;
+mod geometry;
 mod jpeg;
 mod null;
-mod pictures;
+pub(super) mod pictures;
 mod pinned;
 mod pixels;
 mod symmetry;
+mod tampering;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The key that marks in these tests.
-pub(super) fn key() -> WatermarkKey {
+pub(in super::super) fn key() -> WatermarkKey {
     WatermarkKey::derive(&[7; 32], &[9; 16])
 }
 
@@ -47,7 +47,7 @@ pub(super) fn scene(width: u32, height: u32) -> Vec<u8> {
 }
 
 /// A PNG photo of these samples.
-pub(super) fn photo(width: u32, height: u32, layout: Layout, samples: Samples) -> Photo {
+pub(in super::super) fn photo(width: u32, height: u32, layout: Layout, samples: Samples) -> Photo {
     let empty = DynamicImage::new_luma8(1, 1);
     let mut file = std::io::Cursor::new(Vec::new());
     empty.write_to(&mut file, ImageFormat::Png).unwrap();
@@ -75,7 +75,7 @@ pub(super) fn flat_photo(width: u32, height: u32, level: u8) -> Photo {
 }
 
 /// A JPEG file of 8-bit RGB samples, 4:2:0.
-pub(super) fn jpeg(width: u32, height: u32, rgb: &[u8], quality: u8) -> Vec<u8> {
+pub(in super::super) fn jpeg(width: u32, height: u32, rgb: &[u8], quality: u8) -> Vec<u8> {
     Encoder::new(rgb, width as usize, height as usize, PixelFormat::Rgb)
         .quality(quality)
         .subsampling(Subsampling::S420)
@@ -84,7 +84,7 @@ pub(super) fn jpeg(width: u32, height: u32, rgb: &[u8], quality: u8) -> Vec<u8> 
 }
 
 /// Decodes a file.
-pub(super) fn open(file: &[u8]) -> Photo {
+pub(in super::super) fn open(file: &[u8]) -> Photo {
     decode(file, &Limits::default()).unwrap()
 }
 
