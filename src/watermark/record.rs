@@ -391,12 +391,12 @@ mod tests {
         };
         record.set_keypoints(&[keypoint.clone(), keypoint]);
         let bytes = record.to_bytes();
-        assert_eq!(bytes.len(), FIXED_BYTES + 5 + 2 * 37);
+        assert_eq!(bytes.len(), 5168 + 5 + 2 * 37);
         let read = Record::from_bytes(&bytes).unwrap();
         assert_eq!(read, record);
         assert_eq!(read.keypoints().len(), 2);
         let mut torn = bytes;
-        torn.truncate(FIXED_BYTES);
+        torn.truncate(5168);
         torn.extend([1, 36, 0, 0, 0]);
         torn.extend([0; 36]);
         assert!(Record::from_bytes(&torn).is_err(), "not a whole keypoint");
