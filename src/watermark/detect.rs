@@ -50,6 +50,13 @@ pub struct Detection {
     pub tampering: Option<Tampering>,
 }
 
+impl Detection {
+    /// Tells whether the received picture shows what the protected one does, marked or not.
+    pub fn recognised(&self) -> bool {
+        self.rho > RECOGNISED_RHO
+    }
+}
+
 /// The way from the protected photo to the received one, both upright: mirror, turn, scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Transform {
