@@ -62,6 +62,7 @@ mod lattice;
 mod luma;
 mod mask;
 mod medium;
+mod motion;
 mod query;
 mod record;
 mod reduced;
