@@ -50,6 +50,11 @@ impl Verification {
         }
     }
 
+    /// Whether the content is that of the photo, marked or not.
+    pub fn same_picture(&self) -> bool {
+        self.detection.as_ref().is_some_and(Detection::recognised)
+    }
+
     /// Whether something deviates, and a change of all tones or colours may be the reason.
     pub fn alteration_uncertain(&self) -> bool {
         let tampering = self

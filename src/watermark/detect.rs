@@ -55,6 +55,11 @@ impl Detection {
     pub fn published(&self) -> Published {
         Published::of(self.z)
     }
+
+    /// Tells whether the received picture shows what the protected one does, marked or not.
+    pub fn recognised(&self) -> bool {
+        self.rho > RECOGNISED_RHO
+    }
 }
 
 /// The way from the protected photo to the received one, both upright: mirror, turn, scale.

@@ -7,7 +7,8 @@
 //!     | grid      whole picture, 256 x 256 luma        | grid            |
 //!     | mask      where it may be marked               |                 |
 //!     | carrier   key -> 14 signs a tile               | carrier         |
-//!     | transform chips (lapped), keyed sums h         | transform: r    | h, w
+//!     | transform chips (lapped), keyed sums h         | transform: r    | h, w, keypoints
+//!     |                                                | register by content: crops, turns, views, lenses
 //!     v                                                v                 v
 //!   residual = g m p                                 statistic: r - a h against w -> z
 //!     | medium    pixels: rounding.rs                  |
@@ -19,7 +20,7 @@
 //! ```
 //!
 //! Detection knows the keyed sums of the original, so that it is limited by what an attack did, not by what the
-//! picture shows. The record (6 KB) is no picture, and without the key it is noise. All decisions before the
+//! picture shows. The record (20 KB, 15 of them keypoints) is no picture, and without the key it is noise. All decisions before the
 //! statistic are taken on content, not on the mark; [`score`] says why that makes the false-positive bound exact.
 //!
 //! Everything here is pure and deterministic: the same photo, key and version give the same bytes on every
@@ -61,6 +62,7 @@ mod lattice;
 mod luma;
 mod mask;
 mod medium;
+mod motion;
 mod privacy;
 mod query;
 mod record;

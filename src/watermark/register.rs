@@ -22,9 +22,10 @@ use super::{
     coverage::Coverage,
     crop::{Place, places},
     homography::Homography,
+    motion::Freedom,
     query::{Query, Sampling},
     record::Record,
-    refine::{Fit, Freedom, Reference, Stage},
+    refine::{Fit, Reference, Stage},
     transform,
     warp::Warp,
 };

@@ -92,7 +92,7 @@ fn transform(found: watermark::Transform) -> Value {
     json!({
         "scaleX": round(found.scale_x, 4),
         "scaleY": round(found.scale_y, 4),
-        "rotationDegrees": round(found.rotation_degrees, 2),
+        "rotationDegrees": round(found.rotation_degrees, 2) % 360.0,
         "flipped": found.flipped,
         "cropKept": round(found.crop_kept, 4),
     })
@@ -132,6 +132,9 @@ fn message(found: &verify::Verification) -> &'static str {
         }
         (Verdict::Unknown, _, WatermarkStatus::Marginal) => {
             "The image resembles a marked copy of this photo, but not clearly enough to say that it is one."
+        }
+        (Verdict::Unknown, ..) if found.same_picture() => {
+            "The image shows the same picture, and the mark of this photo is not in it."
         }
         (Verdict::Unknown, ..) => "The mark of this photo was not found in the image.",
     }

@@ -281,4 +281,42 @@ mod tests {
         let red = ChromaCells::from_fn(|cell| Some([0.0, if cell == 0 { 60.0 } else { 0.0 }]));
         assert_eq!(clipped_tiles(Some(&red)), 9 + 9);
     }
+
+    /// What is found where 16 tiles of a picture lost their content, its gain and their luma.
+    fn emptied(gain: f32, level: f32) -> Finding {
+        let place = |tile: usize| tile % TILES / 4 == 3 && tile / TILES / 4 == 2;
+        let host = Sums::from_fn(|at| ((at * 7919 % 1009) as f32 - 504.0) / 20.0);
+        let sums = Sums::from_fn(|at| {
+            let noise = (at * 104_729 % 31) as f32 / 31.0 - 0.5;
+            let kept = if place(at % TILE_COUNT) { 0.0 } else { gain };
+            kept * host.values()[at] + noise
+        });
+        let mut luma = Plane::new(GRID, GRID);
+        for y in 0..GRID {
+            for (x, sample) in luma.row_mut(y).iter_mut().enumerate() {
+                let tile = y / TILE * TILES + x / TILE;
+                *sample = if place(tile) { level } else { 100.0 };
+            }
+        }
+        let original = Original {
+            host: &host,
+            mark: &vec![0.0; TILE_COUNT],
+            chroma: None,
+        };
+        let received = Received {
+            luma: &luma,
+            sums: &sums,
+            map: &Homography::IDENTITY,
+            coverage: &Coverage::full(),
+            chroma: None,
+        };
+        examine(&original, &received).finding
+    }
+
+    #[test]
+    fn white_places_say_nothing_in_a_lighter_picture_and_all_in_an_equal_one() {
+        assert_eq!(emptied(1.0, 255.0), Finding::Altered);
+        assert_eq!(emptied(1.2, 200.0), Finding::Altered);
+        assert_eq!(emptied(1.2, 255.0), Finding::Unaltered);
+    }
 }
