@@ -93,10 +93,9 @@ pub async fn protect(
     let copies = save(
         ctx,
         tenant,
-        &policy,
         (photo, request.photo.is_none()),
         &registration,
-        &secret,
+        (&secret, &policy),
         &marked,
     )
     .await?;
@@ -222,10 +221,9 @@ async fn count_copies(
 async fn save(
     ctx: &Context,
     tenant: &TenantId,
-    policy: &TenantPolicy,
     (photo, is_new): (PhotoId, bool),
     registration: &Registration,
-    secret: &TenantSecret,
+    (secret, policy): (&TenantSecret, &TenantPolicy),
     marked: &Marked,
 ) -> Result<u32, Error> {
     let now = ctx.clock.now();

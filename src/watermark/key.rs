@@ -13,7 +13,7 @@ use std::fmt;
 use hkdf::Hkdf;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// HKDF salt: the domain of all watermark keys.
 const SALT: &[u8] = b"wm-v1";
@@ -55,17 +55,18 @@ impl WatermarkKey {
     ///
     /// `tenant_key` must be uniformly random; `photo_id` (a UUID's bytes) need only be unique.
     pub fn derive(tenant_key: &[u8; 32], photo_id: &[u8; 16]) -> Self {
-        let (extracted, _) = Hkdf::<Sha256>::extract(Some(SALT), tenant_key);
+        let extracted = Zeroizing::new(hmac(SALT, tenant_key));
         let mut info = [0; 18];
         info[..16].copy_from_slice(photo_id);
         info[16] = CARRIER_VERSION;
         info[17] = 1;
-        Self(expand_one_block(&extracted, &info))
+        Self(hmac(&*extracted, &info))
     }
 
     /// Starts one of the key's random streams.
     pub(super) fn stream(&self, stream: Stream) -> ChaCha20Rng {
-        ChaCha20Rng::from_seed(expand_one_block(&self.0, stream.info()))
+        let seed = Zeroizing::new(hmac(&self.0, stream.info()));
+        ChaCha20Rng::from_seed(*seed)
     }
 }
 
@@ -75,12 +76,10 @@ impl fmt::Debug for WatermarkKey {
     }
 }
 
-/// Expands to exactly one hash length: HKDF-Expand's first block is `HMAC(key, info || 0x01)`, and
-/// HKDF-Extract is `HMAC(salt, input)`. Written as the latter it cannot fail on a length.
-fn expand_one_block(key: &[u8], info_and_counter: &[u8]) -> [u8; 32] {
-    Hkdf::<Sha256>::extract(Some(key), info_and_counter)
-        .0
-        .into()
+/// `HMAC(key, input)`: HKDF-Extract under a salt, and HKDF-Expand to exactly one hash length, whose first block is
+/// `HMAC(key, info || 0x01)`. Written as the former it cannot fail on a length.
+fn hmac(key: &[u8], input: &[u8]) -> [u8; 32] {
+    Hkdf::<Sha256>::extract(Some(key), input).0.into()
 }
 
 #[cfg(test)]

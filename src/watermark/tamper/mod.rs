@@ -285,8 +285,10 @@ mod tests {
     /// What is found where 16 tiles of a picture lost their content, its gain and their luma.
     fn emptied(gain: f32, level: f32) -> Finding {
         let place = |tile: usize| tile % TILES / 4 == 3 && tile / TILES / 4 == 2;
-        let host = Sums::from_fn(|at| ((at * 7919 % 1009) as f32 - 504.0) / 20.0);
-        let sums = Sums::from_fn(|at| {
+        let host = Sums::from_fn(Tiling::Fine, |at| {
+            ((at * 7919 % 1009) as f32 - 504.0) / 20.0
+        });
+        let sums = Sums::from_fn(Tiling::Fine, |at| {
             let noise = (at * 104_729 % 31) as f32 / 31.0 - 0.5;
             let kept = if place(at % TILE_COUNT) { 0.0 } else { gain };
             kept * host.values()[at] + noise
