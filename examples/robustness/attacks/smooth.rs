@@ -33,7 +33,7 @@ pub(super) fn attacks() -> Vec<Attack> {
 }
 
 /// Blurs with a Gaussian, cut at three deviations; the border is mirrored about its pixels.
-pub(super) fn gaussian(picture: &RgbImage, sigma: f64) -> RgbImage {
+pub(crate) fn gaussian(picture: &RgbImage, sigma: f64) -> RgbImage {
     let reach = (3.0 * sigma).round() as i64;
     let mut kernel: Vec<f32> = (-reach..=reach)
         .map(|at| (-0.5 * (at as f64 / sigma).powi(2)).exp() as f32)

@@ -8,10 +8,12 @@
 //! a    = (G_3(q r c) + lambda g) / (G_3(q c^2) + lambda),   within g/2 .. 2 g + 0.05;   lambda = mean(c^2) / 2
 //! d    = r - a c
 //! E    = G_0.8(c^2)      n = cumulative maximum, over 8 classes of tiles by E, of median(d^2) / 0.455
-//! v    = n(E) + 0.02 chips + 0.0006 (1 + c^2)
+//! v    = n(E) + 0.02 chips + 0.0006 (1 + c^2) + 0.003 E
 //! ```
 //!
-//! n grows with E beyond its last class; 0.0006 (1 + c^2) is the rounding of a companded h. Compression leaves d
+//! n grows with E beyond its last class; 0.0006 (1 + c^2) is the rounding of a companded h. 0.003 E is what
+//! sums from a large JPEG's coefficients and from its decoded pixels differ by at strong edges: without it an untouched
+//! dusk sky of 10 megapixels, decoded, had up to 1.9 times the evidence of an alarm, with it 0.5. Compression leaves d
 //! nearly normal; blurs, resampling and a registration that is a little off leave heavy tails, where a tile's chips
 //! were not all changed alike. The ratio of the quantiles 0.9 and 0.5 of d^2 / v tells how heavy, and gives the
 //! degrees of freedom of a t distribution. 0.455 is the median of chi-squared of one degree.
@@ -185,8 +187,8 @@ fn band_residual(r: &[f32], c: &[f32], chips: usize, region: &Neighbourhoods) ->
         .collect();
     let energy = region.energy(&c);
     let mut variance = noise(&difference, &energy, region);
-    for (variance, c) in variance.iter_mut().zip(&c) {
-        *variance += 0.02 * chips as f32 + 6e-4 * (1.0 + c * c);
+    for ((variance, c), energy) in variance.iter_mut().zip(&c).zip(&energy) {
+        *variance += 0.02 * chips as f32 + 6e-4 * (1.0 + c * c) + 3e-3 * energy;
     }
     let standard: Vec<f32> = difference
         .iter()
