@@ -1,7 +1,7 @@
 //! How a stored picture is turned before it is shown: EXIF tag 0x0112.
 //!
 //! The eight values are the symmetries of the square. Pixels are never turned: the tag is kept, and
-//! the square grid of the watermark is turned instead ([`Orientation::apply_square`]).
+//! the small pictures that the watermark is read from are turned instead ([`Orientation::apply`]).
 
 use super::Plane;
 
@@ -75,28 +75,34 @@ impl Orientation {
         }
     }
 
-    /// Turns a stored square upright. `plane` must be square; any other shape is returned as it is.
+    /// Turns a stored picture upright.
     #[must_use]
-    pub fn apply_square(self, plane: &Plane) -> Plane {
-        let side = plane.width();
-        if side != plane.height() || self == Self::Upright {
-            return plane.clone();
+    pub fn apply(self, stored: &Plane) -> Plane {
+        if self == Self::Upright {
+            return stored.clone();
         }
-        let last = side.saturating_sub(1);
-        let mut upright = Plane::new(side, side);
-        for y in 0..side {
+        let (right, bottom) = (
+            stored.width().saturating_sub(1),
+            stored.height().saturating_sub(1),
+        );
+        let mut upright = if self.swaps_sides() {
+            Plane::new(stored.height(), stored.width())
+        } else {
+            Plane::new(stored.width(), stored.height())
+        };
+        for y in 0..upright.height() {
             for (x, sample) in upright.row_mut(y).iter_mut().enumerate() {
                 let (from_x, from_y) = match self {
                     Self::Upright => (x, y),
-                    Self::MirrorH => (last - x, y),
-                    Self::Rotate180 => (last - x, last - y),
-                    Self::MirrorV => (x, last - y),
+                    Self::MirrorH => (right - x, y),
+                    Self::Rotate180 => (right - x, bottom - y),
+                    Self::MirrorV => (x, bottom - y),
                     Self::Transpose => (y, x),
-                    Self::Rotate90 => (y, last - x),
-                    Self::Transverse => (last - y, last - x),
-                    Self::Rotate270 => (last - y, x),
+                    Self::Rotate90 => (y, bottom - x),
+                    Self::Transverse => (right - y, bottom - x),
+                    Self::Rotate270 => (right - y, x),
                 };
-                *sample = plane.row(from_y)[from_x];
+                *sample = stored.row(from_y)[from_x];
             }
         }
         upright
@@ -124,9 +130,23 @@ mod tests {
         ];
         let stored = Plane::from_vec(2, 2, STORED.to_vec()).unwrap();
         for (orientation, expected) in Orientation::ALL.into_iter().zip(expected) {
-            let upright = orientation.apply_square(&stored);
+            let upright = orientation.apply(&stored);
             assert_eq!(upright.data(), expected, "{orientation:?}");
-            assert_eq!(orientation.inverse().apply_square(&upright), stored);
+            assert_eq!(orientation.inverse().apply(&upright), stored);
+        }
+    }
+
+    #[test]
+    fn sides_are_swapped_with_the_axes() {
+        let stored = Plane::from_vec(3, 2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+        let upright = Orientation::Rotate90.apply(&stored);
+        assert_eq!((upright.width(), upright.height()), (2, 3));
+        assert_eq!(upright.data(), [4.0, 1.0, 5.0, 2.0, 6.0, 3.0]);
+        for orientation in Orientation::ALL {
+            assert_eq!(
+                orientation.inverse().apply(&orientation.apply(&stored)),
+                stored
+            );
         }
     }
 

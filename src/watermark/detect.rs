@@ -109,7 +109,7 @@ fn register(photo: &Photo, host: &Sums, signs: &Chips) -> Registered {
     let received = upright_luma(photo);
     let agreement = Agreement::new(host);
     let attempt = |way_back: Orientation| {
-        let sums = transform::forward(&way_back.apply_square(&received)).sums(signs);
+        let sums = transform::forward(&way_back.apply(&received)).sums(signs);
         Registered {
             likeness: agreement.with(&sums),
             sums,

@@ -1,7 +1,7 @@
 //! The canonical grid: the whole upright picture squashed to a square of 256 x 256.
 //!
 //! Any uniform or anisotropic resize leaves it alone, and an EXIF orientation is one of eight symmetries of it.
-//! Pictures are sampled as they are stored and the small grid is turned ([`Orientation::apply_square`]).
+//! Pictures are sampled as they are stored and the small grid is turned ([`Orientation::apply`]).
 //!
 //! ```text
 //! luma     area average of Y (sides below 512 are enlarged first)
@@ -66,7 +66,22 @@ impl<'a> Source<'a> {
 pub(super) fn upright_luma(photo: &Photo) -> Plane {
     photo
         .orientation
-        .apply_square(&Source::new(&photo.pixels).luma())
+        .apply(&Source::new(&photo.pixels).luma())
+}
+
+/// Averages the upright luma of a photo to a long side of at most `long_side`; a smaller picture keeps its size.
+pub(super) fn upright_copy(photo: &Photo, long_side: usize) -> Plane {
+    let (width, height) = (photo.width() as usize, photo.height() as usize);
+    let long = width.max(height).max(1);
+    let side = |side: usize| {
+        if long <= long_side {
+            side
+        } else {
+            ((side * long_side + long / 2) / long).max(1)
+        }
+    };
+    let stored = Source::new(&photo.pixels).shrink(side(width), side(height));
+    photo.orientation.apply(&stored)
 }
 
 /// What protection needs of the original, all upright.
@@ -98,7 +113,7 @@ impl Grid {
         for texture in texture.data_mut() {
             *texture = texture.sqrt();
         }
-        let upright = |plane: &Plane| photo.orientation.apply_square(plane);
+        let upright = |plane: &Plane| photo.orientation.apply(plane);
         Self {
             luma: upright(&luma),
             texture: upright(&texture),
@@ -167,5 +182,5 @@ fn sides(rows: &impl LumaRows) -> (usize, usize) {
 
 /// Turns an upright grid into stored orientation.
 pub(super) fn to_stored(orientation: Orientation, upright: &Plane) -> Plane {
-    orientation.inverse().apply_square(upright)
+    orientation.inverse().apply(upright)
 }

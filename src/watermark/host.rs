@@ -106,7 +106,7 @@ impl Host {
 
     /// Computes the statistic of a stored luma grid.
     fn z(&self, stored: &Plane, record: &Record) -> f64 {
-        let upright = self.orientation.apply_square(stored);
+        let upright = self.orientation.apply(stored);
         let received = transform::forward(&upright).sums(&self.signs);
         statistic(&received, &record.host(), &smooth_mark(&record.mark())).z
     }

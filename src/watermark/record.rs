@@ -15,8 +15,11 @@
 //! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
 //! the false-positive bound of [`super::score`] rests on.
 //!
-//! Format 1 has no sections of its own yet; they are how later data (key points, hashes) is added without a new
-//! version.
+//! | Tag | Section |
+//! |---|---|
+//! | 3 | fingerprint, 32 bytes ([`super::fingerprint`]) |
+//!
+//! Sections are optional: a record that was made before one was thought of lacks it.
 
 use std::fmt;
 
@@ -24,6 +27,7 @@ use super::{
     WatermarkError,
     carrier::{SUMS, Sums, TILE_COUNT},
     companding,
+    fingerprint::Fingerprint,
 };
 
 /// The first bytes of a record: its magic and version.
@@ -34,6 +38,9 @@ const FIXED_BYTES: usize = MAGIC.len() + 3 * 4 + 32 + SUMS + TILE_COUNT;
 const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
 const UNIT_CODE: f64 = 160.0;
+
+/// Tag of the fingerprint's section.
+const FINGERPRINT: u8 = 3;
 
 /// Everything that detection needs of the original photo, apart from its key.
 #[derive(Clone, PartialEq)]
@@ -46,6 +53,8 @@ pub struct Record {
     host: Vec<i8>,
     /// Expected mark of each tile, logarithmic, tile rows first.
     mark: Vec<u8>,
+    /// The look of the unmarked picture.
+    fingerprint: Option<Fingerprint>,
 }
 
 impl Record {
@@ -58,12 +67,23 @@ impl Record {
             pixel_digest: [0; 32],
             host: compress_sums(host),
             mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
+            fingerprint: None,
         }
     }
 
     /// Sets the digest of the pixels that are sent.
     pub(super) fn set_pixel_digest(&mut self, digest: [u8; 32]) {
         self.pixel_digest = digest;
+    }
+
+    /// Sets the fingerprint of the unmarked picture.
+    pub(super) fn set_fingerprint(&mut self, fingerprint: Fingerprint) {
+        self.fingerprint = Some(fingerprint);
+    }
+
+    /// Returns the fingerprint of the unmarked picture, if the record has one.
+    pub fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.fingerprint.as_ref()
     }
 
     /// Returns the width in pixels of the protected photo as a viewer shows it.
@@ -106,6 +126,9 @@ impl Record {
         bytes.extend(self.pixel_digest);
         bytes.extend(self.host.iter().map(|code| code.cast_unsigned()));
         bytes.extend(&self.mark);
+        if let Some(fingerprint) = self.fingerprint {
+            put_section(&mut bytes, FINGERPRINT, &fingerprint.to_bytes());
+        }
         bytes
     }
 
@@ -125,7 +148,12 @@ impl Record {
         let pixel_digest = take(&mut rest)?;
         let host: [u8; SUMS] = take(&mut rest)?;
         let mark: [u8; TILE_COUNT] = take(&mut rest)?;
-        skip_sections(rest)?;
+        let mut fingerprint = None;
+        while let Some((tag, section)) = take_section(&mut rest)? {
+            if tag == FINGERPRINT {
+                fingerprint = Some(Fingerprint::from_bytes(section)?);
+            }
+        }
 
         if width == 0 || height == 0 {
             return Err(WatermarkError::InvalidRecord("a side of length zero"));
@@ -146,6 +174,7 @@ impl Record {
             pixel_digest,
             host,
             mark: mark.to_vec(),
+            fingerprint,
         })
     }
 }
@@ -199,16 +228,25 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], WatermarkError> {
     Ok(*head)
 }
 
-/// Walks over the sections, none of which this version knows.
-fn skip_sections(mut rest: &[u8]) -> Result<(), WatermarkError> {
-    while !rest.is_empty() {
-        let [_tag] = take(&mut rest)?;
-        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        rest = rest
-            .get(length..)
-            .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+/// Writes a section.
+fn put_section(bytes: &mut Vec<u8>, tag: u8, section: &[u8]) {
+    bytes.push(tag);
+    bytes.extend((section.len() as u32).to_le_bytes());
+    bytes.extend(section);
+}
+
+/// Takes the next section, tag and bytes; nothing at the end.
+fn take_section<'a>(rest: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, WatermarkError> {
+    if rest.is_empty() {
+        return Ok(None);
     }
-    Ok(())
+    let [tag] = take(rest)?;
+    let length = u32::from_le_bytes(take(rest)?) as usize;
+    let (section, tail) = rest
+        .split_at_checked(length)
+        .ok_or(WatermarkError::InvalidRecord("a section ends too early"))?;
+    *rest = tail;
+    Ok(Some((tag, section)))
 }
 
 #[cfg(test)]
