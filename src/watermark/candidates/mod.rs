@@ -1,0 +1,126 @@
+//! Candidates: maps from the protected photo to a received picture, guessed from their keypoints.
+//!
+//! ```text
+//! keypoints of the query     13 levels of sides L, L / 1.2, L / 1.44 ..., L at most 1024
+//! matching                   for each keypoint of the original its nearest descriptor, if clearly the nearest
+//! votes                      one match fixes a similarity (place, angle, scale): count who agrees
+//! growing                    least squares over all keypoints that the map brings together, then projective
+//! ```
+//!
+//! Nothing is drawn at random: a similarity needs one match, so that all of them are tried. The maps are guesses
+//! from content alone, for the refinement to improve and the agreement of the sums to judge.
+
+mod fit;
+mod matching;
+mod search;
+
+use self::search::{Scene, grow_all};
+use super::{
+    homography::Homography,
+    keypoints::{Features, Keypoint, Search},
+};
+use crate::imaging::Plane;
+
+/// Most candidates that are returned.
+const MOST: usize = 4;
+/// With this many inliers the mirror image need not be tried.
+const CERTAIN: usize = 15;
+
+/// A guess of how the received picture shows the protected one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    /// From the protected photo (canonical) to the received picture (query).
+    pub(super) map: Homography,
+    /// Keypoints that the map brings together.
+    pub(super) inliers: usize,
+}
+
+/// How hard to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// What finds nearly everything, in well under 100 ms.
+    Usual,
+    /// More sizes, more keypoints and weaker matches.
+    Deep,
+}
+
+/// Numbers that an effort stands for.
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    /// Size that the search starts from, as a multiple of the query's.
+    enlarge: f64,
+    search: Search,
+    /// Largest Hamming distance of a match.
+    distance: u32,
+    /// Largest ratio of its distance to that of the next match elsewhere.
+    ratio: f32,
+    /// Fewest inliers of a candidate.
+    inliers: usize,
+}
+
+impl Effort {
+    fn settings(self) -> Settings {
+        match self {
+            Self::Usual => Settings {
+                enlarge: 1.0,
+                search: Search {
+                    step: 1.2,
+                    levels: 16,
+                    budget: 600,
+                    groups: 4,
+                },
+                distance: 72,
+                ratio: 0.85,
+                inliers: 7,
+            },
+            Self::Deep => Settings {
+                enlarge: 1.5,
+                search: Search {
+                    step: 1.1,
+                    levels: 32,
+                    budget: 900,
+                    groups: 8,
+                },
+                distance: 80,
+                ratio: 0.92,
+                inliers: 6,
+            },
+        }
+    }
+}
+
+/// Guesses maps from the original's keypoints to a query: best first, at most four.
+///
+/// `original_size` is the upright width and height of the protected photo; `query` is upright luma, 0..=255,
+/// aspect kept, with a long side of at most 1024.
+pub(super) fn candidates(
+    original: &[Keypoint],
+    original_size: (u32, u32),
+    query: &Plane,
+    effort: Effort,
+) -> Vec<Candidate> {
+    let settings = effort.settings();
+    if original.len() < settings.inliers {
+        return Vec::new();
+    }
+    let enlarged = search::enlarged(query, settings.enlarge);
+    let features = Features::find(enlarged.as_ref().unwrap_or(query), settings.search);
+    let query_size = (query.width() as f64, query.height() as f64);
+    let look = |keypoints: &[Keypoint]| {
+        let matches = matching::nearest(original, keypoints, settings.distance, settings.ratio);
+        let scene = Scene::new(original, original_size, keypoints, query_size);
+        grow_all(&scene, &matches, settings.inliers)
+    };
+    let mut found = look(&features.upright());
+    if found.iter().all(|candidate| candidate.inliers < CERTAIN) {
+        let mirror = Homography([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+        let mirrored = look(&features.mirrored());
+        found.extend(mirrored.iter().map(|candidate| Candidate {
+            map: mirror.after(&candidate.map),
+            ..*candidate
+        }));
+    }
+    found.sort_by_key(|candidate| std::cmp::Reverse(candidate.inliers));
+    found.truncate(MOST);
+    found
+}

@@ -1,0 +1,162 @@
+//! Keypoints: places of a picture that can be found again after it was cropped, turned, scaled or framed.
+//!
+//! ```text
+//! pyramid      the luma, each level 1.2 times smaller than the one before (area average)
+//! corners      Harris response of the smoothed structure tensor; local maxima, to a fraction of a pixel
+//! spread       the best of every cell of 10 x 10 first, then the second best, until the budget is spent
+//! orientation  direction from the corner to the centroid of the intensity around it
+//! descriptor   256 comparisons of box means in the patch, turned upright
+//! ```
+//!
+//! The chain is that of ORB (Rublee, Rabaud, Konolige and Bradski, "ORB: an efficient alternative to SIFT or
+//! SURF", 2011), with corners after Harris and Stephens, "A combined corner and edge detector" (1988), and
+//! binary tests after Calonder, Lepetit, Strecha and Fua, "BRIEF" (2010). The keypoints of the original are part
+//! of its record; [`super::candidates`] matches them with those of a received picture. They come from the
+//! unmarked picture, so that they know nothing of the key's signs.
+
+mod corners;
+mod descriptor;
+mod pattern;
+mod pyramid;
+mod section;
+
+use std::f32::consts::PI;
+
+use self::{
+    corners::{Corner, find_corners, spread},
+    descriptor::Patch,
+    pyramid::Pyramid,
+};
+use crate::imaging::Plane;
+pub(super) use section::{from_bytes, to_bytes};
+
+/// Long side of the luma that the keypoints of an original are taken from.
+pub(super) const ORIGINAL_SIDE: usize = 512;
+/// Most keypoints of an original.
+pub(super) const MOST: usize = 400;
+/// Pyramid levels of an original.
+const ORIGINAL_LEVELS: usize = 5;
+/// Ratio of one level's side to the next one's.
+const LEVEL_STEP: f64 = 1.2;
+/// Bits of a descriptor are kept in this many words.
+const WORDS: usize = 4;
+
+/// A place that can be found again, and what it looks like.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Keypoint {
+    /// Across, 0..=1 of the upright picture.
+    pub(super) x: f32,
+    /// Down, 0..=1 of the upright picture.
+    pub(super) y: f32,
+    /// Direction, radians from the x axis towards the y axis, -pi..=pi.
+    pub(super) angle: f32,
+    /// Size of a sample of the level that it was found on, in 512ths of the picture's long side.
+    pub(super) scale: f32,
+    /// 256 comparisons in the upright patch.
+    pub(super) descriptor: [u64; WORDS],
+}
+
+/// Finds the keypoints of an original: at most [`MOST`], spread over the picture.
+///
+/// `luma` is upright, 0..=255, aspect kept, with a long side of [`ORIGINAL_SIDE`], or less for a smaller photo.
+pub(super) fn of_original(luma: &Plane) -> Vec<Keypoint> {
+    Features::find(
+        luma,
+        Search {
+            step: LEVEL_STEP,
+            levels: ORIGINAL_LEVELS,
+            budget: MOST,
+            groups: 1,
+        },
+    )
+    .upright()
+}
+
+/// How a picture is searched for keypoints.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Search {
+    /// Ratio of one level's side to the next one's, above 1.
+    pub(super) step: f64,
+    /// Number of levels, as far as the picture is large enough.
+    pub(super) levels: usize,
+    /// Most keypoints of a group of levels.
+    pub(super) budget: usize,
+    /// The levels are searched in this many groups, each with its own budget.
+    pub(super) groups: usize,
+}
+
+/// The corners of a picture, ready to be described as the picture is, or as its mirror image is.
+#[derive(Debug)]
+pub(super) struct Features {
+    pyramid: Pyramid,
+    corners: Vec<Corner>,
+}
+
+impl Features {
+    /// Finds corners in an upright luma plane, 0..=255.
+    pub(super) fn find(luma: &Plane, search: Search) -> Self {
+        let pyramid = Pyramid::new(luma, search.step, search.levels);
+        let group = search.levels.div_ceil(search.groups);
+        let mut corners = Vec::new();
+        for (index, levels) in pyramid.levels().chunks(group).enumerate() {
+            let found = levels
+                .iter()
+                .enumerate()
+                .flat_map(|(level, picture)| {
+                    // Four times what is kept, shared out by the levels' sides, so that cells have a choice.
+                    let share = search.step.powi(-(level as i32))
+                        / (0..levels.len())
+                            .map(|l| search.step.powi(-(l as i32)))
+                            .sum::<f64>();
+                    find_corners(
+                        picture,
+                        index * group + level,
+                        (4.0 * search.budget as f64 * share) as usize,
+                    )
+                })
+                .collect();
+            corners.extend(spread(found, search.budget));
+        }
+        Self { pyramid, corners }
+    }
+
+    /// Describes the keypoints of the picture as it is.
+    pub(super) fn upright(&self) -> Vec<Keypoint> {
+        self.describe(|keypoint, patch| Keypoint {
+            descriptor: patch.describe(),
+            ..keypoint
+        })
+    }
+
+    /// Describes the keypoints of the picture's mirror image, left and right exchanged.
+    pub(super) fn mirrored(&self) -> Vec<Keypoint> {
+        self.describe(|keypoint, patch| {
+            let angle = PI - keypoint.angle;
+            Keypoint {
+                x: 1.0 - keypoint.x,
+                angle: if angle > PI { angle - 2.0 * PI } else { angle },
+                // A mirror turns the patch's frame over: what was right of its direction is left of it.
+                descriptor: patch.flipped().describe(),
+                ..keypoint
+            }
+        })
+    }
+
+    fn describe(&self, make: impl Fn(Keypoint, &Patch) -> Keypoint) -> Vec<Keypoint> {
+        self.corners
+            .iter()
+            .map(|corner| {
+                let level = &self.pyramid.levels()[corner.level];
+                let angle = descriptor::orientation(level, corner);
+                let bare = Keypoint {
+                    x: corner.x,
+                    y: corner.y,
+                    angle,
+                    scale: level.scale(),
+                    descriptor: [0; WORDS],
+                };
+                make(bare, &Patch::new(level, corner, angle))
+            })
+            .collect()
+    }
+}

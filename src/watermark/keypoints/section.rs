@@ -1,0 +1,81 @@
+//! Keypoints as a record keeps them: section 1, 37 bytes each, at most 400.
+//!
+//! ```text
+//! bytes  field
+//! 3      x, y: 12 bits each, round(4096 x - 1/2), x in the low bits; little-endian
+//! 1      scale: round(16 log2(scale)) + 64
+//! 1      angle: round(256 angle / 2 pi) modulo 256
+//! 32     descriptor, four little-endian words
+//! ```
+
+use std::f64::consts::TAU;
+
+use super::{Keypoint, MOST, WORDS};
+use crate::watermark::WatermarkError;
+
+/// Bytes of a keypoint.
+const BYTES: usize = 5 + 8 * WORDS;
+/// Steps of a coordinate.
+const STEPS: f64 = 4096.0;
+/// Codes of the scale per octave.
+const CODES_PER_OCTAVE: f64 = 16.0;
+/// Code of scale 1.
+const UNIT_CODE: f64 = 64.0;
+
+/// Writes keypoints.
+pub(in crate::watermark) fn to_bytes(keypoints: &[Keypoint]) -> Vec<u8> {
+    keypoints.iter().flat_map(write).collect()
+}
+
+/// Reads keypoints.
+///
+/// # Errors
+///
+/// [`WatermarkError::InvalidRecord`] if the length is not that of whole keypoints, or of too many.
+pub(in crate::watermark) fn from_bytes(bytes: &[u8]) -> Result<Vec<Keypoint>, WatermarkError> {
+    let (keypoints, rest) = bytes.as_chunks::<BYTES>();
+    if !rest.is_empty() || keypoints.len() > MOST {
+        return Err(WatermarkError::InvalidRecord("keypoints of a wrong length"));
+    }
+    Ok(keypoints.iter().map(read).collect())
+}
+
+fn write(keypoint: &Keypoint) -> [u8; BYTES] {
+    let coordinate = |at: f32| {
+        (f64::from(at) * STEPS - 0.5)
+            .round()
+            .clamp(0.0, STEPS - 1.0) as u32
+    };
+    let [x0, x1, x2, _] = (coordinate(keypoint.x) | coordinate(keypoint.y) << 12).to_le_bytes();
+    let scale = (CODES_PER_OCTAVE * f64::from(keypoint.scale).log2() + UNIT_CODE).round();
+    let angle = (f64::from(keypoint.angle) / TAU * 256.0).round() as i32;
+    let mut bytes = [0; BYTES];
+    bytes[..5].copy_from_slice(&[
+        x0,
+        x1,
+        x2,
+        scale.clamp(0.0, 255.0) as u8,
+        angle.rem_euclid(256) as u8,
+    ]);
+    for (bytes, word) in bytes[5..].chunks_exact_mut(8).zip(keypoint.descriptor) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
+fn read(bytes: &[u8; BYTES]) -> Keypoint {
+    let [x0, x1, x2, scale, angle, words @ ..] = bytes;
+    let place = u32::from_le_bytes([*x0, *x1, *x2, 0]);
+    let coordinate = |code: u32| ((f64::from(code) + 0.5) / STEPS) as f32;
+    let mut descriptor = [0; WORDS];
+    for (word, bytes) in descriptor.iter_mut().zip(words.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    Keypoint {
+        x: coordinate(place & 0xFFF),
+        y: coordinate(place >> 12),
+        angle: (f64::from(angle.cast_signed()) * TAU / 256.0) as f32,
+        scale: ((f64::from(*scale) - UNIT_CODE) / CODES_PER_OCTAVE).exp2() as f32,
+        descriptor,
+    }
+}
