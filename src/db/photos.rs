@@ -212,6 +212,56 @@ pub async fn find_record(
     Ok(row)
 }
 
+/// The sealed records of those of `photos` that are protected, in no order.
+pub async fn find_records(
+    tx: &mut TenantTransaction,
+    photos: &[PhotoId],
+) -> Result<Vec<(PhotoId, SealedRecord)>, DbError> {
+    let (db, tenant) = tx.parts();
+    let ids: Vec<Uuid> = photos.iter().map(|photo| photo.as_uuid()).collect();
+    let rows = sqlx::query!(
+        r#"select photo_id, protected_sha256 as "protected_sha256!", sealed_record as "sealed_record!",
+                  record_salt as "record_salt!"
+           from photos where tenant_id = $1 and photo_id = any($2) and protected_at is not null"#,
+        tenant,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    let record = |protected_sha256, sealed_record, record_salt| SealedRecord {
+        protected_sha256,
+        sealed_record,
+        record_salt,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            (
+                row.photo_id.into(),
+                record(row.protected_sha256, row.sealed_record, row.record_salt),
+            )
+        })
+        .collect())
+}
+
+/// Photos whose protected file had these bytes, at most `limit`: in practice one.
+pub async fn with_protected_sha256(
+    tx: &mut TenantTransaction,
+    sha256: ContentHash,
+    limit: i64,
+) -> Result<Vec<PhotoId>, DbError> {
+    let (db, tenant) = tx.parts();
+    let ids = sqlx::query_scalar!(
+        "select photo_id from photos where tenant_id = $1 and protected_sha256 = $2 limit $3",
+        tenant,
+        sha256.as_bytes(),
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(ids.into_iter().map(PhotoId::from).collect())
+}
+
 /// A page of photos, newest first: at most `limit` after `cursor`, only those with `content_hash` if one is given.
 pub async fn list(
     tx: &mut TenantTransaction,

@@ -7,10 +7,10 @@ use super::{Context, Error};
 use crate::{
     auth::TenantSecret,
     cpu::Job,
-    db::{TenantTransaction, photos},
+    db::{TenantTransaction, photos, words},
     domain::{ContentHash, PhotoId, Registration, TenantId},
     imaging::{self, Format, MetadataPolicy},
-    watermark::{self, EmbedReport, ProtectionLevel, WatermarkKey},
+    watermark::{self, EmbedReport, IndexKey, ProtectionLevel, WatermarkKey, Words},
 };
 
 /// What a client sends to `protect`.
@@ -48,6 +48,7 @@ struct Marked {
     sha256: ContentHash,
     source: ContentHash,
     record: Vec<u8>,
+    words: Words,
     size: (u32, u32),
     report: EmbedReport,
 }
@@ -165,12 +166,13 @@ fn mark(
         format,
         source,
         record: embedded.record.to_bytes(),
+        words: embedded.words,
         size,
         report: embedded.report,
     })
 }
 
-/// Writes the photo and its sealed record in one transaction.
+/// Writes the photo, its sealed record and its words in one transaction.
 async fn save(
     ctx: &Context,
     tenant: &TenantId,
@@ -199,6 +201,7 @@ async fn save(
         sealed_record,
         record_salt: salt.to_vec(),
     };
+    let tokens = IndexKey::derive(secret.as_bytes()).tokens(&marked.words.all());
     let mut tx = ctx.db.begin(tenant).await?;
     if is_new {
         photos::insert(&mut tx, photo, registration, now).await?;
@@ -209,5 +212,6 @@ async fn save(
             "the photo was protected or deleted meanwhile",
         ));
     }
+    words::insert(&mut tx, photo, &tokens).await?;
     Ok(tx.commit().await?)
 }

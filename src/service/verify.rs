@@ -139,7 +139,7 @@ fn examine(
 }
 
 /// The engine's words in the product's.
-fn status(found: DetectionStatus) -> WatermarkStatus {
+pub(super) fn status(found: DetectionStatus) -> WatermarkStatus {
     match found {
         DetectionStatus::Detected => WatermarkStatus::Detected,
         DetectionStatus::Marginal => WatermarkStatus::Marginal,

@@ -7,6 +7,7 @@ use super::{
     medium::{JpegMedium, Medium, RasterMedium},
     record::Record,
     strength::{LEAST_SENT, ProtectionLevel, ReadBack},
+    words::Words,
 };
 use crate::imaging::{Photo, Pixels, pixel_digest};
 
@@ -22,6 +23,8 @@ pub struct Embedded {
     pub bytes: Vec<u8>,
     /// What [`super::detect()`] needs later, apart from the key.
     pub record: Record,
+    /// What an index can find the photo by.
+    pub words: Words,
     /// How it went.
     pub report: EmbedReport,
 }
@@ -101,6 +104,7 @@ fn protect(mut medium: impl Medium, host: &Host) -> Result<Embedded, WatermarkEr
     Ok(Embedded {
         bytes: medium.finish()?,
         record,
+        words: host.words().clone(),
         report,
     })
 }

@@ -64,9 +64,7 @@ impl<'a> Source<'a> {
 
 /// Samples the upright luma grid of a photo.
 pub(super) fn upright_luma(photo: &Photo) -> Plane {
-    photo
-        .orientation
-        .apply(&Source::new(&photo.pixels).luma())
+    photo.orientation.apply(&Source::new(&photo.pixels).luma())
 }
 
 /// Averages the upright luma of a photo to a long side of at most `long_side`; a smaller picture keeps its size.

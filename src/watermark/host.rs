@@ -12,13 +12,16 @@
 use super::{
     WatermarkKey,
     carrier::{Chips, Sums},
-    grid::{Grid, Source, tile_means, to_stored},
+    fingerprint::{Fingerprint, Spectrum},
+    grid::{Grid, Source, tile_means, to_stored, upright_copy},
+    keypoints,
     mask::mask,
     record::Record,
     resample::{LumaRows, Taps, resample},
     statistic::{smooth_mark, statistic},
     strength::ReadBack,
     transform,
+    words::Words,
 };
 use crate::imaging::{
     ImagingError, Orientation, Photo, Pixels, Plane, decode_gray_jpeg, encode_gray_jpeg,
@@ -43,6 +46,8 @@ pub(super) struct Host {
     mask: Plane,
     /// Residual at strength 1, 256 x 256, stored orientation.
     residual: Plane,
+    fingerprint: Fingerprint,
+    words: Words,
 }
 
 impl Host {
@@ -61,7 +66,12 @@ impl Host {
         for (residual, mask) in residual.data_mut().iter_mut().zip(mask.data()) {
             *residual *= mask;
         }
+        let spectrum = Spectrum::of(&grid.luma);
+        let copy = upright_copy(photo, keypoints::ORIGINAL_SIDE);
+        let words = Words::of_original(&spectrum, &copy, &keypoints::of_original(&copy));
         Self {
+            fingerprint: spectrum.fingerprint(),
+            words,
             orientation: photo.orientation,
             upright_size: photo.upright_size(),
             signs,
@@ -85,7 +95,14 @@ impl Host {
     /// Makes the record of this original marked at a strength.
     pub(super) fn record(&self, strength: f32) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
-        Record::new(self.upright_size, strength, &self.sums, &mark)
+        let mut record = Record::new(self.upright_size, strength, &self.sums, &mark);
+        record.set_fingerprint(self.fingerprint);
+        record
+    }
+
+    /// Returns the words that the original is found by.
+    pub(super) fn words(&self) -> &Words {
+        &self.words
     }
 
     /// Reads the mark back from marked pixels, as they are and as a small copy.

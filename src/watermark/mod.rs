@@ -73,7 +73,9 @@ pub use error::WatermarkError;
 pub use fingerprint::Fingerprint;
 pub use key::WatermarkKey;
 pub use record::Record;
-pub use score::{DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD};
+pub use score::{
+    DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, among, confidence, status,
+};
 pub use strength::ProtectionLevel;
 #[doc(hidden)]
 pub use trial::NullTrials;

@@ -10,10 +10,7 @@
 
 use crate::{
     imaging::Plane,
-    watermark::{
-        carrier::GRID,
-        resample::{Taps, resample},
-    },
+    watermark::resample::{Taps, resample},
 };
 
 /// How far a sample of a plain line may be from its median, grey levels.
@@ -33,9 +30,14 @@ impl Frame {
     pub(super) fn grid(self, picture: &Plane) -> Plane {
         let mut part = Plane::new(self.x.1 - self.x.0, self.y.1 - self.y.0);
         for (y, row) in (self.y.0..self.y.1).enumerate() {
-            part.row_mut(y).copy_from_slice(&picture.row(row)[self.x.0..self.x.1]);
+            part.row_mut(y)
+                .copy_from_slice(&picture.row(row)[self.x.0..self.x.1]);
         }
-        resample(&part, &Taps::to_grid(part.width()), &Taps::to_grid(part.height()))
+        resample(
+            &part,
+            &Taps::to_grid(part.width()),
+            &Taps::to_grid(part.height()),
+        )
     }
 }
 
@@ -94,7 +96,9 @@ fn is_plain(mut line: Vec<f32>, share: f64) -> bool {
     }
     let (_, median, _) = line.select_nth_unstable_by(middle, f32::total_cmp);
     let median = *median;
-    let near = line.iter().filter(|sample| (**sample - median).abs() <= PLAIN);
+    let near = line
+        .iter()
+        .filter(|sample| (**sample - median).abs() <= PLAIN);
     near.count() as f64 >= share * line.len() as f64
 }
 

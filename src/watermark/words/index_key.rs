@@ -34,7 +34,10 @@ impl IndexKey {
     /// The token of a word: what an index keeps in its place.
     pub fn token(&self, word: Word) -> i32 {
         // HKDF-Extract is HMAC(salt, input).
-        let [a, b, c, d, ..]: [u8; 32] = Hkdf::<Sha256>::extract(Some(&self.0), &word.to_le_bytes()).0.into();
+        let [a, b, c, d, ..]: [u8; 32] =
+            Hkdf::<Sha256>::extract(Some(&self.0), &word.to_le_bytes())
+                .0
+                .into();
         i32::from_le_bytes([a, b, c, d])
     }
 

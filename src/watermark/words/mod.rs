@@ -83,6 +83,11 @@ impl Words {
                 .collect(),
         }
     }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<Word> {
+        [self.look.as_slice(), &self.places].concat()
+    }
 }
 
 /// What to ask an index for, to find the originals of a received picture.
@@ -117,6 +122,11 @@ impl Sought {
             places: places(&luma),
             fingerprints,
         }
+    }
+
+    /// All words.
+    pub fn words(&self) -> Vec<Word> {
+        [self.look.as_slice(), &self.places].concat()
     }
 
     /// How many of the 256 bits of the record's fingerprint differ from the likest of the looks; nothing if the
@@ -155,7 +165,10 @@ fn likeliest(keypoints: &[Numbers], most: usize) -> Vec<Word> {
     found.dedup_by_key(|(_, word)| *word);
     found.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     found.truncate(most);
-    found.into_iter().map(|(_, word)| place_word(word)).collect()
+    found
+        .into_iter()
+        .map(|(_, word)| place_word(word))
+        .collect()
 }
 
 /// Word `index` of a look.

@@ -9,10 +9,9 @@ const UNCERTAIN: usize = 6;
 
 /// The word of numbers: bit i tells whether number i is positive.
 pub(super) fn word_of(numbers: &[f32]) -> u32 {
-    numbers
-        .iter()
-        .enumerate()
-        .fold(0, |word, (bit, &number)| word | u32::from(number > 0.0) << bit)
+    numbers.iter().enumerate().fold(0, |word, (bit, &number)| {
+        word | u32::from(number > 0.0) << bit
+    })
 }
 
 /// The `most` likeliest words of numbers with their costs, the word itself first at cost 0.

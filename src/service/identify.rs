@@ -1,0 +1,223 @@
+//! Which photo of the tenant an image is, when nobody says.
+//!
+//! ```text
+//! look     decode; words of the picture                                          gate
+//! ask      photos that share words, and the photo of these very bytes            database
+//! rank     open their records, compare fingerprints, keep the likeliest          gate
+//! decide   read the mark of each; what is found by chance is told from z and     gate
+//!          the number of candidates
+//! ```
+//!
+//! Words and fingerprints choose whom to ask; only the mark says yes. An unmarked copy of a photo is found by its look, and is
+//! no match.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{Context, Error, verify::status};
+use crate::{
+    auth::TenantSecret,
+    cpu::Job,
+    db::{
+        TenantTransaction,
+        photos::{self, SealedRecord},
+        words::{self, Vote},
+    },
+    domain::{
+        ContentHash, PhotoId, TenantId,
+        verdict::{C2paStatus, Evidence, Policy, Verdict, WatermarkStatus},
+    },
+    imaging::{self, Limits, Photo},
+    watermark::{self, IndexKey, Record, Sought, WatermarkKey},
+};
+
+/// Fewest words that a candidate shares.
+const LEAST_WORDS: i64 = 2;
+/// Most candidates whose records are opened.
+const MOST_OPENED: i64 = 100;
+/// Most candidates whose mark is read.
+const MOST_READ: usize = 20;
+/// Distance of fingerprints up to which two pictures look the same; unrelated ones have 128, deviation 8.
+const SAME_LOOK: u32 = 70;
+
+/// A photo whose mark is in the image.
+#[derive(Debug, Clone)]
+pub struct Match {
+    /// The photo.
+    pub photo: PhotoId,
+    /// The evidence from 0 to 100, after all candidates are allowed for.
+    pub confidence: f64,
+    /// The same as a status.
+    pub watermark: WatermarkStatus,
+    /// What it supports.
+    pub verdict: Verdict,
+}
+
+/// Finds the tenant's photos whose marks are in an image, best first; mostly one, often none.
+///
+/// # Errors
+///
+/// An image that cannot be read is [`Error::Image`].
+pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<Vec<Match>, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    let secret = ctx.tenant_secret(&mut tx).await?;
+    tx.commit().await?;
+
+    let limits = ctx.settings.limits;
+    let index = IndexKey::derive(secret.as_bytes());
+    let seen = ctx
+        .images
+        .run(move |job| look(job, &image, &limits, &index))
+        .await??;
+
+    let mut tx = ctx.db.begin(tenant).await?;
+    let (votes, records) = candidates(&mut tx, &seen).await?;
+    tx.commit().await?;
+
+    let asked = votes.len();
+    let matches = ctx
+        .images
+        .run(move |job| decide(job, &seen, &votes, records, &secret))
+        .await??;
+    tracing::info!(
+        tenant.id = %tenant,
+        candidates = asked,
+        matches = matches.len(),
+        photo.id = matches.first().map(|found| found.photo.to_string()),
+        "identified"
+    );
+    Ok(matches)
+}
+
+/// A received image.
+struct Seen {
+    photo: Photo,
+    sha256: ContentHash,
+    sought: Sought,
+    tokens: Vec<i32>,
+}
+
+/// The CPU's first part: decode and find words.
+fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Seen, Error> {
+    if job.abandoned() {
+        return Err(Error::Abandoned);
+    }
+    let photo = imaging::decode(image, limits)?;
+    if job.abandoned() {
+        return Err(Error::Abandoned);
+    }
+    let sought = Sought::new(&photo);
+    Ok(Seen {
+        sha256: ContentHash::from_digest(Sha256::digest(image).into()),
+        tokens: index.tokens(&sought.words()),
+        photo,
+        sought,
+    })
+}
+
+/// The photos that may be in the image, with their votes, and their records.
+async fn candidates(
+    tx: &mut TenantTransaction,
+    seen: &Seen,
+) -> Result<(Vec<Vote>, Vec<(PhotoId, SealedRecord)>), Error> {
+    let mut votes = words::vote(tx, &seen.tokens, LEAST_WORDS, MOST_OPENED).await?;
+    let same_bytes = photos::with_protected_sha256(tx, seen.sha256, MOST_OPENED).await?;
+    for photo in same_bytes {
+        if votes.iter().all(|vote| vote.photo != photo) {
+            let tokens = i64::MAX;
+            votes.push(Vote { photo, tokens });
+        }
+    }
+    let ids: Vec<PhotoId> = votes.iter().map(|vote| vote.photo).collect();
+    let records = photos::find_records(tx, &ids).await?;
+    Ok((votes, records))
+}
+
+/// A candidate ready to be read.
+struct Candidate {
+    photo: PhotoId,
+    record: Record,
+    exact_match: bool,
+    /// Distance of the looks, 256 for a record without one.
+    distance: u32,
+    tokens: i64,
+}
+
+impl Candidate {
+    /// Smaller is likelier: the same bytes, the same look, then the number of shared words.
+    fn order(&self) -> (bool, u32, i64) {
+        let distance = if self.distance <= SAME_LOOK {
+            self.distance
+        } else {
+            SAME_LOOK + 1
+        };
+        (!self.exact_match, distance, -self.tokens)
+    }
+}
+
+/// The CPU's second part: open, rank, read the marks of the likeliest.
+fn decide(
+    job: &Job,
+    seen: &Seen,
+    votes: &[Vote],
+    records: Vec<(PhotoId, SealedRecord)>,
+    secret: &TenantSecret,
+) -> Result<Vec<Match>, Error> {
+    let mut found = Vec::with_capacity(records.len());
+    for (photo, sealed) in records {
+        let record = open(secret, photo, &sealed)?;
+        found.push(Candidate {
+            photo,
+            exact_match: sealed.protected_sha256 == seen.sha256.as_bytes(),
+            distance: seen.sought.distance(&record).unwrap_or(u32::MAX),
+            tokens: votes
+                .iter()
+                .find(|vote| vote.photo == photo)
+                .map_or(0, |vote| vote.tokens),
+            record,
+        });
+    }
+    found.sort_by_key(Candidate::order);
+    found.truncate(MOST_READ);
+    let tests = found.len();
+    let mut matches = Vec::new();
+    for candidate in &found {
+        if job.abandoned() {
+            return Err(Error::Abandoned);
+        }
+        let key = WatermarkKey::derive(secret.as_bytes(), candidate.photo.as_uuid().as_bytes());
+        let z = watermark::detect(&seen.photo, &candidate.record, &key).z;
+        matches.extend(judge(candidate, watermark::among(z, tests)));
+    }
+    matches.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    Ok(matches)
+}
+
+/// Opens a sealed record.
+pub(super) fn open(
+    secret: &TenantSecret,
+    photo: PhotoId,
+    sealed: &SealedRecord,
+) -> Result<Record, Error> {
+    let bytes = secret
+        .open_record(photo, &sealed.sealed_record, &sealed.record_salt)
+        .map_err(Error::internal)?;
+    Record::from_bytes(&bytes).map_err(Error::internal)
+}
+
+/// A match, if the mark says so.
+fn judge(candidate: &Candidate, z: f64) -> Option<Match> {
+    let watermark = status(watermark::status(z));
+    let evidence = Evidence {
+        c2pa: C2paStatus::Missing,
+        watermark,
+        exact_match: candidate.exact_match,
+        policy: Policy::Standard,
+    };
+    (watermark == WatermarkStatus::Detected).then(|| Match {
+        photo: candidate.photo,
+        confidence: watermark::confidence(z),
+        watermark,
+        verdict: evidence.verdict(),
+    })
+}
