@@ -272,6 +272,18 @@ mod tests {
     }
 
     #[test]
+    fn a_record_keeps_its_fingerprint() {
+        let mut record = example();
+        let look = Fingerprint::from_bytes(&[0x5A; 32]).unwrap();
+        record.set_fingerprint(look);
+        let bytes = record.to_bytes();
+        assert_eq!(bytes.len(), 5168 + 5 + 32);
+        let read = Record::from_bytes(&bytes).unwrap();
+        assert_eq!((read.fingerprint(), &read), (Some(&look), &record));
+        assert!(Record::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+    }
+
+    #[test]
     fn unknown_sections_are_skipped_and_cut_ones_refused() {
         let mut bytes = example().to_bytes();
         bytes.extend([200, 3, 0, 0, 0, 1, 2, 3]);

@@ -4,7 +4,7 @@
 
 mod jpeg;
 mod null;
-mod pictures;
+pub(super) mod pictures;
 mod pinned;
 mod pixels;
 mod symmetry;

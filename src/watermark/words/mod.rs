@@ -180,3 +180,82 @@ fn look_word(index: u32, bits: u32) -> Word {
 fn place_word(bits: u32) -> Word {
     bits
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{
+        imaging::{Layout, Samples},
+        watermark::{
+            embed::embed,
+            tests::pictures::{key, photo, scene, scene_photo},
+        },
+    };
+
+    /// A part of the scene that has `width` x `height` pixels, from (`x`, `y`), mirrored if wanted.
+    fn part(width: u32, height: u32, (x, y): (u32, u32), mirrored: bool) -> Photo {
+        let whole = scene(900, 600);
+        let samples = (0..height)
+            .flat_map(|row| (0..width).map(move |column| (row, column)))
+            .flat_map(|(row, column)| {
+                let column = if mirrored { width - 1 - column } else { column };
+                let at = (((y + row) * 900 + x + column) * 3) as usize;
+                whole[at..at + 3].to_vec()
+            })
+            .collect();
+        photo(width, height, Layout::Rgb, Samples::U8(samples))
+    }
+
+    fn shared(words: &[Word], sought: &[Word]) -> usize {
+        let sought: BTreeSet<&Word> = sought.iter().collect();
+        words.iter().filter(|word| sought.contains(word)).count()
+    }
+
+    #[test]
+    fn copies_share_words_and_other_pictures_hardly_any() {
+        let words = embed(scene_photo(900, 600), &key()).unwrap().words;
+        assert_eq!(words.look.len(), 16);
+        assert!(
+            (60..=200).contains(&words.places.len()),
+            "{}",
+            words.places.len()
+        );
+
+        let whole = Sought::new(&part(900, 600, (0, 0), false));
+        assert_eq!(shared(&words.look, &whole.look), 16);
+        let mirrored = Sought::new(&part(900, 600, (0, 0), true));
+        assert!(shared(&words.look, &mirrored.look) >= 14);
+        for (name, sought, least) in [
+            ("whole", whole, 60),
+            ("mirrored", mirrored, 20),
+            ("part", Sought::new(&part(400, 300, (400, 260), false)), 10),
+            (
+                "part, mirrored",
+                Sought::new(&part(500, 330, (350, 250), true)),
+                8,
+            ),
+        ] {
+            let places = shared(&words.places, &sought.places);
+            println!("{name}: {places} of {}", words.places.len());
+            assert!(places >= least, "{name}: {places}");
+            assert!(sought.places.len() <= UPRIGHT_BUDGET + MIRROR_BUDGET);
+        }
+        let grain: Vec<u8> = (0..900 * 600 * 3_u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
+        let other = Sought::new(&photo(900, 600, Layout::Rgb, Samples::U8(grain)));
+        assert!(shared(&words.all(), &other.words()) <= 2);
+    }
+
+    #[test]
+    fn words_of_looks_and_places_are_kept_apart() {
+        let words: BTreeSet<Word> = (0..LOOK_BITS as u32)
+            .map(|index| look_word(index, 0xFFFF))
+            .chain([place_word((1 << PLACE_BITS) - 1)])
+            .collect();
+        assert_eq!(words.len(), 17);
+        assert_eq!((look_word(15, 7), place_word(7)), (0x1000_0007, 7));
+    }
+}
