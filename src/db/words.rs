@@ -16,14 +16,16 @@ use crate::domain::PhotoId;
 
 /// Most photos that a token may vote for. A token that more photos have says little about any of them.
 const MOST_PER_TOKEN: i64 = 256;
+/// A token of n photos weighs ln(this / n): four times the above, so that a frequent one still weighs a little.
+const WEIGHT_SCALE: f64 = 1024.0;
 
 /// A photo that shares tokens with what is sought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Vote {
     /// The photo.
     pub photo: PhotoId,
-    /// How many of the tokens it has.
-    pub tokens: i64,
+    /// Weight of the tokens that it has: the rarer, the more.
+    pub weight: f64,
 }
 
 /// Adds the tokens of a photo, which must be there.
@@ -50,7 +52,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// The photos that share most of `tokens`, which must differ from each other: at most `limit`, each with at least `least`.
+/// The photos that share most of `tokens` by weight, best first. Tokens must differ from each other; at most `limit` photos,
+/// each with at least `least` tokens.
 pub async fn vote(
     tx: &mut TenantTransaction,
     tokens: &[i32],
@@ -66,22 +69,24 @@ pub async fn vote(
         .await?;
     let votes = sqlx::query_as!(
         VoteRow,
-        r#"select p.photo_id, v.tokens as "tokens!"
-           from (select s.slot, count(*) as tokens
+        r#"select p.photo_id, v.weight as "weight!"
+           from (select s.slot, sum(s.weight) as weight
                  from unnest($2::int4[]) t(token)
                  cross join lateral
-                     (select w.slot from word_sets w where w.tokens @> array[t.token] limit $3) s
+                     (select has.slot, ln($4::float8 / count(*) over ()) as weight
+                      from (select w.slot from word_sets w where w.tokens @> array[t.token] limit $3) has) s
                  group by s.slot
-                 having count(*) >= $4
-                 order by count(*) desc
-                 limit 4 * $5::bigint) v
+                 having count(*) >= $5
+                 order by sum(s.weight) desc
+                 limit 4 * $6::bigint) v
            join photo_words p on p.slot = v.slot
            where p.tenant_id = $1
-           order by v.tokens desc, p.slot
-           limit $5"#,
+           order by v.weight desc, p.slot
+           limit $6"#,
         tenant,
         tokens,
         MOST_PER_TOKEN,
+        WEIGHT_SCALE,
         least,
         limit
     )
@@ -93,14 +98,14 @@ pub async fn vote(
 /// A row as PostgreSQL gives it.
 struct VoteRow {
     photo_id: Uuid,
-    tokens: i64,
+    weight: f64,
 }
 
 impl VoteRow {
     fn read(self) -> Vote {
         Vote {
             photo: self.photo_id.into(),
-            tokens: self.tokens,
+            weight: self.weight,
         }
     }
 }

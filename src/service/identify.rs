@@ -11,6 +11,8 @@
 //! Words and fingerprints choose whom to ask; only the mark says yes. An unmarked copy of a photo is found by its look, and is
 //! no match.
 
+use std::cmp::Ordering;
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -28,7 +30,7 @@ use crate::{
         verdict::{C2paStatus, Evidence, Policy, Verdict, WatermarkStatus},
     },
     imaging::{self, Limits, Photo},
-    watermark::{self, IndexKey, Record, Sought, WatermarkKey},
+    watermark::{self, IndexKey, Received, Record, Sought, WatermarkKey},
 };
 
 /// Fewest words that a candidate shares.
@@ -106,7 +108,7 @@ fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Se
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
-    let sought = Sought::new(&photo);
+    let sought = Received::new(&photo).sought();
     Ok(Seen {
         sha256: ContentHash::from_digest(Sha256::digest(image).into()),
         tokens: index.tokens(&sought.words()),
@@ -124,8 +126,8 @@ async fn candidates(
     let same_bytes = photos::with_protected_sha256(tx, seen.sha256, MOST_OPENED).await?;
     for photo in same_bytes {
         if votes.iter().all(|vote| vote.photo != photo) {
-            let tokens = i64::MAX;
-            votes.push(Vote { photo, tokens });
+            let weight = f64::INFINITY;
+            votes.push(Vote { photo, weight });
         }
     }
     let ids: Vec<PhotoId> = votes.iter().map(|vote| vote.photo).collect();
@@ -140,18 +142,16 @@ struct Candidate {
     exact_match: bool,
     /// Distance of the looks, 256 for a record without one.
     distance: u32,
-    tokens: i64,
+    weight: f64,
 }
 
 impl Candidate {
-    /// Smaller is likelier: the same bytes, the same look, then the number of shared words.
-    fn order(&self) -> (bool, u32, i64) {
-        let distance = if self.distance <= SAME_LOOK {
-            self.distance
-        } else {
-            SAME_LOOK + 1
-        };
-        (!self.exact_match, distance, -self.tokens)
+    /// The likelier first: the same bytes, the same look, then the weight of shared words.
+    fn order(&self, other: &Self) -> Ordering {
+        let look = |distance: u32| distance.min(SAME_LOOK + 1);
+        (other.exact_match.cmp(&self.exact_match))
+            .then(look(self.distance).cmp(&look(other.distance)))
+            .then(other.weight.total_cmp(&self.weight))
     }
 }
 
@@ -170,23 +170,24 @@ fn decide(
             photo,
             exact_match: sealed.protected_sha256 == seen.sha256.as_bytes(),
             distance: seen.sought.distance(&record).unwrap_or(u32::MAX),
-            tokens: votes
+            weight: votes
                 .iter()
                 .find(|vote| vote.photo == photo)
-                .map_or(0, |vote| vote.tokens),
+                .map_or(0.0, |vote| vote.weight),
             record,
         });
     }
-    found.sort_by_key(Candidate::order);
+    found.sort_by(Candidate::order);
     found.truncate(MOST_READ);
     let tests = found.len();
+    let received = Received::new(&seen.photo);
     let mut matches = Vec::new();
     for candidate in &found {
         if job.abandoned() {
             return Err(Error::Abandoned);
         }
         let key = WatermarkKey::derive(secret.as_bytes(), candidate.photo.as_uuid().as_bytes());
-        let z = watermark::detect(&seen.photo, &candidate.record, &key).z;
+        let z = received.detect(&candidate.record, &key).z;
         matches.extend(judge(candidate, watermark::among(z, tests)));
     }
     matches.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));

@@ -6,23 +6,20 @@
 
 use super::{
     WatermarkKey,
-    carrier::{Chips, Sums},
-    grid::upright_luma,
+    agreement::Agreement,
+    carrier::Chips,
+    homography::Homography,
+    query::Query,
     record::Record,
+    refine::Reference,
+    register::{Depth, Registered, register},
     score::{DetectionStatus, confidence, false_positive_probability, status},
-    statistic::{Agreement, Likeness, Statistic, smooth_mark, statistic},
-    transform,
+    statistic::{Statistic, smooth_mark, statistic},
 };
-use crate::imaging::{Orientation, Photo, pixel_digest};
+use crate::imaging::{Photo, pixel_digest};
 
-/// Agreement from which the picture certainly lies as recorded, and no other symmetry is tried.
-const CERTAIN_RHO: f64 = 0.5;
-/// Least agreement of a turned or mirrored picture: with less, its content says nothing about how it lies.
-const TURN_RHO: f64 = 0.12;
-/// How much more of the original's content must be seen in a turned or mirrored picture than in the picture as it
-/// is. Stripes, gradients and flat pictures look the same in several symmetries and are taken as they are; rho
-/// alone would choose among them by the mark, whose sums are largest, and rho lowest, in the right place.
-const TURN_GAIN: f64 = 0.1;
+/// Agreement from which it is the same picture, whether marked or not.
+const RECOGNISED_RHO: f64 = 0.5;
 
 /// What was found out about a photo.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,17 +70,29 @@ pub enum TamperClass {
 
 /// Looks for the mark of a key in a photo, with the record of the photo that was protected with it.
 pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
+    detect_in(&Query::new(photo), record, key, Depth::Full)
+}
+
+/// The same in a query that may serve several records.
+pub(super) fn detect_in(
+    query: &Query<'_>,
+    record: &Record,
+    key: &WatermarkKey,
+    depth: Depth,
+) -> Detection {
     let signs = Chips::signs(key);
     let host = record.host();
-    let Registered {
-        sums,
-        likeness,
-        change,
-    } = register(photo, &host, &signs);
-    let rho = likeness.rho;
-    let Statistic { z, beta } = statistic(&sums, &host, &smooth_mark(&record.mark()));
+    let reference = Reference {
+        signs: &signs,
+        host: &host,
+        agreement: &Agreement::new(&host),
+    };
+    let registered = register(query, record, &reference, depth);
+    let rho = registered.likeness.rho;
+    let mark = smooth_mark(&record.mark());
+    let Statistic { z, beta } = statistic(&registered.sums, &host, &mark, &registered.coverage);
     let status = status(z);
-    let recognised = status != DetectionStatus::NotFound || rho > CERTAIN_RHO;
+    let recognised = status != DetectionStatus::NotFound || rho > RECOGNISED_RHO;
     Detection {
         z,
         rho,
@@ -91,68 +100,58 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
         status,
         confidence: confidence(z),
         beta,
-        transform: recognised.then(|| transform_of(photo, record, change)),
-        coverage: 1.0,
+        transform: recognised
+            .then(|| transform_of(query, record, &registered))
+            .flatten(),
+        coverage: registered.coverage.share(),
     }
 }
 
-/// A received picture in the place of the original.
-struct Registered {
-    sums: Sums,
-    likeness: Likeness,
-    /// How the protected photo was mirrored and turned.
-    change: Orientation,
-}
-
-/// Finds the symmetry of best agreement; as it is, if that is certain.
-fn register(photo: &Photo, host: &Sums, signs: &Chips) -> Registered {
-    let received = upright_luma(photo);
-    let agreement = Agreement::new(host);
-    let attempt = |way_back: Orientation| {
-        let sums = transform::forward(&way_back.apply(&received)).sums(signs);
-        Registered {
-            likeness: agreement.with(&sums),
-            sums,
-            change: way_back.inverse(),
-        }
-    };
-    let as_it_is = attempt(Orientation::Upright);
-    if as_it_is.likeness.rho > CERTAIN_RHO {
-        return as_it_is;
-    }
-    let least_gain = as_it_is.likeness.gain + TURN_GAIN;
-    Orientation::ALL[1..]
-        .iter()
-        .map(|&way_back| attempt(way_back))
-        .filter(|turned| turned.likeness.rho > TURN_RHO && turned.likeness.gain > least_gain)
-        .max_by(|a, b| a.likeness.rho.total_cmp(&b.likeness.rho))
-        .filter(|turned| turned.likeness.rho > as_it_is.likeness.rho)
-        .unwrap_or(as_it_is)
-}
-
-/// Describes a change of symmetry and size.
-fn transform_of(photo: &Photo, record: &Record, change: Orientation) -> Transform {
-    let (mut width, mut height) = photo.upright_size();
-    if change.swaps_sides() {
-        (width, height) = (height, width);
-    }
-    let (rotation_degrees, flipped) = match change {
-        Orientation::Upright => (0.0, false),
-        Orientation::MirrorH => (0.0, true),
-        Orientation::Rotate180 => (180.0, false),
-        Orientation::MirrorV => (180.0, true),
-        Orientation::Transpose => (270.0, true),
-        Orientation::Rotate90 => (90.0, false),
-        Orientation::Transverse => (90.0, true),
-        Orientation::Rotate270 => (270.0, false),
-    };
-    Transform {
-        scale_x: f64::from(width) / f64::from(record.width()),
-        scale_y: f64::from(height) / f64::from(record.height()),
-        rotation_degrees,
+/// Describes where the protected photo lies in the received one.
+///
+/// The map is taken apart at the middle of what is seen: a mirror, then a turn, then scales along the photo's axes.
+fn transform_of(
+    query: &Query<'_>,
+    record: &Record,
+    registered: &Registered,
+) -> Option<Transform> {
+    let (width, height) = query.upright_size();
+    let (u, v) = registered.coverage.centre();
+    let [[a, b], [c, d]] = registered.warp.map.jacobian(u, v)?;
+    // From pixels of the protected photo to pixels of the received one.
+    let ratio = |to: u32, from: u32| f64::from(to) / f64::from(from);
+    let along_x = (
+        a * ratio(width, record.width()),
+        c * ratio(height, record.width()),
+    );
+    let along_y = (
+        b * ratio(width, record.height()),
+        d * ratio(height, record.height()),
+    );
+    let flipped = along_x.0 * along_y.1 - along_x.1 * along_y.0 < 0.0;
+    // The photo's axes add up to the direction of the turn; mirrored, the x axis points the other way.
+    let mirror = if flipped { -1.0 } else { 1.0 };
+    let unit = |(x, y): (f64, f64)| (x / x.hypot(y), y / x.hypot(y));
+    let ((x0, x1), (y0, y1)) = (unit(along_x), unit(along_y));
+    let degrees = (mirror * x1 - y0).atan2(mirror * x0 + y1).to_degrees();
+    Some(Transform {
+        scale_x: along_x.0.hypot(along_x.1),
+        scale_y: along_y.0.hypot(along_y.1),
+        rotation_degrees: degrees.rem_euclid(360.0),
         flipped,
-        crop_kept: 1.0,
-    }
+        crop_kept: kept(&registered.warp.map),
+    })
+}
+
+/// Share of the protected photo's area that lies inside of the received one, from 64 x 64 places.
+fn kept(map: &Homography) -> f64 {
+    let places = 64_u32;
+    let at = |i: u32| (f64::from(i) + 0.5) / f64::from(places);
+    let inside = (0..places * places).filter(|i| {
+        map.apply(at(i % places), at(i / places))
+            .is_some_and(|(x, y)| (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y))
+    });
+    inside.count() as f64 / f64::from(places * places)
 }
 
 /// Says what was done to a photo in which the mark was detected. Looks at all pixels if need be.

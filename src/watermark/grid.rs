@@ -62,24 +62,23 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Sides of a picture fitted into a square of `long` pixels, aspect kept; a smaller one keeps its size.
+pub(super) fn fitted((width, height): (u32, u32), long: usize) -> (usize, usize) {
+    let (width, height) = (width as usize, height as usize);
+    let longest = width.max(height);
+    let side = |side: usize| {
+        if longest <= long {
+            side
+        } else {
+            ((side * long + longest / 2) / longest).max(1)
+        }
+    };
+    (side(width), side(height))
+}
+
 /// Samples the upright luma grid of a photo.
 pub(super) fn upright_luma(photo: &Photo) -> Plane {
     photo.orientation.apply(&Source::new(&photo.pixels).luma())
-}
-
-/// Averages the upright luma of a photo to a long side of at most `long_side`; a smaller picture keeps its size.
-pub(super) fn upright_copy(photo: &Photo, long_side: usize) -> Plane {
-    let (width, height) = (photo.width() as usize, photo.height() as usize);
-    let long = width.max(height).max(1);
-    let side = |side: usize| {
-        if long <= long_side {
-            side
-        } else {
-            ((side * long_side + long / 2) / long).max(1)
-        }
-    };
-    let stored = Source::new(&photo.pixels).shrink(side(width), side(height));
-    photo.orientation.apply(&stored)
 }
 
 /// What protection needs of the original, all upright.

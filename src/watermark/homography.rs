@@ -8,6 +8,8 @@
 //! the protected photo (canonical) to the received one (query). See Hartley and Zisserman, "Multiple View
 //! Geometry in Computer Vision" (2003), 2.3.
 
+use crate::imaging::Orientation;
+
 /// A 3 x 3 matrix, row-major, known up to a factor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Homography(pub(super) [[f64; 3]; 3]);
@@ -24,6 +26,21 @@ impl Homography {
     /// Moves everything.
     pub(super) fn translation(x: f64, y: f64) -> Self {
         Self([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+    }
+
+    /// From the square that `orientation` makes of a picture back to that picture.
+    pub(super) fn of_orientation(orientation: Orientation) -> Self {
+        let [x, y] = match orientation {
+            Orientation::Upright => [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+            Orientation::MirrorH => [[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0]],
+            Orientation::Rotate180 => [[-1.0, 0.0, 1.0], [0.0, -1.0, 1.0]],
+            Orientation::MirrorV => [[1.0, 0.0, 0.0], [0.0, -1.0, 1.0]],
+            Orientation::Transpose => [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]],
+            Orientation::Rotate90 => [[0.0, 1.0, 0.0], [-1.0, 0.0, 1.0]],
+            Orientation::Transverse => [[0.0, -1.0, 1.0], [-1.0, 0.0, 1.0]],
+            Orientation::Rotate270 => [[0.0, -1.0, 1.0], [1.0, 0.0, 0.0]],
+        };
+        Self([x, y, [0.0, 0.0, 1.0]])
     }
 
     /// Maps a point; nothing where it lies on or behind the horizon.
@@ -88,6 +105,7 @@ impl Homography {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imaging::Plane;
 
     const EXAMPLE: Homography =
         Homography([[0.9, -0.2, 0.1], [0.15, 1.1, -0.05], [0.08, -0.03, 1.0]]);
@@ -128,6 +146,28 @@ mod tests {
             let there = EXAMPLE.apply(at.0 + du, at.1 + dv).unwrap();
             assert!(((there.0 - here.0) / step - jacobian[0][column]).abs() < 1e-4);
             assert!(((there.1 - here.1) / step - jacobian[1][column]).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn orientations_lead_back_as_they_turn_planes() {
+        let stored = Plane::from_vec(3, 2, (0_u8..6).map(f32::from).collect()).unwrap();
+        for orientation in Orientation::ALL {
+            let turned = orientation.apply(&stored);
+            let back = Homography::of_orientation(orientation);
+            for y in 0..turned.height() {
+                for x in 0..turned.width() {
+                    let unit = |i: usize, n: usize| (i as f64 + 0.5) / n as f64;
+                    let (u, v) = (unit(x, turned.width()), unit(y, turned.height()));
+                    let (from_x, from_y) = back.apply(u, v).unwrap();
+                    let (column, row) = ((from_x * 3.0) as usize, (from_y * 2.0) as usize);
+                    assert_eq!(
+                        turned.row(y)[x].to_bits(),
+                        stored.row(row)[column].to_bits(),
+                        "{orientation:?}"
+                    );
+                }
+            }
         }
     }
 

@@ -12,12 +12,13 @@
 use super::{
     WatermarkKey,
     carrier::{Chips, Sums},
+    coverage::Coverage,
     fingerprint::{Fingerprint, Spectrum},
-    grid::{Grid, Source, tile_means, to_stored, upright_copy},
-    keypoints,
+    grid::{Grid, Source, fitted, tile_means, to_stored},
+    keypoints::{self, Keypoint},
     mask::mask,
     record::Record,
-    resample::{LumaRows, Taps, resample},
+    resample::{Taps, resample},
     statistic::{smooth_mark, statistic},
     strength::ReadBack,
     transform,
@@ -42,6 +43,7 @@ pub(super) struct Host {
     sums: Sums,
     /// Mean mask of each upright tile, times its alpha.
     tile_mask: Vec<f32>,
+    keypoints: Vec<Keypoint>,
     /// The mask, 256 x 256, stored orientation.
     mask: Plane,
     /// Residual at strength 1, 256 x 256, stored orientation.
@@ -67,16 +69,17 @@ impl Host {
             *residual *= mask;
         }
         let spectrum = Spectrum::of(&grid.luma);
-        let copy = upright_copy(photo, keypoints::ORIGINAL_SIDE);
-        let words = Words::of_original(&spectrum, &copy, &keypoints::of_original(&copy));
+        let copy = key_luma(photo);
+        let keypoints = keypoints::of_original(&copy);
         Self {
             fingerprint: spectrum.fingerprint(),
-            words,
+            words: Words::of_original(&spectrum, &copy, &keypoints),
             orientation: photo.orientation,
             upright_size: photo.upright_size(),
             signs,
             sums,
             tile_mask,
+            keypoints,
             mask: to_stored(photo.orientation, &mask),
             residual: to_stored(photo.orientation, &residual),
         }
@@ -96,6 +99,7 @@ impl Host {
     pub(super) fn record(&self, strength: f32) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
         let mut record = Record::new(self.upright_size, strength, &self.sums, &mark);
+        record.set_keypoints(self.keypoints.clone());
         record.set_fingerprint(self.fingerprint);
         record
     }
@@ -125,26 +129,32 @@ impl Host {
     fn z(&self, stored: &Plane, record: &Record) -> f64 {
         let upright = self.orientation.apply(stored);
         let received = transform::forward(&upright).sums(&self.signs);
-        statistic(&received, &record.host(), &smooth_mark(&record.mark())).z
+        statistic(
+            &received,
+            &record.host(),
+            &smooth_mark(&record.mark()),
+            &Coverage::full(),
+        )
+        .z
     }
+}
+
+/// The upright luma that keypoints are taken from.
+fn key_luma(photo: &Photo) -> Plane {
+    let (width, height) = fitted((photo.width(), photo.height()), keypoints::ORIGINAL_SIDE);
+    let stored = Source::new(&photo.pixels).shrink(width, height);
+    photo.orientation.apply(&stored)
 }
 
 /// Makes the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality [`SMALL_QUALITY`].
 ///
 /// This is what messengers and web pages make of a photo. A smaller picture keeps its size.
 fn small_copy(source: &Source<'_>, pixels: &Pixels) -> Result<Plane, ImagingError> {
-    let (width, height) = match pixels {
-        Pixels::Raster(raster) => (LumaRows::width(raster), LumaRows::height(raster)),
-        Pixels::Jpeg(image) => (image.width() as usize, image.height() as usize),
+    let size = match pixels {
+        Pixels::Raster(raster) => (raster.width(), raster.height()),
+        Pixels::Jpeg(image) => (image.width(), image.height()),
     };
-    let long = width.max(height);
-    let side = |side: usize| {
-        if long <= SMALL_SIDE {
-            side
-        } else {
-            ((side * SMALL_SIDE + long / 2) / long).max(1)
-        }
-    };
-    let small = source.shrink(side(width), side(height));
+    let (width, height) = fitted(size, SMALL_SIDE);
+    let small = source.shrink(width, height);
     decode_gray_jpeg(&encode_gray_jpeg(&small, SMALL_QUALITY)?)
 }

@@ -28,23 +28,29 @@
 //! crate. Start at [`embed()`] and [`detect()`].
 #![expect(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "signal processing: sizes are below 2^24, values are clamped, f64 is rounded to f32 on purpose"
+    clippy::many_single_char_names,
+    reason = "signal processing: sizes are below 2^24, values are clamped, f64 is rounded to f32 on purpose; x, y, u, v, h, r are the names of the formulas"
 )]
 
+mod agreement;
 mod block_dct;
 mod blur;
 #[expect(dead_code, reason = "the search of issue 3 is about to use it")]
 mod candidates;
 mod carrier;
 mod companding;
+mod correlation;
 mod coverage;
+mod crop;
 mod detect;
 mod diffusion;
 mod embed;
 mod error;
 mod fingerprint;
+mod flow;
 mod grid;
 mod homography;
 mod host;
@@ -54,8 +60,12 @@ mod lattice;
 mod luma;
 mod mask;
 mod medium;
+mod query;
+mod received;
 mod record;
 mod reduced;
+mod refine;
+mod register;
 mod resample;
 mod rounding;
 mod score;
@@ -65,6 +75,7 @@ mod strength;
 mod tests;
 mod transform;
 mod trial;
+mod warp;
 mod words;
 
 pub use detect::{Detection, TamperClass, Transform, detect, tamper_class};
@@ -72,6 +83,7 @@ pub use embed::{EmbedReport, Embedded, embed};
 pub use error::WatermarkError;
 pub use fingerprint::Fingerprint;
 pub use key::WatermarkKey;
+pub use received::Received;
 pub use record::Record;
 pub use score::{
     DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, among, confidence, status,

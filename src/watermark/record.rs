@@ -1,4 +1,4 @@
-//! What the service keeps of a protected photo: 5 KB, none of it a picture.
+//! What the service keeps of a protected photo: about 20 KB, none of it a picture.
 //!
 //! ```text
 //! bytes   field
@@ -9,17 +9,15 @@
 //! 4096    host sums h, companded i8: four bands of 32 x 32 tiles
 //! 1024    expected mark of each tile, u8: round(16 log2(g m)) + 160, 0 for none
 //! ...     sections: tag u8, length u32, that many bytes; a reader skips the tags that it does not know
+//!
+//! tag 1   keypoints of the unmarked picture, 37 bytes each, at most 400      keypoints/section.rs
 //! ```
 //!
 //! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
 //! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
 //! the false-positive bound of [`super::score`] rests on.
 //!
-//! | Tag | Section |
-//! |---|---|
-//! | 3 | fingerprint, 32 bytes ([`super::fingerprint`]) |
-//!
-//! Sections are optional: a record that was made before one was thought of lacks it.
+//! A record may lack any section: early ones and those of strict privacy do, and are read with less.
 
 use std::fmt;
 
@@ -28,12 +26,15 @@ use super::{
     carrier::{SUMS, Sums, TILE_COUNT},
     companding,
     fingerprint::Fingerprint,
+    keypoints::{self, Keypoint},
 };
 
 /// The first bytes of a record: its magic and version.
 const MAGIC: [u8; 4] = *b"LTW\x01";
 /// Bytes before the sections.
 const FIXED_BYTES: usize = MAGIC.len() + 3 * 4 + 32 + SUMS + TILE_COUNT;
+/// Tag of the section with the keypoints.
+const KEYPOINTS: u8 = 1;
 /// Codes of the expected mark per octave.
 const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
@@ -55,6 +56,8 @@ pub struct Record {
     mark: Vec<u8>,
     /// The look of the unmarked picture.
     fingerprint: Option<Fingerprint>,
+    /// Keypoints of the unmarked picture, if they were kept.
+    keypoints: Vec<Keypoint>,
 }
 
 impl Record {
@@ -68,7 +71,18 @@ impl Record {
             host: compress_sums(host),
             mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
             fingerprint: None,
+            keypoints: Vec::new(),
         }
+    }
+
+    /// Sets the keypoints of the unmarked picture.
+    pub(super) fn set_keypoints(&mut self, keypoints: Vec<Keypoint>) {
+        self.keypoints = keypoints;
+    }
+
+    /// Returns the keypoints of the unmarked picture; none if they were not kept.
+    pub(super) fn keypoints(&self) -> &[Keypoint] {
+        &self.keypoints
     }
 
     /// Sets the digest of the pixels that are sent.
@@ -126,6 +140,9 @@ impl Record {
         bytes.extend(self.pixel_digest);
         bytes.extend(self.host.iter().map(|code| code.cast_unsigned()));
         bytes.extend(&self.mark);
+        if !self.keypoints.is_empty() {
+            put_section(&mut bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
+        }
         if let Some(fingerprint) = self.fingerprint {
             put_section(&mut bytes, FINGERPRINT, &fingerprint.to_bytes());
         }
@@ -148,10 +165,12 @@ impl Record {
         let pixel_digest = take(&mut rest)?;
         let host: [u8; SUMS] = take(&mut rest)?;
         let mark: [u8; TILE_COUNT] = take(&mut rest)?;
-        let mut fingerprint = None;
+        let (mut keypoints, mut fingerprint) = (Vec::new(), None);
         while let Some((tag, section)) = take_section(&mut rest)? {
-            if tag == FINGERPRINT {
-                fingerprint = Some(Fingerprint::from_bytes(section)?);
+            match tag {
+                KEYPOINTS => keypoints = keypoints::from_bytes(section)?,
+                FINGERPRINT => fingerprint = Some(Fingerprint::from_bytes(section)?),
+                _ => {}
             }
         }
 
@@ -175,6 +194,7 @@ impl Record {
             host,
             mark: mark.to_vec(),
             fingerprint,
+            keypoints,
         })
     }
 }
@@ -235,7 +255,7 @@ fn put_section(bytes: &mut Vec<u8>, tag: u8, section: &[u8]) {
     bytes.extend(section);
 }
 
-/// Takes the next section, tag and bytes; nothing at the end.
+/// Takes the next section, its tag and its bytes; nothing at the end.
 fn take_section<'a>(rest: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, WatermarkError> {
     if rest.is_empty() {
         return Ok(None);

@@ -23,6 +23,7 @@
 use super::{
     blur::Blur,
     carrier::{BAND_CHIPS, BANDS, Sums, TILE_COUNT, TILES, band_amplitudes},
+    coverage::Coverage,
 };
 
 /// Keeps a division by the energy of an empty host finite; far below the smallest companded step.
@@ -42,12 +43,17 @@ pub(super) fn smooth_mark(mark: &[f32]) -> Vec<f32> {
     Blur::gaussian(1.0).apply(TILES, mark)
 }
 
-/// Computes the statistic of received sums against those of the original.
+/// Computes the statistic of received sums against those of the original, over the tiles that are shown.
 ///
 /// `smooth_mark` comes from [`smooth_mark`]. A factor common to all of it cancels.
-pub(super) fn statistic(received: &Sums, host: &Sums, smooth_mark: &[f32]) -> Statistic {
-    let wide = Blur::gaussian(2.0);
-    let narrow = Blur::gaussian(1.5);
+pub(super) fn statistic(
+    received: &Sums,
+    host: &Sums,
+    smooth_mark: &[f32],
+    coverage: &Coverage,
+) -> Statistic {
+    let wide = LocalMean::new(2.0, coverage);
+    let narrow = LocalMean::new(1.5, coverage);
     let amplitudes = band_amplitudes();
     let (mut sum, mut energy) = (0.0, 0.0);
     let (mut found, mut expected) = (0.0, 0.0);
@@ -61,7 +67,7 @@ pub(super) fn statistic(received: &Sums, host: &Sums, smooth_mark: &[f32]) -> St
             .map(|((r, h), a)| r - a * h)
             .collect();
         let noise = local_noise(&narrow, &rest, BAND_CHIPS[band]);
-        for tile in 0..TILE_COUNT {
+        for tile in (0..TILE_COUNT).filter(|&tile| coverage.shows(tile)) {
             let (d, noise) = (rest[tile], noise[tile]);
             let left = gain[tile].clamp(0.02, 1.5);
             let mark = smooth_mark[tile] * amplitudes[band];
@@ -80,108 +86,82 @@ pub(super) fn statistic(received: &Sums, host: &Sums, smooth_mark: &[f32]) -> St
     }
 }
 
+/// Gaussian means over the tiles that are shown: the blur of the values over the blur of the mask.
+#[derive(Debug)]
+pub(super) struct LocalMean<'a> {
+    blur: Blur,
+    coverage: &'a Coverage,
+    /// Blur of the mask; nothing if all tiles are shown, where it would be 1.
+    share: Option<Vec<f32>>,
+}
+
+impl<'a> LocalMean<'a> {
+    /// Prepares means with a standard deviation of `sigma` tiles.
+    pub(super) fn new(sigma: f64, coverage: &'a Coverage) -> Self {
+        let blur = Blur::gaussian(sigma);
+        let share = (!coverage.is_full()).then(|| blur.apply(TILES, &coverage.weights()));
+        Self {
+            blur,
+            coverage,
+            share,
+        }
+    }
+
+    /// The mean around each tile; of no meaning where no tile near is shown.
+    pub(super) fn of(&self, value: impl Fn(usize) -> f32) -> Vec<f32> {
+        let shown = |tile| {
+            if self.coverage.shows(tile) {
+                value(tile)
+            } else {
+                0.0
+            }
+        };
+        let values: Vec<f32> = (0..TILE_COUNT).map(shown).collect();
+        let mut means = self.blur.apply(TILES, &values);
+        for (mean, share) in means.iter_mut().zip(self.share.iter().flatten()) {
+            *mean /= share + TINY;
+        }
+        means
+    }
+
+    /// The tiles that are shown.
+    pub(super) fn shown(&self) -> impl Iterator<Item = usize> {
+        (0..TILE_COUNT).filter(|&tile| self.coverage.shows(tile))
+    }
+}
+
 /// The gain `a` of each tile of a band.
-fn local_gain(blur: &Blur, r: &[f32], h: &[f32]) -> Vec<f32> {
-    let product: Vec<f32> = r.iter().zip(h).map(|(r, h)| r * h).collect();
-    let square: Vec<f32> = h.iter().map(|h| h * h).collect();
-    let energy = total(&square) as f32;
-    let global = total(&product) as f32 / (energy + TINY);
-    let lambda = 0.25 * energy / TILE_COUNT as f32 + TINY;
-    blur.apply(TILES, &product)
+fn local_gain(mean: &LocalMean<'_>, r: &[f32], h: &[f32]) -> Vec<f32> {
+    let sum = |value: &dyn Fn(usize) -> f32| mean.shown().map(|t| f64::from(value(t))).sum::<f64>();
+    let energy = sum(&|tile| h[tile] * h[tile]) as f32;
+    let global = sum(&|tile| r[tile] * h[tile]) as f32 / (energy + TINY);
+    let lambda = 0.25 * energy / (mean.coverage.count() as f32 + TINY) + TINY;
+    mean.of(|tile| r[tile] * h[tile])
         .into_iter()
-        .zip(blur.apply(TILES, &square))
+        .zip(mean.of(|tile| h[tile] * h[tile]))
         .map(|(product, square)| ((product + lambda * global) / (square + lambda)).clamp(-0.2, 3.0))
         .collect()
 }
 
 /// The noise variance of each tile of a band that sums `chips` chips.
-fn local_noise(blur: &Blur, rest: &[f32], chips: usize) -> Vec<f32> {
-    let square: Vec<f32> = rest.iter().map(|d| d * d).collect();
-    let mut noise = blur.apply(TILES, &square);
-    let mut sorted = square;
-    let (_, median, _) = sorted.select_nth_unstable_by(TILE_COUNT / 2, f32::total_cmp);
-    let floor = 0.2 * *median + 0.1 * chips as f32;
+fn local_noise(mean: &LocalMean<'_>, rest: &[f32], chips: usize) -> Vec<f32> {
+    let mut noise = mean.of(|tile| rest[tile] * rest[tile]);
+    let mut squares: Vec<f32> = mean.shown().map(|tile| rest[tile] * rest[tile]).collect();
+    let middle = squares.len() / 2;
+    let median = if squares.is_empty() {
+        0.0
+    } else {
+        *squares.select_nth_unstable_by(middle, f32::total_cmp).1
+    };
+    let floor = 0.2 * median + 0.1 * chips as f32;
     for noise in &mut noise {
         *noise += floor;
     }
     noise
 }
 
-/// Content agreement: does a received picture lie on the grid as the original did?
-///
-/// ```text
-/// q   = 1 / sqrt(G_1.5(h^2) + mean(h^2) / 4 + 1)           per band
-/// rho  = <clip3(r q), clip3(h q)> / (|clip3(r q)| |clip3(h q)|)
-/// gain = <clip3(r q), clip3(h q)> / |clip3(h q)|^2
-/// ```
-///
-/// Both factors flip with a sign, so neither number sees the signs, and any number of geometries may be tried with
-/// them at no cost in false positives.
-#[derive(Debug)]
-pub(super) struct Agreement {
-    /// q of every sum.
-    whitening: Vec<f32>,
-    /// clip3(h q).
-    host: Vec<f32>,
-}
-
-impl Agreement {
-    /// Prepares the comparison with the host sums of a record.
-    pub(super) fn new(host: &Sums) -> Self {
-        let blur = Blur::gaussian(1.5);
-        let mut whitening = Vec::with_capacity(host.values().len());
-        for band in 0..BANDS {
-            let square: Vec<f32> = host.band(band).iter().map(|h| h * h).collect();
-            let floor = 0.25 * total(&square) as f32 / TILE_COUNT as f32 + 1.0;
-            let local = blur.apply(TILES, &square);
-            whitening.extend(local.into_iter().map(|local| 1.0 / (local + floor).sqrt()));
-        }
-        let host = whiten(host, &whitening);
-        Self { whitening, host }
-    }
-
-    /// Compares received sums with the original's.
-    pub(super) fn with(&self, received: &Sums) -> Likeness {
-        let received = whiten(received, &self.whitening);
-        let (mut product, mut host_energy, mut received_energy) = (0.0, 0.0, 0.0);
-        for (&r, &h) in received.iter().zip(&self.host) {
-            let (r, h) = (f64::from(r), f64::from(h));
-            product += r * h;
-            host_energy += h * h;
-            received_energy += r * r;
-        }
-        Likeness {
-            rho: ratio(product, (host_energy * received_energy).sqrt()),
-            gain: ratio(product, host_energy),
-        }
-    }
-}
-
-/// How much a received picture looks like the original.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Likeness {
-    /// Correlation, -1..=1.
-    pub(super) rho: f64,
-    /// How much of the original's content is there; about 1 if all of it is.
-    pub(super) gain: f64,
-}
-
-/// `clip3(s q)` of all sums.
-fn whiten(sums: &Sums, whitening: &[f32]) -> Vec<f32> {
-    sums.values()
-        .iter()
-        .zip(whitening)
-        .map(|(sum, q)| (sum * q).clamp(-3.0, 3.0))
-        .collect()
-}
-
-/// Sums in `f64`, in order.
-fn total(values: &[f32]) -> f64 {
-    values.iter().copied().map(f64::from).sum()
-}
-
 /// A quotient, or 0 where there is nothing to divide by.
-fn ratio(numerator: f64, denominator: f64) -> f64 {
+pub(super) fn ratio(numerator: f64, denominator: f64) -> f64 {
     if denominator > 0.0 {
         numerator / denominator
     } else {
@@ -216,12 +196,12 @@ mod tests {
         let amplitudes = band_amplitudes();
         let marked = Sums::from_fn(|i| 0.8 * (host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]));
         let attacked = plus(&marked, &noise(2), 1.0);
-        let found = statistic(&attacked, &host, &smooth);
+        let found = statistic(&attacked, &host, &smooth, &Coverage::full());
         assert!(found.z > 20.0, "{found:?}");
         assert!((found.beta - 1.0).abs() < 0.1, "{found:?}");
 
         let unmarked = plus(&host, &noise(3), 1.0);
-        let absent = statistic(&unmarked, &host, &smooth);
+        let absent = statistic(&unmarked, &host, &smooth, &Coverage::full());
         assert!(
             absent.z.abs() < 3.0 && absent.beta.abs() < 0.1,
             "{absent:?}"
@@ -229,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn flipping_one_sign_flips_one_term_and_leaves_rho() {
+    fn flipping_one_sign_flips_one_term() {
         let mark = smooth_mark(&vec![0.4; TILE_COUNT]);
         let host = Sums::from_fn(|i| 10.0 * noise(4).values()[i]);
         let received = plus(&host, &noise(5), 1.0);
@@ -242,24 +222,41 @@ mod tests {
                 }
             })
         };
-        let rho = Agreement::new(&host).with(&received).rho;
-        let flipped = Agreement::new(&flip(&host)).with(&flip(&received)).rho;
-        assert!((rho - flipped).abs() < 1e-12 && rho > 0.9);
-        let before = statistic(&received, &host, &mark).z;
-        let after = statistic(&flip(&received), &flip(&host), &mark).z;
+        let before = statistic(&received, &host, &mark, &Coverage::full()).z;
+        let after = statistic(&flip(&received), &flip(&host), &mark, &Coverage::full()).z;
         assert!((1e-9..1.0).contains(&(before - after).abs()));
     }
 
     #[test]
     fn an_empty_picture_says_nothing() {
-        let none = statistic(&Sums::zeros(), &Sums::zeros(), &vec![0.0; TILE_COUNT]);
+        let none = statistic(
+            &Sums::zeros(),
+            &Sums::zeros(),
+            &vec![0.0; TILE_COUNT],
+            &Coverage::full(),
+        );
         assert_eq!((none.z, none.beta), (0.0, 0.0));
+    }
+    #[test]
+    fn tiles_that_are_not_shown_change_nothing() {
+        let mark = smooth_mark(&vec![0.4; TILE_COUNT]);
+        let host = Sums::from_fn(|i| 30.0 * noise(6).values()[i]);
+        let amplitudes = band_amplitudes();
+        let marked = Sums::from_fn(|i| host.values()[i] + 0.4 * amplitudes[i / TILE_COUNT]);
+        let quarter = Coverage::from_fn(|tile| tile % TILES < 16 && tile / TILES < 16);
+        let garbage = Sums::from_fn(|i| {
+            if quarter.shows(i % TILE_COUNT) {
+                marked.values()[i]
+            } else {
+                1e4 * noise(7).values()[i]
+            }
+        });
+        let clean = statistic(&marked, &host, &mark, &quarter);
+        assert_eq!(clean, statistic(&garbage, &host, &mark, &quarter));
+        let whole = statistic(&marked, &host, &mark, &Coverage::full());
         assert!(
-            Agreement::new(&Sums::zeros())
-                .with(&Sums::zeros())
-                .rho
-                .abs()
-                < 1e-9
+            clean.z > 10.0 && clean.z < 0.6 * whole.z,
+            "{clean:?} {whole:?}"
         );
     }
 }

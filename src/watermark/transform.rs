@@ -22,6 +22,11 @@ const LEAD: usize = TILE / 2;
 /// Coefficients on a side of the transformed grid.
 const SIDE: usize = TILES * FREQUENCIES;
 
+/// Chips of bands 0 and 1, which come first.
+pub(super) const LOW_CHIPS: usize = 5;
+/// Frequencies per axis that they use.
+const LOW_FREQUENCIES: usize = 3;
+
 /// `phi_k[n]`, evaluated in `f64` and rounded once, so that every machine has the same values.
 static BASIS: LazyLock<[[f32; SUPPORT]; FREQUENCIES]> =
     LazyLock::new(|| std::array::from_fn(basis));
@@ -74,6 +79,67 @@ pub(super) fn forward(grid: &Plane) -> Chips {
         }
     }
     chips
+}
+
+/// The first chips that a tile would have at every `step`-th place of a picture, place rows first.
+///
+/// A place is the first sample of the tile's support of 16 x 16; both sides must have that many samples. The first
+/// five chips have frequencies below 3 in both directions.
+pub(super) fn sliding(picture: &Plane, step: usize) -> Vec<[f32; LOW_CHIPS]> {
+    let places = |side: usize| (side - SUPPORT) / step + 1;
+    let (columns, rows) = (places(picture.width()), places(picture.height()));
+    let low = LOW_FREQUENCIES;
+    let mut across = Plane::new(columns * low, picture.height());
+    for y in 0..picture.height() {
+        let samples = picture.row(y);
+        for (place, out) in across.row_mut(y).chunks_exact_mut(low).enumerate() {
+            let samples = &samples[place * step..place * step + SUPPORT];
+            for (out, phi) in out.iter_mut().zip(BASIS.iter()) {
+                *out = dot(samples, phi);
+            }
+        }
+    }
+    let mut chips = Vec::with_capacity(columns * rows);
+    let mut down = Plane::new(columns * low, low);
+    for row in 0..rows {
+        down.data_mut().fill(0.0);
+        for (i, phi) in BASIS.iter().enumerate().take(low) {
+            for (n, phi) in phi.iter().enumerate() {
+                let from = across.row(row * step + n);
+                for (out, value) in down.row_mut(i).iter_mut().zip(from) {
+                    *out += phi * value;
+                }
+            }
+        }
+        let (first, second, third) = (down.row(0), down.row(1), down.row(2));
+        for column in 0..columns {
+            let at = column * low;
+            // CHIP_FREQUENCIES[..LOW_CHIPS], i down and j across.
+            chips.push([
+                first[at + 1],
+                second[at],
+                second[at + 1],
+                first[at + 2],
+                third[at],
+            ]);
+        }
+    }
+    chips
+}
+
+/// A product of 16 samples, in eight sums side by side, so that the compiler vectorises it; their order is fixed.
+fn dot(samples: &[f32], phi: &[f32; SUPPORT]) -> f32 {
+    let mut sums = [0.0_f32; SUPPORT / 2];
+    for (samples, phi) in samples
+        .chunks_exact(SUPPORT / 2)
+        .zip(phi.chunks_exact(SUPPORT / 2))
+    {
+        for ((sum, y), phi) in sums.iter_mut().zip(samples).zip(phi) {
+            *sum += y * phi;
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
+    ((a + e) + (b + f)) + ((c + g) + (d + h))
 }
 
 /// Adds up the basis functions of chips: the 256 x 256 grid whose chips they are.
@@ -164,6 +230,23 @@ mod tests {
         let back = forward(&inverse(&chips));
         for (a, b) in chips.tiles().flatten().zip(back.tiles().flatten()) {
             assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn sliding_chips_are_the_tiles_own_where_a_tile_begins() {
+        let mut grid = inverse(&arbitrary_chips());
+        grid.data_mut()[777] += 5.0;
+        let chips = forward(&grid);
+        let places = sliding(&grid, 2);
+        let columns = (GRID - SUPPORT) / 2 + 1;
+        for (row, column) in [(1, 1), (7, 20), (30, 30)] {
+            let place = |tile: usize| (tile * TILE - LEAD) / 2;
+            let slid = places[place(row) * columns + place(column)];
+            let own = chips.tiles().nth(row * TILES + column).unwrap();
+            for (a, b) in slid.iter().zip(own) {
+                assert!((a - b).abs() < 1e-4, "{a} {b}");
+            }
         }
     }
 

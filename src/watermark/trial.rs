@@ -8,6 +8,7 @@ use super::{
     WatermarkKey,
     carrier::{Chips, Sums},
     companding::{compress, expand},
+    coverage::Coverage,
     grid::{Grid, tile_means, upright_luma},
     mask::mask,
     statistic::{smooth_mark, statistic},
@@ -39,6 +40,12 @@ impl NullTrials {
         let signs = Chips::signs(key);
         let exact = self.original.sums(&signs);
         let host = Sums::from_fn(|index| expand(compress(exact.values()[index])));
-        statistic(&self.received.sums(&signs), &host, &self.smooth_mark).z
+        statistic(
+            &self.received.sums(&signs),
+            &host,
+            &self.smooth_mark,
+            &Coverage::full(),
+        )
+        .z
     }
 }

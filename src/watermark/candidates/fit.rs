@@ -175,7 +175,7 @@ impl Normal {
             let pivot = (column..8).max_by(|&a, &b| size(a).total_cmp(&size(b)))?;
             self.rows.swap(column, pivot);
             let line = self.rows[column];
-            if !(line[column].abs() > 1e-12) {
+            if line[column].abs() <= 1e-12 {
                 return None;
             }
             for (index, row) in self.rows.iter_mut().enumerate() {

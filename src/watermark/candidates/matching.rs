@@ -20,12 +20,19 @@ pub(super) fn nearest(
     distance: u32,
     ratio: f32,
 ) -> Vec<Match> {
-    let descriptors: Vec<[u64; 4]> = query.iter().map(|keypoint| keypoint.descriptor).collect();
-    let mut distances = vec![0_u16; query.len()];
+    let words: [Vec<u64>; 4] = std::array::from_fn(|k| {
+        query
+            .iter()
+            .map(|keypoint| keypoint.descriptor[k])
+            .collect()
+    });
+    let mut distances = vec![0; query.len()];
     let mut matches = Vec::new();
     for (index, keypoint) in original.iter().enumerate() {
-        for (distance, descriptor) in distances.iter_mut().zip(&descriptors) {
-            *distance = hamming(&keypoint.descriptor, descriptor);
+        let [a, b, c, d] = &words;
+        let all = a.iter().zip(b).zip(c.iter().zip(d));
+        for (distance, ((&a, &b), (&c, &d))) in distances.iter_mut().zip(all) {
+            *distance = hamming(&keypoint.descriptor, &[a, b, c, d]);
         }
         let Some((best, &least)) = distances
             .iter()
@@ -34,12 +41,12 @@ pub(super) fn nearest(
         else {
             break;
         };
-        if u32::from(least) > distance {
+        if least > u64::from(distance) {
             continue;
         }
         let at = &query[best];
         // Only those near enough to spoil the ratio need a look at their place.
-        let spoils = (f32::from(least) / ratio) as u16;
+        let spoils = (least as f32 / ratio) as u64;
         let rival = distances.iter().zip(query).any(|(&distance, other)| {
             distance <= spoils && (other.x - at.x).abs().max((other.y - at.y).abs()) > ELSEWHERE
         });
@@ -54,20 +61,21 @@ pub(super) fn nearest(
 }
 
 /// Number of bits that differ.
-pub(super) fn hamming(a: &[u64; 4], b: &[u64; 4]) -> u16 {
+pub(super) fn hamming(a: &[u64; 4], b: &[u64; 4]) -> u64 {
     const PAIRS: u64 = 0x5555_5555_5555_5555;
     const FOURS: u64 = 0x3333_3333_3333_3333;
-    const BYTES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
-    // Counts in fields that grow as they must: two words share the steps that one would need.
+    const EIGHTS: u64 = 0x0F0F_0F0F_0F0F_0F0F;
+    const SIXTEENS: u64 = 0x00FF_00FF_00FF_00FF;
+    // Counts in fields that grow as they must. Shifts and sums only, so that it runs on several lanes at once.
     let fours = |x: u64| {
         let pairs = x - ((x >> 1) & PAIRS);
         (pairs & FOURS) + ((pairs >> 2) & FOURS)
     };
-    let bytes = |x: u64| (x & BYTES) + ((x >> 4) & BYTES);
+    let eights = |x: u64| (x & EIGHTS) + ((x >> 4) & EIGHTS);
     let low = fours(a[0] ^ b[0]) + fours(a[1] ^ b[1]);
     let high = fours(a[2] ^ b[2]) + fours(a[3] ^ b[3]);
-    let sum = bytes(low) + bytes(high);
-    // Eight bytes of at most 32 each: their sum may reach 256, one more than a byte holds.
-    let sum = (sum & 0x00FF_00FF_00FF_00FF) + ((sum >> 8) & 0x00FF_00FF_00FF_00FF);
-    (sum.wrapping_mul(0x0001_0001_0001_0001) >> 48) as u16
+    let sum = eights(low) + eights(high);
+    let sum = (sum & SIXTEENS) + ((sum >> 8) & SIXTEENS);
+    let sum = sum + (sum >> 32);
+    (sum + (sum >> 16)) & 0x1FF
 }

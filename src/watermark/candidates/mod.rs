@@ -14,6 +14,8 @@ mod fit;
 mod matching;
 mod search;
 
+use std::cell::OnceCell;
+
 use self::search::{Scene, grow_all};
 use super::{
     homography::Homography,
@@ -23,8 +25,10 @@ use crate::imaging::Plane;
 
 /// Most candidates that are returned.
 const MOST: usize = 4;
-/// With this many inliers the mirror image need not be tried.
-const CERTAIN: usize = 15;
+/// With this many inliers, and [`CERTAIN_SHARE`], the mirror image need not be tried.
+const CERTAIN_INLIERS: usize = 30;
+/// Share of inliers that goes with [`CERTAIN_INLIERS`].
+const CERTAIN_SHARE: f64 = 0.6;
 
 /// A guess of how the received picture shows the protected one.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +37,21 @@ pub(super) struct Candidate {
     pub(super) map: Homography,
     /// Keypoints that the map brings together.
     pub(super) inliers: usize,
+    /// Inliers as a share of the keypoints that might have been: those that the map takes near to a keypoint of
+    /// like angle and scale. About 0.8 for true maps.
+    pub(super) share: f64,
+}
+
+impl Candidate {
+    /// What candidates are ranked by.
+    fn score(&self) -> f64 {
+        self.inliers as f64 * self.share
+    }
+
+    /// Tells whether the mirror image need not be tried.
+    fn is_certain(&self) -> bool {
+        self.inliers >= CERTAIN_INLIERS && self.share >= CERTAIN_SHARE
+    }
 }
 
 /// How hard to look.
@@ -69,7 +88,7 @@ impl Effort {
                     budget: 600,
                     groups: 4,
                 },
-                distance: 72,
+                distance: 60,
                 ratio: 0.85,
                 inliers: 7,
             },
@@ -77,11 +96,11 @@ impl Effort {
                 enlarge: 1.5,
                 search: Search {
                     step: 1.1,
-                    levels: 32,
+                    levels: 24,
                     budget: 900,
-                    groups: 8,
+                    groups: 6,
                 },
-                distance: 80,
+                distance: 68,
                 ratio: 0.92,
                 inliers: 6,
             },
@@ -99,28 +118,66 @@ pub(super) fn candidates(
     query: &Plane,
     effort: Effort,
 ) -> Vec<Candidate> {
-    let settings = effort.settings();
-    if original.len() < settings.inliers {
+    if original.len() < effort.settings().inliers {
         return Vec::new();
     }
-    let enlarged = search::enlarged(query, settings.enlarge);
-    let features = Features::find(enlarged.as_ref().unwrap_or(query), settings.search);
-    let query_size = (query.width() as f64, query.height() as f64);
-    let look = |keypoints: &[Keypoint]| {
-        let matches = matching::nearest(original, keypoints, settings.distance, settings.ratio);
-        let scene = Scene::new(original, original_size, keypoints, query_size);
-        grow_all(&scene, &matches, settings.inliers)
-    };
-    let mut found = look(&features.upright());
-    if found.iter().all(|candidate| candidate.inliers < CERTAIN) {
-        let mirror = Homography([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
-        let mirrored = look(&features.mirrored());
-        found.extend(mirrored.iter().map(|candidate| Candidate {
-            map: mirror.after(&candidate.map),
-            ..*candidate
-        }));
+    Sight::new(query, effort).candidates(original, original_size)
+}
+
+/// The keypoints of a query, for any number of originals.
+#[derive(Debug)]
+pub(super) struct Sight {
+    settings: Settings,
+    /// Width and height of the query.
+    size: (f64, f64),
+    features: Features,
+    upright: Vec<Keypoint>,
+    mirrored: OnceCell<Vec<Keypoint>>,
+}
+
+impl Sight {
+    /// Finds the keypoints of upright luma, as [`candidates`] takes it.
+    pub(super) fn new(query: &Plane, effort: Effort) -> Self {
+        let settings = effort.settings();
+        let enlarged = search::enlarged(query, settings.enlarge);
+        let features = Features::find(enlarged.as_ref().unwrap_or(query), settings.search);
+        Self {
+            settings,
+            size: (query.width() as f64, query.height() as f64),
+            upright: features.upright(),
+            features,
+            mirrored: OnceCell::new(),
+        }
     }
-    found.sort_by_key(|candidate| std::cmp::Reverse(candidate.inliers));
-    found.truncate(MOST);
-    found
+
+    /// The keypoints of the query as it is.
+    pub(super) fn upright(&self) -> &[Keypoint] {
+        &self.upright
+    }
+
+    /// What [`candidates`] returns.
+    pub(super) fn candidates(
+        &self,
+        original: &[Keypoint],
+        original_size: (u32, u32),
+    ) -> Vec<Candidate> {
+        let settings = self.settings;
+        let look = |keypoints: &[Keypoint]| {
+            let matches = matching::nearest(original, keypoints, settings.distance, settings.ratio);
+            let scene = Scene::new(original, original_size, keypoints, self.size);
+            grow_all(&scene, &matches, settings.inliers)
+        };
+        let mut found = look(&self.upright);
+        if !found.iter().any(Candidate::is_certain) {
+            let mirror = Homography([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+            let mirrored = look(self.mirrored.get_or_init(|| self.features.mirrored()));
+            found.extend(mirrored.iter().map(|candidate| Candidate {
+                map: mirror.after(&candidate.map),
+                ..*candidate
+            }));
+        }
+        found.sort_by(|a, b| b.score().total_cmp(&a.score()));
+        found.truncate(MOST);
+        found
+    }
 }

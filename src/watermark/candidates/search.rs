@@ -1,9 +1,12 @@
 //! From matches to maps: votes, growing, and what is kept.
 
-use std::f64::consts::{PI, TAU};
+use std::{
+    cmp::Reverse,
+    f64::consts::{PI, TAU},
+};
 
 use super::{
-    Candidate, MOST,
+    Candidate,
     fit::{Pair, Similarity, projective},
     matching::{Match, hamming},
 };
@@ -26,10 +29,16 @@ const VOTE_SLOPE: f64 = 0.15;
 const SCALE_SLACK: f64 = 0.5;
 /// Difference of angle that a vote or a partner may have, radians.
 const ANGLE_SLACK: f64 = 0.5;
+/// Fewest votes of a hypothesis that is grown, its own included.
+const LEAST_VOTES: usize = 3;
+/// A match that a map brings this near needs no map of its own.
+const KNOWN_RADIUS: f64 = 24.0;
 /// How many of the best hypotheses are grown.
 const GROWN: usize = 12;
 /// Largest Hamming distance of partners that a map brings together.
-const PARTNER_DISTANCE: u16 = 80;
+const PARTNER_DISTANCE: u64 = 56;
+/// Least share of inliers among the keypoints that have a keypoint of like angle and scale where they should.
+const LEAST_SHARE: f64 = 0.3;
 /// Error of a place that growing allows, round by round.
 const GROW_RADII: [f64; 4] = [24.0, 16.0, 12.0, 12.0];
 /// Error of a place that an inlier of the final map has at most.
@@ -125,6 +134,13 @@ impl Scene {
         }
     }
 
+    /// How far a map is from bringing a match together, units of the query.
+    fn misses(&self, map: &Homography, found: Match) -> f64 {
+        let Pair { from, to } = self.pair(found);
+        map.apply(from[0], from[1])
+            .map_or(f64::INFINITY, |(x, y)| (x - to[0]).hypot(y - to[1]))
+    }
+
     /// The similarity that one match stands for.
     fn similarity(&self, found: Match) -> Similarity {
         let (from, to) = (&self.original[found.original], &self.query[found.query]);
@@ -135,10 +151,17 @@ impl Scene {
         )
     }
 
-    /// The pairs of keypoints that a map brings within `radius` of each other and that look alike.
-    fn partners(&self, map: &Homography, similarity: &Similarity, radius: f64) -> Vec<Pair> {
+    /// The pairs of keypoints that a map brings within `radius` of each other and that look alike, and how many
+    /// keypoints of the original had any keypoint of like angle and scale so near.
+    fn partners(
+        &self,
+        map: &Homography,
+        similarity: &Similarity,
+        radius: f64,
+    ) -> (Vec<Pair>, usize) {
         let (turn, scale) = (similarity.angle(), similarity.scale());
         let mut pairs = Vec::new();
+        let mut tried = 0;
         for from in &self.original {
             let Some((x, y)) = map.apply(from.at[0], from.at[1]) else {
                 continue;
@@ -150,29 +173,32 @@ impl Scene {
             {
                 continue;
             }
-            let mut best: Option<(u16, [f64; 2])> = None;
+            let mut nearest: Option<(u64, [f64; 2])> = None;
             for index in self.grid.near([x, y]) {
                 let to = &self.query[index];
                 if (to.at[0] - x).hypot(to.at[1] - y) > radius || !alike(from, to, turn, scale) {
                     continue;
                 }
                 let distance = hamming(&from.descriptor, &to.descriptor);
-                if distance <= PARTNER_DISTANCE && best.is_none_or(|(least, _)| distance < least) {
-                    best = Some((distance, to.at));
+                if nearest.is_none_or(|(least, _)| distance < least) {
+                    nearest = Some((distance, to.at));
                 }
             }
-            if let Some((_, to)) = best {
-                pairs.push(Pair { from: from.at, to });
+            if let Some((distance, to)) = nearest {
+                tried += 1;
+                if distance <= PARTNER_DISTANCE {
+                    pairs.push(Pair { from: from.at, to });
+                }
             }
         }
-        pairs
+        (pairs, tried)
     }
 
     /// Grows the map that a match calls for.
-    fn grow(&self, votes: &[Pair]) -> Option<(Homography, usize)> {
+    fn grow(&self, votes: &[Pair]) -> Option<(Homography, usize, f64)> {
         let mut similarity = Similarity::fit(votes)?;
         for radius in GROW_RADII {
-            let pairs = self.partners(&similarity.homography(), &similarity, radius);
+            let (pairs, _) = self.partners(&similarity.homography(), &similarity, radius);
             if pairs.len() < 3 {
                 return None;
             }
@@ -180,14 +206,15 @@ impl Scene {
         }
         let mut map = similarity.homography();
         for radius in [12.0, 9.0, INLIER_RADIUS] {
-            let pairs = self.partners(&map, &similarity, radius);
+            let (pairs, _) = self.partners(&map, &similarity, radius);
             if pairs.len() < 3 {
                 return None;
             }
             map = projective(&similarity, &pairs, NOISE)?;
         }
-        let inliers = self.partners(&map, &similarity, INLIER_RADIUS).len();
-        Some((map, inliers))
+        let (inliers, tried) = self.partners(&map, &similarity, INLIER_RADIUS);
+        let share = inliers.len() as f64 / tried.max(1) as f64;
+        (share >= LEAST_SHARE).then_some((map, inliers.len(), share))
     }
 }
 
@@ -204,37 +231,34 @@ fn turned(angle: f64) -> f64 {
 
 /// Grows the best hypotheses and keeps the maps that differ.
 pub(super) fn grow_all(scene: &Scene, matches: &[Match], least: usize) -> Vec<Candidate> {
-    let mut ballots: Vec<Vec<Pair>> = matches.iter().map(|&m| ballot(scene, matches, m)).collect();
-    ballots.sort_by_key(|votes| std::cmp::Reverse(votes.len()));
-    let mut found: Vec<(Homography, Candidate)> = Vec::new();
-    for votes in ballots.iter().take(GROWN) {
-        if votes.len() < 3 {
-            break;
+    let mut ballots: Vec<(Match, Vec<Pair>)> = matches
+        .iter()
+        .map(|&caller| (caller, ballot(scene, matches, caller)))
+        .filter(|(_, votes)| votes.len() >= LEAST_VOTES)
+        .collect();
+    ballots.sort_by_key(|(_, votes)| Reverse(votes.len()));
+    let mut grown = Vec::new();
+    let mut found: Vec<Candidate> = Vec::new();
+    for (caller, votes) in ballots {
+        let known = |map: &Homography| scene.misses(map, caller) < KNOWN_RADIUS;
+        if grown.len() >= GROWN || grown.iter().any(known) {
+            continue;
         }
-        let Some((map, inliers)) = scene.grow(votes) else {
+        let Some((map, inliers, share)) = scene.grow(&votes) else {
             continue;
         };
-        let normalised = scene.leave.after(&map).after(&scene.enter);
-        if inliers < least
-            || !plausible(&normalised)
-            || found.iter().any(|(other, _)| same(other, &normalised))
+        grown.push(map);
+        let map = scene.leave.after(&map).after(&scene.enter);
+        if inliers >= least && plausible(&map) && !found.iter().any(|other| same(&other.map, &map))
         {
-            continue;
-        }
-        found.push((
-            normalised,
-            Candidate {
-                map: normalised,
+            found.push(Candidate {
+                map,
                 inliers,
-            },
-        ));
+                share,
+            });
+        }
     }
-    found.sort_by_key(|(_, candidate)| std::cmp::Reverse(candidate.inliers));
     found
-        .into_iter()
-        .map(|(_, candidate)| candidate)
-        .take(MOST)
-        .collect()
 }
 
 /// The matches that agree with the similarity of one of them.

@@ -118,6 +118,8 @@ struct TensorRows {
     /// Products of gradients, smoothed across: rows `y - 3 ..= y + 3` at `y mod 7`.
     ring: [[Vec<f32>; 3]; 2 * REACH + 1],
     products: [Vec<f32>; 3],
+    /// Products of one row, smoothed across and down.
+    smooth: [Vec<f32>; 3],
     /// The next row to compute, once the first is known.
     next: Option<usize>,
 }
@@ -128,6 +130,7 @@ impl TensorRows {
         Self {
             ring: std::array::from_fn(|_| rows(width)),
             products: rows(width + 2 * REACH),
+            smooth: rows(width),
             next: None,
         }
     }
@@ -140,14 +143,19 @@ impl TensorRows {
             self.fill(level, row);
         }
         self.next = Some(y + 2 * REACH + 1);
-        let line = |offset: usize, k: usize| &self.ring[(y + offset) % (2 * REACH + 1)][k][..];
-        let smooth = |x: usize, k: usize| {
-            (1..=REACH).fold(GAUSSIAN[0] * line(REACH, k)[x], |sum, d| {
-                sum + GAUSSIAN[d] * (line(REACH - d, k)[x] + line(REACH + d, k)[x])
-            })
-        };
-        for (x, out) in out.iter_mut().enumerate() {
-            let [xx, xy, yy] = [smooth(x, 0), smooth(x, 1), smooth(x, 2)];
+        let ring = &self.ring;
+        for (k, smooth) in self.smooth.iter_mut().enumerate() {
+            let line = |offset: usize| &ring[(y + offset) % (2 * REACH + 1)][k][..out.len()];
+            let lines: [&[f32]; 2 * REACH + 1] = std::array::from_fn(line);
+            for (x, smooth) in smooth[..out.len()].iter_mut().enumerate() {
+                *smooth = GAUSSIAN[0] * lines[3][x]
+                    + GAUSSIAN[1] * (lines[2][x] + lines[4][x])
+                    + GAUSSIAN[2] * (lines[1][x] + lines[5][x])
+                    + GAUSSIAN[3] * (lines[0][x] + lines[6][x]);
+            }
+        }
+        let [xx, xy, yy] = &self.smooth;
+        for (out, ((xx, xy), yy)) in out.iter_mut().zip(xx.iter().zip(xy).zip(yy)) {
             let trace = xx + yy;
             *out = xx * yy - xy * xy - TRACE_WEIGHT * trace * trace;
         }
@@ -161,21 +169,25 @@ impl TensorRows {
         let lines = [y - 1, y, y + 1].map(|y| &level.padded().row(y)[first..first + span]);
         let [above, line, below] = lines;
         let [xx, xy, yy] = &mut self.products;
-        let triples = above.windows(3).zip(line.windows(3)).zip(below.windows(3));
-        for ((((a, m), b), xx), (xy, yy)) in triples.zip(xx).zip(xy.iter_mut().zip(yy)) {
-            let gx = (a[2] - a[0] + 2.0 * (m[2] - m[0]) + b[2] - b[0]) * 0.125;
-            let gy = (b[0] - a[0] + 2.0 * (b[1] - a[1]) + b[2] - a[2]) * 0.125;
-            *xx = gx * gx;
-            *xy = gx * gy;
-            *yy = gy * gy;
+        let inner = span - 2;
+        let (xx, xy, yy) = (&mut xx[..inner], &mut xy[..inner], &mut yy[..inner]);
+        for x in 0..inner {
+            let across = |row: &[f32]| row[x + 2] - row[x];
+            let gx = (across(above) + 2.0 * across(line) + across(below)) * 0.125;
+            let down = |x: usize| below[x] - above[x];
+            let gy = (down(x) + 2.0 * down(x + 1) + down(x + 2)) * 0.125;
+            xx[x] = gx * gx;
+            xy[x] = gx * gy;
+            yy[x] = gy * gy;
         }
         let slot = &mut self.ring[row % (2 * REACH + 1)];
         for (out, products) in slot.iter_mut().zip(&self.products) {
-            for (out, p) in out.iter_mut().zip(products.windows(2 * REACH + 1)) {
-                *out = GAUSSIAN[0] * p[3]
-                    + GAUSSIAN[1] * (p[2] + p[4])
-                    + GAUSSIAN[2] * (p[1] + p[5])
-                    + GAUSSIAN[3] * (p[0] + p[6]);
+            let p = &products[..out.len() + 2 * REACH];
+            for (x, out) in out.iter_mut().enumerate() {
+                *out = GAUSSIAN[0] * p[x + 3]
+                    + GAUSSIAN[1] * (p[x + 2] + p[x + 4])
+                    + GAUSSIAN[2] * (p[x + 1] + p[x + 5])
+                    + GAUSSIAN[3] * (p[x] + p[x + 6]);
             }
         }
     }

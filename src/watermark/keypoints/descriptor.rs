@@ -3,7 +3,7 @@
 use super::{
     WORDS,
     corners::Corner,
-    pattern::PATTERN,
+    pattern::{PATTERN, THRESHOLD_STEPS},
     pyramid::{BORDER, Level},
 };
 
@@ -13,6 +13,11 @@ const DISC: usize = 15;
 pub(super) const SIDE: usize = 32;
 /// Steps of a patch sample per grey level.
 const STEPS: f32 = 16.0;
+
+/// Fraction bits of a position inside of a level.
+const FIXED_BITS: u32 = 14;
+/// The same as a factor.
+const FIXED: f32 = (1 << FIXED_BITS) as f32;
 
 /// A square around a corner, turned so that the corner's direction points right: its running sums.
 #[derive(Debug)]
@@ -50,20 +55,23 @@ impl Patch {
         let y0 = corner.y * level.height() as f32 - 0.5 + BORDER as f32;
         let plane = level.padded();
         let (data, stride) = (plane.data(), plane.width());
+        let fixed = |value: f32| (value * FIXED) as i32;
+        let (step_x, step_y) = (fixed(cos), fixed(sin));
         let mut samples = [0; SIDE * SIDE];
         for (j, line) in samples.chunks_exact_mut(SIDE).enumerate() {
             let v = j as f32 - centre;
-            let (start_x, start_y) = (x0 - sin * v, y0 + cos * v);
-            for (i, sample) in line.iter_mut().enumerate() {
-                let u = i as f32 - centre;
-                let (x, y) = (start_x + cos * u, start_y + sin * u);
-                let (column, row) = (x as usize, y as usize);
-                let (fx, fy) = (x - column as f32, y - row as f32);
-                let at = row * stride + column;
-                let (top, bottom) = (&data[at..at + 2], &data[at + stride..at + stride + 2]);
-                let above = top[0] + fx * (top[1] - top[0]);
-                let below = bottom[0] + fx * (bottom[1] - bottom[0]);
+            let mut x = fixed(x0 - sin * v - cos * centre);
+            let mut y = fixed(y0 + cos * v - sin * centre);
+            for sample in line {
+                let at = (y >> FIXED_BITS) as usize * stride + (x >> FIXED_BITS) as usize;
+                let fraction = |value: i32| (value & (FIXED as i32 - 1)) as f32 / FIXED;
+                let (fx, fy) = (fraction(x), fraction(y));
+                let around = &data[at..at + stride + 2];
+                let above = around[0] + fx * (around[1] - around[0]);
+                let below = around[stride] + fx * (around[stride + 1] - around[stride]);
                 *sample = ((above + fy * (below - above)) * STEPS) as i32;
+                x += step_x;
+                y += step_y;
             }
         }
         Self { samples }
@@ -84,7 +92,8 @@ impl Patch {
     /// Runs the comparisons.
     pub(super) fn describe(&self) -> [u64; WORDS] {
         let sums = self.running_sums();
-        let mean = |[x, y, r]: [u8; 3]| {
+        let unit = self.mean_deviation() / THRESHOLD_STEPS;
+        let mean = |x: u8, y: u8, r: u8| {
             let (x, y, r) = (usize::from(x), usize::from(y), usize::from(r));
             let (left, right, top, bottom) = (x - r, x + r + 1, y - r, y + r + 1);
             let at = |x: usize, y: usize| sums[y * (SIDE + 1) + x];
@@ -92,12 +101,27 @@ impl Patch {
         };
         let mut words = [0; WORDS];
         for (word, tests) in words.iter_mut().zip(PATTERN.chunks_exact(64)) {
-            for (bit, &[ax, ay, bx, by, r]) in tests.iter().enumerate() {
-                let darker = mean([ax, ay, r]) < mean([bx, by, r]);
-                *word |= u64::from(darker) << bit;
+            for (bit, test) in tests.iter().enumerate() {
+                let [ax, ay, bx, by, radius] = test.boxes;
+                let difference = mean(ax, ay, radius) - mean(bx, by, radius);
+                let side = 2.0 * f32::from(radius) + 1.0;
+                let threshold = f32::from(test.threshold) * unit * side * side;
+                *word |= u64::from((difference as f32) < threshold) << bit;
             }
         }
         words
+    }
+
+    /// Mean absolute deviation of the samples, plus half a grey level, in 1/16 grey levels.
+    fn mean_deviation(&self) -> f32 {
+        let count = (SIDE * SIDE) as i32;
+        let mean = self.samples.iter().sum::<i32>() / count;
+        let sum: i32 = self
+            .samples
+            .iter()
+            .map(|sample| (sample - mean).abs())
+            .sum();
+        sum as f32 / count as f32 + 0.5 * STEPS
     }
 
     /// Sums of all samples above and left of each place.

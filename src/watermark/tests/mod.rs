@@ -2,6 +2,7 @@
 //!
 //! Real photographs, and the attacks that take long, belong to the integration tests.
 
+mod geometry;
 mod jpeg;
 mod null;
 pub(super) mod pictures;

@@ -25,23 +25,14 @@ use self::{
 };
 use super::{
     fingerprint::{Fingerprint, Spectrum},
-    grid::upright_copy,
-    keypoints::{Features, Keypoint, Search},
+    keypoints::Keypoint,
+    query::Query,
     record::Record,
 };
-use crate::imaging::{Orientation, Photo, Plane};
+use crate::imaging::{Orientation, Plane};
 
 /// Bits of a word of the look.
 const LOOK_BITS: usize = 16;
-/// Long side of the luma that a received picture is read from.
-const QUERY_SIDE: usize = 1024;
-/// How a received picture is searched for keypoints.
-const QUERY_SEARCH: Search = Search {
-    step: 1.2,
-    levels: 16,
-    budget: 400,
-    groups: 4,
-};
 /// Words asked for in the place of each word of a look.
 const LOOK_PROBES: usize = 4;
 /// Most words of places of an original.
@@ -103,11 +94,11 @@ pub struct Sought {
 
 impl Sought {
     /// Reads a received picture.
-    pub fn new(photo: &Photo) -> Self {
-        let luma = upright_copy(photo, QUERY_SIDE);
+    pub(in crate::watermark) fn new(query: &Query<'_>) -> Self {
+        let luma = query.upright();
         let (mut look, mut fingerprints) = (Vec::new(), Vec::new());
-        for frame in frames(&luma) {
-            let spectrum = Spectrum::of(&frame.grid(&luma));
+        for frame in frames(luma) {
+            let spectrum = Spectrum::of(&frame.grid(luma));
             for change in Orientation::ALL {
                 let turned = spectrum.turned(change);
                 fingerprints.push(turned.fingerprint());
@@ -119,7 +110,7 @@ impl Sought {
         }
         Self {
             look,
-            places: places(&luma),
+            places: places(luma, query.sight().upright()),
             fingerprints,
         }
     }
@@ -141,10 +132,9 @@ impl Sought {
 }
 
 /// The likeliest words of a picture's keypoints, and of its mirror image's.
-fn places(luma: &Plane) -> Vec<Word> {
+fn places(luma: &Plane, keypoints: &[Keypoint]) -> Vec<Word> {
     let patches = Patches::new(luma);
-    let numbers: Vec<Numbers> = Features::find(luma, QUERY_SEARCH)
-        .upright()
+    let numbers: Vec<Numbers> = keypoints
         .iter()
         .filter_map(|keypoint| patches.numbers(keypoint))
         .collect();
@@ -187,7 +177,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        imaging::{Layout, Samples},
+        imaging::{Layout, Photo, Samples},
         watermark::{
             embed::embed,
             tests::pictures::{key, photo, scene, scene_photo},
@@ -208,6 +198,10 @@ mod tests {
         photo(width, height, Layout::Rgb, Samples::U8(samples))
     }
 
+    fn sought(photo: &Photo) -> Sought {
+        Sought::new(&Query::new(photo))
+    }
+
     fn shared(words: &[Word], sought: &[Word]) -> usize {
         let sought: BTreeSet<&Word> = sought.iter().collect();
         words.iter().filter(|word| sought.contains(word)).count()
@@ -223,17 +217,17 @@ mod tests {
             words.places.len()
         );
 
-        let whole = Sought::new(&part(900, 600, (0, 0), false));
+        let whole = sought(&part(900, 600, (0, 0), false));
         assert_eq!(shared(&words.look, &whole.look), 16);
-        let mirrored = Sought::new(&part(900, 600, (0, 0), true));
+        let mirrored = sought(&part(900, 600, (0, 0), true));
         assert!(shared(&words.look, &mirrored.look) >= 14);
         for (name, sought, least) in [
             ("whole", whole, 60),
             ("mirrored", mirrored, 20),
-            ("part", Sought::new(&part(400, 300, (400, 260), false)), 10),
+            ("part", sought(&part(400, 300, (400, 260), false)), 10),
             (
                 "part, mirrored",
-                Sought::new(&part(500, 330, (350, 250), true)),
+                sought(&part(500, 330, (350, 250), true)),
                 8,
             ),
         ] {
@@ -245,7 +239,7 @@ mod tests {
         let grain: Vec<u8> = (0..900 * 600 * 3_u32)
             .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
             .collect();
-        let other = Sought::new(&photo(900, 600, Layout::Rgb, Samples::U8(grain)));
+        let other = sought(&photo(900, 600, Layout::Rgb, Samples::U8(grain)));
         assert!(shared(&words.all(), &other.words()) <= 2);
     }
 

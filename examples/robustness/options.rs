@@ -1,0 +1,67 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::attacks::{Attack, CORE, catalogue, harsh};
+
+/// Protects photographs, attacks them and looks for the mark.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Folders of photographs, or single files: JPEG, PNG, WebP.
+    #[arg(required = true)]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Where the report goes.
+    #[arg(long, default_value = "target/robustness")]
+    pub(crate) out: PathBuf,
+    /// Attacks or families, separated by commas; the last letters of a name may be `*`. Default: the catalogue and `harsh`.
+    #[arg(long, value_delimiter = ',', conflicts_with = "core")]
+    attacks: Vec<String>,
+    /// Only half of the catalogue, at least one attack of every family.
+    #[arg(long)]
+    core: bool,
+    /// At most so many photographs of each folder.
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+    /// Photographs with a longer side are reduced before they are protected, and the report says so.
+    #[arg(long)]
+    pub(crate) max_side: Option<u32>,
+    /// Attacks at a time; default: one a core.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) jobs: usize,
+    /// Prints every pair as it is done, in place of the progress bar.
+    #[arg(long)]
+    pub(crate) pairs: bool,
+    /// Measures JPEG sources of five qualities and up to four sizes instead, and writes jpeg.md.
+    #[arg(long)]
+    pub(crate) jpeg_table: bool,
+    /// Saves the protected and every attacked picture into this folder.
+    #[arg(long)]
+    pub(crate) save: Option<PathBuf>,
+    /// Leaves out the quality of the protected files and the pictures.
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+impl Options {
+    /// Returns the chosen attacks.
+    pub(crate) fn chosen(&self) -> Vec<Attack> {
+        let mut all = catalogue();
+        all.extend(harsh());
+        if self.core {
+            all.retain(|attack| CORE.split_whitespace().any(|name| name == attack.name));
+        } else if !self.attacks.is_empty() {
+            all.retain(|attack| self.attacks.iter().any(|pattern| matches(pattern, attack)));
+        }
+        all
+    }
+}
+
+/// Tells whether a pattern names an attack or its family.
+fn matches(pattern: &str, attack: &Attack) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => attack.name.starts_with(start),
+        None => pattern == attack.name || pattern == attack.family,
+    }
+}

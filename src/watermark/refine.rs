@@ -1,0 +1,408 @@
+//! Refinement: from roughly right to a fraction of a sample, by the content alone.
+//!
+//! ```text
+//! e_i     = q_i (r_i - a_b h_i)                     i: tile and band;  a_b = max(<r, h> / <h, h>, 0.1)
+//! r(x)    ~ r + dx r_x + dy r_y                     r_x, r_y: keyed sums of the slopes of the sampled grid
+//! (dx,dy) = sum over parameters of  p_k * field_k(tile's centre)
+//! p       = argmin sum  v_i (e_i + q_i (dx r_x + dy r_y)_i)^2,    v = 1 / (1 + (e / (3 median|e|))^2)
+//! ```
+//!
+//! This is the Gauss-Newton step of Lucas and Kanade (Baker and Matthews, "Lucas-Kanade 20 years on", 2004) on the keyed
+//! sums instead of pixels, damped as by Levenberg and Marquardt and weighted against outliers. The slopes are taken
+//! once per step from the sampled grid, whatever the number of parameters: a turn or a scale moves a tile as a whole,
+//! what it does inside of the tile is of second order. A step counts if the agreement rho grows.
+
+use super::{
+    agreement::Agreement,
+    carrier::{BANDS, Chips, GRID, Sums, TILE_COUNT, TILES},
+    correlation::HostLanes,
+    coverage::Coverage,
+    flow::flow,
+    homography::Homography,
+    query::{Query, Sampling, Window},
+    transform,
+    warp::{KNOTS, ShiftField, Warp, spline},
+};
+use crate::imaging::Plane;
+
+/// Fewest tiles that say anything about geometry.
+pub(super) const MIN_TILES: usize = 12;
+/// Damping to begin with, relative to the diagonal.
+const DAMPING: f64 = 1e-3;
+/// Damping of the shifts: what no content holds does not move.
+const STIFFNESS: f64 = 0.05;
+/// Growth of rho below which another step is not worth it.
+const WORTH: f64 = 1e-3;
+/// Multiple of the median error from which an error counts half.
+const OUTLIER: f64 = 3.0;
+/// Least of these errors, in units of the local content: where most of the picture is flat, the median is of nothing.
+const LEAST_SCALE: f64 = 0.3;
+/// Tries of a step, each damped more.
+const TRIES: usize = 3;
+
+/// What may move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freedom {
+    /// Place and size, three numbers: all that a few tiles can tell.
+    Zoom,
+    /// The six numbers of an affine map.
+    Affine,
+    /// The eight numbers of a projective map.
+    Projective,
+    /// The knots of the field of shifts.
+    Shifts,
+}
+
+/// How a warp is improved: these bands, at most so many steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stage {
+    pub(super) freedom: Freedom,
+    pub(super) bands: usize,
+    pub(super) steps: usize,
+}
+
+/// Everything that registration compares with.
+#[derive(Debug)]
+pub(super) struct Reference<'a> {
+    pub(super) signs: &'a Chips,
+    pub(super) host: &'a Sums,
+    pub(super) agreement: &'a Agreement,
+}
+
+/// A warp with what is seen through it.
+#[derive(Debug, Clone)]
+pub(super) struct Fit {
+    pub(super) warp: Warp,
+    pub(super) coverage: Coverage,
+    pub(super) rho: f64,
+    /// The coarse grid and its sums.
+    grid: Plane,
+    sums: Sums,
+}
+
+impl Fit {
+    /// Looks through a warp; nothing if too little is seen.
+    pub(super) fn new(
+        query: &Query<'_>,
+        reference: &Reference<'_>,
+        warp: Warp,
+        bands: usize,
+    ) -> Option<Self> {
+        let coverage = Coverage::of(&warp.map);
+        if coverage.count() < MIN_TILES {
+            return None;
+        }
+        let grid = query.sample(&warp, Sampling::Coarse, coverage.window());
+        let sums = transform::forward(&grid).sums(reference.signs);
+        let rho = reference.agreement.with(&sums, &coverage, bands).rho;
+        Some(Self {
+            warp,
+            coverage,
+            rho,
+            grid,
+            sums,
+        })
+    }
+
+    /// Moves the warp by what the content of its regions has moved, if that makes it better.
+    pub(super) fn follow(
+        self,
+        query: &Query<'_>,
+        reference: &Reference<'_>,
+        host: &HostLanes,
+        freedom: Freedom,
+    ) -> Self {
+        flow(&self.grid, host, freedom)
+            .and_then(|step| Self::new(query, reference, self.warp.moved(&step, freedom), BANDS))
+            .filter(|next| next.rho > self.rho)
+            .unwrap_or(self)
+    }
+
+    /// What a position is chosen by: rho sqrt(tiles).
+    pub(super) fn merit(&self) -> f64 {
+        self.rho * self.coverage.root()
+    }
+
+    /// The merit that all bands together have, whichever were refined last.
+    pub(super) fn merit_in_all_bands(&self, reference: &Reference<'_>) -> f64 {
+        let likeness = reference.agreement.with(&self.sums, &self.coverage, BANDS);
+        likeness.rho * self.coverage.root()
+    }
+
+    /// Share of the tiles seen that are the original's, in their place.
+    pub(super) fn intact_share(&self, reference: &Reference<'_>) -> f64 {
+        reference.agreement.intact_share(&self.sums, &self.coverage)
+    }
+
+    /// Improves the warp while rho grows.
+    pub(super) fn refine(
+        mut self,
+        query: &Query<'_>,
+        reference: &Reference<'_>,
+        stage: Stage,
+    ) -> Self {
+        self.rho = (reference.agreement)
+            .with(&self.sums, &self.coverage, stage.bands)
+            .rho;
+        let mut damping = DAMPING;
+        for _ in 0..stage.steps {
+            let equations = self.equations(reference, stage);
+            let mut better = None;
+            for _ in 0..TRIES {
+                better = equations
+                    .solve(damping)
+                    .and_then(|step| {
+                        Self::new(
+                            query,
+                            reference,
+                            self.warp.moved(&step, stage.freedom),
+                            stage.bands,
+                        )
+                    })
+                    .filter(|next| next.rho > self.rho);
+                if better.is_some() {
+                    damping = (damping / 5.0).max(1e-5);
+                    break;
+                }
+                damping *= 10.0;
+            }
+            let Some(next) = better else { break };
+            let growth = next.rho - self.rho;
+            self = next;
+            if growth < WORTH {
+                break;
+            }
+        }
+        self
+    }
+
+    /// The normal equations of one step.
+    fn equations(&self, reference: &Reference<'_>, stage: Stage) -> Equations {
+        let (slope_x, slope_y) = slopes(&self.grid, self.coverage.window());
+        let slope_x = transform::forward(&slope_x).sums(reference.signs);
+        let slope_y = transform::forward(&slope_y).sums(reference.signs);
+        let q = reference.agreement.whitening();
+        let mut equations = Equations::new(stage.freedom);
+        let shown = |tile: &usize| self.coverage.shows(*tile);
+        let gains: [f32; BANDS] = std::array::from_fn(|band| {
+            let (r, h) = (self.sums.band(band), reference.host.band(band));
+            let sum = |value: &dyn Fn(usize) -> f32| -> f64 {
+                (0..TILE_COUNT)
+                    .filter(shown)
+                    .map(|tile| f64::from(value(tile)))
+                    .sum()
+            };
+            let gain = sum(&|tile| r[tile] * h[tile]) / (sum(&|tile| h[tile] * h[tile]) + 1e-6);
+            (gain as f32).max(0.1)
+        });
+        let error = |tile: usize, band: usize| {
+            let rest = self.sums.band(band)[tile] - gains[band] * reference.host.band(band)[tile];
+            q[band * TILE_COUNT + tile] * rest
+        };
+        let all = (0..TILE_COUNT)
+            .filter(shown)
+            .flat_map(|tile| (0..stage.bands).map(move |band| (tile, band)));
+        let scale = OUTLIER
+            * f64::from(median(
+                all.map(|(tile, band)| error(tile, band).abs()).collect(),
+            ));
+        for tile in (0..TILE_COUNT).filter(shown) {
+            let centre = |index: usize| (index as f64 + 0.5) / TILES as f64;
+            let fields = stage
+                .freedom
+                .fields((centre(tile % TILES), centre(tile / TILES)));
+            for band in 0..stage.bands {
+                let error = f64::from(error(tile, band));
+                let q = q[band * TILE_COUNT + tile];
+                let slope = |sums: &Sums| f64::from(q * sums.band(band)[tile]);
+                let outlying = error / scale.max(LEAST_SCALE);
+                let weight = 1.0 / (1.0 + outlying * outlying);
+                equations.add(error, (slope(&slope_x), slope(&slope_y)), &fields, weight);
+            }
+        }
+        equations
+    }
+}
+
+/// One parameter's field at a tile's centre: its index, and the shift in samples that a unit of it gives.
+pub(super) type Field = (usize, f64, f64);
+
+impl Freedom {
+    /// Number of parameters.
+    pub(super) fn count(self) -> usize {
+        match self {
+            Self::Zoom => 3,
+            Self::Affine => 6,
+            Self::Projective => 8,
+            Self::Shifts => 2 * KNOTS * KNOTS,
+        }
+    }
+
+    /// The parameters that move a place (u, v), in fractions of the sides.
+    pub(super) fn fields(self, (u, v): (f64, f64)) -> Vec<Field> {
+        let unit = GRID as f64;
+        if self == Self::Shifts {
+            let (column, across) = spline(u);
+            let (row, down) = spline(v);
+            return (0..16)
+                .flat_map(|index| {
+                    let (i, j) = (index / 4, index % 4);
+                    let knot = (row + i) * KNOTS + column + j;
+                    let weight = unit * down[i] * across[j];
+                    [(2 * knot, weight, 0.0), (2 * knot + 1, 0.0, weight)]
+                })
+                .collect();
+        }
+        if self == Self::Zoom {
+            return vec![
+                (0, unit * (u - 0.5), unit * (v - 0.5)),
+                (1, unit, 0.0),
+                (2, 0.0, unit),
+            ];
+        }
+        // (I + sum p_k E_k) about the centre, E_k having a single 1, in the order of the matrix.
+        let (x, y) = (u - 0.5, v - 0.5);
+        let all = [
+            (0, unit * x, 0.0),
+            (1, unit * y, 0.0),
+            (2, unit, 0.0),
+            (3, 0.0, unit * x),
+            (4, 0.0, unit * y),
+            (5, 0.0, unit),
+            (6, -unit * x * x, -unit * x * y),
+            (7, -unit * x * y, -unit * y * y),
+        ];
+        all[..self.count()].to_vec()
+    }
+}
+
+impl Warp {
+    /// The warp after a step of parameters.
+    pub(super) fn moved(&self, step: &[f64], freedom: Freedom) -> Self {
+        if freedom == Freedom::Shifts {
+            let pairs = step.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+            let shifts = self.shifts.as_ref().unwrap_or(&ShiftField::NONE);
+            return Self {
+                map: self.map,
+                shifts: Some(shifts.plus(pairs)),
+            };
+        }
+        let mut change = Homography::IDENTITY;
+        if let [zoom, x, y] = *step {
+            change = Homography([[1.0 + zoom, 0.0, x], [0.0, 1.0 + zoom, y], [0.0, 0.0, 1.0]]);
+        } else {
+            for (index, value) in step.iter().enumerate() {
+                change.0[index / 3][index % 3] += value;
+            }
+        }
+        let about_centre = Homography::translation(0.5, 0.5)
+            .after(&change)
+            .after(&Homography::translation(-0.5, -0.5));
+        Self {
+            map: self.map.after(&about_centre),
+            shifts: self.shifts.clone(),
+        }
+    }
+}
+
+/// Slopes of a grid along x and y, per sample: the five-point stencil (8 (f1 - f-1) - (f2 - f-2)) / 12.
+fn slopes(grid: &Plane, window: Window) -> (Plane, Plane) {
+    let (mut across, mut down) = (Plane::new(GRID, GRID), Plane::new(GRID, GRID));
+    let stencil = |at: &dyn Fn(usize) -> f32, i: usize, (first, end): (usize, usize)| {
+        let near = |offset: isize| at(i.saturating_add_signed(offset).clamp(first, end - 1));
+        (8.0 * (near(1) - near(-1)) - (near(2) - near(-2))) / 12.0
+    };
+    for y in window.y.0..window.y.1 {
+        let row = grid.row(y);
+        for x in window.x.0..window.x.1 {
+            across.row_mut(y)[x] = stencil(&|x| row[x], x, window.x);
+            down.row_mut(y)[x] = stencil(&|y| grid.row(y)[x], y, window.y);
+        }
+    }
+    (across, down)
+}
+
+/// The median, of an empty list 0.
+fn median(mut values: Vec<f32>) -> f32 {
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return 0.0;
+    }
+    *values.select_nth_unstable_by(middle, f32::total_cmp).1
+}
+
+/// A weighted linear least squares problem, as its normal equations.
+pub(super) struct Equations {
+    freedom: Freedom,
+    count: usize,
+    /// J^T V J, row-major, the lower triangle.
+    matrix: Vec<f64>,
+    /// -J^T V e.
+    right: Vec<f64>,
+}
+
+impl Equations {
+    pub(super) fn new(freedom: Freedom) -> Self {
+        let count = freedom.count();
+        Self {
+            freedom,
+            count,
+            matrix: vec![0.0; count * count],
+            right: vec![0.0; count],
+        }
+    }
+
+    /// Adds one equation: `error + sum p_k (slope_x field_x + slope_y field_y)` is to vanish.
+    pub(super) fn add(&mut self, error: f64, slopes: (f64, f64), fields: &[Field], weight: f64) {
+        let slope = |&(index, x, y): &Field| (index, slopes.0 * x + slopes.1 * y);
+        // Fields come by rising index: the lower triangle suffices.
+        for (position, (row, a)) in fields.iter().map(slope).enumerate() {
+            self.right[row] -= weight * error * a;
+            let matrix = &mut self.matrix[row * self.count..];
+            for (column, b) in fields[..=position].iter().map(slope) {
+                matrix[column] += weight * a * b;
+            }
+        }
+    }
+
+    /// Solves with a damped diagonal (Cholesky); nothing if the equations are singular all the same.
+    pub(super) fn solve(&self, damping: f64) -> Option<Vec<f64>> {
+        let n = self.count;
+        let stiffness = if self.freedom == Freedom::Shifts {
+            let mean = (0..n).map(|k| self.matrix[k * n + k]).sum::<f64>() / n as f64;
+            STIFFNESS * mean
+        } else {
+            0.0
+        };
+        let mut lower = self.matrix.clone();
+        for k in 0..n {
+            lower[k * n + k] += damping * lower[k * n + k] + stiffness + 1e-9;
+        }
+        for row in 0..n {
+            for column in 0..=row {
+                let product: f64 = (0..column)
+                    .map(|k| lower[row * n + k] * lower[column * n + k])
+                    .sum();
+                let rest = lower[row * n + column] - product;
+                lower[row * n + column] = if row == column {
+                    if rest <= 0.0 {
+                        return None;
+                    }
+                    rest.sqrt()
+                } else {
+                    rest / lower[column * n + column]
+                };
+            }
+        }
+        let mut x = self.right.clone();
+        for row in 0..n {
+            let known: f64 = (0..row).map(|k| lower[row * n + k] * x[k]).sum();
+            x[row] = (x[row] - known) / lower[row * n + row];
+        }
+        for row in (0..n).rev() {
+            let known: f64 = (row + 1..n).map(|k| lower[k * n + row] * x[k]).sum();
+            x[row] = (x[row] - known) / lower[row * n + row];
+        }
+        x.iter().all(|value| value.is_finite()).then_some(x)
+    }
+}
