@@ -3,9 +3,9 @@
 //! ```text
 //! look     decode; words of the picture                                          gate
 //! ask      photos that share words, and the photo of these very bytes            database
-//! rank     open their records, compare fingerprints, keep the likeliest          gate
-//! decide   read the mark of each; what is found by chance is told from z and     gate
-//!          the number of candidates
+//! rank     open their records, compare fingerprints, keep the likeliest
+//! decide   decode again; read the mark of each; what is found by chance is       gate
+//!          told from z and the number of candidates
 //! ```
 //!
 //! Words and fingerprints choose whom to ask; only the mark says yes. An unmarked copy of a photo is found by its look, and is
@@ -29,7 +29,7 @@ use crate::{
         ContentHash, PhotoId, TenantId,
         verdict::{C2paStatus, Evidence, Policy, Verdict, WatermarkStatus},
     },
-    imaging::{self, Limits, Photo},
+    imaging::{self, Limits},
     watermark::{self, IndexKey, Received, Record, Sought, WatermarkKey},
 };
 
@@ -38,7 +38,7 @@ const LEAST_WORDS: i64 = 2;
 /// Most candidates whose records are opened.
 const MOST_OPENED: i64 = 100;
 /// Most candidates whose mark is read.
-const MOST_READ: usize = 20;
+const MOST_READ: usize = 32;
 /// Distance of fingerprints up to which two pictures look the same; unrelated ones have 128, deviation 8.
 const SAME_LOOK: u32 = 70;
 
@@ -67,9 +67,10 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
 
     let limits = ctx.settings.limits;
     let index = IndexKey::derive(secret.as_bytes());
+    let file = image.clone();
     let seen = ctx
         .images
-        .run(move |job| look(job, &image, &limits, &index))
+        .run(move |job| look(job, &file, &limits, &index))
         .await??;
 
     let mut tx = ctx.db.begin(tenant).await?;
@@ -77,10 +78,14 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     tx.commit().await?;
 
     let asked = votes.len();
-    let matches = ctx
-        .images
-        .run(move |job| decide(job, &seen, &votes, records, &secret))
-        .await??;
+    let likely = likeliest(&seen, &votes, records, &secret)?;
+    let matches = if likely.is_empty() {
+        Vec::new()
+    } else {
+        ctx.images
+            .run(move |job| decide(job, &image, &limits, &likely, &secret))
+            .await??
+    };
     tracing::info!(
         tenant.id = %tenant,
         candidates = asked,
@@ -91,9 +96,8 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     Ok(matches)
 }
 
-/// A received image.
+/// What is kept of a received image while the database is asked: its pixels are not, since any number of requests may wait.
 struct Seen {
-    photo: Photo,
     sha256: ContentHash,
     sought: Sought,
     tokens: Vec<i32>,
@@ -112,7 +116,6 @@ fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Se
     Ok(Seen {
         sha256: ContentHash::from_digest(Sha256::digest(image).into()),
         tokens: index.tokens(&sought.words()),
-        photo,
         sought,
     })
 }
@@ -155,14 +158,13 @@ impl Candidate {
     }
 }
 
-/// The CPU's second part: open, rank, read the marks of the likeliest.
-fn decide(
-    job: &Job,
+/// Opens the records and keeps the likeliest photos, best first.
+fn likeliest(
     seen: &Seen,
     votes: &[Vote],
     records: Vec<(PhotoId, SealedRecord)>,
     secret: &TenantSecret,
-) -> Result<Vec<Match>, Error> {
+) -> Result<Vec<Candidate>, Error> {
     let mut found = Vec::with_capacity(records.len());
     for (photo, sealed) in records {
         let record = open(secret, photo, &sealed)?;
@@ -179,16 +181,30 @@ fn decide(
     }
     found.sort_by(Candidate::order);
     found.truncate(MOST_READ);
-    let tests = found.len();
-    let received = Received::new(&seen.photo);
+    Ok(found)
+}
+
+/// The CPU's second part: read the marks of the likeliest photos.
+fn decide(
+    job: &Job,
+    image: &[u8],
+    limits: &Limits,
+    likely: &[Candidate],
+    secret: &TenantSecret,
+) -> Result<Vec<Match>, Error> {
+    if job.abandoned() {
+        return Err(Error::Abandoned);
+    }
+    let photo = imaging::decode(image, limits)?;
+    let received = Received::new(&photo);
     let mut matches = Vec::new();
-    for candidate in &found {
+    for candidate in likely {
         if job.abandoned() {
             return Err(Error::Abandoned);
         }
         let key = WatermarkKey::derive(secret.as_bytes(), candidate.photo.as_uuid().as_bytes());
         let z = received.detect(&candidate.record, &key).z;
-        matches.extend(judge(candidate, watermark::among(z, tests)));
+        matches.extend(judge(candidate, watermark::among(z, likely.len())));
     }
     matches.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     Ok(matches)

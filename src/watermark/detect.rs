@@ -110,11 +110,7 @@ pub(super) fn detect_in(
 /// Describes where the protected photo lies in the received one.
 ///
 /// The map is taken apart at the middle of what is seen: a mirror, then a turn, then scales along the photo's axes.
-fn transform_of(
-    query: &Query<'_>,
-    record: &Record,
-    registered: &Registered,
-) -> Option<Transform> {
+fn transform_of(query: &Query<'_>, record: &Record, registered: &Registered) -> Option<Transform> {
     let (width, height) = query.upright_size();
     let (u, v) = registered.coverage.centre();
     let [[a, b], [c, d]] = registered.warp.map.jacobian(u, v)?;

@@ -38,7 +38,6 @@
 mod agreement;
 mod block_dct;
 mod blur;
-#[expect(dead_code, reason = "the search of issue 3 is about to use it")]
 mod candidates;
 mod carrier;
 mod companding;

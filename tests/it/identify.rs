@@ -63,6 +63,16 @@ async fn a_protected_photo_is_found_among_others_whatever_became_of_the_file() {
     for (id, file) in &photos {
         let pixels = pictures::read(file);
         let (width, height) = pixels.dimensions();
+        let piece = imageops::crop_imm(
+            &pixels,
+            width / 5,
+            height / 6,
+            width * 7 / 10,
+            height * 7 / 10,
+        );
+        let piece = piece.to_image();
+        let mut framed = RgbImage::from_pixel(width + 80, height + 140, image::Rgb([250; 3]));
+        imageops::overlay(&mut framed, &pixels, 40, 30);
         let half = imageops::resize(&pixels, width / 2, height / 2, FilterType::Triangle);
         for (name, image, verdict) in [
             ("as returned", file.clone(), "INTACT"),
@@ -83,6 +93,8 @@ async fn a_protected_photo_is_found_among_others_whatever_became_of_the_file() {
                 pictures::gray_png(&imageops::grayscale(&pixels)),
                 "RECOVERED",
             ),
+            ("half of it", pictures::jpeg(&piece, 80), "RECOVERED"),
+            ("framed", pictures::png(&framed), "RECOVERED"),
         ] {
             let matches = identify(&client, &image).await;
             println!("{name}: {matches:?}");
@@ -97,7 +109,7 @@ async fn a_protected_photo_is_found_among_others_whatever_became_of_the_file() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 36);
+    assert_eq!(tried, 48);
 }
 
 #[tokio::test]
