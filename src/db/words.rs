@@ -73,8 +73,10 @@ pub async fn vote(
            from (select s.slot, sum(s.weight) as weight
                  from unnest($2::int4[]) t(token)
                  cross join lateral
-                     (select has.slot, ln($4::float8 / count(*) over ()) as weight
-                      from (select w.slot from word_sets w where w.tokens @> array[t.token] limit $3) has) s
+                     (select array_agg(slot) as slots
+                      from (select w.slot from word_sets w where w.tokens @> array[t.token] limit $3) h) has
+                 cross join lateral
+                     (select unnest(has.slots) as slot, ln($4::float8 / cardinality(has.slots)) as weight) s
                  group by s.slot
                  having count(*) >= $5
                  order by sum(s.weight) desc

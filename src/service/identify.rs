@@ -38,7 +38,7 @@ const LEAST_WORDS: i64 = 2;
 /// Most candidates whose records are opened.
 const MOST_OPENED: i64 = 100;
 /// Most candidates whose mark is read.
-const MOST_READ: usize = 32;
+const MOST_READ: usize = 64;
 /// Distance of fingerprints up to which two pictures look the same; unrelated ones have 128, deviation 8.
 const SAME_LOOK: u32 = 70;
 
