@@ -13,6 +13,7 @@
     clippy::print_stdout,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "a laboratory stops at what it does not understand, prints what it finds and computes with numbers"
 )]
 

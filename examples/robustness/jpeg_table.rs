@@ -161,6 +161,9 @@ fn resave(file: &[u8], pixels: &RgbImage) -> Vec<u8> {
     encoder.encode().unwrap()
 }
 
+/// What is looked for, and how it is measured.
+type Extreme = (&'static str, fn(&Outcome) -> f64);
+
 fn write_table(sources: &[Source], outcomes: &[Outcome], files: &[File]) -> String {
     let mut text = String::from(
         "| source | files x keys | z mean / min | 1024 q50 | same table | other decoder | SSIMULACRA2 mean / min | Butteraugli mean | bytes mean / max \
@@ -206,7 +209,7 @@ fn write_table(sources: &[Source], outcomes: &[Outcome], files: &[File]) -> Stri
         .unwrap();
     }
     text.push_str("\nThe weakest, the least beautiful and the most grown:\n\n");
-    let extremes: [(&str, fn(&Outcome) -> f64); 4] = [
+    let extremes: [Extreme; 4] = [
         ("z", |o| o.z),
         ("z, 1024 q50", |o| o.small),
         ("SSIMULACRA2", |o| o.ssimulacra2),

@@ -19,6 +19,7 @@
 )]
 
 mod attacks;
+mod edits;
 mod jpeg_table;
 mod matrix;
 #[path = "../../tests/it/support/quality.rs"]
@@ -28,6 +29,7 @@ mod photograph;
 mod pictures;
 mod quality;
 mod report;
+mod tamper;
 
 use std::process::ExitCode;
 
@@ -39,7 +41,7 @@ use crate::{
     matrix::run,
     options::Options,
     photograph::files,
-    pictures::{contact_sheet, curves},
+    pictures::{contact_sheet, curves, tamper_maps},
     report::Findings,
 };
 
@@ -63,6 +65,11 @@ fn main() -> ExitCode {
     } else {
         quality::measure(&files, options.max_side, options.jobs)
     };
+    let edits = if options.quick {
+        None
+    } else {
+        Some(tamper::measure(&options, &files))
+    };
     let mut pictures = Vec::new();
     let mut draw = |name: &str, shows: &str, picture: Option<RgbImage>| {
         if let Some(picture) = picture {
@@ -81,11 +88,18 @@ fn main() -> ExitCode {
         "contact sheet",
         contact_sheet(&matrix, &title),
     );
+    let maps = edits.as_ref().and_then(tamper_maps);
+    draw(
+        "tamper.png",
+        "tamper maps: white the edit, yellow what was found",
+        maps,
+    );
     let findings = Findings {
         options: &options,
         files: &files,
         matrix: &matrix,
         quality: &quality,
+        edits: edits.as_ref(),
         pictures: &pictures,
     };
     std::fs::write(options.out.join("robustness.md"), findings.markdown()).unwrap();

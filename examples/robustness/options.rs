@@ -8,6 +8,7 @@ use crate::attacks::{Attack, CORE, catalogue, harsh};
 
 /// Protects photographs, attacks them and looks for the mark.
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Options {
     /// Folders of photographs, or single files: JPEG, PNG, WebP.
     #[arg(required = true)]

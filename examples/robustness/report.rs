@@ -2,16 +2,23 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use lumatrace::watermark::Finding;
+
 use crate::{
     attacks::python_available,
     matrix::{Matrix, Pair},
     options::Options,
     photograph::File,
     quality::{self, Quality},
+    tamper::Edits,
 };
 
 /// Family of the attacks that are reported apart from the catalogue.
 const HARSH: &str = "harsh";
+/// Families that put something over the picture: an alarm is right there.
+const COVERS: [&str; 1] = ["overlay"];
+/// Attacks of other families that do so.
+const COVERING: [&str; 1] = ["screenshot"];
 
 /// Everything that a report is made of.
 pub(crate) struct Findings<'a> {
@@ -23,6 +30,8 @@ pub(crate) struct Findings<'a> {
     pub(crate) matrix: &'a Matrix,
     /// What protecting cost; empty if it was left out.
     pub(crate) quality: &'a [Quality],
+    /// What the tamper map found of edits; nothing if it was left out.
+    pub(crate) edits: Option<&'a Edits>,
     /// File names of the pictures beside the report, and what they show.
     pub(crate) pictures: &'a [(String, String)],
 }
@@ -59,6 +68,11 @@ impl Findings<'_> {
         self.write_attacks(&mut text, "Harsher", |family| family == HARSH)
             .unwrap();
         self.write_misses(&mut text).unwrap();
+        self.write_alarms(&mut text).unwrap();
+        if let Some(edits) = self.edits {
+            text.push_str("\n## Edits\n\n");
+            text.push_str(&edits.table());
+        }
         if !self.quality.is_empty() {
             text.push_str("\n## Quality of the protected files\n\n");
             text.push_str(&quality::table(self.quality, self.files));
@@ -240,10 +254,57 @@ impl Findings<'_> {
         Ok(())
     }
 
+    /// Alarms of the tamper map where nothing was edited.
+    fn write_alarms(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(
+            text,
+            "\n## Alarms of the tamper map\n\nAttacks that replace no content; detected pairs only.\n"
+        )?;
+        writeln!(
+            text,
+            "| severity | altered | uncertain | of | altered by |\n|---|---|---|---|---|"
+        )?;
+        for (name, severe) in [("0 to 2", false), ("3 and 4", true)] {
+            let (mut altered, mut uncertain, mut of) = (0, 0, 0);
+            let mut by: BTreeMap<&str, usize> = BTreeMap::new();
+            for pair in &self.matrix.pairs {
+                let attack = &self.matrix.attacks[pair.attack];
+                let Some(tampering) = &pair.detection.tampering else {
+                    continue;
+                };
+                if COVERS.contains(&attack.family)
+                    || COVERING.contains(&attack.name.as_str())
+                    || (attack.severity > 2) != severe
+                {
+                    continue;
+                }
+                of += 1;
+                match tampering.finding {
+                    Finding::Altered => {
+                        altered += 1;
+                        *by.entry(&attack.name).or_default() += 1;
+                    }
+                    Finding::Uncertain => uncertain += 1,
+                    Finding::Unaltered => {}
+                }
+            }
+            let by: Vec<String> = by
+                .iter()
+                .map(|(name, count)| format!("`{name}` {count}"))
+                .collect();
+            writeln!(
+                text,
+                "| {name} | {altered} | {uncertain} | {of} | {} |",
+                by.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+
     /// Writes one line a pair.
     pub(crate) fn csv(&self) -> String {
         let mut text = String::from(
-            "folder,photo,attack,family,severity,width,height,z,rho,beta,coverage,status,scale_x,scale_y,rotation,flipped,\
+            "folder,photo,attack,family,severity,width,height,z,rho,beta,coverage,tampering,status,scale_x,scale_y,rotation,flipped,\
              crop_kept,milliseconds\n",
         );
         for pair in &self.matrix.pairs {
@@ -256,7 +317,7 @@ impl Findings<'_> {
             });
             writeln!(
                 text,
-                "{},{},{},{},{},{},{},{:.3},{:.4},{:.3},{:.3},{:?},{way},{:.1}",
+                "{},{},{},{},{},{},{},{:.3},{:.4},{:.3},{:.3},{},{:?},{way},{:.1}",
                 self.folder_of(pair),
                 self.files[pair.photo].name(),
                 attack.name,
@@ -268,6 +329,10 @@ impl Findings<'_> {
                 found.rho,
                 found.beta,
                 found.coverage,
+                found
+                    .tampering
+                    .as_ref()
+                    .map_or_else(String::new, |tampering| format!("{:?}", tampering.finding)),
                 found.status,
                 pair.milliseconds,
             )

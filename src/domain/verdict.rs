@@ -47,8 +47,12 @@ pub enum TamperClass {
     None,
     /// Re-saved, filtered or toned: same frame, other values.
     Compression,
-    /// Scaled, turned or mirrored.
+    /// Scaled, turned by quarters or mirrored.
     Resize,
+    /// Another frame: cut, turned by another angle, tilted, or put on a border.
+    Crop,
+    /// Content was replaced, erased, painted over or recoloured in places.
+    StructuralAlteration,
 }
 
 impl TamperClass {
@@ -58,6 +62,8 @@ impl TamperClass {
             Self::None => "NONE",
             Self::Compression => "COMPRESSION",
             Self::Resize => "RESIZE",
+            Self::Crop => "CROP",
+            Self::StructuralAlteration => "STRUCTURAL_ALTERATION",
         }
     }
 }
@@ -96,6 +102,8 @@ pub struct Evidence {
     pub c2pa: C2paStatus,
     /// The mark.
     pub watermark: WatermarkStatus,
+    /// What was done to the picture, as far as the mark tells.
+    pub tamper_class: TamperClass,
     /// The bytes are the very ones that `protect` returned.
     pub exact_match: bool,
     /// What the client asked for.
@@ -109,6 +117,8 @@ pub enum Verdict {
     Intact,
     /// The bytes changed hands, the pixels lead back.
     Recovered,
+    /// This photo, and not all of it is what was protected.
+    Altered,
     /// No mark of this photo.
     Unknown,
 }
@@ -119,6 +129,7 @@ impl Verdict {
         match self {
             Self::Intact => "INTACT",
             Self::Recovered => "RECOVERED",
+            Self::Altered => "ALTERED",
             Self::Unknown => "UNKNOWN",
         }
     }
@@ -127,10 +138,11 @@ impl Verdict {
 impl Evidence {
     /// The verdict that the evidence supports.
     pub fn verdict(self) -> Verdict {
-        match (self.watermark, self.exact_match) {
-            (WatermarkStatus::Detected, true) => Verdict::Intact,
-            (WatermarkStatus::Detected, false) => Verdict::Recovered,
-            (WatermarkStatus::Marginal | WatermarkStatus::NotFound, _) => Verdict::Unknown,
+        match self.watermark {
+            WatermarkStatus::Detected if self.altered() => Verdict::Altered,
+            WatermarkStatus::Detected if self.exact_match => Verdict::Intact,
+            WatermarkStatus::Detected => Verdict::Recovered,
+            WatermarkStatus::Marginal | WatermarkStatus::NotFound => Verdict::Unknown,
         }
     }
 
@@ -140,7 +152,12 @@ impl Evidence {
             (Policy::Standard, C2paStatus::Missing) => true,
             (Policy::Strict, C2paStatus::Missing) => false,
         };
-        self.watermark == WatermarkStatus::Detected && manifest_suffices
+        self.watermark == WatermarkStatus::Detected && manifest_suffices && !self.altered()
+    }
+
+    /// Whether parts of the picture are not what was protected.
+    fn altered(self) -> bool {
+        self.tamper_class == TamperClass::StructuralAlteration
     }
 }
 
@@ -149,29 +166,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_detected_mark_is_authentic_and_strict_asks_for_a_manifest() {
+    fn only_a_detected_and_unaltered_mark_is_authentic_and_strict_asks_for_a_manifest() {
+        use TamperClass::{Compression, Crop, None, Resize, StructuralAlteration};
         use WatermarkStatus::{Detected, Marginal, NotFound};
         let mut rows = 0;
-        for (watermark, exact_match, verdict) in [
-            (Detected, true, Verdict::Intact),
-            (Detected, false, Verdict::Recovered),
-            (Marginal, false, Verdict::Unknown),
-            (NotFound, false, Verdict::Unknown),
-            (NotFound, true, Verdict::Unknown),
+        for (watermark, exact_match, tamper_class, verdict) in [
+            (Detected, true, None, Verdict::Intact),
+            (Detected, false, None, Verdict::Recovered),
+            (Detected, false, Compression, Verdict::Recovered),
+            (Detected, false, Resize, Verdict::Recovered),
+            (Detected, false, Crop, Verdict::Recovered),
+            (Detected, false, StructuralAlteration, Verdict::Altered),
+            (Marginal, false, None, Verdict::Unknown),
+            (NotFound, false, None, Verdict::Unknown),
+            (NotFound, true, None, Verdict::Unknown),
         ] {
             for policy in [Policy::Standard, Policy::Strict] {
                 let evidence = Evidence {
                     c2pa: C2paStatus::Missing,
                     watermark,
+                    tamper_class,
                     exact_match,
                     policy,
                 };
                 assert_eq!(evidence.verdict(), verdict, "{evidence:?}");
-                let authentic = watermark == Detected && policy == Policy::Standard;
+                let authentic = watermark == Detected
+                    && tamper_class != StructuralAlteration
+                    && policy == Policy::Standard;
                 assert_eq!(evidence.authentic(), authentic, "{evidence:?}");
                 rows += 1;
             }
         }
-        assert_eq!(rows, 10);
+        assert_eq!(rows, 18);
     }
 }

@@ -16,7 +16,10 @@ use std::cmp::Ordering;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Context, Error, verify::status};
+use super::{
+    Context, Error,
+    verify::{status, tamper_class},
+};
 use crate::{
     auth::TenantSecret,
     cpu::Job,
@@ -30,7 +33,7 @@ use crate::{
         verdict::{C2paStatus, Evidence, Policy, Verdict, WatermarkStatus},
     },
     imaging::{self, Limits},
-    watermark::{self, IndexKey, Received, Record, Sought, WatermarkKey},
+    watermark::{self, IndexKey, ReceivedPhoto, Record, Sought, WatermarkKey},
 };
 
 /// Fewest words that a candidate shares.
@@ -112,7 +115,7 @@ fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Se
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
-    let sought = Received::new(&photo).sought();
+    let sought = ReceivedPhoto::new(&photo).sought();
     Ok(Seen {
         sha256: ContentHash::from_digest(Sha256::digest(image).into()),
         tokens: index.tokens(&sought.words()),
@@ -196,15 +199,33 @@ fn decide(
         return Err(Error::Abandoned);
     }
     let photo = imaging::decode(image, limits)?;
-    let received = Received::new(&photo);
+    let received = ReceivedPhoto::new(&photo);
     let mut matches = Vec::new();
     for candidate in likely {
         if job.abandoned() {
             return Err(Error::Abandoned);
         }
         let key = WatermarkKey::derive(secret.as_bytes(), candidate.photo.as_uuid().as_bytes());
-        let z = received.detect(&candidate.record, &key).z;
-        matches.extend(judge(candidate, watermark::among(z, likely.len())));
+        let detection = received.detect(&candidate.record, &key);
+        let z = watermark::among(detection.z, likely.len());
+        let watermark = status(watermark::status(z));
+        if watermark != WatermarkStatus::Detected {
+            continue;
+        }
+        let exact_match = candidate.exact_match;
+        let evidence = Evidence {
+            c2pa: C2paStatus::Missing,
+            watermark,
+            tamper_class: tamper_class(&photo, &candidate.record, &detection, exact_match),
+            exact_match,
+            policy: Policy::Standard,
+        };
+        matches.push(Match {
+            photo: candidate.photo,
+            confidence: watermark::confidence(z),
+            watermark,
+            verdict: evidence.verdict(),
+        });
     }
     matches.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     Ok(matches)
@@ -220,21 +241,4 @@ pub(super) fn open(
         .open_record(photo, &sealed.sealed_record, &sealed.record_salt)
         .map_err(Error::internal)?;
     Record::from_bytes(&bytes).map_err(Error::internal)
-}
-
-/// A match, if the mark says so.
-fn judge(candidate: &Candidate, z: f64) -> Option<Match> {
-    let watermark = status(watermark::status(z));
-    let evidence = Evidence {
-        c2pa: C2paStatus::Missing,
-        watermark,
-        exact_match: candidate.exact_match,
-        policy: Policy::Standard,
-    };
-    (watermark == WatermarkStatus::Detected).then(|| Match {
-        photo: candidate.photo,
-        confidence: watermark::confidence(z),
-        watermark,
-        verdict: evidence.verdict(),
-    })
 }

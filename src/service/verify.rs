@@ -11,8 +11,8 @@ use crate::{
         PhotoId, TenantId,
         verdict::{C2paStatus, Evidence, Policy, TamperClass, WatermarkStatus},
     },
-    imaging::{self, Limits},
-    watermark::{self, Detection, DetectionStatus, Record, WatermarkKey},
+    imaging::{self, Limits, Photo},
+    watermark::{self, Detection, DetectionStatus, Finding, Record, Region, WatermarkKey},
 };
 
 /// What a client sends to `verify`.
@@ -31,10 +31,39 @@ pub struct Request {
 pub struct Verification {
     /// All evidence, from which the verdict follows.
     pub evidence: Evidence,
-    /// What was done to the picture, as far as the mark tells.
-    pub tamper_class: TamperClass,
     /// What the engine found; nothing when the photo was never protected.
     pub detection: Option<Detection>,
+}
+
+impl Verification {
+    /// Where the picture is not what was protected, the clearest place first.
+    pub fn tampered_regions(&self) -> &[Region] {
+        match (&self.detection, self.evidence.tamper_class) {
+            (
+                Some(Detection {
+                    tampering: Some(tampering),
+                    ..
+                }),
+                TamperClass::StructuralAlteration,
+            ) => &tampering.regions,
+            _ => &[],
+        }
+    }
+
+    /// Whether the content is that of the photo, marked or not.
+    pub fn same_picture(&self) -> bool {
+        self.detection.as_ref().is_some_and(Detection::recognised)
+    }
+
+    /// Whether something deviates, and a change of all tones or colours may be the reason.
+    pub fn alteration_uncertain(&self) -> bool {
+        let tampering = self
+            .detection
+            .as_ref()
+            .and_then(|found| found.tampering.as_ref());
+        !self.evidence.exact_match
+            && tampering.is_some_and(|tampering| tampering.finding == Finding::Uncertain)
+    }
 }
 
 /// Compares an image with a photo of the tenant.
@@ -80,6 +109,7 @@ pub async fn verify(
             .map_or(WatermarkStatus::NotFound, |detection| {
                 status(detection.status)
             }),
+        tamper_class: found.tamper_class,
         exact_match: found.exact_match,
         policy: request.policy,
     };
@@ -92,7 +122,6 @@ pub async fn verify(
     );
     Ok(Verification {
         evidence,
-        tamper_class: found.tamper_class,
         detection: found.detection,
     })
 }
@@ -125,17 +154,30 @@ fn examine(
     };
     let detection = watermark::detect(&photo, record, key);
     let exact_match = Sha256::digest(image).as_slice() == protected_sha256.as_slice();
-    // Without the mark there is nothing to say what was done to; with the very bytes, nothing was.
-    let tamper_class = if exact_match || detection.status != DetectionStatus::Detected {
-        TamperClass::None
-    } else {
-        tamper(watermark::tamper_class(&photo, record, &detection))
-    };
     Ok(Found {
+        tamper_class: tamper_class(&photo, record, &detection, exact_match),
         detection: Some(detection),
-        tamper_class,
         exact_match,
     })
+}
+
+/// What was done to a photo: without the mark there is nothing to say what was done to; with the very bytes, nothing was.
+pub(super) fn tamper_class(
+    photo: &Photo,
+    record: &Record,
+    detection: &Detection,
+    exact_match: bool,
+) -> TamperClass {
+    if exact_match || detection.status != DetectionStatus::Detected {
+        return TamperClass::None;
+    }
+    match watermark::tamper_class(photo, record, detection) {
+        watermark::TamperClass::None => TamperClass::None,
+        watermark::TamperClass::Compression => TamperClass::Compression,
+        watermark::TamperClass::Resize => TamperClass::Resize,
+        watermark::TamperClass::Crop => TamperClass::Crop,
+        watermark::TamperClass::StructuralAlteration => TamperClass::StructuralAlteration,
+    }
 }
 
 /// The engine's words in the product's.
@@ -144,13 +186,5 @@ pub(super) fn status(found: DetectionStatus) -> WatermarkStatus {
         DetectionStatus::Detected => WatermarkStatus::Detected,
         DetectionStatus::Marginal => WatermarkStatus::Marginal,
         DetectionStatus::NotFound => WatermarkStatus::NotFound,
-    }
-}
-
-fn tamper(found: watermark::TamperClass) -> TamperClass {
-    match found {
-        watermark::TamperClass::None => TamperClass::None,
-        watermark::TamperClass::Compression => TamperClass::Compression,
-        watermark::TamperClass::Resize => TamperClass::Resize,
     }
 }

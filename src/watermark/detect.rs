@@ -1,25 +1,29 @@
 //! Looking for a mark: find how the picture lies by its content, then ask the statistic once.
 //!
-//! The received picture may be mirrored or turned. The eight symmetries of the grid are told apart by the likeness
-//! of their content alone ([`super::statistic::Agreement`]), which does not see the signs; so the z that decides is
-//! one test, however many symmetries were tried (see [`super::score`]).
+//! The received picture may be cut, turned, tilted, framed or bent. Where the protected photo lies in it is decided by
+//! the likeness of content alone ([`super::register`]), which does not see the signs; so the z that decides is one
+//! test, however many positions were tried (see [`super::score`]).
 
 use super::{
     WatermarkKey,
     agreement::Agreement,
     carrier::Chips,
-    homography::Homography,
+    chroma::ChromaPlanes,
+    frame,
     query::Query,
     record::Record,
     refine::Reference,
-    register::{Depth, Registered, register},
+    register::{Depth, RECOGNISED_RHO, Registered, register},
     score::{DetectionStatus, confidence, false_positive_probability, status},
     statistic::{Statistic, smooth_mark, statistic},
+    tamper::{self, Finding, Original, Received, Tampering},
 };
 use crate::imaging::{Photo, pixel_digest};
 
-/// Agreement from which it is the same picture, whether marked or not.
-const RECOGNISED_RHO: f64 = 0.5;
+/// Least share of the photo that is seen, and of the picture that it fills, of one that keeps its frame.
+const WHOLE: f64 = 0.97;
+/// Turn below which a picture lies as it was: registration is as exact as that.
+const UNTURNED_DEGREES: f64 = 0.05;
 
 /// What was found out about a photo.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +44,17 @@ pub struct Detection {
     pub transform: Option<Transform>,
     /// Share of the protected photo that is seen, 0..=1.
     pub coverage: f64,
+    /// Share of the received picture that the protected photo fills, 0..=1.
+    pub filled: f64,
+    /// Where the content is another; nothing unless the mark is detected.
+    pub tampering: Option<Tampering>,
+}
+
+impl Detection {
+    /// Tells whether the received picture shows what the protected one does, marked or not.
+    pub fn recognised(&self) -> bool {
+        self.rho > RECOGNISED_RHO
+    }
 }
 
 /// The way from the protected photo to the received one, both upright: mirror, turn, scale.
@@ -49,7 +64,7 @@ pub struct Transform {
     pub scale_x: f64,
     /// Height after over height before, along the protected photo's y axis.
     pub scale_y: f64,
-    /// Clockwise turn, after mirroring: 0, 90, 180 or 270.
+    /// Clockwise turn, after mirroring, 0..360.
     pub rotation_degrees: f64,
     /// Whether it was mirrored left to right first.
     pub flipped: bool,
@@ -66,6 +81,10 @@ pub enum TamperClass {
     Compression,
     /// It was resized, mirrored or turned by quarters.
     Resize,
+    /// It has another frame: cut, turned by other angles, tilted or put on a border.
+    Crop,
+    /// Content was replaced, erased, painted over or recoloured in places: see [`Detection::tampering`].
+    StructuralAlteration,
 }
 
 /// Looks for the mark of a key in a photo, with the record of the photo that was protected with it.
@@ -89,9 +108,28 @@ pub(super) fn detect_in(
     };
     let registered = register(query, record, &reference, depth);
     let rho = registered.likeness.rho;
-    let mark = smooth_mark(&record.mark());
-    let Statistic { z, beta } = statistic(&registered.sums, &host, &mark, &registered.coverage);
+    let (map, coverage) = (&registered.warp.map, &registered.coverage);
+    let mark = record.mark();
+    let Statistic { z, beta } = statistic(&registered.sums, &host, &smooth_mark(&mark), coverage);
     let status = status(z);
+    let tampering = (status == DetectionStatus::Detected).then(|| {
+        let before = record.chroma().map(|hidden| hidden.uncover(key));
+        let after = ChromaPlanes::of(query.photo()).map(|planes| planes.cells(map));
+        tamper::examine(
+            &Original {
+                host: &host,
+                mark: &mark,
+                chroma: before.as_ref(),
+            },
+            &Received {
+                luma: &registered.luma,
+                sums: &registered.sums,
+                map,
+                coverage,
+                chroma: after.as_ref(),
+            },
+        )
+    });
     let recognised = status != DetectionStatus::NotFound || rho > RECOGNISED_RHO;
     Detection {
         z,
@@ -103,7 +141,9 @@ pub(super) fn detect_in(
         transform: recognised
             .then(|| transform_of(query, record, &registered))
             .flatten(),
-        coverage: registered.coverage.share(),
+        coverage: coverage.share(),
+        filled: frame::overlap(map),
+        tampering,
     }
 }
 
@@ -135,29 +175,32 @@ fn transform_of(query: &Query<'_>, record: &Record, registered: &Registered) -> 
         scale_y: along_y.0.hypot(along_y.1),
         rotation_degrees: degrees.rem_euclid(360.0),
         flipped,
-        crop_kept: kept(&registered.warp.map),
+        crop_kept: (registered.warp.map.inverse()).map_or(0.0, |back| frame::overlap(&back)),
     })
 }
 
-/// Share of the protected photo's area that lies inside of the received one, from 64 x 64 places.
-fn kept(map: &Homography) -> f64 {
-    let places = 64_u32;
-    let at = |i: u32| (f64::from(i) + 0.5) / f64::from(places);
-    let inside = (0..places * places).filter(|i| {
-        map.apply(at(i % places), at(i / places))
-            .is_some_and(|(x, y)| (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y))
-    });
-    inside.count() as f64 / f64::from(places * places)
-}
-
-/// Says what was done to a photo in which the mark was detected. Looks at all pixels if need be.
+/// Says what was done to a photo in which the mark was detected: the first of alteration, crop, resize, compression
+/// and nothing that applies. Looks at all pixels if need be; a picture of equal pixels is never altered.
 pub fn tamper_class(photo: &Photo, record: &Record, detection: &Detection) -> TamperClass {
     let same_size = photo.upright_size() == (record.width(), record.height());
-    let as_it_was = |way: &Transform| !way.flipped && way.rotation_degrees == 0.0;
-    if !same_size || !detection.transform.as_ref().is_some_and(as_it_was) {
-        TamperClass::Resize
-    } else if pixel_digest(&photo.pixels) == *record.pixel_digest() {
+    let as_it_was = |way: &Transform| {
+        let turned = way.rotation_degrees.min(360.0 - way.rotation_degrees);
+        !way.flipped && turned < UNTURNED_DEGREES
+    };
+    let whole = detection.coverage >= WHOLE && detection.filled >= WHOLE;
+    let altered = detection
+        .tampering
+        .as_ref()
+        .is_some_and(|tampering| tampering.finding == Finding::Altered);
+    let in_place = same_size && whole && detection.transform.as_ref().is_some_and(as_it_was);
+    if in_place && pixel_digest(&photo.pixels) == *record.pixel_digest() {
         TamperClass::None
+    } else if altered {
+        TamperClass::StructuralAlteration
+    } else if !whole {
+        TamperClass::Crop
+    } else if !in_place {
+        TamperClass::Resize
     } else {
         TamperClass::Compression
     }

@@ -14,7 +14,7 @@
 use super::{
     carrier::TILES,
     correlation::{HostLanes, Places, STEP},
-    refine::{Equations, Freedom},
+    motion::{Equations, Freedom},
 };
 use crate::imaging::Plane;
 

@@ -12,6 +12,7 @@
 use super::{
     WatermarkKey,
     carrier::{Chips, Sums},
+    chroma::{ChromaCells, HiddenChroma},
     coverage::Coverage,
     fingerprint::{Fingerprint, Spectrum},
     grid::{Grid, Source, fitted, tile_means, to_stored},
@@ -41,6 +42,8 @@ pub(super) struct Host {
     upright_size: (u32, u32),
     signs: Chips,
     sums: Sums,
+    /// Coarse colour, hidden; nothing for a grey picture.
+    chroma: Option<HiddenChroma>,
     /// Mean mask of each upright tile, times its alpha.
     tile_mask: Vec<f32>,
     keypoints: Vec<Keypoint>,
@@ -78,6 +81,7 @@ impl Host {
             upright_size: photo.upright_size(),
             signs,
             sums,
+            chroma: ChromaCells::of(photo).map(|cells| cells.hide(key)),
             tile_mask,
             keypoints,
             mask: to_stored(photo.orientation, &mask),
@@ -99,7 +103,10 @@ impl Host {
     pub(super) fn record(&self, strength: f32) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
         let mut record = Record::new(self.upright_size, strength, &self.sums, &mark);
-        record.set_keypoints(self.keypoints.clone());
+        record.set_keypoints(&self.keypoints);
+        if let Some(chroma) = &self.chroma {
+            record.set_chroma(chroma.clone());
+        }
         record.set_fingerprint(self.fingerprint);
         record
     }

@@ -29,6 +29,8 @@ pub(super) enum Stream {
     Signs,
     /// The thresholds of stochastic rounding.
     Dither,
+    /// What hides the chroma of a record.
+    Chroma,
 }
 
 impl Stream {
@@ -37,6 +39,7 @@ impl Stream {
         match self {
             Self::Signs => b"signs\x01",
             Self::Dither => b"dither\x01",
+            Self::Chroma => b"chroma\x01",
         }
     }
 }

@@ -14,7 +14,7 @@
 //!            step = v diffused to the neighbouring blocks and rounded
 //! small      step = sign(x) floor(|x| + 1 - theta),  theta = min(1/2, t s),  t = sqrt(2 ln(0.798 / s)) for
 //!            s < 1/2, else theta = 1/2
-//! q'         q + step S / D
+//! q'         q + step S / D; but a flat white block is not made whiter, nor a black one blacker
 //! ```
 //!
 //! Both steppers have a linear gain of 1 (E[step n] = s) and put their steps at the mark's peaks. Diffusion costs
@@ -27,6 +27,7 @@ use super::{
     block_dct::{BlockAxis, block_coefficients, block_row, carrier_rms},
     carrier::FREQUENCIES,
     diffusion::Diffusion,
+    flat_level::FlatLevel,
     host::Host,
     reduced::ZIGZAG,
     strength::{LARGE_PIXELS, lattice_factor, strength},
@@ -204,7 +205,30 @@ impl Lattice {
             if self.large {
                 diffusion.round(&mut wanted, &multiples);
             }
+            for block in (0..blocks).filter(|&block| flat[block]) {
+                let at = block * count..(block + 1) * count;
+                let level = FlatLevel::of(&walk.component, &sources[block]);
+                self.keep_in_range(level, &mut wanted[at.clone()], &multiples[at]);
+            }
             self.note_changes(&mut walk, first, &wanted, &multiples);
+        }
+    }
+
+    /// Takes back the step of a flat block that is white or black and would only become more so: the decoder clips it, and
+    /// it would cost bytes for nothing.
+    fn keep_in_range(&self, level: FlatLevel, wanted: &mut [f32], multiples: &[f32]) {
+        let mut steps = self.touched.iter().zip(wanted).zip(multiples);
+        let lone = steps.try_fold(None, |lone, ((touched, steps), multiple)| {
+            match (touched.position, *steps != 0.0) {
+                (_, false) => Some(lone),
+                (0, true) => Some(Some((steps, multiple))),
+                (_, true) => None,
+            }
+        });
+        if let Some(Some((steps, multiple))) = lone
+            && level.hides(*steps * multiple)
+        {
+            *steps = 0.0;
         }
     }
 

@@ -7,7 +7,8 @@
 //!     | grid      whole picture, 256 x 256 luma        | grid            |
 //!     | mask      where it may be marked               |                 |
 //!     | carrier   key -> 14 signs a tile               | carrier         |
-//!     | transform chips (lapped), keyed sums h         | transform: r    | h, w
+//!     | transform chips (lapped), keyed sums h         | transform: r    | h, w, keypoints
+//!     |                                                | register by content: crops, turns, views, lenses
 //!     v                                                v                 v
 //!   residual = g m p                                 statistic: r - a h against w -> z
 //!     | medium    pixels: rounding.rs                  |
@@ -19,7 +20,7 @@
 //! ```
 //!
 //! Detection knows the keyed sums of the original, so that it is limited by what an attack did, not by what the
-//! picture shows. The record (5 KB) is no picture, and without the key it is noise. All decisions before the
+//! picture shows. The record (20 KB, 15 of them keypoints) is no picture, and without the key it is noise. All decisions before the
 //! statistic are taken on content, not on the mark; [`score`] says why that makes the false-positive bound exact.
 //!
 //! Everything here is pure and deterministic: the same photo, key and version give the same bytes on every
@@ -40,6 +41,7 @@ mod block_dct;
 mod blur;
 mod candidates;
 mod carrier;
+mod chroma;
 mod companding;
 mod correlation;
 mod coverage;
@@ -49,7 +51,9 @@ mod diffusion;
 mod embed;
 mod error;
 mod fingerprint;
+mod flat_level;
 mod flow;
+mod frame;
 mod grid;
 mod homography;
 mod host;
@@ -59,6 +63,7 @@ mod lattice;
 mod luma;
 mod mask;
 mod medium;
+mod motion;
 mod query;
 mod received;
 mod record;
@@ -70,6 +75,7 @@ mod rounding;
 mod score;
 mod statistic;
 mod strength;
+mod tamper;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -82,12 +88,13 @@ pub use embed::{EmbedReport, Embedded, embed};
 pub use error::WatermarkError;
 pub use fingerprint::Fingerprint;
 pub use key::WatermarkKey;
-pub use received::Received;
+pub use received::ReceivedPhoto;
 pub use record::Record;
 pub use score::{
     DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, among, confidence, status,
 };
 pub use strength::ProtectionLevel;
+pub use tamper::{Finding, Region, Tampering};
 #[doc(hidden)]
 pub use trial::NullTrials;
 pub use words::{IndexKey, Sought, Word, Words};

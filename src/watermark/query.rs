@@ -90,6 +90,11 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// The picture itself.
+    pub(super) fn photo(&self) -> &Photo {
+        self.photo
+    }
+
     /// The upright picture squashed to the grid, 256 x 256.
     pub(super) fn whole(&self) -> &Plane {
         self.whole.get_or_init(|| upright_luma(self.photo))

@@ -13,9 +13,9 @@ use crate::imaging::Photo;
 
 /// A received picture, ready to be asked about any number of records.
 #[derive(Debug)]
-pub struct Received<'a>(Query<'a>);
+pub struct ReceivedPhoto<'a>(Query<'a>);
 
-impl<'a> Received<'a> {
+impl<'a> ReceivedPhoto<'a> {
     /// Takes a picture.
     pub fn new(photo: &'a Photo) -> Self {
         Self(Query::new(photo))

@@ -11,6 +11,8 @@
 //! ...     sections: tag u8, length u32, that many bytes; a reader skips the tags that it does not know
 //!
 //! tag 1   keypoints of the unmarked picture, 37 bytes each, at most 400      keypoints/section.rs
+//! tag 2   coarse colour of a photo in colour, 512 bytes                      chroma.rs
+//! tag 3   fingerprint of the unmarked picture, 32 bytes                      fingerprint.rs
 //! ```
 //!
 //! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
@@ -24,6 +26,7 @@ use std::fmt;
 use super::{
     WatermarkError,
     carrier::{SUMS, Sums, TILE_COUNT},
+    chroma::HiddenChroma,
     companding,
     fingerprint::Fingerprint,
     keypoints::{self, Keypoint},
@@ -35,13 +38,14 @@ const MAGIC: [u8; 4] = *b"LTW\x01";
 const FIXED_BYTES: usize = MAGIC.len() + 3 * 4 + 32 + SUMS + TILE_COUNT;
 /// Tag of the section with the keypoints.
 const KEYPOINTS: u8 = 1;
+/// Tag of the section with the coarse colour.
+const CHROMA: u8 = 2;
+/// Tag of the section with the fingerprint.
+const FINGERPRINT: u8 = 3;
 /// Codes of the expected mark per octave.
 const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
 const UNIT_CODE: f64 = 160.0;
-
-/// Tag of the fingerprint's section.
-const FINGERPRINT: u8 = 3;
 
 /// Everything that detection needs of the original photo, apart from its key.
 #[derive(Clone, PartialEq)]
@@ -58,6 +62,8 @@ pub struct Record {
     fingerprint: Option<Fingerprint>,
     /// Keypoints of the unmarked picture, if they were kept.
     keypoints: Vec<Keypoint>,
+    /// Coarse colour; nothing for grey photos and older records.
+    chroma: Option<HiddenChroma>,
 }
 
 impl Record {
@@ -72,12 +78,13 @@ impl Record {
             mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
             fingerprint: None,
             keypoints: Vec::new(),
+            chroma: None,
         }
     }
 
-    /// Sets the keypoints of the unmarked picture.
-    pub(super) fn set_keypoints(&mut self, keypoints: Vec<Keypoint>) {
-        self.keypoints = keypoints;
+    /// Sets the keypoints of the unmarked picture, as exactly as a record keeps them.
+    pub(super) fn set_keypoints(&mut self, keypoints: &[Keypoint]) {
+        self.keypoints = keypoints::as_kept(keypoints);
     }
 
     /// Returns the keypoints of the unmarked picture; none if they were not kept.
@@ -88,6 +95,16 @@ impl Record {
     /// Sets the digest of the pixels that are sent.
     pub(super) fn set_pixel_digest(&mut self, digest: [u8; 32]) {
         self.pixel_digest = digest;
+    }
+
+    /// Adds the coarse colour of the photo.
+    pub(super) fn set_chroma(&mut self, chroma: HiddenChroma) {
+        self.chroma = Some(chroma);
+    }
+
+    /// Returns the coarse colour of the photo, if it is kept.
+    pub(super) fn chroma(&self) -> Option<&HiddenChroma> {
+        self.chroma.as_ref()
     }
 
     /// Sets the fingerprint of the unmarked picture.
@@ -143,6 +160,9 @@ impl Record {
         if !self.keypoints.is_empty() {
             put_section(&mut bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
         }
+        if let Some(chroma) = &self.chroma {
+            put_section(&mut bytes, CHROMA, chroma.to_bytes());
+        }
         if let Some(fingerprint) = self.fingerprint {
             put_section(&mut bytes, FINGERPRINT, &fingerprint.to_bytes());
         }
@@ -165,14 +185,6 @@ impl Record {
         let pixel_digest = take(&mut rest)?;
         let host: [u8; SUMS] = take(&mut rest)?;
         let mark: [u8; TILE_COUNT] = take(&mut rest)?;
-        let (mut keypoints, mut fingerprint) = (Vec::new(), None);
-        while let Some((tag, section)) = take_section(&mut rest)? {
-            match tag {
-                KEYPOINTS => keypoints = keypoints::from_bytes(section)?,
-                FINGERPRINT => fingerprint = Some(Fingerprint::from_bytes(section)?),
-                _ => {}
-            }
-        }
 
         if width == 0 || height == 0 {
             return Err(WatermarkError::InvalidRecord("a side of length zero"));
@@ -186,16 +198,32 @@ impl Record {
         if host.contains(&i8::MIN) {
             return Err(WatermarkError::InvalidRecord("a host sum out of range"));
         }
-        Ok(Self {
+        let mut record = Self {
             width,
             height,
             strength,
             pixel_digest,
             host,
             mark: mark.to_vec(),
-            fingerprint,
-            keypoints,
-        })
+            keypoints: Vec::new(),
+            chroma: None,
+            fingerprint: None,
+        };
+        record.read_sections(rest)?;
+        Ok(record)
+    }
+
+    /// Reads the sections that this version knows and skips the others.
+    fn read_sections(&mut self, mut rest: &[u8]) -> Result<(), WatermarkError> {
+        while let Some((tag, section)) = take_section(&mut rest)? {
+            match tag {
+                KEYPOINTS => self.keypoints = keypoints::from_bytes(section)?,
+                CHROMA => self.chroma = Some(HiddenChroma::from_bytes(section)?),
+                FINGERPRINT => self.fingerprint = Some(Fingerprint::from_bytes(section)?),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -289,6 +317,41 @@ mod tests {
         let bytes = record.to_bytes();
         assert_eq!(bytes.len(), 5168);
         assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn chroma_comes_back_and_a_section_of_another_length_is_refused() {
+        let mut record = example();
+        let section: Vec<u8> = (0..512).map(|at| (at % 251) as u8).collect();
+        record.set_chroma(HiddenChroma::from_bytes(&section).unwrap());
+        let mut bytes = record.to_bytes();
+        assert_eq!(bytes.len(), 5168 + 5 + 512);
+        assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+        bytes.extend([CHROMA, 1, 0, 0, 0, 9]);
+        assert!(Record::from_bytes(&bytes).is_err());
+    }
+
+    #[test]
+    fn keypoints_travel_in_a_section() {
+        let mut record = example();
+        let keypoint = Keypoint {
+            x: 0.3,
+            y: 0.7,
+            angle: 1.0,
+            scale: 1.2,
+            descriptor: [1, 2, 3, 4],
+        };
+        record.set_keypoints(&[keypoint.clone(), keypoint]);
+        let bytes = record.to_bytes();
+        assert_eq!(bytes.len(), FIXED_BYTES + 5 + 2 * 37);
+        let read = Record::from_bytes(&bytes).unwrap();
+        assert_eq!(read, record);
+        assert_eq!(read.keypoints().len(), 2);
+        let mut torn = bytes;
+        torn.truncate(FIXED_BYTES);
+        torn.extend([1, 36, 0, 0, 0]);
+        torn.extend([0; 36]);
+        assert!(Record::from_bytes(&torn).is_err(), "not a whole keypoint");
     }
 
     #[test]

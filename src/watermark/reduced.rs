@@ -66,10 +66,14 @@ struct Axis {
 
 impl Axis {
     fn new(side: u32) -> Self {
-        let side = side as usize;
+        Self::with_least(side as usize, MIN_SIDE)
+    }
+
+    /// The fewest parts that give `least` samples, if any do.
+    fn with_least(side: usize, least: usize) -> Self {
         let parts = [1, 2, 4]
             .into_iter()
-            .find(|parts| side * parts / BLOCK >= MIN_SIDE)
+            .find(|parts| side * parts / BLOCK >= least)
             .unwrap_or(BLOCK);
         Self { side, parts }
     }
@@ -113,10 +117,41 @@ impl ReducedLuma {
         Self::reduce(image, Some(inside))
     }
 
+    /// Reduces a weighted sum of components of equal sampling, as if it were luma: 128 more than the sum.
+    ///
+    /// A side has at least `least` samples, or all that the component has.
+    pub(super) fn of_components(
+        image: &CoefficientImage,
+        components: &[(usize, f32)],
+        least: usize,
+    ) -> Self {
+        // Padded rows of blocks are whole MCUs, so that their lengths are in the proportion of the sampling.
+        let luma = image.component(0);
+        let own = components
+            .first()
+            .map_or(luma, |&(index, _)| image.component(index));
+        let side = |pixels: u32, blocks: usize, of: usize| (pixels as usize * blocks).div_ceil(of);
+        let across = side(image.width(), own.blocks_wide, luma.blocks_wide);
+        let down = side(image.height(), own.blocks_high, luma.blocks_high);
+        let axes = (
+            Axis::with_least(across, least),
+            Axis::with_least(down, least),
+        );
+        Self::reduce_components(image, components, axes, None)
+    }
+
     fn reduce(image: &CoefficientImage, inside: Option<Plane>) -> Self {
-        let (across, down) = (Axis::new(image.width()), Axis::new(image.height()));
-        let components: Vec<(Component<'_>, f32)> = image
-            .luma_components()
+        let axes = (Axis::new(image.width()), Axis::new(image.height()));
+        Self::reduce_components(image, image.luma_components(), axes, inside)
+    }
+
+    fn reduce_components(
+        image: &CoefficientImage,
+        components: &[(usize, f32)],
+        (across, down): (Axis, Axis),
+        inside: Option<Plane>,
+    ) -> Self {
+        let components: Vec<(Component<'_>, f32)> = components
             .iter()
             .map(|&(index, weight)| (image.component(index), weight))
             .collect();

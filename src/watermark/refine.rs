@@ -18,10 +18,10 @@ use super::{
     correlation::HostLanes,
     coverage::Coverage,
     flow::flow,
-    homography::Homography,
+    motion::{Equations, Freedom},
     query::{Query, Sampling, Window},
     transform,
-    warp::{KNOTS, ShiftField, Warp, spline},
+    warp::Warp,
 };
 use crate::imaging::Plane;
 
@@ -29,8 +29,6 @@ use crate::imaging::Plane;
 pub(super) const MIN_TILES: usize = 12;
 /// Damping to begin with, relative to the diagonal.
 const DAMPING: f64 = 1e-3;
-/// Damping of the shifts: what no content holds does not move.
-const STIFFNESS: f64 = 0.05;
 /// Growth of rho below which another step is not worth it.
 const WORTH: f64 = 1e-3;
 /// Multiple of the median error from which an error counts half.
@@ -39,19 +37,6 @@ const OUTLIER: f64 = 3.0;
 const LEAST_SCALE: f64 = 0.3;
 /// Tries of a step, each damped more.
 const TRIES: usize = 3;
-
-/// What may move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Freedom {
-    /// Place and size, three numbers: all that a few tiles can tell.
-    Zoom,
-    /// The six numbers of an affine map.
-    Affine,
-    /// The eight numbers of a projective map.
-    Projective,
-    /// The knots of the field of shifts.
-    Shifts,
-}
 
 /// How a warp is improved: these bands, at most so many steps.
 #[derive(Debug, Clone, Copy)]
@@ -224,87 +209,6 @@ impl Fit {
     }
 }
 
-/// One parameter's field at a tile's centre: its index, and the shift in samples that a unit of it gives.
-pub(super) type Field = (usize, f64, f64);
-
-impl Freedom {
-    /// Number of parameters.
-    pub(super) fn count(self) -> usize {
-        match self {
-            Self::Zoom => 3,
-            Self::Affine => 6,
-            Self::Projective => 8,
-            Self::Shifts => 2 * KNOTS * KNOTS,
-        }
-    }
-
-    /// The parameters that move a place (u, v), in fractions of the sides.
-    pub(super) fn fields(self, (u, v): (f64, f64)) -> Vec<Field> {
-        let unit = GRID as f64;
-        if self == Self::Shifts {
-            let (column, across) = spline(u);
-            let (row, down) = spline(v);
-            return (0..16)
-                .flat_map(|index| {
-                    let (i, j) = (index / 4, index % 4);
-                    let knot = (row + i) * KNOTS + column + j;
-                    let weight = unit * down[i] * across[j];
-                    [(2 * knot, weight, 0.0), (2 * knot + 1, 0.0, weight)]
-                })
-                .collect();
-        }
-        if self == Self::Zoom {
-            return vec![
-                (0, unit * (u - 0.5), unit * (v - 0.5)),
-                (1, unit, 0.0),
-                (2, 0.0, unit),
-            ];
-        }
-        // (I + sum p_k E_k) about the centre, E_k having a single 1, in the order of the matrix.
-        let (x, y) = (u - 0.5, v - 0.5);
-        let all = [
-            (0, unit * x, 0.0),
-            (1, unit * y, 0.0),
-            (2, unit, 0.0),
-            (3, 0.0, unit * x),
-            (4, 0.0, unit * y),
-            (5, 0.0, unit),
-            (6, -unit * x * x, -unit * x * y),
-            (7, -unit * x * y, -unit * y * y),
-        ];
-        all[..self.count()].to_vec()
-    }
-}
-
-impl Warp {
-    /// The warp after a step of parameters.
-    pub(super) fn moved(&self, step: &[f64], freedom: Freedom) -> Self {
-        if freedom == Freedom::Shifts {
-            let pairs = step.chunks_exact(2).map(|pair| (pair[0], pair[1]));
-            let shifts = self.shifts.as_ref().unwrap_or(&ShiftField::NONE);
-            return Self {
-                map: self.map,
-                shifts: Some(shifts.plus(pairs)),
-            };
-        }
-        let mut change = Homography::IDENTITY;
-        if let [zoom, x, y] = *step {
-            change = Homography([[1.0 + zoom, 0.0, x], [0.0, 1.0 + zoom, y], [0.0, 0.0, 1.0]]);
-        } else {
-            for (index, value) in step.iter().enumerate() {
-                change.0[index / 3][index % 3] += value;
-            }
-        }
-        let about_centre = Homography::translation(0.5, 0.5)
-            .after(&change)
-            .after(&Homography::translation(-0.5, -0.5));
-        Self {
-            map: self.map.after(&about_centre),
-            shifts: self.shifts.clone(),
-        }
-    }
-}
-
 /// Slopes of a grid along x and y, per sample: the five-point stencil (8 (f1 - f-1) - (f2 - f-2)) / 12.
 fn slopes(grid: &Plane, window: Window) -> (Plane, Plane) {
     let (mut across, mut down) = (Plane::new(GRID, GRID), Plane::new(GRID, GRID));
@@ -329,80 +233,4 @@ fn median(mut values: Vec<f32>) -> f32 {
         return 0.0;
     }
     *values.select_nth_unstable_by(middle, f32::total_cmp).1
-}
-
-/// A weighted linear least squares problem, as its normal equations.
-pub(super) struct Equations {
-    freedom: Freedom,
-    count: usize,
-    /// J^T V J, row-major, the lower triangle.
-    matrix: Vec<f64>,
-    /// -J^T V e.
-    right: Vec<f64>,
-}
-
-impl Equations {
-    pub(super) fn new(freedom: Freedom) -> Self {
-        let count = freedom.count();
-        Self {
-            freedom,
-            count,
-            matrix: vec![0.0; count * count],
-            right: vec![0.0; count],
-        }
-    }
-
-    /// Adds one equation: `error + sum p_k (slope_x field_x + slope_y field_y)` is to vanish.
-    pub(super) fn add(&mut self, error: f64, slopes: (f64, f64), fields: &[Field], weight: f64) {
-        let slope = |&(index, x, y): &Field| (index, slopes.0 * x + slopes.1 * y);
-        // Fields come by rising index: the lower triangle suffices.
-        for (position, (row, a)) in fields.iter().map(slope).enumerate() {
-            self.right[row] -= weight * error * a;
-            let matrix = &mut self.matrix[row * self.count..];
-            for (column, b) in fields[..=position].iter().map(slope) {
-                matrix[column] += weight * a * b;
-            }
-        }
-    }
-
-    /// Solves with a damped diagonal (Cholesky); nothing if the equations are singular all the same.
-    pub(super) fn solve(&self, damping: f64) -> Option<Vec<f64>> {
-        let n = self.count;
-        let stiffness = if self.freedom == Freedom::Shifts {
-            let mean = (0..n).map(|k| self.matrix[k * n + k]).sum::<f64>() / n as f64;
-            STIFFNESS * mean
-        } else {
-            0.0
-        };
-        let mut lower = self.matrix.clone();
-        for k in 0..n {
-            lower[k * n + k] += damping * lower[k * n + k] + stiffness + 1e-9;
-        }
-        for row in 0..n {
-            for column in 0..=row {
-                let product: f64 = (0..column)
-                    .map(|k| lower[row * n + k] * lower[column * n + k])
-                    .sum();
-                let rest = lower[row * n + column] - product;
-                lower[row * n + column] = if row == column {
-                    if rest <= 0.0 {
-                        return None;
-                    }
-                    rest.sqrt()
-                } else {
-                    rest / lower[column * n + column]
-                };
-            }
-        }
-        let mut x = self.right.clone();
-        for row in 0..n {
-            let known: f64 = (0..row).map(|k| lower[row * n + k] * x[k]).sum();
-            x[row] = (x[row] - known) / lower[row * n + row];
-        }
-        for row in (0..n).rev() {
-            let known: f64 = (row + 1..n).map(|k| lower[k * n + row] * x[k]).sum();
-            x[row] = (x[row] - known) / lower[row * n + row];
-        }
-        x.iter().all(|value| value.is_finite()).then_some(x)
-    }
 }

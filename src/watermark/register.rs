@@ -22,9 +22,10 @@ use super::{
     coverage::Coverage,
     crop::{Place, places},
     homography::Homography,
+    motion::Freedom,
     query::{Query, Sampling},
     record::Record,
-    refine::{Fit, Freedom, Reference, Stage},
+    refine::{Fit, Reference, Stage},
     transform,
     warp::Warp,
 };
@@ -71,6 +72,9 @@ const BENT_GAIN: f64 = 0.02;
 /// Where the content leaves a direction free, as stripes do, the search wins a little by drifting along it.
 const WHOLE_MARGIN: f64 = 0.08;
 
+/// Agreement from which it is the same picture, whether marked or not; what agrees less is left as it is.
+pub(super) const RECOGNISED_RHO: f64 = 0.5;
+
 /// How far to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
@@ -83,6 +87,8 @@ pub(super) enum Depth {
 /// A received picture in the place of the original.
 #[derive(Debug)]
 pub(super) struct Registered {
+    /// Its luma where the original's is, 256 x 256, 0..=255; 0 where nothing is seen.
+    pub(super) luma: Plane,
     /// Keyed sums of the received picture.
     pub(super) sums: Sums,
     /// How much it looks like the original.
@@ -138,6 +144,7 @@ pub(super) fn register(
 
 /// The whole received picture, mirrored or turned back.
 struct Reading {
+    luma: Plane,
     sums: Sums,
     likeness: Likeness,
     way_back: Orientation,
@@ -145,9 +152,11 @@ struct Reading {
 
 impl Reading {
     fn new(whole: &Plane, way_back: Orientation, reference: &Reference<'_>) -> Self {
-        let sums = transform::forward(&way_back.apply(whole)).sums(reference.signs);
+        let luma = way_back.apply(whole);
+        let sums = transform::forward(&luma).sums(reference.signs);
         let likeness = reference.agreement.with(&sums, &Coverage::full(), BANDS);
         Self {
+            luma,
             sums,
             likeness,
             way_back,
@@ -161,6 +170,7 @@ impl Reading {
     fn registered(self) -> Registered {
         Registered {
             warp: self.warp(),
+            luma: self.luma,
             sums: self.sums,
             likeness: self.likeness,
             coverage: Coverage::full(),
@@ -374,17 +384,18 @@ impl<'a> Search<'a> {
     /// The better of the whole picture and what was found in it.
     fn finish(self, reading: Reading) -> Registered {
         let whole_merit = reading.likeness.rho * Coverage::full().root();
-        let least_rho = reading.likeness.rho + WHOLE_MARGIN;
+        let least_rho = (reading.likeness.rho + WHOLE_MARGIN).max(RECOGNISED_RHO);
         let better = |best: &Fit| best.rho > least_rho && best.merit() > whole_merit;
         let Some(best) = self.best.filter(better) else {
             return reading.registered();
         };
-        let grid = self
+        let luma = self
             .query
             .sample(&best.warp, Sampling::Fine, best.coverage.window());
-        let sums = transform::forward(&grid).sums(self.reference.signs);
+        let sums = transform::forward(&luma).sums(self.reference.signs);
         Registered {
             likeness: self.reference.agreement.with(&sums, &best.coverage, BANDS),
+            luma,
             sums,
             warp: best.warp,
             coverage: best.coverage,

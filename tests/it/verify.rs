@@ -104,6 +104,7 @@ async fn a_copy_that_changed_hands_is_recovered() {
             (&json!(false), &json!(class)),
             "{name}"
         );
+        assert_eq!(answer["tamperedRegions"], json!([]), "{name}");
         tried += 1;
     }
     assert_eq!(tried, 7);
@@ -111,6 +112,69 @@ async fn a_copy_that_changed_hands_is_recovered() {
     let scale = answer["transform"]["scaleX"].as_f64().unwrap();
     assert!((scale - 0.5).abs() < 0.01, "{answer}");
     assert_eq!(answer["transform"]["cropKept"], 1.0);
+}
+
+#[tokio::test]
+async fn an_altered_copy_is_not_authentic_and_the_place_is_named() {
+    let app = App::spawn().await;
+    let client = client(&app, "acme").await;
+    let protected = client
+        .protect(&pictures::png(&pictures::scene(768, 512, 21)))
+        .await;
+    let photo = protected.header("x-photo-id").to_owned();
+    let pixels = pictures::read(&protected.body);
+    // From (480, 128), 144 x 128 pixels: a foreign scene, grey paint, the same place in other colours.
+    let place = |x: u32, y: u32| (480..624).contains(&x) && (128..256).contains(&y);
+    let edited = |edit: &dyn Fn(u32, u32, [u8; 3]) -> [u8; 3]| {
+        let mut copy = pixels.clone();
+        for (x, y, pixel) in copy.enumerate_pixels_mut() {
+            if place(x, y) {
+                pixel.0 = edit(x, y, pixel.0);
+            }
+        }
+        copy
+    };
+    let foreign = pictures::scene(768, 512, 22);
+    let spliced = edited(&|x, y, _| foreign.get_pixel(x - 400, y + 200).0);
+    let painted = edited(&|_, _, _| [120; 3]);
+    let recoloured = edited(&|_, _, [r, g, b]| [b, g, r]);
+    let half = imageops::resize(&spliced, 384, 256, FilterType::Triangle);
+    for (name, copy) in [
+        ("spliced, JPEG 80", pictures::jpeg(&spliced, 80)),
+        ("painted over", pictures::png(&painted)),
+        ("recoloured, JPEG 90", pictures::jpeg(&recoloured, 90)),
+        ("spliced, half size, JPEG 75", pictures::jpeg(&half, 75)),
+    ] {
+        let answer = client.verify(&copy, &photo).await.json();
+        assert_eq!(
+            (&answer["authentic"], &answer["verdict"]),
+            (&json!(false), &json!("ALTERED")),
+            "{name}: {answer}"
+        );
+        assert_eq!(
+            (&answer["watermarkStatus"], &answer["tamperClass"]),
+            (&json!("DETECTED"), &json!("STRUCTURAL_ALTERATION")),
+            "{name}"
+        );
+        let first = &answer["tamperedRegions"][0];
+        let of = |field: &str| first[field].as_f64().unwrap();
+        let shared =
+            |at: f64, length: f64, from: f64, to: f64| (at + length).min(to) - at.max(from);
+        let both = shared(of("x"), of("width"), 480.0 / 768.0, 624.0 / 768.0).max(0.0)
+            * shared(of("y"), of("height"), 128.0 / 512.0, 256.0 / 512.0).max(0.0);
+        let edited = 144.0 * 128.0 / (768.0 * 512.0);
+        let named = of("width") * of("height");
+        assert!(
+            both / (named + edited - both) > 0.5 && (0.5..=1.0).contains(&of("score")),
+            "{name}: {answer}"
+        );
+        assert!(
+            answer["message"]
+                .as_str()
+                .unwrap()
+                .contains("tamperedRegions")
+        );
+    }
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ const PATCH: isize = 2;
 /// Half the side of the window that is searched.
 const SEARCH: isize = 6;
 
-/// Non-local means (Buades, Coll, Morel 2005) of luma and of both colour differences, as OpenCV does it in Lab.
+/// Non-local means (Buades, Coll, Morel 2005) of luma and of both colour differences, as `OpenCV` does it in Lab.
 pub(super) fn non_local_means(picture: &RgbImage, h: f32) -> RgbImage {
     let luma = |pixel: Rgb<u8>| {
         let [r, g, b] = pixel.0.map(f32::from);
@@ -67,7 +67,9 @@ fn mean_of_alike(planes: &[&Plane], h: f32) -> Vec<Vec<f32>> {
     for dy in -SEARCH..=SEARCH {
         for dx in -SEARCH..=SEARCH {
             columns.fill(0.0);
-            ring.iter_mut().for_each(|row| row.fill(0.0));
+            for row in &mut ring {
+                row.fill(0.0);
+            }
             for line in -PATCH..height as isize + PATCH {
                 let row = &mut ring[(line + PATCH) as usize % rows];
                 differences(planes, line, (dx, dy), &mut columns, row);
@@ -186,10 +188,10 @@ fn shrink(plane: &mut Plane, threshold: f32, levels: usize) {
             let top = 2 * y * plane.width + 2 * x;
             let bottom = top + plane.width;
             let [a, b, c, d] = [top, top + 1, bottom, bottom + 1].map(|at| plane.data[at]);
-            low.data[y * width + x] = (a + b + c + d) / 2.0;
-            plane.data[top + 1] = soft((a - b + c - d) / 2.0);
-            plane.data[bottom] = soft((a + b - c - d) / 2.0);
-            plane.data[bottom + 1] = soft((a - b - c + d) / 2.0);
+            low.data[y * width + x] = 0.5 * (a + b + c + d);
+            plane.data[top + 1] = soft(0.5 * (a - b + c - d));
+            plane.data[bottom] = soft(0.5 * (a + b - c - d));
+            plane.data[bottom + 1] = soft(0.5 * (a - b - c + d));
         }
     }
     shrink(&mut low, threshold, levels - 1);
@@ -199,10 +201,10 @@ fn shrink(plane: &mut Plane, threshold: f32, levels: usize) {
             let bottom = top + plane.width;
             let l = low.data[y * width + x];
             let [h, v, d] = [top + 1, bottom, bottom + 1].map(|at| plane.data[at]);
-            plane.data[top] = (l + h + v + d) / 2.0;
-            plane.data[top + 1] = (l - h + v - d) / 2.0;
-            plane.data[bottom] = (l + h - v - d) / 2.0;
-            plane.data[bottom + 1] = (l - h - v + d) / 2.0;
+            plane.data[top] = 0.5 * (l + h + v + d);
+            plane.data[top + 1] = 0.5 * (l - h + v - d);
+            plane.data[bottom] = 0.5 * (l + h - v - d);
+            plane.data[bottom + 1] = 0.5 * (l - h - v + d);
         }
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn rotate(picture: &RgbImage, degrees: f64) -> RgbImage {
         (-width, height),
         (width, height),
     ]
-    .map(|(x, y)| ((cos * x + sin * y) / 2.0, (cos * y - sin * x) / 2.0));
+    .map(|(x, y)| (0.5 * (cos * x + sin * y), 0.5 * (cos * y - sin * x)));
     let span = |of: fn(&(f64, f64)) -> f64, centre: f64| {
         let largest = corners.iter().map(of).fold(f64::MIN, f64::max);
         ((centre + largest).ceil() - (centre - largest).floor()) as u32
@@ -148,7 +148,7 @@ const PERSPECTIVE_10: Corners = [
 
 /// Moves the corners inwards by their shares of `fraction` of the side; black outside.
 pub(super) fn perspective(picture: &RgbImage, fraction: f64, corners: Corners) -> RgbImage {
-    // Pixel centres of the corners, as OpenCV counts them: at whole numbers.
+    // Pixel centres of the corners, as `OpenCV` counts them: at whole numbers.
     let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
     let ends = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
     let place = |end: f64, share: f64, side: f64| {

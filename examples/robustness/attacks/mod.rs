@@ -25,7 +25,8 @@ use lumatrace::imaging::{Layout, Limits, Photo, Pixels, Raster, Samples, decode}
 
 pub(crate) use codec::{jpeg, png, python_available, unpack, webp, webp_lossless};
 pub(crate) use overlay::{Pen, text};
-pub(crate) use resize::{long_edge, resize_to};
+pub(crate) use resize::{long_edge, resize, resize_to};
+pub(crate) use smooth::gaussian as blur;
 
 /// What an attacked picture arrives as.
 pub(crate) enum Attacked {

@@ -1,4 +1,4 @@
-//! Noise, from ChaCha8 seeded with the attack's name.
+//! Noise, from `ChaCha8` seeded with the attack's name.
 
 use image::{Rgb, RgbImage};
 use rand_chacha::{

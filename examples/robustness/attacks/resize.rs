@@ -66,7 +66,7 @@ pub(crate) fn resize_to(picture: &RgbImage, width: u32, height: u32) -> RgbImage
 }
 
 /// Resizes both sides by a factor.
-pub(super) fn resize(picture: &RgbImage, factor: f64) -> RgbImage {
+pub(crate) fn resize(picture: &RgbImage, factor: f64) -> RgbImage {
     let (width, height) = picture.dimensions();
     resize_to(picture, scaled(width, factor), scaled(height, factor))
 }

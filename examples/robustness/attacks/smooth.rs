@@ -33,13 +33,15 @@ pub(super) fn attacks() -> Vec<Attack> {
 }
 
 /// Blurs with a Gaussian, cut at three deviations; the border is mirrored about its pixels.
-pub(super) fn gaussian(picture: &RgbImage, sigma: f64) -> RgbImage {
+pub(crate) fn gaussian(picture: &RgbImage, sigma: f64) -> RgbImage {
     let reach = (3.0 * sigma).round() as i64;
     let mut kernel: Vec<f32> = (-reach..=reach)
         .map(|at| (-0.5 * (at as f64 / sigma).powi(2)).exp() as f32)
         .collect();
     let sum: f32 = kernel.iter().sum();
-    kernel.iter_mut().for_each(|weight| *weight /= sum);
+    for weight in &mut kernel {
+        *weight /= sum;
+    }
     let mirrored = |at: i64, length: u32| {
         let last = i64::from(length) - 1;
         let at = at.abs().min(2 * last - at.abs()).clamp(0, last);

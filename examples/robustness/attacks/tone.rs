@@ -152,14 +152,14 @@ fn hue(picture: &RgbImage, degrees: f32) -> RgbImage {
     let mut changed = picture.clone();
     for pixel in changed.pixels_mut() {
         let [r, g, b] = pixel.0.map(f32::from);
-        let (value, least) = (r.max(g).max(b), r.min(g).min(b));
-        let chroma = value - least;
+        let value = r.max(g).max(b);
+        let chroma = value - r.min(g).min(b);
         if chroma == 0.0 {
             continue;
         }
-        let sixths = if value == r {
+        let sixths = if r >= g.max(b) {
             (g - b) / chroma
-        } else if value == g {
+        } else if g >= b {
             2.0 + (b - r) / chroma
         } else {
             4.0 + (r - g) / chroma

@@ -155,6 +155,7 @@ fn panel<'a>(
         .x_labels(2 * points.len() + 1)
         .x_label_formatter(&label)
         .y_desc("z")
+        .y_label_formatter(&|z| format!("{z:.0}"))
         .label_style(("sans-serif", 15))
         .light_line_style(TRANSPARENT)
         .draw()?;

@@ -2,6 +2,8 @@
 
 mod curves;
 mod sheet;
+mod tampered;
 
 pub(crate) use curves::curves;
 pub(crate) use sheet::contact_sheet;
+pub(crate) use tampered::tamper_maps;

@@ -37,7 +37,7 @@ pub(in crate::http) async fn handler(
         "verdict": evidence.verdict().as_str(),
         "c2paStatus": evidence.c2pa.as_str(),
         "watermarkStatus": evidence.watermark.as_str(),
-        "tamperClass": found.tamper_class.as_str(),
+        "tamperClass": evidence.tamper_class.as_str(),
         "watermark": {
             "zScore": detection.map_or(0.0, |detection| round(detection.z, 2)),
             "falsePositiveProbability":
@@ -45,7 +45,7 @@ pub(in crate::http) async fn handler(
             "threshold": watermark::DETECTION_THRESHOLD,
         },
         "transform": detection.and_then(|detection| detection.transform).map(transform),
-        "tamperedRegions": [],
+        "tamperedRegions": found.tampered_regions().iter().map(region).collect::<Vec<_>>(),
         "exactMatch": evidence.exact_match,
         "message": message(&found),
     }))
@@ -92,9 +92,20 @@ fn transform(found: watermark::Transform) -> Value {
     json!({
         "scaleX": round(found.scale_x, 4),
         "scaleY": round(found.scale_y, 4),
-        "rotationDegrees": round(found.rotation_degrees, 2),
+        "rotationDegrees": round(found.rotation_degrees, 2) % 360.0,
         "flipped": found.flipped,
         "cropKept": round(found.crop_kept, 4),
+    })
+}
+
+/// A place in fractions of the protected photo.
+fn region(found: &watermark::Region) -> Value {
+    json!({
+        "x": round(found.x, 4),
+        "y": round(found.y, 4),
+        "width": round(found.width, 4),
+        "height": round(found.height, 4),
+        "score": round(found.score, 4),
     })
 }
 
@@ -106,6 +117,12 @@ fn message(found: &verify::Verification) -> &'static str {
     }
     match (evidence.verdict(), evidence.authentic(), evidence.watermark) {
         (Verdict::Intact, true, _) => "This is the protected photo, byte for byte.",
+        (Verdict::Altered, ..) => {
+            "The mark of this photo is in the image, and parts of the image are not what was protected: see tamperedRegions."
+        }
+        (Verdict::Recovered, true, _) if found.alteration_uncertain() => {
+            "The mark of this photo is in the image; its tones or colours were changed so much that a change of its content cannot be ruled out."
+        }
         (Verdict::Recovered, true, _) => {
             "The mark of this photo is in the image; the file was changed since it was protected."
         }
@@ -114,6 +131,9 @@ fn message(found: &verify::Verification) -> &'static str {
         }
         (Verdict::Unknown, _, WatermarkStatus::Marginal) => {
             "The image resembles a marked copy of this photo, but not clearly enough to say that it is one."
+        }
+        (Verdict::Unknown, ..) if found.same_picture() => {
+            "The image shows the same picture, and the mark of this photo is not in it."
         }
         (Verdict::Unknown, ..) => "The mark of this photo was not found in the image.",
     }

@@ -6,6 +6,8 @@
 
 use libjpeg_turbo_rs::JpegCoefficients;
 
+use super::progressive::Script;
+
 /// Luma of a picture whose first component is luma.
 const FIRST_IS_LUMA: [(usize, f32); 1] = [(0, 1.0)];
 /// Luma of red, green and blue: ITU-R BT.601, as in JFIF.
@@ -25,14 +27,14 @@ pub struct Component<'a> {
 }
 
 /// How the entropy coding of a file is organised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Coding {
     /// Sequential, with Huffman tables that fit every file.
     General,
     /// Sequential, with Huffman tables made for this file.
     Fitted,
-    /// Progressive; its tables are made for the file.
-    Progressive,
+    /// Progressive; its tables are made for the file. The scans are libjpeg's unless there is a script.
+    Progressive(Option<Script>),
 }
 
 /// A whole JPEG, quantised.

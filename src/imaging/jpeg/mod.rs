@@ -11,13 +11,18 @@
 mod coefficients;
 mod frame;
 mod progress;
+mod progressive;
 mod scans;
 mod structure;
 
 use libjpeg_turbo_rs::{Decoder, JpegCoefficients, JpegError, PixelFormat, Subsampling};
 
 pub use self::coefficients::{CoefficientImage, Component};
-use self::{coefficients::Coding, structure::Structure};
+use self::{
+    coefficients::Coding,
+    progressive::{ScanOf, Script},
+    structure::Structure,
+};
 use super::{Encoding, Format, ImagingError, Limits, Metadata, Photo, Pixels, Plane};
 
 /// The largest magnitude that a quantised coefficient of an 8-bit picture can have, with room for
@@ -29,10 +34,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     let structure = Structure::parse(bytes, limits)?;
     let coefficients = scans::read(&structure)?;
     let image = CoefficientImage {
-        coding: match (structure.frame.progressive, structure.has_general_tables()) {
-            (true, _) => Coding::Progressive,
-            (false, true) => Coding::General,
-            (false, false) => Coding::Fitted,
+        coding: if structure.frame.progressive {
+            Coding::Progressive(Script::of(scans_of(&structure), &coefficients))
+        } else if structure.has_general_tables() {
+            Coding::General
+        } else {
+            Coding::Fitted
         },
         rgb: is_rgb(&coefficients),
         coefficients,
@@ -49,7 +56,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     })
 }
 
-/// Encodes a JPEG file the way the source was: progressive or sequential, with the standard's Huffman tables or with tables
+/// Encodes a JPEG file the way the source was: progressive in the same scans or sequential, with the standard's Huffman tables or with tables
 /// made for it. The standard's would make a file of fitted tables much longer; fitted ones would cost a camera's file a second
 /// pass over all coefficients, a fifth of the time of `protect`, for a few percent of its bytes.
 pub(super) fn encode(
@@ -57,15 +64,27 @@ pub(super) fn encode(
     metadata: &Metadata,
 ) -> Result<Vec<u8>, ImagingError> {
     let coefficients = &image.coefficients;
-    let mut file = match image.coding {
-        Coding::Progressive => libjpeg_turbo_rs::write_coefficients_progressive(coefficients, None),
+    let written = match &image.coding {
+        Coding::Progressive(Some(script)) => Ok(progressive::write(coefficients, script)?),
+        Coding::Progressive(None) => {
+            libjpeg_turbo_rs::write_coefficients_progressive(coefficients, None)
+        }
         Coding::General => libjpeg_turbo_rs::write_coefficients(coefficients),
         Coding::Fitted => libjpeg_turbo_rs::write_coefficients_optimized(coefficients),
-    }
-    .map_err(ImagingError::encode)?;
+    };
+    let mut file = written.map_err(ImagingError::encode)?;
     let headers = headers_end(&file);
     file.splice(headers..headers, metadata.to_jpeg());
     Ok(file)
+}
+
+/// Returns what the scans of a progressive file code.
+fn scans_of(structure: &Structure<'_>) -> Vec<ScanOf> {
+    let scans = structure.scans.iter().map(|scan| ScanOf {
+        components: scan.components.clone(),
+        band: scan.band,
+    });
+    scans.collect()
 }
 
 /// Returns where SOI and the writer's own APP0 or APP14 end.

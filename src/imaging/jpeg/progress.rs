@@ -8,6 +8,7 @@ use super::super::ImagingError;
 
 /// What one scan codes: coefficients `first..=last` in zigzag order, from one bit position down to
 /// another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Band {
     pub(super) first: usize,
     pub(super) last: usize,

@@ -37,6 +37,8 @@ const COM: u8 = 0xfe;
 pub(super) struct Scan<'a> {
     /// Indices into the frame's components, ascending.
     pub(super) components: Vec<usize>,
+    /// What it codes of them; of a sequential scan only what its header says.
+    pub(super) band: Band,
     /// The SOS segment, marker included, and the data up to the next marker.
     pub(super) bytes: &'a [u8],
     /// How many of [`Structure::headers`] come before it.
@@ -266,6 +268,7 @@ impl<'a> Walk<'a> {
         self.skip_entropy_coded()?;
         self.scans.push(Scan {
             components,
+            band,
             bytes: &self.bytes[start..self.position],
             headers_before: self.headers.len(),
         });

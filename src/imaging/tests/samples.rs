@@ -18,7 +18,7 @@ pub(super) fn refusal(bytes: &[u8]) -> ImagingError {
 }
 
 /// A picture with smooth parts, edges and a little noise; any layout, alpha too.
-pub(super) fn picture(width: u32, height: u32, layout: Layout) -> Vec<u8> {
+pub(in super::super) fn picture(width: u32, height: u32, layout: Layout) -> Vec<u8> {
     let mut noise = Noise(7);
     let mut samples = Vec::new();
     for y in 0..height {

@@ -79,3 +79,47 @@ pub(super) fn hamming(a: &[u64; 4], b: &[u64; 4]) -> u64 {
     let sum = sum + (sum >> 32);
     (sum + (sum >> 16)) & 0x1FF
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keypoint(x: f32, descriptor: [u64; 4]) -> Keypoint {
+        Keypoint {
+            x,
+            y: 0.5,
+            angle: 0.0,
+            scale: 1.0,
+            descriptor,
+        }
+    }
+
+    #[test]
+    fn the_nearest_is_matched_unless_a_rival_elsewhere_is_as_near() {
+        let original = [keypoint(0.5, [0; 4])];
+        let near = keypoint(0.2, [0xFF, 0, 0, 0]);
+        let found = [Match {
+            original: 0,
+            query: 1,
+        }];
+        let far = keypoint(0.8, [u64::MAX, 0, 0, 0]);
+        assert_eq!(nearest(&original, &[far, near.clone()], 60, 0.85), found);
+        let rival = keypoint(0.8, [0, 0x1FF, 0, 0]);
+        assert!(nearest(&original, &[rival, near.clone()], 60, 0.85).is_empty());
+        let beside = keypoint(0.21, [0, 0x1FF, 0, 0]);
+        assert_eq!(nearest(&original, &[beside, near.clone()], 60, 0.85), found);
+        assert!(nearest(&original, &[near], 7, 0.85).is_empty(), "too far");
+        assert!(nearest(&original, &[], 60, 0.85).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn hamming_counts_the_bits_that_differ(a: [u64; 4], b: [u64; 4]) {
+            let expected: u32 = a.iter().zip(&b).map(|(a, b)| (a ^ b).count_ones()).sum();
+            prop_assert_eq!(hamming(&a, &b), u64::from(expected));
+            prop_assert_eq!(hamming(&a, &a.map(|word| !word)), 256);
+        }
+    }
+}

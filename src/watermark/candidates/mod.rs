@@ -1,7 +1,7 @@
 //! Candidates: maps from the protected photo to a received picture, guessed from their keypoints.
 //!
 //! ```text
-//! keypoints of the query     13 levels of sides L, L / 1.2, L / 1.44 ..., L at most 1024
+//! keypoints of the query     16 levels of sides L, L / 1.2, L / 1.44 ..., L at most 1024
 //! matching                   for each keypoint of the original its nearest descriptor, if clearly the nearest
 //! votes                      one match fixes a similarity (place, angle, scale): count who agrees
 //! growing                    least squares over all keypoints that the map brings together, then projective
@@ -11,20 +11,24 @@
 //! from content alone, for the refinement to improve and the agreement of the sums to judge.
 
 mod fit;
+mod hypotheses;
 mod matching;
-mod search;
+mod scene;
 
 use std::cell::OnceCell;
 
-use self::search::{Scene, grow_all};
+use self::{hypotheses::grow_all, scene::Scene};
 use super::{
     homography::Homography,
     keypoints::{Features, Keypoint, Search},
+    resample::{Taps, resample},
 };
 use crate::imaging::Plane;
 
 /// Most candidates that are returned.
 const MOST: usize = 4;
+/// Longest side that a query is enlarged to.
+const MOST_SIDE: f64 = 1434.0;
 /// With this many inliers, and [`CERTAIN_SHARE`], the mirror image need not be tried.
 const CERTAIN_INLIERS: usize = 30;
 /// Share of inliers that goes with [`CERTAIN_INLIERS`].
@@ -93,11 +97,11 @@ impl Effort {
                 inliers: 7,
             },
             Self::Deep => Settings {
-                enlarge: 1.5,
+                enlarge: 1.4,
                 search: Search {
-                    step: 1.1,
-                    levels: 24,
-                    budget: 900,
+                    step: 1.15,
+                    levels: 18,
+                    budget: 1000,
                     groups: 6,
                 },
                 distance: 68,
@@ -139,7 +143,7 @@ impl Sight {
     /// Finds the keypoints of upright luma, as [`candidates`] takes it.
     pub(super) fn new(query: &Plane, effort: Effort) -> Self {
         let settings = effort.settings();
-        let enlarged = search::enlarged(query, settings.enlarge);
+        let enlarged = enlarged(query, settings.enlarge);
         let features = Features::find(enlarged.as_ref().unwrap_or(query), settings.search);
         Self {
             settings,
@@ -162,9 +166,10 @@ impl Sight {
         original_size: (u32, u32),
     ) -> Vec<Candidate> {
         let settings = self.settings;
+        let size = |(width, height): (u32, u32)| (f64::from(width), f64::from(height));
         let look = |keypoints: &[Keypoint]| {
             let matches = matching::nearest(original, keypoints, settings.distance, settings.ratio);
-            let scene = Scene::new(original, original_size, keypoints, self.size);
+            let scene = Scene::new(original, size(original_size), keypoints, self.size);
             grow_all(&scene, &matches, settings.inliers)
         };
         let mut found = look(&self.upright);
@@ -180,4 +185,16 @@ impl Sight {
         found.truncate(MOST);
         found
     }
+}
+
+/// Enlarges a query, as far as its long side stays within [`MOST_SIDE`]; nothing where it stays as it is.
+fn enlarged(query: &Plane, factor: f64) -> Option<Plane> {
+    let (width, height) = (query.width(), query.height());
+    let factor = factor.min(MOST_SIDE / width.max(height) as f64);
+    (factor > 1.05).then(|| {
+        let side = |side: usize| (side as f64 * factor).round() as usize;
+        let x = Taps::bicubic(width, side(width));
+        let y = Taps::bicubic(height, side(height));
+        resample(query, &x, &y)
+    })
 }

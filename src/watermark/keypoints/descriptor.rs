@@ -9,6 +9,11 @@ use super::{
 
 /// Radius of the disc whose centroid gives the direction, samples of the level.
 const DISC: usize = 15;
+/// Half the width of each row of the disc, from the top: the largest h with `h^2 + y^2 <= 240`.
+const HALF_WIDTHS: [usize; 2 * DISC + 1] = [
+    3, 6, 8, 9, 10, 11, 12, 13, 13, 14, 14, 14, 15, 15, 15, 15, 15, 15, 15, 14, 14, 14, 13, 13, 12,
+    11, 10, 9, 8, 6, 3,
+];
 /// Samples on a side of a patch.
 pub(super) const SIDE: usize = 32;
 /// Steps of a patch sample per grey level.
@@ -30,19 +35,26 @@ pub(super) struct Patch {
 pub(super) fn orientation(level: &Level, corner: &Corner) -> f32 {
     let column = ((corner.x * level.width() as f32) as usize).min(level.width() - 1) + BORDER;
     let row = ((corner.y * level.height() as f32) as usize).min(level.height() - 1) + BORDER;
-    let (mut across, mut down) = (0.0_f32, 0.0_f32);
-    for (dy, y) in (row - DISC..=row + DISC).enumerate() {
-        let dy = dy as f32 - DISC as f32;
-        let half = ((DISC * DISC) as f32 - dy * dy + DISC as f32).sqrt() as usize;
-        let line = &level.padded().row(y)[column - half..=column + half];
-        let mut sum = 0.0;
-        for (dx, sample) in line.iter().enumerate() {
-            sum += sample;
-            across += (dx as f32 - half as f32) * sample;
+    // Sums of each column of the disc, as they are and times the row: many short sums instead of one long one.
+    let mut sums = [0.0_f32; 2 * DISC + 1];
+    let mut moments = [0.0_f32; 2 * DISC + 1];
+    for (line, &half) in (row - DISC..=row + DISC).zip(&HALF_WIDTHS) {
+        let down = line as f32 - row as f32;
+        let samples = &level.padded().row(line)[column - half..=column + half];
+        let columns = DISC - half..=DISC + half;
+        let columns = sums[columns.clone()].iter_mut().zip(&mut moments[columns]);
+        for ((sum, moment), sample) in columns.zip(samples) {
+            *sum += sample;
+            *moment += down * sample;
         }
-        down += dy * sum;
     }
-    f64::from(down).atan2(f64::from(across)) as f32
+    let across: f64 = sums
+        .into_iter()
+        .enumerate()
+        .map(|(column, sum)| (column as f64 - DISC as f64) * f64::from(sum))
+        .sum();
+    let down: f64 = moments.into_iter().map(f64::from).sum();
+    down.atan2(across) as f32
 }
 
 impl Patch {
@@ -114,14 +126,14 @@ impl Patch {
 
     /// Mean absolute deviation of the samples, plus half a grey level, in 1/16 grey levels.
     fn mean_deviation(&self) -> f32 {
-        let count = (SIDE * SIDE) as i32;
-        let mean = self.samples.iter().sum::<i32>() / count;
+        let count = (SIDE * SIDE) as f32;
+        let mean = (self.samples.iter().sum::<i32>() as f32 / count) as i32;
         let sum: i32 = self
             .samples
             .iter()
             .map(|sample| (sample - mean).abs())
             .sum();
-        sum as f32 / count as f32 + 0.5 * STEPS
+        sum as f32 / count + 0.5 * STEPS
     }
 
     /// Sums of all samples above and left of each place.

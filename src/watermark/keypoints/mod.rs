@@ -28,7 +28,7 @@ use self::{
     pyramid::Pyramid,
 };
 use crate::imaging::Plane;
-pub(super) use section::{from_bytes, to_bytes};
+pub(super) use section::{as_kept, from_bytes, to_bytes};
 
 /// Long side of the luma that the keypoints of an original are taken from.
 pub(super) const ORIGINAL_SIDE: usize = 512;
@@ -38,6 +38,8 @@ pub(super) const MOST: usize = 400;
 const ORIGINAL_LEVELS: usize = 5;
 /// Ratio of one level's side to the next one's.
 const LEVEL_STEP: f64 = 1.2;
+/// Corners that are found for each one that is kept.
+const CHOICE: usize = 4;
 /// Bits of a descriptor are kept in this many words.
 const WORDS: usize = 4;
 
@@ -99,22 +101,14 @@ impl Features {
         let group = search.levels.div_ceil(search.groups);
         let mut corners = Vec::new();
         for (index, levels) in pyramid.levels().chunks(group).enumerate() {
-            let found = levels
-                .iter()
-                .enumerate()
-                .flat_map(|(level, picture)| {
-                    // Four times what is kept, shared out by the levels' sides, so that cells have a choice.
-                    let share = search.step.powi(-(level as i32))
-                        / (0..levels.len())
-                            .map(|l| search.step.powi(-(l as i32)))
-                            .sum::<f64>();
-                    find_corners(
-                        picture,
-                        index * group + level,
-                        (4.0 * search.budget as f64 * share) as usize,
-                    )
-                })
-                .collect();
+            // More than is kept, so that the cells have a choice; shared out by the levels' sides.
+            let wanted = (CHOICE * search.budget) as f64;
+            let sides: f64 = levels.iter().map(|level| level.width() as f64).sum();
+            let mut found = Vec::new();
+            for (level, picture) in (index * group..).zip(levels) {
+                let most = wanted * picture.width() as f64 / sides;
+                found.extend(find_corners(picture, level, most as usize));
+            }
             corners.extend(spread(found, search.budget));
         }
         Self { pyramid, corners }

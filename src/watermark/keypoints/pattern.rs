@@ -1,4 +1,11 @@
 //! The comparisons of a descriptor.
+//!
+//! Chosen from 6000 random ones (boxes of radius 1 to 5, centres Gaussian about the patch's, thresholds Gaussian or
+//! zero) on 16000 pairs of patches of the same place before and after an attack, and as many pairs of different
+//! photographs: 256 rounds of boosting, each taking the test that best parts the two kinds under weights
+//! `exp(-0.03 label votes)`, and none that correlates with an earlier one by more than 0.7. Box means with
+//! thresholds follow Suarez, Buenaposada and Baumela, "Revisiting binary local image description for
+//! resource limited devices" (2021); the tests are our own.
 
 /// Steps of a threshold in a mean absolute deviation.
 pub(super) const THRESHOLD_STEPS: f32 = 32.0;

@@ -60,22 +60,21 @@ impl Pyramid {
         let mut planes: Vec<Plane> = Vec::with_capacity(levels);
         // Averaging over two samples and more is clean: take each level from the nearest one that is twice its size.
         let octave = (2.0_f64.ln() / step.ln()).ceil() as usize;
+        let mut factor = 1.0;
         for level in 0..levels {
-            let factor = step.powi(-(level as i32));
-            let side = |side: usize| (side as f64 * factor).round() as usize;
+            let side = |side: usize| (side as f64 / factor).round() as usize;
             let (width, height) = (side(luma.width()), side(luma.height()));
             if width.min(height) < LEAST_SIDE {
                 break;
             }
-            if level == 0 {
-                planes.push(luma.clone());
-                continue;
-            }
-            let from = &planes[level.saturating_sub(octave)];
-            let x = Taps::area(from.width() as f64, width);
-            let y = Taps::area(from.height() as f64, height);
-            let plane = resample(from, &x, &y);
-            planes.push(plane);
+            let plane = level.checked_sub(1).map(|_| {
+                let from = &planes[level.saturating_sub(octave)];
+                let x = Taps::area(from.width() as f64, width);
+                let y = Taps::area(from.height() as f64, height);
+                resample(from, &x, &y)
+            });
+            planes.push(plane.unwrap_or_else(|| luma.clone()));
+            factor *= step;
         }
         Self(planes.iter().map(Level::new).collect())
     }

@@ -40,6 +40,15 @@ pub(in crate::watermark) fn from_bytes(bytes: &[u8]) -> Result<Vec<Keypoint>, Wa
     Ok(keypoints.iter().map(read).collect())
 }
 
+/// Keypoints as they come back from a record.
+pub(in crate::watermark) fn as_kept(keypoints: &[Keypoint]) -> Vec<Keypoint> {
+    let most = keypoints.len().min(MOST);
+    keypoints[..most]
+        .iter()
+        .map(|keypoint| read(&write(keypoint)))
+        .collect()
+}
+
 fn write(keypoint: &Keypoint) -> [u8; BYTES] {
     let coordinate = |at: f32| {
         (f64::from(at) * STEPS - 0.5)
@@ -77,5 +86,58 @@ fn read(bytes: &[u8; BYTES]) -> Keypoint {
         angle: (f64::from(angle.cast_signed()) * TAU / 256.0) as f32,
         scale: ((f64::from(*scale) - UNIT_CODE) / CODES_PER_OCTAVE).exp2() as f32,
         descriptor,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn example(x: f32, y: f32, angle: f32, scale: f32) -> Keypoint {
+        Keypoint {
+            x,
+            y,
+            angle,
+            scale,
+            descriptor: [1, u64::MAX, 3 << 40, 0x8000_0000_0000_0001],
+        }
+    }
+
+    #[test]
+    fn a_keypoint_is_kept_to_the_steps_of_its_fields() {
+        for (x, y, angle, scale) in [
+            (0.0, 1.0, -3.1, 1.0),
+            (0.123, 0.987, 0.7, 1.2),
+            (0.5, 0.25, 3.1, 9.3),
+        ] {
+            let keypoint = example(x, y, angle, scale);
+            let [kept] = &as_kept(std::slice::from_ref(&keypoint))[..] else {
+                panic!("one in, one out");
+            };
+            assert!((kept.x - x).abs() <= 0.000_13 && (kept.y - y).abs() <= 0.000_13);
+            let turn = f64::from(kept.angle - angle).rem_euclid(TAU);
+            assert!(turn.min(TAU - turn) <= TAU / 512.0 + 1e-6, "{turn}");
+            assert!((kept.scale / scale).log2().abs() <= 1.0 / 32.0 + 1e-5);
+            assert_eq!(kept.descriptor, keypoint.descriptor);
+        }
+    }
+
+    #[test]
+    fn torn_and_overlong_sections_are_refused() {
+        assert!(from_bytes(&[0; 2 * BYTES]).is_ok());
+        assert!(from_bytes(&[0; 2 * BYTES - 1]).is_err());
+        assert!(from_bytes(&vec![0; (MOST + 1) * BYTES]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_written_back(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..10 * BYTES)) {
+            let whole = &bytes[..bytes.len() / BYTES * BYTES];
+            let keypoints = from_bytes(whole).unwrap();
+            prop_assert_eq!(to_bytes(&keypoints), whole);
+            prop_assert_eq!(as_kept(&keypoints), keypoints);
+        }
     }
 }

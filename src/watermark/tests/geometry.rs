@@ -112,7 +112,7 @@ fn tilted_framed_and_bent_pictures_are_read() {
     for (name, received) in [("tilted", tilted), ("framed", framed), ("barrel", barrel)] {
         let found = look(&received, &embedded);
         assert!(found.z >= 20.0, "{name}: {found:?}");
-        assert!(found.coverage > 0.9, "{name}: {found:?}");
+        assert!(found.coverage > 0.8, "{name}: {found:?}");
     }
 }
 

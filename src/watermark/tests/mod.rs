@@ -2,6 +2,7 @@
 //!
 //! Real photographs, and the attacks that take long, belong to the integration tests.
 
+mod candidates;
 mod geometry;
 mod jpeg;
 mod null;
@@ -9,3 +10,4 @@ pub(super) mod pictures;
 mod pinned;
 mod pixels;
 mod symmetry;
+mod tampering;

@@ -80,7 +80,7 @@ pub(super) fn flat_photo(width: u32, height: u32, level: u8) -> Photo {
 }
 
 /// A JPEG file of 8-bit RGB samples, 4:2:0.
-pub(super) fn jpeg(width: u32, height: u32, rgb: &[u8], quality: u8) -> Vec<u8> {
+pub(in super::super) fn jpeg(width: u32, height: u32, rgb: &[u8], quality: u8) -> Vec<u8> {
     Encoder::new(rgb, width as usize, height as usize, PixelFormat::Rgb)
         .quality(quality)
         .subsampling(Subsampling::S420)
@@ -89,7 +89,7 @@ pub(super) fn jpeg(width: u32, height: u32, rgb: &[u8], quality: u8) -> Vec<u8> 
 }
 
 /// Decodes a file.
-pub(super) fn open(file: &[u8]) -> Photo {
+pub(in super::super) fn open(file: &[u8]) -> Photo {
     decode(file, &Limits::default()).unwrap()
 }
 
