@@ -48,7 +48,8 @@ member() {
     python3 -c '
 import functools, json, sys
 with open(sys.argv[1]) as file:
-    print(functools.reduce(lambda value, name: value[name], sys.argv[2].split("."), json.load(file)))
+    step = lambda value, name: value[int(name) if isinstance(value, list) else name]
+    print(functools.reduce(step, sys.argv[2].split("."), json.load(file)))
 ' "$work/body" "$1"
 }
 
@@ -162,6 +163,16 @@ call_with_token "$name" 200 -F "image=@$work/original" -F "photoId=$photo" /api/
 expect "$name" authentic False
 expect "$name" exactMatch False
 step "$name" "not authentic, z $(member watermark.zScore)"
+
+name="identify as returned"
+call_with_token "$name" 200 -F "image=@$work/protected" /api/v1/photos/identify
+expect "$name" matches.0.photoId "$photo"
+step "$name" "found, confidence $(member matches.0.confidenceScore)"
+
+name="identify the original"
+call_with_token "$name" 200 -F "image=@$work/original" /api/v1/photos/identify
+expect "$name" matches "[]"
+step "$name" "no match without the mark"
 
 call_with_token list 200 "/api/v1/photos?contentHash=$hash"
 python3 -c '

@@ -44,7 +44,7 @@ struct PolicyArgs {
     /// How much the records of its photos may show to someone who holds them and their keys: full or strict
     #[arg(long, value_parser = parse_privacy)]
     privacy: Option<Privacy>,
-    /// How many photos with the same content may be protected: a number from 1, or none for any number
+    /// How many photos of the same picture may be protected: a number from 1, or none for any number
     #[arg(long, value_parser = parse_max_copies)]
     max_copies: Option<MaxCopies>,
 }

@@ -11,6 +11,7 @@ pub mod revoked_tokens;
 pub mod roles;
 pub mod signing_keys;
 pub mod tenants;
+pub mod words;
 
 use std::time::Duration;
 

@@ -176,27 +176,34 @@ pub async fn set_protected(
     Ok(done.rows_affected() == 1)
 }
 
-/// How many protected photos of the tenant have this content, as long as the transaction lasts: others that ask about the
-/// same content wait for its end.
-pub async fn lock_copies(
+/// Waits for every other transaction of the tenant that called this, and lets none follow before this one ends: what is
+/// counted meanwhile stays true.
+pub async fn lock_protection(tx: &mut TenantTransaction) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    // Two tenants that share a lock, which 64 bits make unlikely, wait for each other and are counted apart.
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended('protect ' || $1, 0))",
+        tenant
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(())
+}
+
+/// How many protected photos have this content or are among `alike`.
+pub async fn count_copies(
     tx: &mut TenantTransaction,
     content_hash: ContentHash,
+    alike: &[PhotoId],
 ) -> Result<i64, DbError> {
     let (db, tenant) = tx.parts();
-    let hash = content_hash.to_string();
-    // Two contents that share a lock, which 64 bits make unlikely, wait for each other and are counted apart.
-    sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))",
-        tenant,
-        hash
-    )
-    .fetch_one(&mut *db)
-    .await?;
+    let alike: Vec<Uuid> = alike.iter().map(|photo| photo.as_uuid()).collect();
     let copies = sqlx::query_scalar!(
         r#"select count(*) as "count!" from photos
-           where tenant_id = $1 and content_hash = $2 and protected_at is not null"#,
+           where tenant_id = $1 and (content_hash = $2 or photo_id = any($3)) and protected_at is not null"#,
         tenant,
-        hash
+        content_hash.to_string(),
+        &alike
     )
     .fetch_one(db)
     .await?;
@@ -237,6 +244,56 @@ pub async fn find_record(
     .fetch_optional(db)
     .await?;
     Ok(row)
+}
+
+/// The sealed records of those of `photos` that are protected, in no order.
+pub async fn find_records(
+    tx: &mut TenantTransaction,
+    photos: &[PhotoId],
+) -> Result<Vec<(PhotoId, SealedRecord)>, DbError> {
+    let (db, tenant) = tx.parts();
+    let ids: Vec<Uuid> = photos.iter().map(|photo| photo.as_uuid()).collect();
+    let rows = sqlx::query!(
+        r#"select photo_id, protected_sha256 as "protected_sha256!", sealed_record as "sealed_record!",
+                  record_salt as "record_salt!"
+           from photos where tenant_id = $1 and photo_id = any($2) and protected_at is not null"#,
+        tenant,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    let record = |protected_sha256, sealed_record, record_salt| SealedRecord {
+        protected_sha256,
+        sealed_record,
+        record_salt,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            (
+                row.photo_id.into(),
+                record(row.protected_sha256, row.sealed_record, row.record_salt),
+            )
+        })
+        .collect())
+}
+
+/// Photos whose protected file had these bytes, at most `limit`: in practice one.
+pub async fn with_protected_sha256(
+    tx: &mut TenantTransaction,
+    sha256: ContentHash,
+    limit: i64,
+) -> Result<Vec<PhotoId>, DbError> {
+    let (db, tenant) = tx.parts();
+    let ids = sqlx::query_scalar!(
+        "select photo_id from photos where tenant_id = $1 and protected_sha256 = $2 limit $3",
+        tenant,
+        sha256.as_bytes(),
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(ids.into_iter().map(PhotoId::from).collect())
 }
 
 /// A page of photos, newest first: at most `limit` after `cursor`, only those with `content_hash` if one is given.

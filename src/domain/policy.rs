@@ -34,7 +34,7 @@ impl Privacy {
 pub struct TenantPolicy {
     /// For photos that are protected from now on.
     pub privacy: Privacy,
-    /// How many photos with the same content may be protected; nothing for any number.
+    /// How many photos of the same picture may be protected; nothing for any number.
     pub max_copies: Option<NonZeroU32>,
 }
 

@@ -108,6 +108,11 @@ pub fn endpoints() -> Vec<Endpoint> {
             v1::protect::handler,
         ),
         Endpoint::post("/api/v1/photos/verify", Access::Token, v1::verify::handler),
+        Endpoint::post(
+            "/api/v1/photos/identify",
+            Access::Token,
+            v1::identify::handler,
+        ),
         Endpoint::get("/api/v1/photos", Access::Token, v1::photos::list),
         Endpoint::get("/api/v1/photos/{photoId}", Access::Token, v1::photos::get),
         Endpoint::delete(

@@ -43,8 +43,8 @@ pub enum Error {
     /// It is there already.
     #[error("conflict: {0}")]
     Conflict(&'static str),
-    /// The content was protected as often as the tenant allows.
-    #[error("this content has been protected {0} times already, which is the limit of this tenant")]
+    /// The picture was protected as often as the tenant allows.
+    #[error("this picture has been protected {0} times already, which is the limit of this tenant")]
     TooManyCopies(u32),
     /// Too much work waits.
     #[error(transparent)]

@@ -5,7 +5,9 @@
 
 pub mod authenticate;
 mod context;
+pub mod copies;
 mod error;
+pub mod identify;
 pub mod login;
 pub mod logout;
 pub mod operator;

@@ -3,17 +3,20 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Context, Error};
+use super::{
+    Context, Error,
+    copies::{self, Original},
+};
 use crate::{
     auth::TenantSecret,
     cpu::Job,
-    db::{TenantTransaction, photos, tenants},
+    db::{TenantTransaction, photos, tenants, words},
     domain::{ContentHash, PhotoId, Privacy, Registration, TenantId, TenantPolicy},
     imaging::{self, Format, MetadataPolicy},
-    watermark::{self, EmbedReport, ProtectionLevel, WatermarkKey},
+    watermark::{self, EmbedReport, IndexKey, ProtectionLevel, Record, WatermarkKey, Words},
 };
 
-/// From how many photos of the same content on it is said in the log: the average of so many copies reads near the line
+/// From how many photos of the same picture on it is said in the log: the average of so many copies reads near the line
 /// (docs/watermark.md, "Averaging").
 const MANY_COPIES: u32 = 8;
 
@@ -43,7 +46,7 @@ pub struct Protected {
     pub sha256: ContentHash,
     /// What the engine measured.
     pub report: EmbedReport,
-    /// How many protected photos of the tenant have the same content now, this one among them.
+    /// How many protected photos of the tenant show the same picture now, this one among them.
     pub copies: u32,
 }
 
@@ -53,7 +56,8 @@ struct Marked {
     format: Format,
     sha256: ContentHash,
     source: ContentHash,
-    record: Vec<u8>,
+    record: Record,
+    words: Words,
     size: (u32, u32),
     report: EmbedReport,
 }
@@ -63,7 +67,8 @@ struct Marked {
 /// # Errors
 ///
 /// A registered photo that is not there is [`Error::NotFound`]; one that is protected already, or was registered for other
-/// bytes, is refused; a content that was protected as often as the tenant allows is [`Error::TooManyCopies`]; an image whose mark cannot be read back is [`Error::NotProtectable`].
+/// bytes, is refused; a picture that was protected as often as the tenant allows is [`Error::TooManyCopies`]; an image whose
+/// mark cannot be read back is [`Error::NotProtectable`].
 pub async fn protect(
     ctx: &Context,
     tenant: &TenantId,
@@ -113,7 +118,7 @@ pub async fn protect(
             tenant.id = %tenant,
             photo.id = %photo,
             copies,
-            "the same content was protected many times: the average of its copies loses their marks"
+            "the same picture was protected many times: the average of its copies loses their marks"
         );
     }
     Ok(Protected {
@@ -186,7 +191,8 @@ fn mark(
         bytes: embedded.bytes,
         format,
         source,
-        record: embedded.record.to_bytes(),
+        record: embedded.record,
+        words: embedded.words,
         size,
         report: embedded.report,
     })
@@ -200,24 +206,7 @@ fn engine_privacy(privacy: Privacy) -> watermark::Privacy {
     }
 }
 
-/// Counts the photos of the same content that are protected already, until the transaction ends; refuses one too many.
-///
-/// Copies of one content, each with its own mark, can be averaged: each mark fades with their number.
-async fn count_copies(
-    tx: &mut TenantTransaction,
-    policy: &TenantPolicy,
-    content: ContentHash,
-) -> Result<u32, Error> {
-    // Same content is the same bytes.
-    let before = photos::lock_copies(tx, content).await?;
-    let before = u32::try_from(before).map_err(Error::internal)?;
-    match policy.max_copies {
-        Some(max) if before >= max.get() => Err(Error::TooManyCopies(max.get())),
-        _ => Ok(before.saturating_add(1)),
-    }
-}
-
-/// Writes the photo and its sealed record in one transaction; returns how many photos have its content now.
+/// Writes the photo, its sealed record and its words in one transaction; returns how many photos show the same picture now.
 async fn save(
     ctx: &Context,
     tenant: &TenantId,
@@ -228,7 +217,7 @@ async fn save(
 ) -> Result<u32, Error> {
     let now = ctx.clock.now();
     let (sealed_record, salt) = secret
-        .seal_record(photo, &marked.record)
+        .seal_record(photo, &marked.record.to_bytes())
         .map_err(Error::internal)?;
     let protected = photos::ProtectedPhoto {
         protected_at: now,
@@ -246,8 +235,13 @@ async fn save(
         sealed_record,
         record_salt: salt.to_vec(),
     };
+    let original = Original {
+        content: marked.source,
+        record: &marked.record,
+        words: &marked.words,
+    };
     let mut tx = ctx.db.begin(tenant).await?;
-    let copies = count_copies(&mut tx, policy, marked.source).await?;
+    let copies = copies::count(&mut tx, secret, policy, &original).await?;
     if is_new {
         photos::insert(&mut tx, photo, registration, now).await?;
     }
@@ -256,6 +250,10 @@ async fn save(
         return Err(Error::Conflict(
             "the photo was protected or deleted meanwhile",
         ));
+    }
+    if !marked.words.is_empty() {
+        let tokens = IndexKey::derive(secret.as_bytes()).tokens(&marked.words.all());
+        words::insert(&mut tx, photo, &tokens).await?;
     }
     tx.commit().await?;
     Ok(copies)

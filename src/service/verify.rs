@@ -11,7 +11,7 @@ use crate::{
         PhotoId, TenantId,
         verdict::{C2paStatus, Evidence, Policy, TamperClass, WatermarkStatus},
     },
-    imaging::{self, Limits},
+    imaging::{self, Limits, Photo},
     watermark::{self, Detection, DetectionStatus, Finding, Record, Region, WatermarkKey},
 };
 
@@ -154,34 +154,37 @@ fn examine(
     };
     let detection = watermark::detect(&photo, record, key);
     let exact_match = Sha256::digest(image).as_slice() == protected_sha256.as_slice();
-    // Without the mark there is nothing to say what was done to; with the very bytes, nothing was.
-    let tamper_class = if exact_match || detection.status != DetectionStatus::Detected {
-        TamperClass::None
-    } else {
-        tamper(watermark::tamper_class(&photo, record, &detection))
-    };
     Ok(Found {
+        tamper_class: tamper_class(&photo, record, &detection, exact_match),
         detection: Some(detection),
-        tamper_class,
         exact_match,
     })
 }
 
-/// The engine's words in the product's.
-fn status(found: DetectionStatus) -> WatermarkStatus {
-    match found {
-        DetectionStatus::Detected => WatermarkStatus::Detected,
-        DetectionStatus::Marginal => WatermarkStatus::Marginal,
-        DetectionStatus::NotFound => WatermarkStatus::NotFound,
+/// What was done to a photo: without the mark there is nothing to say what was done to; with the very bytes, nothing was.
+pub(super) fn tamper_class(
+    photo: &Photo,
+    record: &Record,
+    detection: &Detection,
+    exact_match: bool,
+) -> TamperClass {
+    if exact_match || detection.status != DetectionStatus::Detected {
+        return TamperClass::None;
     }
-}
-
-fn tamper(found: watermark::TamperClass) -> TamperClass {
-    match found {
+    match watermark::tamper_class(photo, record, detection) {
         watermark::TamperClass::None => TamperClass::None,
         watermark::TamperClass::Compression => TamperClass::Compression,
         watermark::TamperClass::Resize => TamperClass::Resize,
         watermark::TamperClass::Crop => TamperClass::Crop,
         watermark::TamperClass::StructuralAlteration => TamperClass::StructuralAlteration,
+    }
+}
+
+/// The engine's words in the product's.
+pub(super) fn status(found: DetectionStatus) -> WatermarkStatus {
+    match found {
+        DetectionStatus::Detected => WatermarkStatus::Detected,
+        DetectionStatus::Marginal => WatermarkStatus::Marginal,
+        DetectionStatus::NotFound => WatermarkStatus::NotFound,
     }
 }

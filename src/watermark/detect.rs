@@ -13,7 +13,7 @@ use super::{
     query::Query,
     record::Record,
     refine::Reference,
-    register::{RECOGNISED_RHO, Registered, register},
+    register::{Depth, RECOGNISED_RHO, Registered, register},
     score::{DetectionStatus, Published, confidence, false_positive_probability, status},
     statistic::{Statistic, smooth_mark, statistic},
     tamper::{self, Finding, Original, Received, Tampering},
@@ -94,6 +94,16 @@ pub enum TamperClass {
 
 /// Looks for the mark of a key in a photo, with the record of the photo that was protected with it.
 pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
+    detect_in(&Query::new(photo), record, key, Depth::Full)
+}
+
+/// The same in a query that may serve several records.
+pub(super) fn detect_in(
+    query: &Query<'_>,
+    record: &Record,
+    key: &WatermarkKey,
+    depth: Depth,
+) -> Detection {
     let signs = Signs::new(key, record.tiling());
     let host = record.host();
     let reference = Reference {
@@ -101,7 +111,7 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
         host: &host,
         agreement: &Agreement::new(&host),
     };
-    let registered = register(&Query::new(photo), record, &reference);
+    let registered = register(query, record, &reference, depth);
     let rho = registered.likeness.rho;
     let (map, coverage) = (&registered.warp.map, &registered.coverage);
     let mark = record.mark();
@@ -113,7 +123,7 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
             return Tampering::unknown();
         }
         let before = record.chroma().map(|hidden| hidden.uncover(key));
-        let after = ChromaPlanes::of(photo).map(|planes| planes.cells(map));
+        let after = ChromaPlanes::of(query.photo()).map(|planes| planes.cells(map));
         tamper::examine(
             &Original {
                 host: &host,
@@ -138,7 +148,7 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
         confidence: confidence(z),
         beta,
         transform: recognised
-            .then(|| transform_of(photo, record, &registered))
+            .then(|| transform_of(query, record, &registered))
             .flatten(),
         coverage: coverage.share(),
         filled: frame::overlap(map),
@@ -149,8 +159,8 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
 /// Describes where the protected photo lies in the received one.
 ///
 /// The map is taken apart at the middle of what is seen: a mirror, then a turn, then scales along the photo's axes.
-fn transform_of(photo: &Photo, record: &Record, registered: &Registered) -> Option<Transform> {
-    let (width, height) = photo.upright_size();
+fn transform_of(query: &Query<'_>, record: &Record, registered: &Registered) -> Option<Transform> {
+    let (width, height) = query.upright_size();
     let (u, v) = registered.coverage.centre();
     let [[a, b], [c, d]] = registered.warp.map.jacobian(u, v)?;
     // From pixels of the protected photo to pixels of the received one.

@@ -8,6 +8,7 @@ use super::{
     privacy::Privacy,
     record::Record,
     strength::{LEAST_SENT, ProtectionLevel, ReadBack},
+    words::Words,
 };
 use crate::imaging::{Photo, Pixels, pixel_digest};
 
@@ -23,6 +24,8 @@ pub struct Embedded {
     pub bytes: Vec<u8>,
     /// What [`super::detect()`] needs later, apart from the key.
     pub record: Record,
+    /// What an index can find the photo by; nothing under strict privacy.
+    pub words: Words,
     /// How it went.
     pub report: EmbedReport,
 }
@@ -125,9 +128,15 @@ fn protect(
         z_small,
         turns,
     };
+    // Words are numbers about the picture: strict privacy keeps none.
+    let words = match privacy {
+        Privacy::Full => host.words().clone(),
+        Privacy::Strict => Words::default(),
+    };
     Ok(Embedded {
         bytes: medium.finish()?,
         record,
+        words,
         report,
     })
 }

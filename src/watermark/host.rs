@@ -14,6 +14,7 @@ use super::{
     carrier::{Signs, Sums, Tiling},
     chroma::{ChromaCells, HiddenChroma},
     coverage::Coverage,
+    fingerprint::{Fingerprint, Spectrum},
     grid::{Grid, Source, fitted, tile_means, to_stored},
     keypoints::{self, Keypoint},
     mask::mask,
@@ -23,6 +24,7 @@ use super::{
     statistic::{smooth_mark, statistic},
     strength::ReadBack,
     transform,
+    words::Words,
 };
 use crate::imaging::{
     ImagingError, Orientation, Photo, Pixels, Plane, decode_gray_jpeg, encode_gray_jpeg,
@@ -50,6 +52,8 @@ pub(super) struct Host {
     mask: Plane,
     /// Residual at strength 1, 256 x 256, stored orientation.
     residual: Plane,
+    fingerprint: Fingerprint,
+    words: Words,
 }
 
 impl Host {
@@ -68,14 +72,19 @@ impl Host {
         for (residual, mask) in residual.data_mut().iter_mut().zip(mask.data()) {
             *residual *= mask;
         }
+        let spectrum = Spectrum::of(&grid.luma);
+        let copy = key_luma(photo);
+        let keypoints = keypoints::of_original(&copy);
         Self {
+            fingerprint: spectrum.fingerprint(),
+            words: Words::of_original(&spectrum, &copy, &keypoints),
             orientation: photo.orientation,
             upright_size: photo.upright_size(),
             signs,
             sums,
             chroma: ChromaCells::of(photo).map(|cells| cells.hide(key)),
             tile_mask,
-            keypoints: keypoints::of_original(&key_luma(photo)),
+            keypoints,
             mask: to_stored(photo.orientation, &mask),
             residual: to_stored(photo.orientation, &residual),
         }
@@ -95,11 +104,20 @@ impl Host {
     pub(super) fn record(&self, strength: f32, privacy: Privacy) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
         let mut record = Record::new(privacy, self.upright_size, strength, &self.sums, &mark);
+        if privacy == Privacy::Strict {
+            return record;
+        }
         record.set_keypoints(&self.keypoints);
         if let Some(chroma) = &self.chroma {
             record.set_chroma(chroma.clone());
         }
+        record.set_fingerprint(self.fingerprint);
         record
+    }
+
+    /// Returns the words that the original is found by.
+    pub(super) fn words(&self) -> &Words {
+        &self.words
     }
 
     /// Reads the mark back from marked pixels, as they are and as a small copy.

@@ -50,6 +50,7 @@ mod detect;
 mod diffusion;
 mod embed;
 mod error;
+mod fingerprint;
 mod flat_level;
 mod flow;
 mod frame;
@@ -65,6 +66,7 @@ mod medium;
 mod motion;
 mod privacy;
 mod query;
+mod received;
 mod record;
 mod reduced;
 mod refine;
@@ -80,15 +82,21 @@ mod tests;
 mod transform;
 mod trial;
 mod warp;
+mod words;
 
 pub use detect::{Detection, TamperClass, Transform, detect, tamper_class};
 pub use embed::{EmbedReport, Embedded, embed, embed_with_privacy};
 pub use error::WatermarkError;
+pub use fingerprint::Fingerprint;
 pub use key::WatermarkKey;
 pub use privacy::Privacy;
+pub use received::ReceivedPhoto;
 pub use record::Record;
-pub use score::{DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, Published};
+pub use score::{
+    DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, Published, among, status,
+};
 pub use strength::ProtectionLevel;
 pub use tamper::{Finding, Region, Tampering};
 #[doc(hidden)]
 pub use trial::NullTrials;
+pub use words::{IndexKey, Sought, Word, Words};

@@ -13,6 +13,7 @@
 use std::cell::OnceCell;
 
 use super::{
+    candidates::{Effort, Sight},
     carrier::{GRID, TILE},
     grid::{Source, fitted, upright_luma},
     resample::{Taps, resample},
@@ -44,7 +45,9 @@ pub(super) enum Sampling {
 #[derive(Debug)]
 pub(super) struct Query<'a> {
     photo: &'a Photo,
+    whole: OnceCell<Plane>,
     levels: OnceCell<Vec<Plane>>,
+    sight: OnceCell<Sight>,
 }
 
 /// Samples of the grid from here (included) to there (excluded), in both axes.
@@ -81,13 +84,26 @@ impl<'a> Query<'a> {
     pub(super) fn new(photo: &'a Photo) -> Self {
         Self {
             photo,
+            whole: OnceCell::new(),
             levels: OnceCell::new(),
+            sight: OnceCell::new(),
         }
     }
 
+    /// The picture itself.
+    pub(super) fn photo(&self) -> &Photo {
+        self.photo
+    }
+
     /// The upright picture squashed to the grid, 256 x 256.
-    pub(super) fn whole(&self) -> Plane {
-        upright_luma(self.photo)
+    pub(super) fn whole(&self) -> &Plane {
+        self.whole.get_or_init(|| upright_luma(self.photo))
+    }
+
+    /// The keypoints of the usual effort.
+    pub(super) fn sight(&self) -> &Sight {
+        self.sight
+            .get_or_init(|| Sight::new(self.upright(), Effort::Usual))
     }
 
     /// Upright luma, aspect kept, long side at most 1024.

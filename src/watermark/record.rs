@@ -12,6 +12,7 @@
 //!
 //! tag 1   keypoints of the unmarked picture, 37 bytes each, at most 400      keypoints/section.rs
 //! tag 2   coarse colour of a photo in colour, 512 bytes                      chroma.rs
+//! tag 3   fingerprint of the unmarked picture, 32 bytes                      fingerprint.rs
 //! ```
 //!
 //! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
@@ -29,6 +30,7 @@ use super::{
     carrier::{BANDS, Sums, TILES, Tiling},
     chroma::HiddenChroma,
     companding,
+    fingerprint::Fingerprint,
     keypoints::{self, Keypoint},
     privacy::Privacy,
 };
@@ -39,13 +41,14 @@ const MAGIC: [u8; 3] = *b"LTW";
 const HEAD_BYTES: usize = 4 + 3 * 4 + 32;
 /// Tag of the section with the keypoints.
 const KEYPOINTS: u8 = 1;
+/// Tag of the section with the coarse colour.
+const CHROMA: u8 = 2;
+/// Tag of the section with the fingerprint.
+const FINGERPRINT: u8 = 3;
 /// Codes of the expected mark per octave.
 const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
 const UNIT_CODE: f64 = 160.0;
-
-/// Tag of the section with the coarse colour.
-const CHROMA: u8 = 2;
 
 /// Everything that detection needs of the original photo, apart from its key.
 #[derive(Clone, PartialEq)]
@@ -59,6 +62,8 @@ pub struct Record {
     host: Vec<i8>,
     /// Expected mark of each tile or part, logarithmic, rows first.
     mark: Vec<u8>,
+    /// The look of the unmarked picture.
+    fingerprint: Option<Fingerprint>,
     /// Keypoints of the unmarked picture, if they were kept.
     keypoints: Vec<Keypoint>,
     /// Coarse colour; nothing for grey photos and older records.
@@ -84,6 +89,7 @@ impl Record {
             pixel_digest: [0; 32],
             host: compress_sums(host),
             mark: mark.iter().map(|&mark| compress_mark(mark)).collect(),
+            fingerprint: None,
             keypoints: Vec::new(),
             chroma: None,
         }
@@ -112,6 +118,16 @@ impl Record {
     /// Returns the coarse colour of the photo, if it is kept.
     pub(super) fn chroma(&self) -> Option<&HiddenChroma> {
         self.chroma.as_ref()
+    }
+
+    /// Sets the fingerprint of the unmarked picture.
+    pub(super) fn set_fingerprint(&mut self, fingerprint: Fingerprint) {
+        self.fingerprint = Some(fingerprint);
+    }
+
+    /// Returns the fingerprint of the unmarked picture, if the record has one.
+    pub fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.fingerprint.as_ref()
     }
 
     /// Returns the width in pixels of the protected photo as a viewer shows it.
@@ -169,19 +185,20 @@ impl Record {
         bytes.extend(self.pixel_digest);
         bytes.extend(self.host.iter().map(|code| code.cast_unsigned()));
         bytes.extend(&self.mark);
-        if self.privacy == Privacy::Full {
-            self.put_sections(&mut bytes);
-        }
+        self.put_sections(&mut bytes);
         bytes
     }
 
-    /// Writes the sections, of which a strict record has none.
+    /// Writes the sections.
     fn put_sections(&self, bytes: &mut Vec<u8>) {
         if !self.keypoints.is_empty() {
             put_section(bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
         }
         if let Some(chroma) = &self.chroma {
             put_section(bytes, CHROMA, chroma.to_bytes());
+        }
+        if let Some(fingerprint) = self.fingerprint {
+            put_section(bytes, FINGERPRINT, &fingerprint.to_bytes());
         }
     }
 
@@ -230,6 +247,7 @@ impl Record {
             mark: mark.to_vec(),
             keypoints: Vec::new(),
             chroma: None,
+            fingerprint: None,
         };
         record.read_sections(rest)?;
         Ok(record)
@@ -241,6 +259,7 @@ impl Record {
             match tag {
                 KEYPOINTS => self.keypoints = keypoints::from_bytes(section)?,
                 CHROMA => self.chroma = Some(HiddenChroma::from_bytes(section)?),
+                FINGERPRINT => self.fingerprint = Some(Fingerprint::from_bytes(section)?),
                 _ => {}
             }
         }
@@ -400,6 +419,18 @@ mod tests {
         torn.extend([1, 36, 0, 0, 0]);
         torn.extend([0; 36]);
         assert!(Record::from_bytes(&torn).is_err(), "not a whole keypoint");
+    }
+
+    #[test]
+    fn a_record_keeps_its_fingerprint() {
+        let mut record = example();
+        let look = Fingerprint::from_bytes(&[0x5A; 32]).unwrap();
+        record.set_fingerprint(look);
+        let bytes = record.to_bytes();
+        assert_eq!(bytes.len(), 5168 + 5 + 32);
+        let read = Record::from_bytes(&bytes).unwrap();
+        assert_eq!((read.fingerprint(), &read), (Some(&look), &record));
+        assert!(Record::from_bytes(&bytes[..bytes.len() - 1]).is_err());
     }
 
     #[test]

@@ -75,6 +75,15 @@ const WHOLE_MARGIN: f64 = 0.08;
 /// Agreement from which it is the same picture, whether marked or not; what agrees less is left as it is.
 pub(super) const RECOGNISED_RHO: f64 = 0.5;
 
+/// How far to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Everything: the photo is said to be there.
+    Full,
+    /// The whole picture and its keypoints: the photo is one of many that may be there.
+    Quick,
+}
+
 /// A received picture in the place of the original.
 #[derive(Debug)]
 pub(super) struct Registered {
@@ -95,23 +104,41 @@ pub(super) fn register(
     query: &Query<'_>,
     record: &Record,
     reference: &Reference<'_>,
+    depth: Depth,
 ) -> Registered {
     let whole = query.whole();
-    let upright = Reading::new(&whole, Orientation::Upright, reference);
+    let upright = Reading::new(whole, Orientation::Upright, reference);
     if upright.likeness.rho > EXACT_RHO {
         return upright.registered();
     }
     let reading = if upright.likeness.rho > UPRIGHT_RHO {
         upright
     } else {
-        best_symmetry(&whole, upright, reference)
+        best_symmetry(whole, upright, reference)
     };
     if reading.likeness.rho > EXACT_RHO {
         return reading.registered();
     }
     let mut search = Search::new(query, record, reference);
-    search.refine_reading(&reading);
-    search.run();
+    match depth {
+        Depth::Full => {
+            search.refine_reading(&reading);
+            search.run(&[
+                Search::bend,
+                Search::crops_at_their_size,
+                |search| search.keypoints(Effort::Usual),
+                Search::crops_at_any_size,
+                |search| search.keypoints(Effort::Deep),
+                Search::bend,
+            ]);
+        }
+        Depth::Quick => {
+            if reading.likeness.rho > REFINABLE_RHO {
+                search.refine_reading(&reading);
+            }
+            search.run(&[|search| search.keypoints(Effort::Usual), Search::bend]);
+        }
+    }
     search.finish(reading)
 }
 
@@ -190,15 +217,7 @@ impl<'a> Search<'a> {
     }
 
     /// Steps 4 to 8, until one is certain.
-    fn run(&mut self) {
-        let steps: [fn(&mut Self); 6] = [
-            Self::bend,
-            Self::crops_at_their_size,
-            |search| search.keypoints(Effort::Usual),
-            Self::crops_at_any_size,
-            |search| search.keypoints(Effort::Deep),
-            Self::bend,
-        ];
+    fn run(&mut self, steps: &[fn(&mut Self)]) {
         for step in steps {
             if self.certain() {
                 break;
@@ -272,7 +291,11 @@ impl<'a> Search<'a> {
             self.record.keypoints(),
             (self.record.width(), self.record.height()),
         );
-        for candidate in candidates(original, size, self.query.upright(), effort) {
+        let found = match effort {
+            Effort::Usual => self.query.sight().candidates(original, size),
+            Effort::Deep => candidates(original, size, self.query.upright(), effort),
+        };
+        for candidate in found {
             self.offer(Warp::of(candidate.map));
             if self.certain() {
                 return;

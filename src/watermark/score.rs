@@ -38,7 +38,7 @@ pub enum DetectionStatus {
 }
 
 /// Classifies a z.
-pub(super) fn status(z: f64) -> DetectionStatus {
+pub fn status(z: f64) -> DetectionStatus {
     if z >= DETECTION_THRESHOLD {
         DetectionStatus::Detected
     } else if z >= MARGINAL_THRESHOLD {
@@ -56,10 +56,39 @@ pub(super) fn false_positive_probability(z: f64) -> f64 {
     if z <= 0.0 {
         return 1.0;
     }
-    let hoeffding = (-z * z / 2.0).exp();
-    let density = hoeffding / (2.0 * PI).sqrt();
-    let tail = 2.0 * density / (z + (z * z + 8.0 / PI).sqrt());
-    hoeffding.min(3.18 * tail).clamp(f64::MIN_POSITIVE, 1.0)
+    ln_false_positive(z).exp().clamp(f64::MIN_POSITIVE, 1.0)
+}
+
+/// The z that one test would have to reach to be worth as much as `z` is after `tests` tests, of which it was the best.
+///
+/// Among n tests without a mark the chance that any reaches z is at most n times that of one (Bonferroni). What
+/// n P(z) leaves is turned back into the z of one test, so that thresholds and confidence mean the same as ever.
+pub fn among(z: f64, tests: usize) -> f64 {
+    if tests <= 1 || z <= 0.0 {
+        return z;
+    }
+    // ln min(3.18 Q, Hoeffding) + ln n, in logarithms so that a large z does not underflow.
+    let worth = ln_false_positive(z) + (tests as f64).ln();
+    if worth >= 0.0 {
+        return 0.0;
+    }
+    let (mut low, mut high) = (0.0, z);
+    for _ in 0..64 {
+        let middle = f64::midpoint(low, high);
+        if ln_false_positive(middle) > worth {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// Natural logarithm of the bound, for z > 0.
+fn ln_false_positive(z: f64) -> f64 {
+    let hoeffding = -z * z / 2.0;
+    let tail = 3.18 * 2.0 / ((2.0 * PI).sqrt() * (z + (z * z + 8.0 / PI).sqrt()));
+    (hoeffding + tail.ln()).min(hoeffding)
 }
 
 /// Maps z to a score from 0 to 100, two decimals, monotone in z.
@@ -107,7 +136,7 @@ impl Published {
     };
 
     /// What is published of a z.
-    pub(super) fn of(z: f64) -> Self {
+    pub fn of(z: f64) -> Self {
         let z = match status(z) {
             DetectionStatus::NotFound => return Self::NOTHING,
             DetectionStatus::Marginal => MARGINAL_THRESHOLD,
@@ -155,6 +184,21 @@ mod tests {
                 "{z}: {bound:e} {exact:e}"
             );
         }
+    }
+
+    #[test]
+    fn the_best_of_many_tests_is_worth_less() {
+        assert_eq!(among(7.0, 1).to_bits(), 7.0_f64.to_bits());
+        for (z, tests) in [(6.2, 20), (9.0, 100), (45.0, 20)] {
+            let fair = among(z, tests);
+            assert!(fair < z, "{z} {fair}");
+            let ratio = (ln_false_positive(fair) - ln_false_positive(z)).exp();
+            assert!((ratio / tests as f64 - 1.0).abs() < 1e-6, "{z}: {ratio}");
+        }
+        // Twenty candidates ask for 6.66 where one asks for 6.2.
+        assert_eq!(status(among(6.65, 20)), DetectionStatus::Marginal);
+        assert_eq!(status(among(6.67, 20)), DetectionStatus::Detected);
+        assert!(among(0.5, 1000).abs() < 1e-9 && among(-2.0, 9) < 0.0);
     }
 
     #[test]

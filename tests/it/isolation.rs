@@ -37,7 +37,7 @@ async fn two_tenants() -> (App, PgConnection) {
         let tenant = app.tenant(name).await;
         let client = app.client(&tenant).await;
         client
-            .post_json("/api/v1/photos/register", &json!({}))
+            .protect(&pictures::png(&pictures::scene(96, 64, 5)))
             .await;
         assert_eq!(
             client

@@ -20,6 +20,7 @@ mod authentication;
 mod capacity;
 mod contract;
 mod false_positives;
+mod identify;
 mod isolation;
 mod layering;
 mod login;

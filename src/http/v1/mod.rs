@@ -2,6 +2,7 @@
 
 pub(super) mod errors;
 pub(super) mod health;
+pub(super) mod identify;
 pub(super) mod jwks;
 pub(super) mod login;
 pub(super) mod logout;

@@ -15,6 +15,8 @@ mod hypotheses;
 mod matching;
 mod scene;
 
+use std::cell::OnceCell;
+
 use self::{hypotheses::grow_all, scene::Scene};
 use super::{
     homography::Homography,
@@ -120,31 +122,69 @@ pub(super) fn candidates(
     query: &Plane,
     effort: Effort,
 ) -> Vec<Candidate> {
-    let settings = effort.settings();
-    if original.len() < settings.inliers {
+    if original.len() < effort.settings().inliers {
         return Vec::new();
     }
-    let enlarged = enlarged(query, settings.enlarge);
-    let features = Features::find(enlarged.as_ref().unwrap_or(query), settings.search);
-    let size = |(width, height): (u32, u32)| (f64::from(width), f64::from(height));
-    let query_size = (query.width() as f64, query.height() as f64);
-    let look = |keypoints: &[Keypoint]| {
-        let matches = matching::nearest(original, keypoints, settings.distance, settings.ratio);
-        let scene = Scene::new(original, size(original_size), keypoints, query_size);
-        grow_all(&scene, &matches, settings.inliers)
-    };
-    let mut found = look(&features.upright());
-    if !found.iter().any(Candidate::is_certain) {
-        let mirror = Homography([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
-        let mirrored = look(&features.mirrored());
-        found.extend(mirrored.iter().map(|candidate| Candidate {
-            map: mirror.after(&candidate.map),
-            ..*candidate
-        }));
+    Sight::new(query, effort).candidates(original, original_size)
+}
+
+/// The keypoints of a query, for any number of originals.
+#[derive(Debug)]
+pub(super) struct Sight {
+    settings: Settings,
+    /// Width and height of the query.
+    size: (f64, f64),
+    features: Features,
+    upright: Vec<Keypoint>,
+    mirrored: OnceCell<Vec<Keypoint>>,
+}
+
+impl Sight {
+    /// Finds the keypoints of upright luma, as [`candidates`] takes it.
+    pub(super) fn new(query: &Plane, effort: Effort) -> Self {
+        let settings = effort.settings();
+        let enlarged = enlarged(query, settings.enlarge);
+        let features = Features::find(enlarged.as_ref().unwrap_or(query), settings.search);
+        Self {
+            settings,
+            size: (query.width() as f64, query.height() as f64),
+            upright: features.upright(),
+            features,
+            mirrored: OnceCell::new(),
+        }
     }
-    found.sort_by(|a, b| b.score().total_cmp(&a.score()));
-    found.truncate(MOST);
-    found
+
+    /// The keypoints of the query as it is.
+    pub(super) fn upright(&self) -> &[Keypoint] {
+        &self.upright
+    }
+
+    /// What [`candidates`] returns.
+    pub(super) fn candidates(
+        &self,
+        original: &[Keypoint],
+        original_size: (u32, u32),
+    ) -> Vec<Candidate> {
+        let settings = self.settings;
+        let size = |(width, height): (u32, u32)| (f64::from(width), f64::from(height));
+        let look = |keypoints: &[Keypoint]| {
+            let matches = matching::nearest(original, keypoints, settings.distance, settings.ratio);
+            let scene = Scene::new(original, size(original_size), keypoints, self.size);
+            grow_all(&scene, &matches, settings.inliers)
+        };
+        let mut found = look(&self.upright);
+        if !found.iter().any(Candidate::is_certain) {
+            let mirror = Homography([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+            let mirrored = look(self.mirrored.get_or_init(|| self.features.mirrored()));
+            found.extend(mirrored.iter().map(|candidate| Candidate {
+                map: mirror.after(&candidate.map),
+                ..*candidate
+            }));
+        }
+        found.sort_by(|a, b| b.score().total_cmp(&a.score()));
+        found.truncate(MOST);
+        found
+    }
 }
 
 /// Enlarges a query, as far as its long side stays within [`MOST_SIDE`]; nothing where it stays as it is.

@@ -26,6 +26,7 @@ fn sources_of_all_qualities_are_protected() {
             bytes,
             record,
             report,
+            ..
         } = embed(open(&file), &key()).unwrap();
         assert!(
             report.z_sent > least && report.psnr_db > 38.0,
@@ -87,6 +88,7 @@ fn a_mark_survives_saving_again_with_the_same_table() {
             bytes,
             record,
             report,
+            ..
         } = embed(open(&file), &key()).unwrap();
         let shown = decoded(&bytes);
         let again = open(&jpeg(768, 512, super::pictures::samples(&shown), quality));
@@ -105,6 +107,7 @@ fn a_large_source_is_stepped_by_diffusion() {
         bytes,
         record,
         report,
+        ..
     } = embed(open(&file), &key()).unwrap();
     assert_eq!(report.level, ProtectionLevel::Full, "{report:?}");
     assert!(report.psnr_db > 42.0, "{report:?}");
@@ -129,6 +132,7 @@ fn grey_and_rgb_sources_are_marked_in_all_luma_planes() {
             bytes,
             record,
             report,
+            ..
         } = embed(original.clone(), &key()).unwrap();
         assert!(report.z_sent > 25.0, "{report:?}");
         let sent = open(&bytes);
@@ -176,6 +180,7 @@ fn black_and_white_blocks_stay_legal() {
             bytes,
             record,
             report,
+            ..
         } = embed(open(&jpeg(512, 512, &checks, quality)), &key()).unwrap();
         let found = detect(&open(&bytes), &record, &key());
         assert!(found.z > 12.0, "{quality}: {found:?} {report:?}");

@@ -9,12 +9,12 @@ use crate::{
 };
 
 /// The key that marks in these tests.
-pub(in super::super) fn key() -> WatermarkKey {
+pub(in crate::watermark) fn key() -> WatermarkKey {
     WatermarkKey::derive(&[7; 32], &[9; 16])
 }
 
 /// A scene of 8-bit RGB: a sky that fades, a striped field, a wall of bricks, and grain.
-pub(super) fn scene(width: u32, height: u32) -> Vec<u8> {
+pub(in crate::watermark) fn scene(width: u32, height: u32) -> Vec<u8> {
     let mut grain = 12_345_u32;
     let mut samples = Vec::with_capacity((width * height * 3) as usize);
     for y in 0..height {
@@ -47,7 +47,12 @@ pub(super) fn scene(width: u32, height: u32) -> Vec<u8> {
 }
 
 /// A PNG photo of these samples.
-pub(in super::super) fn photo(width: u32, height: u32, layout: Layout, samples: Samples) -> Photo {
+pub(in crate::watermark) fn photo(
+    width: u32,
+    height: u32,
+    layout: Layout,
+    samples: Samples,
+) -> Photo {
     let empty = DynamicImage::new_luma8(1, 1);
     let mut file = std::io::Cursor::new(Vec::new());
     empty.write_to(&mut file, ImageFormat::Png).unwrap();
@@ -59,7 +64,7 @@ pub(in super::super) fn photo(width: u32, height: u32, layout: Layout, samples: 
 }
 
 /// The scene as a PNG photo.
-pub(super) fn scene_photo(width: u32, height: u32) -> Photo {
+pub(in crate::watermark) fn scene_photo(width: u32, height: u32) -> Photo {
     photo(
         width,
         height,

@@ -16,6 +16,7 @@ fn a_marked_photo_is_full_invisible_and_read_back_as_it_was_sent() {
         bytes,
         record,
         report,
+        ..
     } = embed(original.clone(), &key()).unwrap();
     assert_eq!(report.level, ProtectionLevel::Full);
     assert_eq!(report.turns, 1);
@@ -103,6 +104,7 @@ fn flat_pictures_carry_a_mark_or_are_refused() {
             bytes,
             record,
             report,
+            ..
         } = embed(flat_photo(320, 320, level), &key()).unwrap();
         let found = detect(&open(&bytes), &record, &key());
         assert!(
@@ -130,6 +132,7 @@ fn a_picture_that_is_its_own_mirror_image_is_taken_as_it_is() {
             bytes,
             record,
             report,
+            ..
         } = embed(original, &key()).unwrap();
         let found = detect(&open(&bytes), &record, &key());
         assert!(
@@ -237,6 +240,7 @@ fn a_lossy_output_is_read_back_from_its_own_file() {
             bytes,
             record,
             report,
+            ..
         } = embed(original.clone(), &key()).unwrap();
         let sent = open(&bytes);
         assert_eq!(sent.encoding, encoding);

@@ -46,6 +46,7 @@ fn all_eight_symmetries_are_found_and_named() {
         bytes,
         record,
         report,
+        ..
     } = embed(scene_photo(600, 520), &key()).unwrap();
     let sent = open(&bytes);
     for (orientation, rotation, flipped) in [
@@ -91,6 +92,7 @@ fn a_tag_turns_as_pixels_do() {
         bytes,
         record,
         report,
+        ..
     } = embed(tagged, &key()).unwrap();
     assert_eq!((record.width(), record.height()), (600, 520));
     let mut sent = open(&bytes);

@@ -1,0 +1,77 @@
+//! How often a tenant has protected the same picture.
+//!
+//! Marks of one picture under many ids can be averaged away by who holds all the copies, so each is counted and a tenant's
+//! policy may refuse one too many. Two originals are the same picture when their bytes are the same, or their fingerprints
+//! differ in at most [`SAME_PICTURE`] of 256 bits: a file that was saved again, scaled or filtered does, another shot of the
+//! same scene does not. Records of strict privacy have no fingerprint; there only the bytes count.
+
+use super::{Error, identify::open};
+use crate::{
+    auth::TenantSecret,
+    db::{TenantTransaction, photos, words},
+    domain::{ContentHash, PhotoId, TenantPolicy},
+    watermark::{IndexKey, Record, Words},
+};
+
+/// Most bits in which fingerprints of the same picture differ.
+const SAME_PICTURE: u32 = 12;
+/// Words of 16 of the look that are left untouched by that many bits, at least.
+const LEAST_WORDS: i64 = 16 - SAME_PICTURE as i64;
+/// Most photos whose fingerprints are compared: of more copies, those with other bytes may not be counted.
+const MOST: i64 = 100;
+
+/// An original that is about to be saved.
+pub(super) struct Original<'a> {
+    /// SHA-256 of its file.
+    pub content: ContentHash,
+    /// Its record.
+    pub record: &'a Record,
+    /// Its words.
+    pub words: &'a Words,
+}
+
+/// Counts the protected photos of the same picture, the new one included; refuses one too many.
+///
+/// Where there is a limit, no other photo of the tenant is saved until the transaction ends.
+pub(super) async fn count(
+    tx: &mut TenantTransaction,
+    secret: &TenantSecret,
+    policy: &TenantPolicy,
+    original: &Original<'_>,
+) -> Result<u32, Error> {
+    if policy.max_copies.is_some() {
+        photos::lock_protection(tx).await?;
+    }
+    let alike = of_same_look(tx, secret, original).await?;
+    let before = photos::count_copies(tx, original.content, &alike).await?;
+    let before = u32::try_from(before).map_err(Error::internal)?;
+    match policy.max_copies {
+        Some(max) if before >= max.get() => Err(Error::TooManyCopies(max.get())),
+        _ => Ok(before.saturating_add(1)),
+    }
+}
+
+/// The protected photos that look the same: all of them, or 100 of more.
+async fn of_same_look(
+    tx: &mut TenantTransaction,
+    secret: &TenantSecret,
+    original: &Original<'_>,
+) -> Result<Vec<PhotoId>, Error> {
+    let Some(fingerprint) = original.record.fingerprint() else {
+        return Ok(Vec::new());
+    };
+    let tokens = IndexKey::derive(secret.as_bytes()).tokens(&original.words.look);
+    let votes = words::vote(tx, &tokens, LEAST_WORDS, MOST).await?;
+    let ids: Vec<PhotoId> = votes.iter().map(|vote| vote.photo).collect();
+    let mut same = Vec::new();
+    for (photo, sealed) in photos::find_records(tx, &ids).await? {
+        let record = open(secret, photo, &sealed)?;
+        let distance = record
+            .fingerprint()
+            .map(|other| other.distance(fingerprint));
+        if distance.is_some_and(|distance| distance <= SAME_PICTURE) {
+            same.push(photo);
+        }
+    }
+    Ok(same)
+}

@@ -1,0 +1,246 @@
+//! Which photo of the tenant an image is, when nobody says.
+//!
+//! ```text
+//! look     decode; words of the picture                                          gate
+//! ask      photos that share words, and the photo of these very bytes            database
+//! rank     open their records, compare fingerprints, keep the likeliest
+//! decide   decode again; read the mark of each; what is found by chance is       gate
+//!          told from z and the number of candidates
+//! ```
+//!
+//! Words and fingerprints choose whom to ask; only the mark says yes. An unmarked copy of a photo is found by its look, and is
+//! no match.
+
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Context, Error,
+    verify::{status, tamper_class},
+};
+use crate::{
+    auth::TenantSecret,
+    cpu::Job,
+    db::{
+        TenantTransaction,
+        photos::{self, SealedRecord},
+        words::{self, Vote},
+    },
+    domain::{
+        ContentHash, PhotoId, TenantId,
+        verdict::{C2paStatus, Evidence, Policy, Verdict, WatermarkStatus},
+    },
+    imaging::{self, Limits},
+    watermark::{self, IndexKey, Published, ReceivedPhoto, Record, Sought, WatermarkKey},
+};
+
+/// Fewest words that a candidate shares.
+const LEAST_WORDS: i64 = 2;
+/// Most candidates whose records are opened.
+const MOST_OPENED: i64 = 100;
+/// Most candidates whose mark is read.
+const MOST_READ: usize = 64;
+/// Distance of fingerprints up to which two pictures look the same; unrelated ones have 128, deviation 8.
+const SAME_LOOK: u32 = 70;
+
+/// A photo whose mark is in the image.
+#[derive(Debug, Clone)]
+pub struct Match {
+    /// The photo.
+    pub photo: PhotoId,
+    /// The evidence from 0 to 100, after all candidates are allowed for.
+    pub confidence: f64,
+    /// The same as a status.
+    pub watermark: WatermarkStatus,
+    /// What it supports.
+    pub verdict: Verdict,
+}
+
+/// Finds the tenant's photos whose marks are in an image, best first; mostly one, often none.
+///
+/// # Errors
+///
+/// An image that cannot be read is [`Error::Image`].
+pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<Vec<Match>, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    let secret = ctx.tenant_secret(&mut tx).await?;
+    tx.commit().await?;
+
+    let limits = ctx.settings.limits;
+    let index = IndexKey::derive(secret.as_bytes());
+    let file = image.clone();
+    let seen = ctx
+        .images
+        .run(move |job| look(job, &file, &limits, &index))
+        .await??;
+
+    let mut tx = ctx.db.begin(tenant).await?;
+    let (votes, records) = candidates(&mut tx, &seen).await?;
+    tx.commit().await?;
+
+    let asked = votes.len();
+    let likely = likeliest(&seen, &votes, records, &secret)?;
+    let matches = if likely.is_empty() {
+        Vec::new()
+    } else {
+        ctx.images
+            .run(move |job| decide(job, &image, &limits, &likely, &secret))
+            .await??
+    };
+    tracing::info!(
+        tenant.id = %tenant,
+        candidates = asked,
+        matches = matches.len(),
+        photo.id = matches.first().map(|found| found.photo.to_string()),
+        "identified"
+    );
+    Ok(matches)
+}
+
+/// What is kept of a received image while the database is asked: its pixels are not, since any number of requests may wait.
+struct Seen {
+    sha256: ContentHash,
+    sought: Sought,
+    tokens: Vec<i32>,
+}
+
+/// The CPU's first part: decode and find words.
+fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Seen, Error> {
+    if job.abandoned() {
+        return Err(Error::Abandoned);
+    }
+    let photo = imaging::decode(image, limits)?;
+    if job.abandoned() {
+        return Err(Error::Abandoned);
+    }
+    let sought = ReceivedPhoto::new(&photo).sought();
+    Ok(Seen {
+        sha256: ContentHash::from_digest(Sha256::digest(image).into()),
+        tokens: index.tokens(&sought.words()),
+        sought,
+    })
+}
+
+/// The photos that may be in the image, with their votes, and their records.
+async fn candidates(
+    tx: &mut TenantTransaction,
+    seen: &Seen,
+) -> Result<(Vec<Vote>, Vec<(PhotoId, SealedRecord)>), Error> {
+    let mut votes = words::vote(tx, &seen.tokens, LEAST_WORDS, MOST_OPENED).await?;
+    let same_bytes = photos::with_protected_sha256(tx, seen.sha256, MOST_OPENED).await?;
+    for photo in same_bytes {
+        if votes.iter().all(|vote| vote.photo != photo) {
+            let weight = f64::INFINITY;
+            votes.push(Vote { photo, weight });
+        }
+    }
+    let ids: Vec<PhotoId> = votes.iter().map(|vote| vote.photo).collect();
+    let records = photos::find_records(tx, &ids).await?;
+    Ok((votes, records))
+}
+
+/// A candidate ready to be read.
+struct Candidate {
+    photo: PhotoId,
+    record: Record,
+    exact_match: bool,
+    /// Distance of the looks, 256 for a record without one.
+    distance: u32,
+    weight: f64,
+}
+
+impl Candidate {
+    /// The likelier first: the same bytes, the same look, then the weight of shared words.
+    fn order(&self, other: &Self) -> Ordering {
+        let look = |distance: u32| distance.min(SAME_LOOK + 1);
+        (other.exact_match.cmp(&self.exact_match))
+            .then(look(self.distance).cmp(&look(other.distance)))
+            .then(other.weight.total_cmp(&self.weight))
+    }
+}
+
+/// Opens the records and keeps the likeliest photos, best first.
+fn likeliest(
+    seen: &Seen,
+    votes: &[Vote],
+    records: Vec<(PhotoId, SealedRecord)>,
+    secret: &TenantSecret,
+) -> Result<Vec<Candidate>, Error> {
+    let mut found = Vec::with_capacity(records.len());
+    for (photo, sealed) in records {
+        let record = open(secret, photo, &sealed)?;
+        found.push(Candidate {
+            photo,
+            exact_match: sealed.protected_sha256 == seen.sha256.as_bytes(),
+            distance: seen.sought.distance(&record).unwrap_or(u32::MAX),
+            weight: votes
+                .iter()
+                .find(|vote| vote.photo == photo)
+                .map_or(0.0, |vote| vote.weight),
+            record,
+        });
+    }
+    found.sort_by(Candidate::order);
+    found.truncate(MOST_READ);
+    Ok(found)
+}
+
+/// The CPU's second part: read the marks of the likeliest photos.
+fn decide(
+    job: &Job,
+    image: &[u8],
+    limits: &Limits,
+    likely: &[Candidate],
+    secret: &TenantSecret,
+) -> Result<Vec<Match>, Error> {
+    if job.abandoned() {
+        return Err(Error::Abandoned);
+    }
+    let photo = imaging::decode(image, limits)?;
+    let received = ReceivedPhoto::new(&photo);
+    let mut matches = Vec::new();
+    for candidate in likely {
+        if job.abandoned() {
+            return Err(Error::Abandoned);
+        }
+        let key = WatermarkKey::derive(secret.as_bytes(), candidate.photo.as_uuid().as_bytes());
+        let detection = received.detect(&candidate.record, &key);
+        let z = watermark::among(detection.z, likely.len());
+        let watermark = status(watermark::status(z));
+        if watermark != WatermarkStatus::Detected {
+            continue;
+        }
+        let exact_match = candidate.exact_match;
+        let evidence = Evidence {
+            c2pa: C2paStatus::Missing,
+            watermark,
+            tamper_class: tamper_class(&photo, &candidate.record, &detection, exact_match),
+            exact_match,
+            policy: Policy::Standard,
+        };
+        let found = Match {
+            photo: candidate.photo,
+            confidence: Published::of(z).confidence,
+            watermark,
+            verdict: evidence.verdict(),
+        };
+        matches.push((z, found));
+    }
+    // By what was measured: what is published comes in steps.
+    matches.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    Ok(matches.into_iter().map(|(_, found)| found).collect())
+}
+
+/// Opens a sealed record.
+pub(super) fn open(
+    secret: &TenantSecret,
+    photo: PhotoId,
+    sealed: &SealedRecord,
+) -> Result<Record, Error> {
+    let bytes = secret
+        .open_record(photo, &sealed.sealed_record, &sealed.record_salt)
+        .map_err(Error::internal)?;
+    Record::from_bytes(&bytes).map_err(Error::internal)
+}
