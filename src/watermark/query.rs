@@ -218,19 +218,26 @@ fn bicubic(level: &Plane, x: f32, y: f32) -> f32 {
     let (left, top) = ((x + 3.0) as i32 - 3, (y + 3.0) as i32 - 3);
     let (across, down) = (kernel(x - left as f32), kernel(y - top as f32));
     let (left, top) = (left - 1, top - 1);
-    let row_sum = |row: &[f32]| -> f32 {
-        if left >= 0 && left as usize + 4 <= width {
-            let samples = &row[left as usize..left as usize + 4];
-            samples.iter().zip(across).map(|(s, w)| s * w).sum()
-        } else {
-            let at = |tap: i32| row[(left + tap).clamp(0, width as i32 - 1) as usize];
-            (0..).zip(across).map(|(tap, w)| at(tap) * w).sum()
+    let row = |tap: usize| level.row((top + tap as i32).clamp(0, height as i32 - 1) as usize);
+    // Down first: four columns at once.
+    let mut columns = [0.0_f32; 4];
+    if left >= 0 && left as usize + 4 <= width {
+        let left = left as usize;
+        for (tap, weight) in down.into_iter().enumerate() {
+            let samples = &row(tap)[left..left + 4];
+            for (column, sample) in columns.iter_mut().zip(samples) {
+                *column += weight * sample;
+            }
         }
-    };
-    (0..)
-        .zip(down)
-        .map(|(tap, w)| w * row_sum(level.row((top + tap).clamp(0, height as i32 - 1) as usize)))
-        .sum()
+    } else {
+        for (tap, weight) in down.into_iter().enumerate() {
+            let row = row(tap);
+            for (at, column) in (left..).zip(&mut columns) {
+                *column += weight * row[at.clamp(0, width as i32 - 1) as usize];
+            }
+        }
+    }
+    columns.iter().zip(across).map(|(c, w)| c * w).sum()
 }
 
 /// The four weights at a fraction of a pixel.

@@ -41,6 +41,8 @@ const SMALL_CERTAIN_RHO: f64 = 0.95;
 const SMALL_SHARE: f64 = 0.15;
 /// Merit, rho sqrt(tiles), below which a position is given up half way; what is the photo has 5 there.
 const LEAST_MERIT: f64 = 3.0;
+/// The same for the lowest band alone, earlier; what is the photo has 5.4 there.
+const LEAST_LOW_MERIT: f64 = 4.0;
 /// Share of intact tiles from which a picture certainly lies so, whatever was pasted over the others.
 const CERTAIN_SHARE: f64 = 0.6;
 /// Agreement from which no other symmetry is tried.
@@ -258,8 +260,11 @@ impl<'a> Search<'a> {
             .follow(query, reference, &self.host, Freedom::Affine);
         if fit.rho < CERTAIN_RHO {
             // The lowest band is right from furthest away, and few numbers are not led astray by few tiles.
+            fit = fit.refine(query, reference, stage(Freedom::Zoom, 1, 3));
+            if fit.merit() < LEAST_LOW_MERIT {
+                return;
+            }
             fit = fit
-                .refine(query, reference, stage(Freedom::Zoom, 1, 3))
                 .refine(query, reference, stage(Freedom::Zoom, 2, 3))
                 .refine(query, reference, stage(Freedom::Affine, 1, 4));
         }

@@ -15,8 +15,6 @@ mod hypotheses;
 mod matching;
 mod scene;
 
-use std::cell::OnceCell;
-
 use self::{hypotheses::grow_all, scene::Scene};
 use super::{
     homography::Homography,
@@ -134,9 +132,8 @@ pub(super) struct Sight {
     settings: Settings,
     /// Width and height of the query.
     size: (f64, f64),
-    features: Features,
     upright: Vec<Keypoint>,
-    mirrored: OnceCell<Vec<Keypoint>>,
+    mirrored: Vec<Keypoint>,
 }
 
 impl Sight {
@@ -145,12 +142,12 @@ impl Sight {
         let settings = effort.settings();
         let enlarged = enlarged(query, settings.enlarge);
         let features = Features::find(enlarged.as_ref().unwrap_or(query), settings.search);
+        let (upright, mirrored) = features.upright_and_mirrored();
         Self {
             settings,
             size: (query.width() as f64, query.height() as f64),
-            upright: features.upright(),
-            features,
-            mirrored: OnceCell::new(),
+            upright,
+            mirrored,
         }
     }
 
@@ -175,7 +172,7 @@ impl Sight {
         let mut found = look(&self.upright);
         if !found.iter().any(Candidate::is_certain) {
             let mirror = Homography([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
-            let mirrored = look(self.mirrored.get_or_init(|| self.features.mirrored()));
+            let mirrored = look(&self.mirrored);
             found.extend(mirrored.iter().map(|candidate| Candidate {
                 map: mirror.after(&candidate.map),
                 ..*candidate

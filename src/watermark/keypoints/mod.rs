@@ -116,41 +116,40 @@ impl Features {
 
     /// Describes the keypoints of the picture as it is.
     pub(super) fn upright(&self) -> Vec<Keypoint> {
-        self.describe(|keypoint, patch| Keypoint {
-            descriptor: patch.describe(),
-            ..keypoint
-        })
+        self.patches().map(|(keypoint, _)| keypoint).collect()
     }
 
-    /// Describes the keypoints of the picture's mirror image, left and right exchanged.
-    pub(super) fn mirrored(&self) -> Vec<Keypoint> {
-        self.describe(|keypoint, patch| {
-            let angle = PI - keypoint.angle;
-            Keypoint {
-                x: 1.0 - keypoint.x,
-                angle: if angle > PI { angle - 2.0 * PI } else { angle },
-                // A mirror turns the patch's frame over: what was right of its direction is left of it.
-                descriptor: patch.flipped().describe(),
-                ..keypoint
-            }
-        })
-    }
-
-    fn describe(&self, make: impl Fn(Keypoint, &Patch) -> Keypoint) -> Vec<Keypoint> {
-        self.corners
-            .iter()
-            .map(|corner| {
-                let level = &self.pyramid.levels()[corner.level];
-                let angle = descriptor::orientation(level, corner);
-                let bare = Keypoint {
-                    x: corner.x,
-                    y: corner.y,
-                    angle,
-                    scale: level.scale(),
-                    descriptor: [0; WORDS],
+    /// Describes the keypoints of the picture as it is, and those of its mirror image, left and right exchanged.
+    pub(super) fn upright_and_mirrored(&self) -> (Vec<Keypoint>, Vec<Keypoint>) {
+        self.patches()
+            .map(|(keypoint, patch)| {
+                let angle = PI - keypoint.angle;
+                let mirrored = Keypoint {
+                    x: 1.0 - keypoint.x,
+                    angle: if angle > PI { angle - 2.0 * PI } else { angle },
+                    // A mirror turns the patch's frame over: what was right of its direction is left of it.
+                    descriptor: patch.flipped().describe(),
+                    ..keypoint
                 };
-                make(bare, &Patch::new(level, corner, angle))
+                (keypoint, mirrored)
             })
-            .collect()
+            .unzip()
+    }
+
+    /// The keypoints of the picture as it is, with their patches.
+    fn patches(&self) -> impl Iterator<Item = (Keypoint, Patch)> {
+        self.corners.iter().map(|corner| {
+            let level = &self.pyramid.levels()[corner.level];
+            let angle = descriptor::orientation(level, corner);
+            let patch = Patch::new(level, corner, angle);
+            let keypoint = Keypoint {
+                x: corner.x,
+                y: corner.y,
+                angle,
+                scale: level.scale(),
+                descriptor: patch.describe(),
+            };
+            (keypoint, patch)
+        })
     }
 }
