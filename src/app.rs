@@ -10,9 +10,10 @@ use hyper_util::{
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::{net::TcpListener, sync::Semaphore};
+use tower_http::add_extension::AddExtension;
 
 use crate::{
-    auth::{MasterKey, TokenService},
+    auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,
     config::Config,
     cpu::CpuGate,
@@ -21,7 +22,7 @@ use crate::{
     imaging::Limits,
     memory,
     private_postgres::{self, PrivatePostgres},
-    service::{self, Context, Settings, operator},
+    service::{self, Context, Settings, access, keys, throttle::Throttle},
 };
 
 /// How long running requests may take to finish when the server stops.
@@ -158,9 +159,9 @@ pub async fn context(
     clock: Clock,
 ) -> Result<Context, StartError> {
     let master = master_key(config)?;
-    operator::ensure_signing_key(operator, &master, &clock).await?;
+    keys::ensure(operator, &master, &clock).await?;
     let db = store.serving(operator, config.database_connections).await?;
-    let keys = operator::load_keys(&db, &master).await.map_err(|_| {
+    let keys = keys::load(&db, &master, &clock).await.map_err(|_| {
         StartError::Setting(
             "the signing keys in the database were sealed under another master key: set LUMATRACE_MASTER_KEY, \
              or copy master.key from the data folder of the server that made them"
@@ -168,8 +169,11 @@ pub async fn context(
         )
     })?;
     let (workers, queue) = (config.worker_count(), config.queue_length());
-    Ok(Context::new(service::Inner {
+    let access = AccessStates::new(db.access_states().await?);
+    let ctx = Context::new(service::Inner {
         db,
+        access,
+        throttle: Throttle::new(config.login_burst),
         tokens: TokenService::new(
             keys,
             clock.clone(),
@@ -185,8 +189,11 @@ pub async fn context(
             token_ttl_seconds: config.token_ttl_seconds,
             public_url,
             limits: Limits::default(),
+            trusted_proxies: config.trusted_proxies.clone(),
         },
-    }))
+    });
+    access::follow(&ctx);
+    Ok(ctx)
 }
 
 /// Serves until `stop` is done, then lets running requests finish.
@@ -203,7 +210,7 @@ pub async fn serve(listener: TcpListener, ctx: Context, stop: impl Future<Output
     let mut ticks = tokio::time::interval(TIDY);
     let mut tidied = 0;
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = &mut stop => break,
             _ = ticks.tick() => {
                 if ctx.images.is_idle() && ctx.images.started() != tidied {
@@ -214,7 +221,7 @@ pub async fn serve(listener: TcpListener, ctx: Context, stop: impl Future<Output
                 continue;
             }
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 // Out of file descriptors, most likely: others will close some.
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -224,7 +231,8 @@ pub async fn serve(listener: TcpListener, ctx: Context, stop: impl Future<Output
             },
         };
         stream.set_nodelay(true).ok();
-        let service = TowerToHyperService::new(router.clone());
+        let service =
+            TowerToHyperService::new(AddExtension::new(router.clone(), http::Peer(peer.ip())));
         let connection = server
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();

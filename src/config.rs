@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 /// The settings of a server and of the operator's commands.
@@ -83,6 +84,24 @@ pub struct Config {
         default_value = "LumaTrace-Cloud-API"
     )]
     pub audience: String,
+
+    /// Failed logins of an account from one source that are taken at once, and one more each 6 seconds; 0 for no limit
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_LOGIN_BURST",
+        default_value_t = 10
+    )]
+    pub login_burst: u32,
+
+    /// Networks of proxies whose X-Forwarded-For is believed, separated by commas, as 10.0.0.0/8
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_TRUSTED_PROXIES",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// Image work that runs at once [default: number of cores]
     #[arg(long, global = true, env = "LUMATRACE_WORKERS")]

@@ -10,6 +10,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
 use super::random_bytes;
+use crate::domain::TenantId;
+
+/// Purpose of the sealed name of a credential's tenant.
+const ROUTE: &str = "lumatrace credential route v1";
 
 /// A sealed value does not open: another key, another purpose, or damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +82,20 @@ impl MasterKey {
     /// Encrypts `secret`; only the same key with the same `purpose` opens it.
     pub fn seal(&self, purpose: &str, secret: &[u8]) -> Result<Vec<u8>, SealError> {
         seal(&self.0, purpose.as_bytes(), secret)
+    }
+
+    /// Encrypts a tenant's name, for the way from a credential to its tenant.
+    pub fn seal_route(&self, tenant: &TenantId) -> Result<Vec<u8>, SealError> {
+        self.seal(ROUTE, tenant.as_str().as_bytes())
+    }
+
+    /// Decrypts what [`MasterKey::seal_route`] made.
+    pub fn open_route(&self, sealed: &[u8]) -> Result<TenantId, SealError> {
+        let name = self.open(ROUTE, sealed)?;
+        std::str::from_utf8(&name)
+            .ok()
+            .and_then(TenantId::parse)
+            .ok_or(SealError)
     }
 
     /// Decrypts what [`MasterKey::seal`] made.

@@ -3,17 +3,21 @@
 //! May use `domain` and `clock`; knows neither HTTP nor SQL. Nothing here can be printed: `Debug` of every secret is
 //! redacted, and memory that held one is wiped. Start reading at [`token`].
 
+mod access;
+mod issued_secret;
 mod master_key;
 mod password;
 mod signing;
 mod tenant_secret;
 mod token;
 
+pub use access::{Access, AccessStates};
+pub use issued_secret::{SecretHash, SecretUse, issue_secret};
 pub use master_key::{MasterKey, SealError};
 pub use password::{PasswordHash, PasswordPolicyError, generate_password, hash_password};
 pub use signing::{KeyRing, SigningKey, SigningKeyError};
 pub use tenant_secret::TenantSecret;
-pub use token::{Claims, TokenError, TokenService};
+pub use token::{Claims, Grant, Origin, TokenError, TokenService};
 
 /// Fills an array from the operating system's generator.
 ///

@@ -2,7 +2,11 @@
 //!
 //! Keys have 3072 bits (NIST SP 800-57 part 1: 128 bits of security). A key's id is its RFC 7638 thumbprint.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use aws_lc_rs::{
     encoding::AsDer,
@@ -42,6 +46,8 @@ pub struct SigningKey {
     decoding: DecodingKey,
     modulus: String,
     exponent: String,
+    /// Seconds since 1970 up to which the database knows that tokens of this key may live.
+    tokens_until: AtomicI64,
 }
 
 impl fmt::Debug for SigningKey {
@@ -95,6 +101,16 @@ impl SigningKey {
         Ok(format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
+    /// Whether the database knows that a token of this key may live until `expires_at`, seconds since 1970.
+    pub fn is_kept_until(&self, expires_at: i64) -> bool {
+        self.tokens_until.load(Ordering::Relaxed) >= expires_at
+    }
+
+    /// Notes what the database knows.
+    pub fn set_kept_until(&self, tokens_until: i64) {
+        self.tokens_until.fetch_max(tokens_until, Ordering::Relaxed);
+    }
+
     pub(super) fn encoding(&self) -> &EncodingKey {
         &self.encoding
     }
@@ -120,10 +136,12 @@ impl SigningKey {
             pkcs8,
             modulus,
             exponent,
+            tokens_until: AtomicI64::new(0),
         })
     }
 
-    fn jwk(&self) -> Value {
+    /// The public key as a JWK (RFC 7517).
+    pub fn jwk(&self) -> Value {
         json!({
             "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.id,
             "n": self.modulus, "e": self.exponent,
@@ -131,22 +149,22 @@ impl SigningKey {
     }
 }
 
-/// The keys in force, newest first: the newest signs, all verify. Never empty.
+/// The keys in force: one signs, all verify.
 #[derive(Debug)]
 pub struct KeyRing {
-    newest: SigningKey,
-    older: Vec<SigningKey>,
+    active: SigningKey,
+    others: Vec<SigningKey>,
 }
 
 impl KeyRing {
-    /// A ring that signs with `newest`.
-    pub fn new(newest: SigningKey, older: Vec<SigningKey>) -> Self {
-        Self { newest, older }
+    /// A ring that signs with `active`; `others` are published ahead, or retired with tokens that still live.
+    pub fn new(active: SigningKey, others: Vec<SigningKey>) -> Self {
+        Self { active, others }
     }
 
     /// The key that signs.
-    pub fn newest(&self) -> &SigningKey {
-        &self.newest
+    pub fn active(&self) -> &SigningKey {
+        &self.active
     }
 
     /// The public keys as a JWK set (RFC 7517 section 5).
@@ -160,7 +178,7 @@ impl KeyRing {
     }
 
     fn all(&self) -> impl Iterator<Item = &SigningKey> {
-        std::iter::once(&self.newest).chain(&self.older)
+        std::iter::once(&self.active).chain(&self.others)
     }
 }
 

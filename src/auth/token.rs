@@ -3,14 +3,17 @@
 //! The algorithm is pinned: nothing in a token's header chooses how it is checked, except `kid`, which is looked up among our
 //! own keys. `jwk`, `jku` and `x5u` are never read.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{KeyRing, SigningKeyError};
+use super::{KeyRing, SecretHash, SigningKeyError};
 use crate::{
     clock::Clock,
-    domain::{Role, TenantId, TokenId, Username},
+    domain::{CredentialId, Role, Scopes, TenantId, TokenId, Username},
 };
 
 /// Longest token that is looked at, in bytes; ours have about 1000.
@@ -30,23 +33,71 @@ pub enum TokenError {
     Expired,
 }
 
+/// How a token was come by, and what it is bound to.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// A login.
+    Account {
+        /// Of the account, then: a later one ends the token.
+        generation: i64,
+    },
+    /// A login beside an API key, which must be sent with the token.
+    ApiKey {
+        /// Of the account, then.
+        generation: i64,
+        /// The key.
+        credential: CredentialId,
+        /// Its hash, by which it is recognised.
+        key: SecretHash,
+    },
+    /// An application, whose id must be sent with the token.
+    Application {
+        /// The application.
+        credential: CredentialId,
+    },
+    /// An application as a client of OAuth 2.0: a plain bearer token.
+    Client {
+        /// The application.
+        credential: CredentialId,
+    },
+}
+
 /// What a verified token says.
 #[derive(Debug, Clone)]
 pub struct Claims {
     /// `tenant_id`.
     pub tenant: TenantId,
-    /// `sub`.
+    /// `sub`: an account, or an application's user name.
     pub username: Username,
     /// `auth`.
     pub role: Role,
     /// `jti`.
     pub token: TokenId,
-    /// `scope`: space-separated.
-    pub scope: String,
+    /// `scope`.
+    pub scopes: Scopes,
+    /// How it was come by.
+    pub origin: Origin,
     /// `iat`, seconds since 1970.
     pub issued_at: i64,
     /// `exp`, seconds since 1970.
     pub expires_at: i64,
+}
+
+/// What a token shall say.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Who acts.
+    pub username: Username,
+    /// As what.
+    pub role: Role,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// How it is come by.
+    pub origin: Origin,
+    /// How long it lasts.
+    pub ttl_seconds: u32,
 }
 
 /// The claims as they travel. Whole numbers only: `exp` as text, fraction or 1e300 does not parse.
@@ -62,12 +113,65 @@ struct WireClaims {
     nbf: i64,
     exp: i64,
     scope: String,
+    /// How the token was come by: `login`, `api_key`, `application`, `client_credentials`.
+    flow: String,
+    /// Generation of the account.
+    #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
+    generation: Option<i64>,
+    /// The credential (RFC 9068 section 2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    /// SHA-256 of the API key, base64url.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_sha256: Option<String>,
+}
+
+impl WireClaims {
+    /// Reads `flow` and what belongs to it.
+    fn origin(&self) -> Option<Origin> {
+        let credential = || CredentialId::parse(self.client_id.as_deref()?);
+        Some(match self.flow.as_str() {
+            "login" => Origin::Account {
+                generation: self.generation?,
+            },
+            "api_key" => Origin::ApiKey {
+                generation: self.generation?,
+                credential: credential()?,
+                key: SecretHash::from_bytes(
+                    &URL_SAFE_NO_PAD.decode(self.key_sha256.as_ref()?).ok()?,
+                )?,
+            },
+            "application" => Origin::Application {
+                credential: credential()?,
+            },
+            "client_credentials" => Origin::Client {
+                credential: credential()?,
+            },
+            _ => return None,
+        })
+    }
+
+    /// Writes what [`WireClaims::origin`] reads.
+    fn set_origin(&mut self, origin: &Origin) {
+        let (flow, generation, key) = match origin {
+            Origin::Account { generation } => ("login", Some(*generation), None),
+            Origin::ApiKey {
+                generation, key, ..
+            } => ("api_key", Some(*generation), Some(key)),
+            Origin::Application { .. } => ("application", None, None),
+            Origin::Client { .. } => ("client_credentials", None, None),
+        };
+        flow.clone_into(&mut self.flow);
+        self.generation = generation;
+        self.client_id = origin.credential().map(|id| id.to_string());
+        self.key_sha256 = key.map(|key| URL_SAFE_NO_PAD.encode(key.as_bytes()));
+    }
 }
 
 /// Issues and verifies tokens under one issuer and audience.
 #[derive(Debug)]
 pub struct TokenService {
-    keys: KeyRing,
+    keys: RwLock<Arc<KeyRing>>,
     clock: Clock,
     issuer: String,
     audience: String,
@@ -75,7 +179,7 @@ pub struct TokenService {
 }
 
 impl TokenService {
-    /// A service that signs with the newest key of `keys`.
+    /// A service that signs with the active key of `keys`.
     pub fn new(keys: KeyRing, clock: Clock, issuer: String, audience: String) -> Self {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&issuer]);
@@ -85,7 +189,7 @@ impl TokenService {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         Self {
-            keys,
+            keys: RwLock::new(Arc::new(keys)),
             clock,
             issuer,
             audience,
@@ -93,33 +197,37 @@ impl TokenService {
         }
     }
 
-    /// The keys, for the JWKS and for receipts.
-    pub fn keys(&self) -> &KeyRing {
-        &self.keys
+    /// The keys in force now, for the JWKS and for receipts.
+    pub fn keys(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Signs a token for an account, good from now for `ttl_seconds`.
-    pub fn issue(
-        &self,
-        tenant: &TenantId,
-        username: &Username,
-        role: Role,
-        ttl_seconds: u32,
-    ) -> Result<String, SigningKeyError> {
+    /// Puts other keys in force.
+    pub fn set_keys(&self, keys: KeyRing) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Signs a token with a key of the ring, good from now on.
+    pub fn issue(&self, keys: &KeyRing, grant: &Grant) -> Result<String, SigningKeyError> {
         let now = self.clock.now().unix_timestamp();
-        let claims = WireClaims {
-            sub: username.as_str().to_owned(),
-            auth: role.as_str().to_owned(),
-            tenant_id: tenant.as_str().to_owned(),
+        let mut claims = WireClaims {
+            sub: grant.username.as_str().to_owned(),
+            auth: grant.role.as_str().to_owned(),
+            tenant_id: grant.tenant.as_str().to_owned(),
             iss: self.issuer.clone(),
             aud: serde_json::json!([self.audience]),
             jti: TokenId::random().as_uuid(),
             iat: now,
             nbf: now,
-            exp: now + i64::from(ttl_seconds),
-            scope: role.scope().to_owned(),
+            exp: now + i64::from(grant.ttl_seconds),
+            scope: grant.scopes.to_string(),
+            flow: String::new(),
+            generation: None,
+            client_id: None,
+            key_sha256: None,
         };
-        let key = self.keys.newest();
+        claims.set_origin(&grant.origin);
+        let key = keys.active();
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(key.id().to_owned());
         jsonwebtoken::encode(&header, &claims, key.encoding()).map_err(|_| SigningKeyError::Key)
@@ -135,7 +243,8 @@ impl TokenService {
             return Err(TokenError::Invalid);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
-        let key = header.kid.as_deref().and_then(|id| self.keys.decoding(id));
+        let keys = self.keys();
+        let key = header.kid.as_deref().and_then(|id| keys.decoding(id));
         let key = key.ok_or(TokenError::Invalid)?;
         let wire: WireClaims = jsonwebtoken::decode(token, key, &self.validation)
             .map_err(|_| TokenError::Invalid)?
@@ -145,7 +254,8 @@ impl TokenService {
             username: Username::parse(&wire.sub).ok_or(TokenError::Invalid)?,
             role: Role::parse(&wire.auth).ok_or(TokenError::Invalid)?,
             token: wire.jti.into(),
-            scope: wire.scope,
+            scopes: Scopes::parse(&wire.scope).ok_or(TokenError::Invalid)?,
+            origin: wire.origin().ok_or(TokenError::Invalid)?,
             issued_at: wire.iat,
             expires_at: wire.exp,
         };
@@ -186,30 +296,41 @@ mod tests {
     }
 
     fn service(clock: &Clock) -> TokenService {
-        let ring = KeyRing::new(key(), Vec::new());
         TokenService::new(
-            ring,
+            KeyRing::new(key(), Vec::new()),
             clock.clone(),
             "issuer".to_owned(),
             "audience".to_owned(),
         )
     }
 
-    fn names() -> (TenantId, Username) {
-        (
-            TenantId::parse("acme").unwrap(),
-            Username::parse("press").unwrap(),
-        )
+    fn issue(tokens: &TokenService, role: Role, origin: Origin) -> String {
+        let grant = Grant {
+            tenant: TenantId::parse("acme").unwrap(),
+            username: Username::parse("press").unwrap(),
+            role,
+            scopes: role.scopes(),
+            origin,
+            ttl_seconds: 3600,
+        };
+        tokens.issue(&tokens.keys(), &grant).unwrap()
+    }
+
+    fn login() -> Origin {
+        Origin::Account { generation: 7 }
     }
 
     #[test]
     fn a_token_says_who_it_is_for_until_it_expires() {
         let clock = Clock::fixed(1_800_000_000);
         let tokens = service(&clock);
-        let (tenant, username) = names();
-        let token = tokens.issue(&tenant, &username, Role::Admin, 3600).unwrap();
+        let token = issue(&tokens, Role::Admin, login());
         let claims = tokens.verify(&token).unwrap();
-        assert_eq!((&claims.tenant, &claims.username), (&tenant, &username));
+        assert_eq!(
+            (claims.tenant.as_str(), claims.username.as_str()),
+            ("acme", "press")
+        );
+        assert_eq!(claims.scopes, Scopes::ALL);
         assert_eq!(
             (claims.role, claims.expires_at - claims.issued_at),
             (Role::Admin, 3600)
@@ -231,8 +352,7 @@ mod tests {
     fn every_single_bit_of_a_token_counts() {
         let clock = Clock::fixed(1_800_000_000);
         let tokens = service(&clock);
-        let (tenant, username) = names();
-        let token = tokens.issue(&tenant, &username, Role::User, 3600).unwrap();
+        let token = issue(&tokens, Role::User, login());
         let mut refused = 0;
         for at in (0..token.len()).step_by(7) {
             let mut bytes = token.clone().into_bytes();
@@ -252,15 +372,36 @@ mod tests {
     #[test]
     fn issuer_and_audience_are_checked() {
         let clock = Clock::fixed(1_800_000_000);
-        let (tenant, username) = names();
-        let token = service(&clock)
-            .issue(&tenant, &username, Role::User, 60)
-            .unwrap();
+        let token = issue(&service(&clock), Role::User, login());
         for (issuer, audience) in [("other", "audience"), ("issuer", "other")] {
             let ring = KeyRing::new(key(), Vec::new());
             let other =
                 TokenService::new(ring, clock.clone(), issuer.to_owned(), audience.to_owned());
             assert_eq!(other.verify(&token).unwrap_err(), TokenError::Invalid);
+        }
+    }
+
+    #[test]
+    fn what_a_token_is_bound_to_comes_back_with_it() {
+        let tokens = service(&Clock::fixed(1_800_000_000));
+        let credential = CredentialId::random();
+        let key = SecretHash::of("ltk_x");
+        for origin in [
+            login(),
+            Origin::ApiKey {
+                generation: 3,
+                credential,
+                key,
+            },
+            Origin::Application { credential },
+            Origin::Client { credential },
+        ] {
+            let token = issue(&tokens, Role::User, origin.clone());
+            let read = tokens.verify(&token).unwrap().origin;
+            assert_eq!(format!("{read:?}"), format!("{origin:?}"));
+            if let Origin::ApiKey { key: read, .. } = read {
+                assert!(read.matches(key.as_bytes()));
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line. What creates or lists something prints JSON on stdout, one object or one a line; logs and errors go to
 //! stderr; a refusal is one sentence and exit code 1.
 
+mod credential;
 mod operator;
 mod serve;
 
@@ -36,6 +37,15 @@ enum Command {
     /// Service accounts of a tenant
     #[command(subcommand)]
     Account(operator::AccountCommand),
+    /// API keys of a tenant
+    #[command(subcommand)]
+    ApiKey(credential::ApiKeyCommand),
+    /// Applications of a tenant
+    #[command(subcommand)]
+    App(credential::AppCommand),
+    /// Keys that sign tokens
+    #[command(subcommand)]
+    Key(credential::KeyCommand),
     /// Exit 0 if the server answers; for containers
     Healthcheck,
 }
@@ -70,6 +80,9 @@ fn dispatch(Cli { config, command }: Cli) -> Result<(), StartError> {
             Command::Migrate => serve::migrate(&config, &store).await,
             Command::Tenant(command) => operator::tenant(&config, &store, command).await,
             Command::Account(command) => operator::account(&store, command).await,
+            Command::ApiKey(command) => credential::api_key(&config, &store, command).await,
+            Command::App(command) => credential::app(&config, &store, command).await,
+            Command::Key(command) => credential::key(&config, &store, &command).await,
         }
     });
     // Connections end before the database that they lead to.

@@ -208,8 +208,7 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
             let (password, shown) = take_password(password_stdin)?;
             let AccountName { tenant, username } = account;
             let change = AccountChange::SetPassword(password.clone());
-            let changed =
-                operator::change_account(&operator, &clock, &tenant, &username, change).await;
+            let changed = operator::change_account(&operator, &tenant, &username, change).await;
             known(
                 changed,
                 &format!("there is no account {username} in {tenant}"),
@@ -220,7 +219,7 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
             ));
         }
     };
-    let changed = operator::change_account(&operator, &clock, &tenant, &username, change).await;
+    let changed = operator::change_account(&operator, &tenant, &username, change).await;
     known(
         changed,
         &format!("there is no account {username} in {tenant}"),
@@ -262,7 +261,7 @@ fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
 }
 
 /// Says in one sentence what is missing, taken or wrong.
-fn known<T>(done: Result<T, service::Error>, missing: &str) -> Result<T, StartError> {
+pub(super) fn known<T>(done: Result<T, service::Error>, missing: &str) -> Result<T, StartError> {
     done.map_err(|error| match error {
         service::Error::NotFound => StartError::Setting(missing.to_owned()),
         service::Error::Conflict(reason) => StartError::Setting(reason.to_owned()),
@@ -277,17 +276,17 @@ fn known<T>(done: Result<T, service::Error>, missing: &str) -> Result<T, StartEr
     })
 }
 
-fn print_json(value: &Value) -> Result<(), StartError> {
+pub(super) fn print_json(value: &Value) -> Result<(), StartError> {
     print_line(&value.to_string())
 }
 
-fn rfc3339(moment: OffsetDateTime) -> String {
+pub(super) fn rfc3339(moment: OffsetDateTime) -> String {
     moment
         .format(&Rfc3339)
         .unwrap_or_else(|_| moment.to_string())
 }
 
-fn parse_tenant(text: &str) -> Result<TenantId, &'static str> {
+pub(super) fn parse_tenant(text: &str) -> Result<TenantId, &'static str> {
     TenantId::parse(text).ok_or("a tenant's name matches ^[a-z0-9][a-z0-9_-]{1,62}$")
 }
 

@@ -24,7 +24,7 @@ use crate::{
     config::Config,
     db::{DbError, Operator},
     domain::{Role, TenantId, Username},
-    service::{self, operator},
+    service::{self, keys, operator},
 };
 
 /// How long the health check waits for the server.
@@ -82,7 +82,7 @@ pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartErr
 pub(super) async fn migrate(config: &Config, store: &Store) -> Result<(), StartError> {
     let operator = store.operator().await?;
     let master = app::master_key(config)?;
-    Ok(operator::ensure_signing_key(&operator, &master, &Clock::system()).await?)
+    Ok(keys::ensure(&operator, &master, &Clock::system()).await?)
 }
 
 /// Asks the server whether it lives.

@@ -1,10 +1,9 @@
 //! The table `accounts`: service accounts of a tenant.
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{Role, TokenId, Username};
+use crate::domain::{Role, Username};
 
 /// What a login needs to know of an account that may log in.
 #[derive(Debug)]
@@ -13,6 +12,8 @@ pub struct LoginAccount {
     pub password_hash: String,
     /// What it may do.
     pub role: Role,
+    /// Carried by its tokens; a change ends them.
+    pub generation: i64,
 }
 
 /// An account as the operator sees it.
@@ -38,8 +39,8 @@ pub async fn insert(
 ) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
     let done = sqlx::query!(
-        "insert into accounts (tenant_id, username, password_hash, role, tokens_valid_from, created_at)
-         values ($1, $2, $3, $4, $5, $5)
+        "insert into accounts (tenant_id, username, password_hash, role, created_at)
+         values ($1, $2, $3, $4, $5)
          on conflict on constraint accounts_pkey do nothing",
         tenant,
         username.as_str(),
@@ -72,7 +73,7 @@ pub async fn find_for_login(
 ) -> Result<Option<LoginAccount>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query!(
-        "select password_hash, role
+        "select password_hash, role, generation
          from accounts join tenants using (tenant_id)
          where tenant_id = $1 and username = $2 and accounts.status = 'enabled' and tenants.status = 'active'",
         tenant,
@@ -85,39 +86,10 @@ pub async fn find_for_login(
         Ok(LoginAccount {
             password_hash: row.password_hash,
             role,
+            generation: row.generation,
         })
     })
     .transpose()
-}
-
-/// Whether a token that was issued to `username` at `issued_at` (seconds since 1970) is still good: not on the blocklist, its
-/// account enabled and unchanged since, its tenant active. One query, asked on every authenticated call.
-pub async fn token_is_live(
-    tx: &mut TenantTransaction,
-    username: &Username,
-    token: TokenId,
-    issued_at: i64,
-) -> Result<bool, DbError> {
-    let (db, tenant) = tx.parts();
-    let token: Uuid = token.as_uuid();
-    // `iat` has whole seconds: a token of the same second as the change counts as issued after it.
-    let live = sqlx::query_scalar!(
-        r#"select exists (
-               select from accounts join tenants using (tenant_id)
-               where tenant_id = $1 and username = $2
-                 and accounts.status = 'enabled' and tenants.status = 'active'
-                 and floor(extract(epoch from tokens_valid_from)) <= $4::bigint
-           ) and not exists (
-               select from revoked_tokens where tenant_id = $1 and token_id = $3
-           ) as "live!""#,
-        tenant,
-        username.as_str(),
-        token,
-        issued_at
-    )
-    .fetch_one(db)
-    .await?;
-    Ok(live)
 }
 
 /// Enables or disables an account and ends its tokens; false when there is none of that name.
@@ -125,15 +97,15 @@ pub async fn set_status(
     tx: &mut TenantTransaction,
     username: &Username,
     status: &str,
-    now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
     let done = sqlx::query!(
-        "update accounts set status = $3, tokens_valid_from = $4 where tenant_id = $1 and username = $2",
+        "update accounts
+         set status = $3, generation = greatest(generation + 1, floor(extract(epoch from clock_timestamp()) * 1000))
+         where tenant_id = $1 and username = $2",
         tenant,
         username.as_str(),
-        status,
-        now
+        status
     )
     .execute(db)
     .await?;
@@ -145,15 +117,16 @@ pub async fn set_password(
     tx: &mut TenantTransaction,
     username: &Username,
     password_hash: &str,
-    now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
     let done = sqlx::query!(
-        "update accounts set password_hash = $3, tokens_valid_from = $4 where tenant_id = $1 and username = $2",
+        "update accounts
+         set password_hash = $3,
+             generation = greatest(generation + 1, floor(extract(epoch from clock_timestamp()) * 1000))
+         where tenant_id = $1 and username = $2",
         tenant,
         username.as_str(),
-        password_hash,
-        now
+        password_hash
     )
     .execute(db)
     .await?;

@@ -4,7 +4,9 @@
 //! hands out nothing but [`TenantTransaction`]s; [`Operator`] connects as the owner, for migrations, keys and the operator's
 //! commands. Every query on a tenant's table takes a `TenantTransaction`, so it cannot be asked without a tenant.
 
+pub mod access;
 pub mod accounts;
+pub mod credentials;
 mod error;
 pub mod photos;
 pub mod revoked_tokens;
@@ -23,7 +25,7 @@ use sqlx::{
 
 pub use error::DbError;
 
-use crate::domain::TenantId;
+use crate::domain::{AccessState, TenantId};
 
 /// The migrations, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -38,6 +40,8 @@ const BOOTSTRAP_LOCK: i64 = 0x4c75_6d61_5472_6163;
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: PgPool,
+    options: PgConnectOptions,
+    role: Option<&'static str>,
 }
 
 impl Database {
@@ -52,17 +56,14 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if role.is_some() {
-                        connection.execute(roles::SWITCH).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect_with(quiet(options))
+            .after_connect(move |connection, _| Box::pin(prepare(connection, role)))
+            .connect_with(quiet(options.clone()))
             .await?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            options,
+            role,
+        })
     }
 
     /// Starts a transaction that sees and writes the rows of `tenant` only.
@@ -70,9 +71,19 @@ impl Database {
         TenantTransaction::new(self.pool.begin().await?, tenant).await
     }
 
-    /// The sealed signing keys, newest first.
-    pub async fn signing_keys(&self) -> Result<Vec<signing_keys::SealedKey>, DbError> {
-        signing_keys::list(&mut *self.pool.acquire().await?).await
+    /// All that ends tokens.
+    pub async fn access_states(&self) -> Result<Vec<AccessState>, DbError> {
+        access::all(&mut *self.pool.acquire().await?).await
+    }
+
+    /// What of it changed in the last minute.
+    pub async fn recent_access_states(&self) -> Result<Vec<AccessState>, DbError> {
+        access::recent(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Listens for changes of it, and of the signing keys.
+    pub async fn changes(&self) -> Result<access::Changes, DbError> {
+        access::Changes::listen(self.options.clone(), self.role).await
     }
 
     /// Whether the database answers.
@@ -194,6 +205,17 @@ impl Operator {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Makes a new connection the serving role's.
+async fn prepare(
+    connection: &mut PgConnection,
+    role: Option<&'static str>,
+) -> Result<(), sqlx::Error> {
+    if role.is_some() {
+        connection.execute(roles::SWITCH).await?;
+    }
+    Ok(())
 }
 
 /// sqlx would log each statement; ours are timed in their own spans instead.

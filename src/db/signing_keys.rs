@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::DbError;
+use super::{Database, DbError};
 
 /// A signing key as it is stored.
 #[derive(Debug)]
@@ -12,20 +12,29 @@ pub struct SealedKey {
     pub key_id: String,
     /// The private key, sealed under the master key.
     pub sealed_private_key: Vec<u8>,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// Since when it signs; nothing while it is only published.
+    pub activated_at: Option<OffsetDateTime>,
+    /// Since when it signs no more.
+    pub retired_at: Option<OffsetDateTime>,
+    /// When the last token that it signed expires, or later.
+    pub tokens_until: Option<OffsetDateTime>,
 }
 
 /// All keys, newest first.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<SealedKey>, DbError> {
     let rows = sqlx::query_as!(
         SealedKey,
-        "select key_id, sealed_private_key from signing_keys order by created_at desc, key_id"
+        "select key_id, sealed_private_key, created_at, activated_at, retired_at, tokens_until
+         from signing_keys order by created_at desc, key_id"
     )
     .fetch_all(db)
     .await?;
     Ok(rows)
 }
 
-/// Adds a key.
+/// Adds a key that is published and does not sign yet.
 pub async fn insert(
     db: &mut PgConnection,
     key_id: &str,
@@ -41,4 +50,46 @@ pub async fn insert(
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Lets a key sign from now on, and no other.
+pub async fn activate(
+    db: &mut PgConnection,
+    key_id: &str,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "update signing_keys
+         set activated_at = case when key_id = $1 then $2 else activated_at end,
+             retired_at = case when key_id = $1 then null else $2 end
+         where key_id = $1 or (activated_at is not null and retired_at is null)",
+        key_id,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+impl Database {
+    /// The sealed signing keys, newest first.
+    pub async fn signing_keys(&self) -> Result<Vec<SealedKey>, DbError> {
+        list(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Notes that a key's tokens may live until then; never less than before.
+    pub async fn keep_signing_key(
+        &self,
+        key_id: &str,
+        tokens_until: OffsetDateTime,
+    ) -> Result<(), DbError> {
+        sqlx::query!(
+            "update signing_keys set tokens_until = greatest(tokens_until, $2) where key_id = $1",
+            key_id,
+            tokens_until
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
 }

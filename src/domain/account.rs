@@ -1,5 +1,7 @@
 //! What a service account may do.
 
+use super::Scopes;
+
 /// The role of an account; the `auth` claim of its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -25,13 +27,11 @@ impl Role {
         }
     }
 
-    /// The OAuth scopes that a login grants, separated by spaces (RFC 6749 section 3.3).
-    pub fn scope(self) -> &'static str {
+    /// What a login grants.
+    pub fn scopes(self) -> Scopes {
         match self {
-            Self::User => "photos:protect photos:verify photos:read photos:delete manifests:read",
-            Self::Admin => {
-                "photos:protect photos:verify photos:read photos:delete manifests:read admin"
-            }
+            Self::User => Scopes::PHOTOS,
+            Self::Admin => Scopes::ALL,
         }
     }
 }

@@ -2,15 +2,21 @@
 //!
 //! May use nothing of ours; knows neither wire formats nor SQL. Start reading at [`ids`], then [`verdict`].
 
+mod access;
 mod account;
 mod content_hash;
+mod credential;
 pub mod ids;
 mod policy;
 mod registration;
+mod scope;
 pub mod verdict;
 
+pub use access::{AccessKey, AccessState};
 pub use account::Role;
 pub use content_hash::ContentHash;
+pub use credential::{CredentialId, CredentialKind};
 pub use ids::{PhotoId, TenantId, TokenId, Username};
 pub use policy::{Privacy, TenantPolicy};
 pub use registration::{Place, Registration};
+pub use scope::{Scope, Scopes};

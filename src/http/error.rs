@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use super::middleware::RequestId;
 use crate::{
     auth::TokenError,
+    domain::Scopes,
     imaging::ImagingError,
     service::{self, Context, FieldError},
 };
@@ -85,6 +86,8 @@ catalogue! {
         "Log in again.";
     AuthFailed "AUTH_FAILED" UNAUTHORIZED "The credentials are not right"
         "Check tenantId, username and password.";
+    TenantRestricted "TENANT_RESTRICTED" FORBIDDEN "The token does not allow this"
+        "Use a token with the scopes named in errors.";
     NotFound "NOT_FOUND" NOT_FOUND "There is no such thing"
         "Check the address and the id.";
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "The method is not allowed here"
@@ -97,6 +100,8 @@ catalogue! {
         "Keep to the limit named in errors.";
     UnsupportedContentType "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE "The content type of the request is not supported"
         "Send the Content-Type that this endpoint asks for, without Content-Encoding.";
+    RateLimitExceeded "RATE_LIMIT_EXCEEDED" TOO_MANY_REQUESTS "Too many requests"
+        "Send the request again after the seconds in Retry-After.";
     ServerBusy "SERVER_BUSY" SERVICE_UNAVAILABLE "The server has too much to do"
         "Send the request again after the seconds in Retry-After.";
     DatabaseUnavailable "DATABASE_UNAVAILABLE" SERVICE_UNAVAILABLE "The database is unavailable"
@@ -111,6 +116,10 @@ pub(crate) struct ApiError {
     code: ErrorCode,
     message: Cow<'static, str>,
     errors: Vec<Value>,
+    /// Seconds after which it is worth trying again, if that is known.
+    retry_after: Option<u32>,
+    /// Scopes that the token lacks.
+    lacking: Option<Scopes>,
     /// The cause, for the log only.
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -122,6 +131,8 @@ impl ApiError {
             code,
             message: Cow::Borrowed(code.row().title),
             errors: Vec::new(),
+            retry_after: None,
+            lacking: None,
             source: None,
         }
     }
@@ -180,6 +191,30 @@ impl ApiError {
         }
     }
 
+    /// A token without the scopes that the route asks for.
+    pub(crate) fn lacks(scopes: Scopes) -> Self {
+        let errors = scopes
+            .iter()
+            .map(|scope| json!({ "field": "scope", "reason": "is missing", "scope": scope.as_str() }))
+            .collect();
+        Self {
+            errors,
+            lacking: Some(scopes),
+            ..Self::with_message(
+                ErrorCode::TenantRestricted,
+                format!("the token lacks: {scopes}"),
+            )
+        }
+    }
+
+    /// Too much for now; again after some seconds.
+    fn later(code: ErrorCode, seconds: u32) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(code)
+        }
+    }
+
     fn caused(code: ErrorCode, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self {
             source: Some(Arc::new(source)),
@@ -212,6 +247,8 @@ impl From<service::Error> for ApiError {
             Error::Token(TokenError::Invalid) => Self::new(ErrorCode::AuthInvalid),
             Error::Token(TokenError::Expired) => Self::new(ErrorCode::AuthExpired),
             Error::TokenRevoked => Self::new(ErrorCode::AuthRevoked),
+            Error::Scope => Self::new(ErrorCode::TenantRestricted),
+            Error::Throttled(seconds) => Self::later(ErrorCode::RateLimitExceeded, seconds),
             Error::NotFound => Self::new(ErrorCode::NotFound),
             Error::Conflict(reason) => Self::with_message(ErrorCode::Conflict, reason),
             Error::TooManyCopies(_) => Self::with_message(ErrorCode::Conflict, message),
@@ -231,6 +268,10 @@ impl IntoResponse for ApiError {
         response
     }
 }
+
+/// Marks an answer whose body is not ours to write: the sign-ins of other protocols.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AsItIs;
 
 /// The answer where no route leads.
 pub(super) async fn not_found() -> ApiError {
@@ -263,6 +304,9 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
         .cloned()
         .unwrap_or_default();
     let response = next.run(request).await;
+    if response.extensions().get::<AsItIs>().is_some() {
+        return response;
+    }
     let status = response.status();
     let error = match response.extensions().get::<Arc<ApiError>>() {
         Some(error) => Arc::clone(error),
@@ -298,25 +342,29 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    add_hints(error.code, headers);
+    add_hints(&error, headers);
     rendered
 }
 
 /// The headers that HTTP asks for beside some statuses.
-fn add_hints(code: ErrorCode, headers: &mut HeaderMap) {
-    match code {
-        ErrorCode::AuthMissing | ErrorCode::AuthFailed => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
+fn add_hints(error: &ApiError, headers: &mut HeaderMap) {
+    let challenge = match error.code {
+        ErrorCode::AuthMissing | ErrorCode::AuthFailed => Some("Bearer".to_owned()),
+        // RFC 6750 section 3.1.
         ErrorCode::AuthExpired | ErrorCode::AuthInvalid | ErrorCode::AuthRevoked => {
-            // RFC 6750 section 3.1.
-            let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
-            headers.insert(WWW_AUTHENTICATE, challenge);
+            Some(r#"Bearer error="invalid_token""#.to_owned())
         }
-        ErrorCode::ServerBusy | ErrorCode::DatabaseUnavailable => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
-        }
-        _ => {}
+        ErrorCode::TenantRestricted => error
+            .lacking
+            .map(|scopes| format!(r#"Bearer error="insufficient_scope", scope="{scopes}""#)),
+        _ => None,
+    };
+    if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    let busy = [ErrorCode::ServerBusy, ErrorCode::DatabaseUnavailable].contains(&error.code);
+    if let Some(seconds) = error.retry_after.or(busy.then_some(2)) {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
 

@@ -8,6 +8,7 @@
 mod error;
 mod extract;
 mod middleware;
+mod signin;
 mod v1;
 
 use axum::{
@@ -21,17 +22,34 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use error::{ErrorCode, ErrorRow};
+pub use extract::Peer;
 
-use crate::service::Context;
+use crate::{
+    domain::{Scope, Scopes},
+    service::Context,
+};
 
 /// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Anybody.
     Public,
-    /// The holder of a live token.
-    Token,
+    /// The holder of a live token with these scopes; [`ANY_TOKEN`] for none in particular.
+    Token(Scopes),
 }
+
+/// A live token is enough.
+const ANY_TOKEN: Access = Access::Token(Scopes::NONE);
+/// Registers and protects.
+const PROTECT: Access = Access::Token(Scopes::of(Scope::Protect));
+/// Verifies.
+const VERIFY: Access = Access::Token(Scopes::of(Scope::Verify));
+/// Learns which photos there are from an image.
+const IDENTIFY: Access = Access::Token(Scopes::of(Scope::Verify).or(Scopes::of(Scope::Read)));
+/// Reads.
+const READ: Access = Access::Token(Scopes::of(Scope::Read));
+/// Deletes.
+const DELETE: Access = Access::Token(Scopes::of(Scope::Delete));
 
 /// One line of the route table.
 #[derive(Debug, Clone)]
@@ -86,51 +104,61 @@ impl Endpoint {
     }
 }
 
-/// The route table.
+/// The route table. A line without a word on who may call does not compile.
 pub fn endpoints() -> Vec<Endpoint> {
+    let mut all = public();
+    all.extend([
+        Endpoint::post("/api/v1/auth/logout", ANY_TOKEN, v1::logout::handler),
+        Endpoint::get("/api/v1/me", ANY_TOKEN, v1::me::handler),
+        Endpoint::post("/api/v1/photos/register", PROTECT, v1::register::handler),
+        Endpoint::post("/api/v1/photos/protect", PROTECT, v1::protect::handler),
+        Endpoint::post("/api/v1/photos/verify", VERIFY, v1::verify::handler),
+        Endpoint::post("/api/v1/photos/identify", IDENTIFY, v1::identify::handler),
+        Endpoint::get("/api/v1/photos", READ, v1::photos::list),
+        Endpoint::get("/api/v1/photos/{photoId}", READ, v1::photos::get),
+        Endpoint::delete("/api/v1/photos/{photoId}", DELETE, v1::photos::delete),
+    ]);
+    all
+}
+
+/// What anybody may call: the ways in, and what must be known before.
+fn public() -> Vec<Endpoint> {
+    use Access::Public;
     vec![
-        Endpoint::get("/livez", Access::Public, v1::health::live),
-        Endpoint::get("/readyz", Access::Public, v1::health::ready),
-        Endpoint::get("/.well-known/jwks.json", Access::Public, v1::jwks::handler),
-        Endpoint::get("/errors/{code}", Access::Public, v1::errors::handler),
-        Endpoint::get("/api/v1/health", Access::Public, v1::health::handler),
-        Endpoint::post("/api/v1/auth/login", Access::Public, v1::login::handler),
-        Endpoint::post("/api/v1/auth/logout", Access::Token, v1::logout::handler),
-        Endpoint::get("/api/v1/me", Access::Token, v1::me::handler),
-        Endpoint::post(
-            "/api/v1/photos/register",
-            Access::Token,
-            v1::register::handler,
+        Endpoint::get("/livez", Public, v1::health::live),
+        Endpoint::get("/readyz", Public, v1::health::ready),
+        Endpoint::get("/.well-known/jwks.json", Public, v1::jwks::handler),
+        Endpoint::get(
+            "/.well-known/oauth-authorization-server",
+            Public,
+            signin::metadata::authorization_server,
         ),
-        Endpoint::post(
-            "/api/v1/photos/protect",
-            Access::Token,
-            v1::protect::handler,
+        Endpoint::get(
+            "/.well-known/oauth-protected-resource",
+            Public,
+            signin::metadata::protected_resource,
         ),
-        Endpoint::post("/api/v1/photos/verify", Access::Token, v1::verify::handler),
-        Endpoint::post(
-            "/api/v1/photos/identify",
-            Access::Token,
-            v1::identify::handler,
-        ),
-        Endpoint::get("/api/v1/photos", Access::Token, v1::photos::list),
-        Endpoint::get("/api/v1/photos/{photoId}", Access::Token, v1::photos::get),
-        Endpoint::delete(
-            "/api/v1/photos/{photoId}",
-            Access::Token,
-            v1::photos::delete,
-        ),
+        Endpoint::get("/errors/{code}", Public, v1::errors::handler),
+        Endpoint::get("/api/v1/health", Public, v1::health::handler),
+        Endpoint::post("/api/v1/auth/login", Public, v1::login::handler),
+        Endpoint::post("/auth", Public, signin::api_key::handler),
+        Endpoint::post("/api/v3/auth", Public, signin::application::handler),
+        Endpoint::post("/oauth2/token", Public, signin::oauth::token),
+        Endpoint::post("/oauth2/revoke", Public, signin::oauth::revoke),
+        Endpoint::post("/oauth2/introspect", Public, signin::oauth::introspect),
     ]
 }
 
 /// The service as axum serves it.
 pub fn router(ctx: Context) -> Router {
-    let authenticate = from_fn_with_state(ctx.clone(), middleware::authenticate);
     let mut router = Router::new();
     for endpoint in endpoints() {
         let route = match endpoint.access {
             Access::Public => endpoint.route,
-            Access::Token => endpoint.route.route_layer(authenticate.clone()),
+            Access::Token(scopes) => endpoint.route.route_layer(from_fn_with_state(
+                (ctx.clone(), scopes),
+                middleware::authenticate,
+            )),
         };
         router = router.route(endpoint.path, route);
     }

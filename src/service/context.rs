@@ -1,12 +1,13 @@
 //! What every use case works with.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
-use super::Error;
+use super::{Error, throttle::Throttle};
 use crate::{
-    auth::{MasterKey, TenantSecret, TokenService},
+    auth::{AccessStates, MasterKey, TenantSecret, TokenService},
     clock::Clock,
     cpu::CpuGate,
     db::{Database, TenantTransaction, tenants},
@@ -20,6 +21,8 @@ pub struct Settings {
     pub token_ttl_seconds: u32,
     /// Where clients find this service: scheme, host and port, no slash at the end.
     pub public_url: String,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// What an image may be.
     pub limits: imaging::Limits,
 }
@@ -41,6 +44,10 @@ pub struct Inner {
     pub passwords: CpuGate,
     /// Issues and verifies tokens.
     pub tokens: TokenService,
+    /// What ends tokens before their time.
+    pub access: AccessStates,
+    /// Slows down who guesses passwords.
+    pub throttle: Throttle,
     /// Opens what is sealed in the database.
     pub master: MasterKey,
     /// Memory for bodies that are being received, one permit a KiB.
@@ -53,6 +60,16 @@ impl Context {
     /// Shares the parts.
     pub fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    /// The same without keeping it alive.
+    pub(super) fn downgrade(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// What [`Context::downgrade`] came from, if it is still alive.
+    pub(super) fn upgrade(weak: &Weak<Inner>) -> Option<Self> {
+        weak.upgrade().map(Self)
     }
 
     /// The secret of the transaction's tenant, from which its keys are derived.

@@ -37,6 +37,12 @@ pub enum Error {
     /// The token was good and has been revoked.
     #[error("the token has been revoked")]
     TokenRevoked,
+    /// A scope was asked for that there is no right to.
+    #[error("the scope is more than was granted")]
+    Scope,
+    /// Too many wrong credentials; the number of seconds to wait.
+    #[error("too many failed logins")]
+    Throttled(u32),
     /// The tenant has no such thing.
     #[error("there is no such thing")]
     NotFound,

@@ -1,13 +1,28 @@
-//! Account, password, token.
+//! The ways in: each ends in a token of the one token service.
+//!
+//! ```text
+//! account             tenant, user name, password                      bearer token
+//! API key             the key; user name, password of its tenant       token beside the key
+//! application         its id, token and secret                         long-lived token beside its id
+//! client credentials  an application's id and secret (RFC 6749 4.4)    bearer token
+//! ```
 
-use secrecy::SecretString;
+use std::net::IpAddr;
 
-use super::{Context, Error};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Context, Error, keys, throttle::Attempt};
 use crate::{
-    auth::PasswordHash,
-    db::accounts,
-    domain::{TenantId, Username},
+    auth::{Grant, Origin, PasswordHash, SecretHash},
+    db::{
+        accounts::{self, LoginAccount},
+        credentials::{self, LiveCredential},
+    },
+    domain::{CredentialId, Role, Scope, Scopes, TenantId, Username},
 };
+
+/// How long a token lasts that was come by with an API key, in seconds.
+const API_KEY_TOKEN_TTL_SECONDS: u32 = 86_400;
 
 /// A new session.
 #[derive(Debug)]
@@ -16,19 +31,218 @@ pub struct Session {
     pub token: SecretString,
     /// How long it lasts.
     pub expires_in_seconds: u32,
+    /// What it may do.
+    pub scopes: Scopes,
 }
 
-/// Gives a token to who knows the password.
+/// Gives a token to who knows an account's password.
 ///
 /// Unknown tenant, unknown user, wrong password, disabled account and suspended tenant cost the same work and give the same
 /// [`Error::Credentials`]: names that cannot exist are looked up nowhere but hashed all the same.
-pub async fn login(
+///
+/// # Errors
+///
+/// [`Error::Credentials`], and [`Error::Throttled`] after many of them.
+pub async fn account(
     ctx: &Context,
     tenant: &str,
     username: &str,
     password: SecretString,
+    source: IpAddr,
 ) -> Result<Session, Error> {
     let names = TenantId::parse(tenant).zip(Username::parse(username));
+    let attempt = Attempt::new(tenant, username, source);
+    let found = check_password(ctx, names, password, attempt).await?;
+    let (tenant, username, account) = found.ok_or(Error::Credentials)?;
+    let grant = Grant {
+        tenant,
+        username,
+        role: account.role,
+        scopes: account.role.scopes(),
+        origin: Origin::Account {
+            generation: account.generation,
+        },
+        ttl_seconds: ctx.settings.token_ttl_seconds,
+    };
+    session(ctx, &grant).await
+}
+
+/// Why a login beside an API key is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiKeyRefusal {
+    /// The key is missing, unknown or revoked.
+    #[error("the API key is not valid")]
+    ApiKey,
+    /// The key is good, the user name or password is not.
+    #[error("the user name or password is not right")]
+    Account,
+    /// Something else.
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+/// Gives a token to who has an API key and knows the password of an account of its tenant. It is good beside that key only.
+///
+/// # Errors
+///
+/// [`ApiKeyRefusal`].
+pub async fn api_key(
+    ctx: &Context,
+    key: &str,
+    username: &str,
+    password: SecretString,
+    source: IpAddr,
+) -> Result<Session, ApiKeyRefusal> {
+    let key = SecretHash::of(key);
+    let (tenant, credential) = find_api_key(ctx, &key)
+        .await?
+        .ok_or(ApiKeyRefusal::ApiKey)?;
+    let attempt = Attempt::new(tenant.as_str(), username, source);
+    let names = Username::parse(username).map(|username| (tenant, username));
+    let found = check_password(ctx, names, password, attempt).await?;
+    let (tenant, username, account) = found.ok_or(ApiKeyRefusal::Account)?;
+    let grant = Grant {
+        tenant,
+        username,
+        role: account.role,
+        scopes: account.role.scopes().and(credential.scopes),
+        origin: Origin::ApiKey {
+            generation: account.generation,
+            credential: credential.id,
+            key,
+        },
+        ttl_seconds: API_KEY_TOKEN_TTL_SECONDS,
+    };
+    Ok(session(ctx, &grant).await?)
+}
+
+/// Why an application is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplicationRefusal {
+    /// There is no such application, or not any more.
+    #[error("there is no such application")]
+    Application,
+    /// Its token is another.
+    #[error("the application's token is not right")]
+    Token,
+    /// Its secret is another.
+    #[error("the application's secret is not right")]
+    Secret,
+    /// Something else.
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+/// Gives a long-lived token to an application that has its token and secret. It is good beside the application's id only.
+///
+/// # Errors
+///
+/// [`ApplicationRefusal`].
+pub async fn application(
+    ctx: &Context,
+    id: &str,
+    token: &SecretString,
+    secret: &SecretString,
+) -> Result<(Session, CredentialId), ApplicationRefusal> {
+    let (tenant, found) = match CredentialId::parse_application(id) {
+        Some(id) => find_application(ctx, id).await?,
+        None => None,
+    }
+    .ok_or(ApplicationRefusal::Application)?;
+    let sent = |text: &SecretString| SecretHash::of(text.expose_secret());
+    if !sent(token).matches(&found.key_hash) {
+        return Err(ApplicationRefusal::Token);
+    }
+    if !sent(secret).matches(found.secret_hash.as_deref().unwrap_or_default()) {
+        return Err(ApplicationRefusal::Secret);
+    }
+    let credential = found.id;
+    let origin = Origin::Application { credential };
+    let ttl_seconds = found.token_ttl_seconds;
+    let grant = of_application(tenant, &found, found.scopes, origin, ttl_seconds)?;
+    Ok((session(ctx, &grant).await?, credential))
+}
+
+/// A client of OAuth 2.0 that is who it says: its tenant and its application.
+pub type Client = (TenantId, LiveCredential);
+
+/// Finds the application that a client of OAuth 2.0 says it is.
+///
+/// # Errors
+///
+/// [`Error::Credentials`] whatever is wrong.
+pub async fn oauth_client(
+    ctx: &Context,
+    client: &str,
+    secret: &SecretString,
+) -> Result<Client, Error> {
+    let id = CredentialId::parse_application(client).ok_or(Error::Credentials)?;
+    let (tenant, found) = find_application(ctx, id).await?.ok_or(Error::Credentials)?;
+    let stored = found.secret_hash.as_deref().unwrap_or_default();
+    if SecretHash::of(secret.expose_secret()).matches(stored) {
+        Ok((tenant, found))
+    } else {
+        Err(Error::Credentials)
+    }
+}
+
+/// Gives a bearer token to a client of OAuth 2.0 with some of its scopes, or all.
+///
+/// # Errors
+///
+/// [`Error::Scope`] when it asks for one that it does not have.
+pub async fn client_credentials(
+    ctx: &Context,
+    (tenant, client): Client,
+    wanted: Option<Scopes>,
+) -> Result<Session, Error> {
+    let scopes = wanted.unwrap_or(client.scopes);
+    if !client.scopes.covers(scopes) {
+        return Err(Error::Scope);
+    }
+    let origin = Origin::Client {
+        credential: client.id,
+    };
+    let ttl_seconds = ctx.settings.token_ttl_seconds;
+    let grant = of_application(tenant, &client, scopes, origin, ttl_seconds)?;
+    session(ctx, &grant).await
+}
+
+fn of_application(
+    tenant: TenantId,
+    application: &LiveCredential,
+    scopes: Scopes,
+    origin: Origin,
+    ttl_seconds: u32,
+) -> Result<Grant, Error> {
+    let username = Username::parse(&application.id.as_user()).ok_or(Error::NotFound)?;
+    Ok(Grant {
+        tenant,
+        username,
+        role: if scopes.contains(Scope::Admin) {
+            Role::Admin
+        } else {
+            Role::User
+        },
+        scopes,
+        origin,
+        ttl_seconds,
+    })
+}
+
+/// Checks a password, as much work whoever it is; an attempt too many is refused before any.
+async fn check_password(
+    ctx: &Context,
+    names: Option<(TenantId, Username)>,
+    password: SecretString,
+    attempt: Attempt,
+) -> Result<Option<(TenantId, Username, LoginAccount)>, Error> {
+    let admit = move |ctx: &Context| {
+        ctx.throttle
+            .admit(&attempt, ctx.clock.now())
+            .map_err(Error::Throttled)
+    };
+    admit(ctx)?;
     let account = match &names {
         Some((tenant, username)) => {
             let mut tx = ctx.db.begin(tenant).await?;
@@ -42,18 +256,61 @@ pub async fn login(
         Some(account) => PasswordHash::from_stored(account.password_hash.clone()),
         None => PasswordHash::of_nobody(),
     };
-    let matches = ctx.passwords.run(move |_| hash.matches(&password)).await?;
-    let (Some((tenant, username)), Some(account), true) = (names, account, matches) else {
-        return Err(Error::Credentials);
+    let gated = ctx.clone();
+    let matches = ctx
+        .passwords
+        .run(move |_| {
+            // Asked again when its turn comes: many guesses may have waited side by side.
+            admit(&gated)?;
+            Ok::<bool, Error>(hash.matches(&password))
+        })
+        .await??;
+    match names.zip(account) {
+        Some(((tenant, username), account)) if matches => {
+            ctx.throttle.succeeded(&attempt);
+            Ok(Some((tenant, username, account)))
+        }
+        _ => {
+            ctx.throttle.failed(&attempt, ctx.clock.now());
+            Ok(None)
+        }
+    }
+}
+
+async fn find_api_key(
+    ctx: &Context,
+    key: &SecretHash,
+) -> Result<Option<(TenantId, LiveCredential)>, Error> {
+    let Some(sealed) = ctx.db.api_key_route(key.as_bytes()).await? else {
+        return Ok(None);
     };
-    let expires_in_seconds = ctx.settings.token_ttl_seconds;
-    let token = ctx
-        .tokens
-        .issue(&tenant, &username, account.role, expires_in_seconds)
-        .map_err(Error::internal)?;
-    tracing::info!(tenant.id = %tenant, account.name = %username, "logged in");
+    let tenant = ctx.master.open_route(&sealed).map_err(Error::internal)?;
+    let mut tx = ctx.db.begin(&tenant).await?;
+    let found = credentials::find_api_key(&mut tx, key.as_bytes()).await?;
+    tx.commit().await?;
+    Ok(found.map(|found| (tenant, found)))
+}
+
+async fn find_application(
+    ctx: &Context,
+    id: CredentialId,
+) -> Result<Option<(TenantId, LiveCredential)>, Error> {
+    let Some(sealed) = ctx.db.application_route(id).await? else {
+        return Ok(None);
+    };
+    let tenant = ctx.master.open_route(&sealed).map_err(Error::internal)?;
+    let mut tx = ctx.db.begin(&tenant).await?;
+    let found = credentials::find_application(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(found.map(|found| (tenant, found)))
+}
+
+async fn session(ctx: &Context, grant: &Grant) -> Result<Session, Error> {
+    let token = keys::sign(ctx, grant).await?;
+    tracing::info!(tenant.id = %grant.tenant, account.name = %grant.username, "logged in");
     Ok(Session {
         token: token.into(),
-        expires_in_seconds,
+        expires_in_seconds: grant.ttl_seconds,
+        scopes: grant.scopes,
     })
 }

@@ -2,20 +2,21 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Context, Error};
+use super::{Context, Error, access};
 use crate::{auth::Claims, db::revoked_tokens};
 
 /// Entries are kept a little longer than their tokens could live, for clocks that differ.
 const GRACE: Duration = Duration::minutes(5);
 
-/// Refuses the caller's token from now on, here and on every replica, and forgets entries that have run out.
-pub async fn logout(ctx: &Context, caller: &Claims) -> Result<(), Error> {
+/// Refuses a token from now on, here and on every replica, and forgets entries that have run out.
+pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
     let expires_at =
-        OffsetDateTime::from_unix_timestamp(caller.expires_at).map_err(Error::internal)?;
-    let mut tx = ctx.db.begin(&caller.tenant).await?;
-    revoked_tokens::insert(&mut tx, caller.token, expires_at + GRACE).await?;
+        OffsetDateTime::from_unix_timestamp(session.expires_at).map_err(Error::internal)?;
+    let mut tx = ctx.db.begin(&session.tenant).await?;
+    revoked_tokens::insert(&mut tx, session.token, expires_at + GRACE).await?;
     revoked_tokens::sweep(&mut tx, ctx.clock.now()).await?;
     tx.commit().await?;
-    tracing::info!(tenant.id = %caller.tenant, account.name = %caller.username, "logged out");
+    access::heed_own_change(ctx).await?;
+    tracing::info!(tenant.id = %session.tenant, account.name = %session.username, "logged out");
     Ok(())
 }

@@ -3,17 +3,22 @@
 //! May use `domain`, `clock`, `cpu`, `auth`, `db` and the engine (`imaging`, `watermark`); never `http`. A use case takes the
 //! [`Context`] and domain values, opens its transactions where one can see them, and holds none of them while the CPU works.
 
+pub mod access;
 pub mod authenticate;
 mod context;
 pub mod copies;
+pub mod credentials;
 mod error;
 pub mod identify;
+pub mod introspect;
+pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod operator;
 pub mod photos;
 pub mod protect;
 pub mod register;
+pub mod throttle;
 pub mod verify;
 
 pub use context::{Context, Inner, Settings};

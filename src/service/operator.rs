@@ -1,4 +1,4 @@
-//! The operator's work: tenants, accounts, the first signing key. No HTTP route leads here.
+//! The operator's work: tenants and accounts. No HTTP route leads here.
 
 use std::num::NonZeroU32;
 
@@ -6,60 +6,15 @@ use secrecy::SecretString;
 
 use super::Error;
 use crate::{
-    auth::{KeyRing, MasterKey, SigningKey, SigningKeyError, TenantSecret, hash_password},
+    auth::{MasterKey, TenantSecret, hash_password},
     clock::Clock,
     db::{
-        Database, DbError, Operator,
+        DbError, Operator,
         accounts::{self, Account},
-        signing_keys,
         tenants::{self, Tenant},
     },
     domain::{Privacy, Role, TenantId, TenantPolicy, Username},
 };
-
-/// Makes the first signing key if there is none.
-///
-/// # Errors
-///
-/// The database cannot be written.
-pub async fn ensure_signing_key(
-    operator: &Operator,
-    master: &MasterKey,
-    clock: &Clock,
-) -> Result<(), Error> {
-    let mut tx = operator.bootstrap().await?;
-    if signing_keys::list(&mut tx).await?.is_empty() {
-        let key = SigningKey::generate().map_err(Error::internal)?;
-        let sealed = key.seal(master).map_err(Error::internal)?;
-        signing_keys::insert(&mut tx, key.id(), &sealed, clock.now()).await?;
-        tracing::info!(key.id = key.id(), "made the first signing key");
-    }
-    tx.commit().await.map_err(DbError::from)?;
-    Ok(())
-}
-
-/// Opens all signing keys.
-///
-/// # Errors
-///
-/// [`SigningKeyError::Seal`] when the database was set up under another master key.
-pub async fn load_keys(db: &Database, master: &MasterKey) -> Result<KeyRing, Error> {
-    let open = |sealed: signing_keys::SealedKey| {
-        SigningKey::open(master, &sealed.key_id, &sealed.sealed_private_key)
-    };
-    let mut keys = db
-        .signing_keys()
-        .await?
-        .into_iter()
-        .map(open)
-        .collect::<Result<Vec<_>, SigningKeyError>>()
-        .map_err(Error::internal)?;
-    if keys.is_empty() {
-        return Err(Error::internal(DbError::NotMigrated));
-    }
-    let newest = keys.remove(0);
-    Ok(KeyRing::new(newest, keys))
-}
 
 /// Adds a tenant with a secret of its own; [`Error::Conflict`] when the name is taken.
 pub async fn create_tenant(
@@ -184,20 +139,18 @@ pub enum AccountChange {
 /// Changes an account; [`Error::NotFound`] when there is none of that name.
 pub async fn change_account(
     operator: &Operator,
-    clock: &Clock,
     tenant: &TenantId,
     username: &Username,
     change: AccountChange,
 ) -> Result<(), Error> {
-    let now = clock.now();
     let mut tx = operator.begin_for(tenant).await?;
     let found = match change {
-        AccountChange::Disable => accounts::set_status(&mut tx, username, "disabled", now).await?,
-        AccountChange::Enable => accounts::set_status(&mut tx, username, "enabled", now).await?,
+        AccountChange::Disable => accounts::set_status(&mut tx, username, "disabled").await?,
+        AccountChange::Enable => accounts::set_status(&mut tx, username, "enabled").await?,
         AccountChange::SetPassword(password) => {
             let hash = hash_password(&password)
                 .map_err(|error| Error::invalid("password", error.to_string()))?;
-            accounts::set_password(&mut tx, username, hash.as_str(), now).await?
+            accounts::set_password(&mut tx, username, hash.as_str()).await?
         }
     };
     tx.commit().await?;

@@ -45,7 +45,7 @@ pub async fn register(
     let signature = ctx
         .tokens
         .keys()
-        .newest()
+        .active()
         .sign_detached(&receipt)
         .map_err(Error::internal)?;
     tx.commit().await?;

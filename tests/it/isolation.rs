@@ -1,7 +1,7 @@
 //! Tenants do not see each other: in the database, whatever the code above asks, and over HTTP.
 
 use axum::http::Method;
-use lumatrace::http::ErrorCode;
+use lumatrace::{domain::Scopes, http::ErrorCode, service::credentials};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use uuid::Uuid;
@@ -36,6 +36,10 @@ async fn two_tenants() -> (App, PgConnection) {
     for name in ["acme", "bolt"] {
         let tenant = app.tenant(name).await;
         let client = app.client(&tenant).await;
+        let tx = app.operator.begin_for(&tenant.id).await.unwrap();
+        credentials::create_api_key(tx, &app.ctx.master, &app.clock, "desk", Scopes::PHOTOS)
+            .await
+            .unwrap();
         client
             .protect(&pictures::png(&pictures::scene(96, 64, 5)))
             .await;

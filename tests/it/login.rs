@@ -109,7 +109,7 @@ async fn whatever_part_is_wrong_the_answer_is_the_same() {
     app.tenant("asleep").await;
     let disabled = app.account(&acme.id, "disabled", Role::User).await;
     let change = AccountChange::Disable;
-    operator::change_account(&app.operator, &app.clock, &acme.id, &disabled, change)
+    operator::change_account(&app.operator, &acme.id, &disabled, change)
         .await
         .unwrap();
     let asleep = TenantId::parse("asleep").unwrap();
@@ -199,12 +199,15 @@ async fn a_logout_ends_that_session_on_every_replica() {
         json!({ "message": "Session successfully terminated" })
     );
 
+    app.with_token(&ended)
+        .get("/api/v1/me")
+        .await
+        .problem(ErrorCode::AuthRevoked);
     for service in [&app, &replica] {
         service
             .with_token(&ended)
-            .get("/api/v1/me")
-            .await
-            .problem(ErrorCode::AuthRevoked);
+            .is_refused_within_a_second()
+            .await;
         assert_eq!(
             service.with_token(&other).get("/api/v1/me").await.status,
             200
@@ -234,7 +237,6 @@ async fn a_changed_account_or_a_suspended_tenant_ends_sessions() {
     ] {
         operator::change_account(
             &app.operator,
-            &app.clock,
             &tenant.id,
             &name("press"),
             AccountChange::Enable,
@@ -243,31 +245,23 @@ async fn a_changed_account_or_a_suspended_tenant_ends_sessions() {
         .unwrap();
         let client = app.client(&tenant).await;
         assert_eq!(client.get("/api/v1/me").await.status, 200);
-        app.clock.advance(1);
-        operator::change_account(
-            &app.operator,
-            &app.clock,
-            &tenant.id,
-            &name("press"),
-            change,
-        )
-        .await
-        .unwrap();
-        client
-            .get("/api/v1/me")
+        operator::change_account(&app.operator, &tenant.id, &name("press"), change)
             .await
-            .problem(ErrorCode::AuthRevoked);
+            .unwrap();
+        client.is_refused_within_a_second().await;
     }
     let client = app.client(&tenant).await;
     operator::change_tenant(&app.operator, &tenant.id, TenantChange::Suspend)
         .await
         .unwrap();
-    client
-        .get("/api/v1/me")
-        .await
-        .problem(ErrorCode::AuthRevoked);
+    client.is_refused_within_a_second().await;
     operator::change_tenant(&app.operator, &tenant.id, TenantChange::Resume)
         .await
         .unwrap();
-    assert_eq!(client.get("/api/v1/me").await.status, 200);
+    let mut tried = 0;
+    while client.get("/api/v1/me").await.status != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tried += 1;
+        assert!(tried < 50, "a resumed tenant's sessions go on");
+    }
 }

@@ -29,5 +29,6 @@ mod photos;
 mod process;
 mod protect;
 mod register;
+mod signin;
 mod tenant_policy;
 mod verify;

@@ -2,10 +2,20 @@
 
 mod caller;
 mod fields;
+mod form;
 mod json;
 mod photo_form;
+mod source;
 
 pub(super) use caller::Caller;
 pub(super) use fields::Fields;
+pub(super) use form::Form;
 pub(super) use json::{Json, parse_object};
 pub(super) use photo_form::PhotoForm;
+pub use source::Peer;
+pub(super) use source::Source;
+
+/// Header with an API key.
+pub(super) const API_KEY: &str = "x-api-key";
+/// Header with the id of an application.
+pub(super) const APPLICATION: &str = "appidv3";

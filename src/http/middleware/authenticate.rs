@@ -1,4 +1,4 @@
-//! Lets nobody through to a handler without a live token (RFC 6750, the header form only).
+//! Lets nobody through to a handler without a live token (RFC 6750, the header form only) and the scopes of the route.
 
 use axum::{
     extract::{Request, State},
@@ -8,25 +8,33 @@ use axum::{
 };
 
 use crate::{
+    domain::Scopes,
     http::{
         error::{ApiError, ErrorCode},
-        extract::Caller,
+        extract::{API_KEY, APPLICATION, Caller},
     },
-    service::{self, Context},
+    service::{self, Context, authenticate::Presented},
 };
 
-/// Verifies the token and hands the caller on.
+/// Verifies the token, compares its scopes with those of the route, and hands the caller on.
 pub(in crate::http) async fn authenticate(
-    State(ctx): State<Context>,
+    State((ctx, needed)): State<(Context, Scopes)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let verified = match bearer(request.headers()) {
-        Ok(token) => service::authenticate::authenticate(&ctx, token)
+    let verified = match presented(request.headers()) {
+        Ok(presented) => service::authenticate::authenticate(&ctx, presented)
             .await
             .map_err(ApiError::from),
         Err(error) => Err(error),
     };
+    let verified = verified.and_then(|claims| {
+        if claims.scopes.covers(needed) {
+            Ok(claims)
+        } else {
+            Err(ApiError::lacks(needed.without(claims.scopes)))
+        }
+    });
     match verified {
         Ok(claims) => {
             tracing::Span::current().record("tenant.id", claims.tenant.as_str());
@@ -37,24 +45,37 @@ pub(in crate::http) async fn authenticate(
     }
 }
 
-/// The token of the one `Authorization` header; two headers are one too many.
-fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values
-        .next()
-        .ok_or_else(|| ApiError::new(ErrorCode::AuthMissing))?;
+/// The token of the one `Authorization` header, and what came beside it; two of a header are one too many.
+fn presented(headers: &HeaderMap) -> Result<Presented<'_>, ApiError> {
     let invalid = || ApiError::new(ErrorCode::AuthInvalid);
-    if values.next().is_some() {
-        return Err(invalid());
-    }
-    let (scheme, token) = value
-        .to_str()
-        .ok()
-        .and_then(|v| v.split_once(' '))
-        .ok_or_else(invalid)?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(token.trim_start())
-    } else {
-        Err(invalid())
+    let api_key = single(headers, API_KEY).map_err(|_| invalid())?;
+    let application = single(headers, APPLICATION).map_err(|_| invalid())?;
+    let value = single(headers, AUTHORIZATION.as_str())
+        .map_err(|_| invalid())?
+        .ok_or_else(|| ApiError::new(ErrorCode::AuthMissing))?;
+    let token = match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        // Clients with an API key may send the bare token.
+        None if api_key.is_some() => value,
+        _ => return Err(invalid()),
+    };
+    Ok(Presented {
+        token,
+        api_key,
+        application,
+    })
+}
+
+/// Two headers of one name, or one that is not text.
+struct NotOne;
+
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, NotOne> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match (values.next(), value.to_str()) {
+        (None, Ok(text)) => Ok(Some(text)),
+        _ => Err(NotOne),
     }
 }

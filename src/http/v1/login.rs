@@ -8,7 +8,7 @@ use super::wire;
 use crate::{
     http::{
         error::ApiError,
-        extract::{Fields, Json},
+        extract::{Fields, Json, Source},
     },
     service::{Context, login},
 };
@@ -16,6 +16,7 @@ use crate::{
 /// Logs an account in.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
+    Source(source): Source,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::new(&body);
@@ -23,7 +24,7 @@ pub(in crate::http) async fn handler(
     let username = fields.required_text("username");
     let password = SecretString::from(fields.required_text("password"));
     fields.finish()?;
-    let session = login::login(&ctx, tenant, username, password).await?;
+    let session = login::account(&ctx, tenant, username, password, source).await?;
     let token = session.token.expose_secret();
     wire::json(&json!({
         "token": token,

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::wire;
 use crate::{
+    domain::Scope,
     http::{error::ApiError, extract::Caller},
     service::Context,
 };
@@ -14,7 +15,7 @@ pub(in crate::http) async fn handler(
     caller: Caller,
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
-    let scopes: Vec<&str> = caller.scope.split(' ').collect();
+    let scopes: Vec<&str> = caller.scopes.iter().map(Scope::as_str).collect();
     wire::json(&json!({
         "tenantId": caller.tenant.as_str(),
         "username": caller.username.as_str(),

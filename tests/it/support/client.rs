@@ -1,6 +1,9 @@
 //! A client of the router, with what its users send: JSON, forms, tokens.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -192,6 +195,20 @@ impl Client {
         body.extend_from_slice(b"--boundary--\r\n");
         self.post_bytes(path, "multipart/form-data; boundary=boundary", body.into())
             .await
+    }
+
+    /// Asserts that the token is refused as revoked within a second, and returns how long that took.
+    pub(crate) async fn is_refused_within_a_second(&self) -> Duration {
+        let started = Instant::now();
+        loop {
+            let answer = self.get("/api/v1/me").await;
+            if answer.status != 200 {
+                answer.problem(ErrorCode::AuthRevoked);
+                return started.elapsed();
+            }
+            assert!(started.elapsed() < Duration::from_secs(1), "{answer:?}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Protects an image; it must succeed.

@@ -10,7 +10,7 @@ use lumatrace::{
     clock::Clock,
     db::{MIGRATOR, Operator},
     private_postgres::{Options, PrivatePostgres},
-    service::operator,
+    service::keys,
 };
 use sha2::{Digest, Sha256};
 use sqlx::{
@@ -149,7 +149,7 @@ async fn template() -> &'static str {
                 let owner = Operator::connect(options).await.unwrap();
                 owner.migrate().await.unwrap();
                 let master = MasterKey::from_base64(MASTER_KEY).unwrap();
-                operator::ensure_signing_key(&owner, &master, &Clock::system())
+                keys::ensure(&owner, &master, &Clock::system())
                     .await
                     .unwrap();
                 owner.close().await;

@@ -1,0 +1,181 @@
+//! What ends tokens before their time, in memory: no request asks the database.
+//!
+//! A token carries a number for each name that can end it: its account, its credential, its tenant. It is refused where a larger
+//! number is known, where none is, and where its id is known. Names are kept as SHA-256, as in the table `access_states` that this is a copy of.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::token::{Claims, Origin};
+use crate::domain::{AccessKey, AccessState, CredentialId};
+
+/// Age from which the copy is not trusted any more: it is read every second.
+const STALE: Duration = Duration::from_secs(10);
+
+/// What is known about a token besides what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing has ended it.
+    Live,
+    /// Something has.
+    Revoked,
+    /// The copy is too old to say, or has not heard of the account, credential or tenant yet.
+    Unknown,
+}
+
+/// The copy of the table.
+#[derive(Debug)]
+pub struct AccessStates(RwLock<Copied>);
+
+#[derive(Debug)]
+struct Copied {
+    states: HashMap<AccessKey, AccessState>,
+    read_at: Instant,
+}
+
+impl AccessStates {
+    /// A copy of the whole table, read just now.
+    pub fn new(states: Vec<AccessState>) -> Self {
+        Self(RwLock::new(Copied {
+            states: states.into_iter().map(|state| (state.key, state)).collect(),
+            read_at: Instant::now(),
+        }))
+    }
+
+    /// Takes the rows of a reading that began at `read_at` and forgets what expired before `now`, in seconds since 1970.
+    pub fn apply(&self, states: Vec<AccessState>, read_at: Instant, now: i64) {
+        let mut copied = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        copied.read_at = copied.read_at.max(read_at);
+        for state in states {
+            copied.states.insert(state.key, state);
+        }
+        copied
+            .states
+            .retain(|_, state| state.expires_at.is_none_or(|expires_at| expires_at >= now));
+    }
+
+    /// Whether a token is still good.
+    pub fn of(&self, claims: &Claims) -> Access {
+        let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let tenant = claims.tenant.as_str();
+        let state =
+            |kind: &str, subject: &str| copied.states.get(&access_key(kind, tenant, subject));
+        if state("token", &claims.token.as_uuid().to_string()).is_some() {
+            return Access::Revoked;
+        }
+        let mut known = copied.read_at.elapsed() <= STALE;
+        let mut holds = |state: Option<&AccessState>, number: i64| {
+            known &= state.is_some();
+            state.is_none_or(|state| number >= state.least)
+        };
+        let mut live = holds(state("tenant", ""), 0);
+        if let Some(generation) = claims.origin.generation() {
+            live &= holds(state("account", claims.username.as_str()), generation);
+        }
+        if let Some(id) = claims.origin.credential() {
+            live &= holds(state("credential", &id.to_string()), 0);
+        }
+        match (live, known) {
+            (false, _) => Access::Revoked,
+            (true, true) => Access::Live,
+            (true, false) => Access::Unknown,
+        }
+    }
+}
+
+/// The name of what can end tokens.
+fn access_key(kind: &str, tenant: &str, subject: &str) -> AccessKey {
+    Sha256::digest(format!("{kind}\n{tenant}\n{subject}")).into()
+}
+
+impl Origin {
+    fn generation(&self) -> Option<i64> {
+        match self {
+            Self::Account { generation } | Self::ApiKey { generation, .. } => Some(*generation),
+            Self::Application { .. } | Self::Client { .. } => None,
+        }
+    }
+
+    /// The credential that it was minted with, if it was one.
+    pub fn credential(&self) -> Option<CredentialId> {
+        match self {
+            Self::Account { .. } => None,
+            Self::ApiKey { credential, .. }
+            | Self::Application { credential }
+            | Self::Client { credential } => Some(*credential),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Role, Scopes, TenantId, TokenId, Username};
+
+    fn claims(generation: i64) -> Claims {
+        Claims {
+            tenant: TenantId::parse("acme").unwrap(),
+            username: Username::parse("press").unwrap(),
+            role: Role::User,
+            token: TokenId::random(),
+            scopes: Scopes::PHOTOS,
+            origin: Origin::Account { generation },
+            issued_at: 0,
+            expires_at: 100,
+        }
+    }
+
+    fn state(kind: &str, subject: &str, least: i64, expires_at: Option<i64>) -> AccessState {
+        AccessState {
+            key: access_key(kind, "acme", subject),
+            least,
+            expires_at,
+        }
+    }
+
+    #[test]
+    fn a_token_is_good_until_a_larger_number_is_known() {
+        let states = AccessStates::new(vec![
+            state("account", "press", 5, None),
+            state("tenant", "", 0, None),
+        ]);
+        assert_eq!(states.of(&claims(5)), Access::Live);
+        assert_eq!(states.of(&claims(4)), Access::Revoked);
+        let tell = |state| states.apply(vec![state], Instant::now(), 50);
+        tell(state("tenant", "", 1, None));
+        assert_eq!(states.of(&claims(5)), Access::Revoked);
+        tell(state("tenant", "", 0, None));
+        assert_eq!(states.of(&claims(5)), Access::Live, "resumed");
+        let one = claims(5);
+        let id = one.token.as_uuid().to_string();
+        tell(state("token", &id, 1, Some(60)));
+        assert_eq!(states.of(&one), Access::Revoked);
+        assert_eq!(states.of(&claims(5)), Access::Live, "another token");
+        states.apply(Vec::new(), Instant::now(), 61);
+        assert_eq!(states.of(&one), Access::Live, "forgotten once it expired");
+    }
+
+    #[test]
+    fn an_old_copy_says_nothing_good() {
+        let states = AccessStates::new(vec![
+            state("account", "press", 5, None),
+            state("tenant", "", 0, None),
+        ]);
+        assert_eq!(states.of(&claims(5)), Access::Live);
+        let copied = states.0.into_inner().unwrap();
+        let states = AccessStates(RwLock::new(Copied {
+            states: copied.states,
+            read_at: Instant::now()
+                .checked_sub(STALE + Duration::from_secs(1))
+                .unwrap(),
+        }));
+        assert_eq!(states.of(&claims(5)), Access::Unknown);
+        let nobody_known = AccessStates::new(Vec::new());
+        assert_eq!(nobody_known.of(&claims(5)), Access::Unknown);
+    }
+}

@@ -1,0 +1,105 @@
+//! The table `access_states`: what ends tokens, under names that say nothing, and the channel that tells of changes.
+//!
+//! It is read whole and without a tenant: every server keeps a copy (`auth::AccessStates`). Triggers on tenants, accounts,
+//! credentials and revoked tokens write it, in the transaction of the change.
+
+use sqlx::{
+    PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use time::OffsetDateTime;
+
+use super::{DbError, prepare, quiet};
+use crate::domain::AccessState;
+
+/// The channel that triggers notify.
+const CHANNEL: &str = "lumatrace_access";
+
+/// A row as PostgreSQL gives it.
+struct Row {
+    access_key: Vec<u8>,
+    least: i64,
+    expires_at: Option<OffsetDateTime>,
+}
+
+impl Row {
+    fn read(self) -> Result<AccessState, DbError> {
+        Ok(AccessState {
+            key: self
+                .access_key
+                .try_into()
+                .map_err(|_| DbError::Corrupt("access_states"))?,
+            least: self.least,
+            expires_at: self.expires_at.map(OffsetDateTime::unix_timestamp),
+        })
+    }
+}
+
+/// All rows; those that expired are deleted first.
+pub(super) async fn all(db: &mut PgConnection) -> Result<Vec<AccessState>, DbError> {
+    sqlx::query!("delete from access_states where expires_at < now() - interval '1 hour'")
+        .execute(&mut *db)
+        .await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "select access_key, least, expires_at from access_states"
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// The rows that changed in the last minute: more than what is new, since transactions do not commit in the order in which
+/// they began.
+pub(super) async fn recent(db: &mut PgConnection) -> Result<Vec<AccessState>, DbError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select access_key, least, expires_at from access_states
+         where changed_at > clock_timestamp() - interval '1 minute'"
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// What was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Rows of the table.
+    Access,
+    /// Signing keys.
+    Keys,
+    /// The connection was lost: anything may have changed.
+    Unknown,
+}
+
+/// A connection that hears of changes.
+#[derive(Debug)]
+pub struct Changes(PgListener);
+
+impl Changes {
+    /// Opens a connection of its own, as the pool's are made.
+    pub(super) async fn listen(
+        options: PgConnectOptions,
+        role: Option<&'static str>,
+    ) -> Result<Self, DbError> {
+        let pool: PgPool = PgPoolOptions::new()
+            .max_connections(1)
+            .after_connect(move |connection, _| Box::pin(prepare(connection, role)))
+            .connect_with(quiet(options))
+            .await?;
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(Self(listener))
+    }
+
+    /// Waits for the next change; may be dropped while it waits.
+    pub async fn next(&mut self) -> Result<Change, DbError> {
+        let notification = self.0.try_recv().await?;
+        Ok(match notification {
+            Some(notification) if notification.payload() == "keys" => Change::Keys,
+            Some(_) => Change::Access,
+            None => Change::Unknown,
+        })
+    }
+}

@@ -1,0 +1,226 @@
+//! The tables `credentials` and `credential_routes`: API keys and applications of a tenant, and whose a credential is.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Database, DbError, TenantTransaction};
+use crate::domain::{CredentialId, CredentialKind, Scopes};
+
+/// A new credential.
+#[derive(Debug)]
+pub struct NewCredential<'a> {
+    /// Its id.
+    pub id: CredentialId,
+    /// Which kind.
+    pub kind: CredentialKind,
+    /// What people call it.
+    pub name: &'a str,
+    /// SHA-256 of an API key, or of an application's token.
+    pub key_hash: &'a [u8; 32],
+    /// SHA-256 of an application's secret.
+    pub secret_hash: Option<&'a [u8; 32]>,
+    /// What its tokens may do.
+    pub scopes: Scopes,
+    /// How long an application's token lasts.
+    pub token_ttl_seconds: u32,
+    /// The tenant's name, sealed, to be found by [`find_route`].
+    pub sealed_tenant: &'a [u8],
+    /// When it is made.
+    pub created_at: OffsetDateTime,
+}
+
+/// A credential as a login needs it.
+#[derive(Debug)]
+pub struct LiveCredential {
+    /// Its id.
+    pub id: CredentialId,
+    /// SHA-256 of an API key, or of an application's token.
+    pub key_hash: Vec<u8>,
+    /// SHA-256 of an application's secret.
+    pub secret_hash: Option<Vec<u8>>,
+    /// What its tokens may do.
+    pub scopes: Scopes,
+    /// How long an application's token lasts.
+    pub token_ttl_seconds: u32,
+}
+
+/// A credential as it is listed.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Its id.
+    pub id: CredentialId,
+    /// What people call it.
+    pub name: String,
+    /// What its tokens may do.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<OffsetDateTime>,
+}
+
+/// Adds a credential and the way to it: SHA-256 of an API key is looked up by itself, an application by its id.
+pub async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "insert into credentials (tenant_id, credential_id, kind, name, key_hash, secret_hash, scope,
+                                  token_ttl_seconds, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        tenant,
+        new.id.as_uuid(),
+        new.kind.as_str(),
+        new.name,
+        new.key_hash.as_slice(),
+        new.secret_hash.map(<[u8; 32]>::as_slice),
+        new.scopes.to_string(),
+        i32::try_from(new.token_ttl_seconds).unwrap_or(i32::MAX),
+        new.created_at
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        "insert into credential_routes (lookup, sealed_tenant)
+         values (case $1 when 'api_key' then $2::bytea else access_key('application', '', $3::uuid::text) end, $4)",
+        new.kind.as_str(),
+        new.key_hash.as_slice(),
+        new.id.as_uuid(),
+        new.sealed_tenant
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+impl Database {
+    /// The sealed name of the tenant that an API key belongs to, by the key's SHA-256.
+    pub async fn api_key_route(&self, key_hash: &[u8; 32]) -> Result<Option<Vec<u8>>, DbError> {
+        let sealed = sqlx::query_scalar!(
+            "select sealed_tenant from credential_routes where lookup = $1",
+            key_hash.as_slice()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(sealed)
+    }
+
+    /// The sealed name of the tenant that an application belongs to.
+    pub async fn application_route(&self, id: CredentialId) -> Result<Option<Vec<u8>>, DbError> {
+        let sealed = sqlx::query_scalar!(
+            "select sealed_tenant from credential_routes where lookup = access_key('application', '', $1::uuid::text)",
+            id.as_uuid()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(sealed)
+    }
+}
+
+/// A row as PostgreSQL gives it.
+struct LiveRow {
+    credential_id: Uuid,
+    key_hash: Vec<u8>,
+    secret_hash: Option<Vec<u8>>,
+    scope: String,
+    token_ttl_seconds: i32,
+}
+
+impl LiveRow {
+    fn read(self) -> Result<LiveCredential, DbError> {
+        let corrupt = || DbError::Corrupt("credentials");
+        Ok(LiveCredential {
+            id: self.credential_id.into(),
+            key_hash: self.key_hash,
+            secret_hash: self.secret_hash,
+            scopes: Scopes::parse(&self.scope).ok_or_else(corrupt)?,
+            token_ttl_seconds: u32::try_from(self.token_ttl_seconds).map_err(|_| corrupt())?,
+        })
+    }
+}
+
+/// The API key with this SHA-256, if it is not revoked and its tenant is active.
+pub async fn find_api_key(
+    tx: &mut TenantTransaction,
+    key_hash: &[u8; 32],
+) -> Result<Option<LiveCredential>, DbError> {
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query_as!(
+        LiveRow,
+        "select credential_id, key_hash, secret_hash, scope, token_ttl_seconds
+         from credentials join tenants using (tenant_id)
+         where tenant_id = $1 and kind = 'api_key' and key_hash = $2 and revoked_at is null
+           and tenants.status = 'active'",
+        tenant,
+        key_hash.as_slice()
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(LiveRow::read).transpose()
+}
+
+/// An application, if it is not revoked and its tenant is active.
+pub async fn find_application(
+    tx: &mut TenantTransaction,
+    id: CredentialId,
+) -> Result<Option<LiveCredential>, DbError> {
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query_as!(
+        LiveRow,
+        "select credential_id, key_hash, secret_hash, scope, token_ttl_seconds
+         from credentials join tenants using (tenant_id)
+         where tenant_id = $1 and kind = 'application' and credential_id = $2 and revoked_at is null
+           and tenants.status = 'active'",
+        tenant,
+        id.as_uuid()
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(LiveRow::read).transpose()
+}
+
+/// The tenant's credentials of a kind, newest first.
+pub async fn list(
+    tx: &mut TenantTransaction,
+    kind: CredentialKind,
+) -> Result<Vec<Credential>, DbError> {
+    let (db, tenant) = tx.parts();
+    let rows = sqlx::query!(
+        "select credential_id, name, scope, created_at, revoked_at from credentials
+         where tenant_id = $1 and kind = $2 order by created_at desc, credential_id",
+        tenant,
+        kind.as_str()
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Credential {
+                id: row.credential_id.into(),
+                name: row.name,
+                scopes: Scopes::parse(&row.scope).ok_or(DbError::Corrupt("credentials"))?,
+                created_at: row.created_at,
+                revoked_at: row.revoked_at,
+            })
+        })
+        .collect()
+}
+
+/// Revokes a credential and ends its tokens; false when there is none of that id and kind. Again is fine.
+pub async fn revoke(
+    tx: &mut TenantTransaction,
+    kind: CredentialKind,
+    id: CredentialId,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let done = sqlx::query!(
+        "update credentials set revoked_at = coalesce(revoked_at, $4)
+         where tenant_id = $1 and kind = $2 and credential_id = $3",
+        tenant,
+        kind.as_str(),
+        id.as_uuid(),
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

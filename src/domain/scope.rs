@@ -1,0 +1,156 @@
+//! What a token may do (RFC 6749 section 3.3).
+
+use std::fmt;
+
+/// One permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Register and protect photos.
+    Protect,
+    /// Verify and identify images.
+    Verify,
+    /// Read what is known of photos.
+    Read,
+    /// Delete photos.
+    Delete,
+    /// Read manifests.
+    ReadManifests,
+    /// Administer the tenant.
+    Admin,
+}
+
+impl Scope {
+    /// All of them, in the order in which they are written.
+    pub const ALL: [Self; 6] = [
+        Self::Protect,
+        Self::Verify,
+        Self::Read,
+        Self::Delete,
+        Self::ReadManifests,
+        Self::Admin,
+    ];
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Protect => "photos:protect",
+            Self::Verify => "photos:verify",
+            Self::Read => "photos:read",
+            Self::Delete => "photos:delete",
+            Self::ReadManifests => "manifests:read",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// A set of permissions.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Nothing in particular.
+    pub const NONE: Self = Self(0);
+
+    /// Everything about photos, and nothing about the tenant.
+    pub const PHOTOS: Self = Self(
+        Scope::Protect.bit()
+            | Scope::Verify.bit()
+            | Scope::Read.bit()
+            | Scope::Delete.bit()
+            | Scope::ReadManifests.bit(),
+    );
+
+    /// Everything.
+    pub const ALL: Self = Self(Self::PHOTOS.0 | Scope::Admin.bit());
+
+    /// Reads names between single spaces; nothing if one is unknown.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.split(' ')
+            .map(Scope::parse)
+            .try_fold(Self::default(), |set, scope| {
+                Some(Self(set.0 | scope?.bit()))
+            })
+    }
+
+    /// Whether a permission is among them.
+    pub fn contains(self, scope: Scope) -> bool {
+        self.0 & scope.bit() != 0
+    }
+
+    /// Whether all of `other` are among them.
+    pub fn covers(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// What is not in `other`.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// The set of one.
+    pub const fn of(scope: Scope) -> Self {
+        Self(scope.bit())
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The permissions one by one.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL
+            .into_iter()
+            .filter(move |scope| self.contains(*scope))
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.iter().map(Scope::as_str).collect();
+        f.write_str(&names.join(" "))
+    }
+}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scopes({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_written_and_read_back() {
+        let text = "photos:protect photos:verify photos:read photos:delete manifests:read";
+        assert_eq!(Scopes::PHOTOS.to_string(), text);
+        assert_eq!(Scopes::parse(text), Some(Scopes::PHOTOS));
+        assert_eq!(Scopes::ALL.to_string(), format!("{text} admin"));
+        let some = Scopes::parse("admin photos:read").unwrap();
+        assert_eq!(some.to_string(), "photos:read admin");
+        assert!(Scopes::ALL.covers(some) && !Scopes::PHOTOS.covers(some));
+        assert_eq!(some.and(Scopes::PHOTOS).to_string(), "photos:read");
+        for bad in ["", " ", "photos:read  admin", "photos:*", "ADMIN"] {
+            assert_eq!(Scopes::parse(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The sign-ins that clients bring along: a form beside an API key, an application's token and secret, OAuth 2.0. Each speaks its
+//! own language, errors included; what they answer is the same kind of token.
+
+pub(super) mod api_key;
+pub(super) mod application;
+pub(super) mod metadata;
+pub(super) mod oauth;
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde_json::Value;
+
+/// A JSON answer that caches leave alone (RFC 6749 section 5.1).
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    // What has a body of its own is left as it is by the writer of our errors.
+    response.extensions_mut().insert(super::error::AsItIs);
+    response
+}
+
+/// The same with the header that a 401 must have (RFC 9110 section 15.5.2).
+fn challenge(body: &Value, challenge: &'static str) -> Response {
+    let mut response = answer(StatusCode::UNAUTHORIZED, body);
+    response.headers_mut().insert(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static(challenge),
+    );
+    response
+}

@@ -1,0 +1,155 @@
+//! API keys and applications: made, listed, revoked. Their secrets are returned once and kept as hashes.
+//!
+//! Each works in a transaction that its caller opened: the operator's, or an administrator's of the tenant.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Error;
+use crate::{
+    auth::{MasterKey, SecretHash, SecretUse, issue_secret},
+    clock::Clock,
+    db::{
+        TenantTransaction,
+        credentials::{self, Credential, NewCredential},
+    },
+    domain::{CredentialId, CredentialKind, Scopes},
+};
+
+/// How long an application's token lasts unless it is said, in seconds: 365 days.
+pub const APPLICATION_TOKEN_TTL_SECONDS: u32 = 365 * 86_400;
+
+/// Longest name of a credential, in characters.
+const LONGEST_NAME_CHARS: usize = 128;
+
+/// A new API key.
+#[derive(Debug)]
+pub struct NewApiKey {
+    /// Its id.
+    pub id: CredentialId,
+    /// The key, shown once.
+    pub key: SecretString,
+}
+
+/// A new application.
+#[derive(Debug)]
+pub struct NewApplication {
+    /// Its id.
+    pub id: CredentialId,
+    /// Its token, shown once.
+    pub token: SecretString,
+    /// Its secret, shown once.
+    pub secret: SecretString,
+}
+
+/// Adds an API key to the transaction's tenant.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] without the tenant, [`Error::Invalid`] for a bad name.
+pub async fn create_api_key(
+    mut tx: TenantTransaction,
+    master: &MasterKey,
+    clock: &Clock,
+    name: &str,
+    scopes: Scopes,
+) -> Result<NewApiKey, Error> {
+    let (id, key) = (CredentialId::random(), issue_secret(SecretUse::ApiKey));
+    let key_hash = SecretHash::of(key.expose_secret());
+    let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
+    insert(
+        &mut tx,
+        &NewCredential {
+            id,
+            kind: CredentialKind::ApiKey,
+            name: checked(name)?,
+            key_hash: key_hash.as_bytes(),
+            secret_hash: None,
+            scopes,
+            token_ttl_seconds: APPLICATION_TOKEN_TTL_SECONDS,
+            sealed_tenant: &sealed_tenant,
+            created_at: clock.now(),
+        },
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(NewApiKey { id, key })
+}
+
+/// Adds an application to the transaction's tenant.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] without the tenant, [`Error::Invalid`] for a bad name.
+pub async fn create_application(
+    mut tx: TenantTransaction,
+    master: &MasterKey,
+    clock: &Clock,
+    name: &str,
+    (scopes, token_ttl_seconds): (Scopes, u32),
+) -> Result<NewApplication, Error> {
+    let id = CredentialId::random();
+    let token = issue_secret(SecretUse::ApplicationToken);
+    let secret = issue_secret(SecretUse::ApplicationSecret);
+    let hash = |text: &SecretString| SecretHash::of(text.expose_secret());
+    let (key_hash, secret_hash) = (hash(&token), hash(&secret));
+    let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
+    insert(
+        &mut tx,
+        &NewCredential {
+            id,
+            kind: CredentialKind::Application,
+            name: checked(name)?,
+            key_hash: key_hash.as_bytes(),
+            secret_hash: Some(secret_hash.as_bytes()),
+            scopes,
+            token_ttl_seconds,
+            sealed_tenant: &sealed_tenant,
+            created_at: clock.now(),
+        },
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(NewApplication { id, token, secret })
+}
+
+/// The tenant's credentials of a kind, newest first; nothing secret is among it.
+pub async fn list(
+    mut tx: TenantTransaction,
+    kind: CredentialKind,
+) -> Result<Vec<Credential>, Error> {
+    Ok(credentials::list(&mut tx, kind).await?)
+}
+
+/// Revokes a credential and ends its tokens, on every server within a second; [`Error::NotFound`] if there is none.
+pub async fn revoke(
+    mut tx: TenantTransaction,
+    clock: &Clock,
+    kind: CredentialKind,
+    id: CredentialId,
+) -> Result<(), Error> {
+    let found = credentials::revoke(&mut tx, kind, id, clock.now()).await?;
+    tx.commit().await?;
+    found.then_some(()).ok_or(Error::NotFound)
+}
+
+async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Result<(), Error> {
+    credentials::insert(tx, new).await.map_err(|error| {
+        if error.breaks("credentials_tenant_id_fkey") {
+            Error::NotFound
+        } else {
+            error.into()
+        }
+    })
+}
+
+fn checked(name: &str) -> Result<&str, Error> {
+    let length = name.chars().count();
+    if (1..=LONGEST_NAME_CHARS).contains(&length) && !name.chars().any(char::is_control) {
+        Ok(name)
+    } else {
+        Err(Error::invalid(
+            "name",
+            "must have 1 to 128 characters and no control characters",
+        ))
+    }
+}

@@ -1,0 +1,150 @@
+//! The signing keys: made, rotated, and kept in force as the database says.
+//!
+//! ```text
+//! next      published, does not sign yet: whoever caches the JWKS has it before its first token
+//! active    signs
+//! retired   published until the last token that it signed has expired
+//! ```
+
+use time::{Duration, OffsetDateTime};
+
+use super::{Context, Error};
+use crate::{
+    auth::{Grant, KeyRing, MasterKey, SigningKey, SigningKeyError},
+    clock::Clock,
+    db::{
+        Database, DbError, Operator,
+        signing_keys::{self, SealedKey},
+    },
+};
+
+/// Retired keys are kept a little longer than their tokens could live, for clocks that differ.
+const GRACE: Duration = Duration::minutes(5);
+/// How much longer than asked for a key is noted to be needed, so that it is not noted for each token.
+const NOTED_AHEAD: Duration = Duration::hours(1);
+
+/// Makes an active and a next key if there is none.
+///
+/// # Errors
+///
+/// The database cannot be written.
+pub async fn ensure(operator: &Operator, master: &MasterKey, clock: &Clock) -> Result<(), Error> {
+    let mut tx = operator.bootstrap().await?;
+    let keys = signing_keys::list(&mut tx).await?;
+    let now = clock.now();
+    if !keys.iter().any(is_active) {
+        let (first, sealed) = make(master)?;
+        signing_keys::insert(&mut tx, &first, &sealed, now).await?;
+        signing_keys::activate(&mut tx, &first, now).await?;
+        tracing::info!(key.id = first, "made the first signing key");
+    }
+    if !keys.iter().any(|key| key.activated_at.is_none()) {
+        let (next, sealed) = make(master)?;
+        signing_keys::insert(&mut tx, &next, &sealed, now).await?;
+    }
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(())
+}
+
+/// Lets the next key sign, retires the active one and makes another next key.
+///
+/// # Errors
+///
+/// The database cannot be written.
+pub async fn rotate(operator: &Operator, master: &MasterKey, clock: &Clock) -> Result<(), Error> {
+    ensure(operator, master, clock).await?;
+    let mut tx = operator.bootstrap().await?;
+    let keys = signing_keys::list(&mut tx).await?;
+    let next = keys
+        .iter()
+        .find(|key| key.activated_at.is_none())
+        .ok_or(Error::NotFound)?;
+    let now = clock.now();
+    signing_keys::activate(&mut tx, &next.key_id, now).await?;
+    let (after_next, sealed) = make(master)?;
+    signing_keys::insert(&mut tx, &after_next, &sealed, now).await?;
+    tx.commit().await.map_err(DbError::from)?;
+    tracing::info!(key.id = next.key_id, "rotated the signing key");
+    Ok(())
+}
+
+/// All keys, also those that are published no more, newest first, with their public halves.
+///
+/// # Errors
+///
+/// [`SigningKeyError::Seal`] when the database was set up under another master key.
+pub async fn list(
+    operator: &Operator,
+    master: &MasterKey,
+) -> Result<Vec<(SealedKey, serde_json::Value)>, Error> {
+    let mut tx = operator.begin().await?;
+    let keys = signing_keys::list(&mut tx).await?;
+    keys.into_iter()
+        .map(|sealed| {
+            let jwk = open(master, &sealed)?.jwk();
+            Ok((sealed, jwk))
+        })
+        .collect()
+}
+
+/// What becomes of a key now: `next`, `active`, `retired`, or `withdrawn` once no token of it can live.
+pub fn state(key: &SealedKey, now: OffsetDateTime) -> &'static str {
+    match (key.activated_at, key.retired_at) {
+        (None, _) => "next",
+        (Some(_), None) => "active",
+        _ if is_published(key, now) => "retired",
+        _ => "withdrawn",
+    }
+}
+
+/// Opens the keys that are in force.
+///
+/// # Errors
+///
+/// [`SigningKeyError::Seal`] when the database was set up under another master key.
+pub async fn load(db: &Database, master: &MasterKey, clock: &Clock) -> Result<KeyRing, Error> {
+    let now = clock.now();
+    let (mut active, mut others) = (None, Vec::new());
+    for sealed in db.signing_keys().await? {
+        if is_active(&sealed) {
+            active = Some(open(master, &sealed)?);
+        } else if is_published(&sealed, now) {
+            others.push(open(master, &sealed)?);
+        }
+    }
+    let active = active.ok_or_else(|| Error::internal(DbError::NotMigrated))?;
+    Ok(KeyRing::new(active, others))
+}
+
+/// Signs a token, after the database knows how long its key is needed.
+pub(super) async fn sign(ctx: &Context, grant: &Grant) -> Result<String, Error> {
+    let keys = ctx.tokens.keys();
+    let expires_at = ctx.clock.now() + Duration::seconds(grant.ttl_seconds.into());
+    let active = keys.active();
+    if !active.is_kept_until(expires_at.unix_timestamp()) {
+        let until = expires_at + NOTED_AHEAD;
+        ctx.db.keep_signing_key(active.id(), until).await?;
+        active.set_kept_until(until.unix_timestamp());
+    }
+    ctx.tokens.issue(&keys, grant).map_err(Error::internal)
+}
+
+fn is_active(key: &SealedKey) -> bool {
+    key.activated_at.is_some() && key.retired_at.is_none()
+}
+
+fn is_published(key: &SealedKey, now: OffsetDateTime) -> bool {
+    key.retired_at.is_none() || key.tokens_until.is_some_and(|until| until + GRACE >= now)
+}
+
+fn open(master: &MasterKey, sealed: &SealedKey) -> Result<SigningKey, Error> {
+    SigningKey::open(master, &sealed.key_id, &sealed.sealed_private_key)
+        .map_err(|error: SigningKeyError| Error::internal(error))
+}
+
+/// Makes a key: its id, and its private half sealed.
+fn make(master: &MasterKey) -> Result<(String, Vec<u8>), Error> {
+    let key = SigningKey::generate().map_err(Error::internal)?;
+    let sealed = key.seal(master).map_err(Error::internal)?;
+    Ok((key.id().to_owned(), sealed))
+}
