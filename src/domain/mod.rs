@@ -5,12 +5,16 @@
 mod account;
 mod content_hash;
 pub mod ids;
+mod limits;
 mod policy;
 mod registration;
+mod usage;
 pub mod verdict;
 
 pub use account::Role;
 pub use content_hash::ContentHash;
 pub use ids::{PhotoId, TenantId, TokenId, Username};
+pub use limits::{Decision, Quota, RateOverrides, Rates, Tally};
 pub use policy::{Privacy, TenantPolicy};
 pub use registration::{Place, Registration};
+pub use usage::{DayUse, Operation};

@@ -3,15 +3,16 @@
 //! May use `service` and `domain` (and the plain types that use cases return). A request goes outside in through
 //! [`middleware::trace`] (request id, span, access line, security headers), [`error::render`] (the one writer of error bodies),
 //! [`middleware::body`] (pace and end of the body), and for every endpoint that is not public [`middleware::authenticate`],
-//! which alone can make a [`extract::Caller`]. To add an endpoint, add a line to [`endpoints`] and a file to `v1`.
+//! which alone can make a [`extract::Caller`], and [`middleware::limit`], which counts its tenant's calls. To add an endpoint, add a line to [`endpoints`] and a file to `v1`.
 
+mod accept;
 mod error;
 mod extract;
 mod middleware;
 mod v1;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     handler::Handler,
     http::Method,
@@ -22,7 +23,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use error::{ErrorCode, ErrorRow};
 
-use crate::service::Context;
+use crate::service::{Context, limits::Passage};
+
+/// Counted, and never refused for a limit: a client must be able to end its session.
+const LOGOUT: &str = "/api/v1/auth/logout";
 
 /// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,8 +99,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/errors/{code}", Access::Public, v1::errors::handler),
         Endpoint::get("/api/v1/health", Access::Public, v1::health::handler),
         Endpoint::post("/api/v1/auth/login", Access::Public, v1::login::handler),
-        Endpoint::post("/api/v1/auth/logout", Access::Token, v1::logout::handler),
+        Endpoint::post(LOGOUT, Access::Token, v1::logout::handler),
         Endpoint::get("/api/v1/me", Access::Token, v1::me::handler),
+        Endpoint::get("/api/v1/usage", Access::Token, v1::usage::handler),
         Endpoint::post(
             "/api/v1/photos/register",
             Access::Token,
@@ -126,11 +131,23 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// The service as axum serves it.
 pub fn router(ctx: Context) -> Router {
     let authenticate = from_fn_with_state(ctx.clone(), middleware::authenticate);
+    let limit = from_fn_with_state(ctx.clone(), middleware::limit);
     let mut router = Router::new();
     for endpoint in endpoints() {
         let route = match endpoint.access {
             Access::Public => endpoint.route,
-            Access::Token => endpoint.route.route_layer(authenticate.clone()),
+            Access::Token => {
+                let passage = match endpoint.path {
+                    LOGOUT => Passage::Always,
+                    _ => Passage::Limited,
+                };
+                // The last one is the first that a request meets.
+                endpoint
+                    .route
+                    .route_layer(limit.clone())
+                    .route_layer(authenticate.clone())
+                    .route_layer(Extension(passage))
+            }
         };
         router = router.route(endpoint.path, route);
     }

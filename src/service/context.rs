@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::Error;
+use super::{Error, limits::Limiter};
 use crate::{
     auth::{MasterKey, TenantSecret, TokenService},
     clock::Clock,
@@ -39,6 +39,8 @@ pub struct Inner {
     pub images: CpuGate,
     /// The gate for password hashing, apart so that neither starves the other.
     pub passwords: CpuGate,
+    /// How often tenants may call.
+    pub limiter: Limiter,
     /// Issues and verifies tokens.
     pub tokens: TokenService,
     /// Opens what is sealed in the database.

@@ -8,12 +8,14 @@ mod context;
 pub mod copies;
 mod error;
 pub mod identify;
+pub mod limits;
 pub mod login;
 pub mod logout;
 pub mod operator;
 pub mod photos;
 pub mod protect;
 pub mod register;
+pub mod usage;
 pub mod verify;
 
 pub use context::{Context, Inner, Settings};

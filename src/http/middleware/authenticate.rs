@@ -21,8 +21,9 @@ pub(in crate::http) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let passage = request.extensions().get().copied().unwrap_or_default();
     let verified = match bearer(request.headers()) {
-        Ok(token) => service::authenticate::authenticate(&ctx, token)
+        Ok(token) => service::authenticate::authenticate(&ctx, token, passage)
             .await
             .map_err(ApiError::from),
         Err(error) => Err(error),
