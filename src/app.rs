@@ -18,11 +18,12 @@ use crate::{
     config::Config,
     cpu::CpuGate,
     db::{Database, DbError, Operator, roles},
+    domain::Rates,
     http,
     imaging::Limits,
     memory,
     private_postgres::{self, PrivatePostgres},
-    service::{self, Context, Settings, access, keys, throttle::Throttle},
+    service::{self, Context, Settings, access, keys, limits::Limiter, throttle::Throttle},
 };
 
 /// How long running requests may take to finish when the server stops.
@@ -181,6 +182,11 @@ pub async fn context(
             config.audience.clone(),
         ),
         clock,
+        limiter: Limiter::new(Rates {
+            per_second: config.rate_per_second,
+            burst: config.rate_burst,
+            per_hour: config.rate_per_hour,
+        }),
         images: CpuGate::new(workers, queue),
         passwords: CpuGate::new(workers, PASSWORD_QUEUE),
         master,

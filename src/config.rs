@@ -6,6 +6,9 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+/// Largest number of calls that a limit can name.
+pub const MOST_CALLS: i64 = 1_000_000_000;
+
 /// The settings of a server and of the operator's commands.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -66,6 +69,21 @@ pub struct Config {
     #[arg(long, global = true, env = "LUMATRACE_TOKEN_TTL_SECONDS", default_value_t = 3600,
         value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
     pub token_ttl_seconds: u32,
+
+    /// Calls that a tenant may make a second, on average, unless set for the tenant; 0 is no limit
+    #[arg(long, global = true, env = "LUMATRACE_RATE_PER_SECOND", default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
+    pub rate_per_second: u32,
+
+    /// Calls that a tenant may make at once, unless set for the tenant; 0 is no limit
+    #[arg(long, global = true, env = "LUMATRACE_RATE_BURST", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
+    pub rate_burst: u32,
+
+    /// Calls that a tenant may make in an hour, unless set for the tenant; 0 is no limit
+    #[arg(long, global = true, env = "LUMATRACE_RATE_PER_HOUR", default_value_t = 50_000,
+        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
+    pub rate_per_hour: u32,
 
     /// Issuer of tokens, their `iss`
     #[arg(

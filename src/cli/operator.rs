@@ -12,7 +12,7 @@ use crate::{
     app::{self, StartError, Store},
     auth::generate_password,
     clock::Clock,
-    config::Config,
+    config::{Config, MOST_CALLS},
     domain::{Privacy, Role, TenantId, TenantPolicy, Username},
     service::{
         self,
@@ -33,7 +33,7 @@ pub(super) enum TenantCommand {
     Resume(TenantName),
     /// Delete a tenant with everything it has
     Delete(TenantName),
-    /// Set what holds for the photos that a tenant protects from now on
+    /// Set what holds for a tenant from now on: its photos, its limits
     Set(TenantPolicyArgs),
 }
 
@@ -47,7 +47,20 @@ struct PolicyArgs {
     /// How many photos of the same picture may be protected: a number from 1, or none for any number
     #[arg(long, value_parser = parse_max_copies)]
     max_copies: Option<MaxCopies>,
+    /// How many calls it may make a second, on average: a number, 0 for no limit, or default
+    #[arg(long, value_parser = parse_rate)]
+    rate_per_second: Option<Rate>,
+    /// How many calls it may make at once: a number, 0 for no limit, or default
+    #[arg(long, value_parser = parse_rate)]
+    rate_burst: Option<Rate>,
+    /// How many calls it may make in an hour: a number, 0 for no limit, or default
+    #[arg(long, value_parser = parse_rate)]
+    rate_per_hour: Option<Rate>,
 }
+
+/// A number of calls, or the server's setting.
+#[derive(Debug, Clone, Copy)]
+struct Rate(Option<u32>);
 
 /// A number of copies, or any.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +152,9 @@ pub(super) async fn tenant(
             let change = PolicyChange {
                 privacy: policy.privacy,
                 max_copies: policy.max_copies.map(|MaxCopies(max)| max),
+                rate_per_second: policy.rate_per_second.map(|Rate(rate)| rate),
+                rate_burst: policy.rate_burst.map(|Rate(rate)| rate),
+                rate_per_hour: policy.rate_per_hour.map(|Rate(rate)| rate),
             };
             let policy = operator::set_policy(&operator, &name, change).await;
             let policy = known(policy, &format!("there is no tenant {name}"))?;
@@ -257,6 +273,9 @@ fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
         "tenantId": tenant,
         "privacy": policy.privacy.as_str(),
         "maxCopies": policy.max_copies,
+        "ratePerSecond": policy.rates.per_second,
+        "rateBurst": policy.rates.burst,
+        "ratePerHour": policy.rates.per_hour,
     })
 }
 
@@ -303,6 +322,17 @@ fn parse_max_copies(text: &str) -> Result<MaxCopies, &'static str> {
         .filter(|max: &NonZeroU32| i32::try_from(max.get()).is_ok())
         .map(|max| MaxCopies(Some(max)))
         .ok_or("max-copies is a number from 1, or none")
+}
+
+fn parse_rate(text: &str) -> Result<Rate, &'static str> {
+    if text == "default" {
+        return Ok(Rate(None));
+    }
+    text.parse()
+        .ok()
+        .filter(|rate| i64::from(*rate) <= MOST_CALLS)
+        .map(|rate| Rate(Some(rate)))
+        .ok_or("a rate is a number from 0 to 1000000000, or default")
 }
 
 fn parse_username(text: &str) -> Result<Username, &'static str> {

@@ -12,7 +12,9 @@ pub mod photos;
 pub mod revoked_tokens;
 pub mod roles;
 pub mod signing_keys;
+pub mod tenant_rates;
 pub mod tenants;
+pub mod usage_hours;
 pub mod words;
 
 use std::time::Duration;
@@ -69,6 +71,15 @@ impl Database {
     /// Starts a transaction that sees and writes the rows of `tenant` only.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
         TenantTransaction::new(self.pool.begin().await?, tenant).await
+    }
+
+    /// The same for what a crash of the database may undo: its commit does not wait for the disk.
+    pub async fn begin_fleeting(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
+        let mut tx = TenantTransaction::new(self.pool.begin().await?, tenant).await?;
+        tx.transaction
+            .execute("set local synchronous_commit = off")
+            .await?;
+        Ok(tx)
     }
 
     /// All that ends tokens.

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{Privacy, TenantId, TenantPolicy};
+use crate::domain::{Privacy, RateOverrides, TenantId, TenantPolicy};
 
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone)]
@@ -17,23 +17,40 @@ pub struct Tenant {
     pub status: String,
     /// When it was made.
     pub created_at: OffsetDateTime,
-    /// What the operator set about its photos.
+    /// What the operator set about it.
     pub policy: TenantPolicy,
 }
 
 /// A policy as PostgreSQL gives it.
-fn read_policy(privacy: &str, max_copies: Option<i32>) -> Result<TenantPolicy, DbError> {
-    let corrupt = DbError::Corrupt("tenants");
-    let Some(privacy) = Privacy::parse(privacy) else {
-        return Err(corrupt);
-    };
-    let max_copies = max_copies.map(|max| u32::try_from(max).ok().and_then(NonZeroU32::new));
-    match max_copies {
-        Some(None) => Err(corrupt),
-        max => Ok(TenantPolicy {
-            privacy,
-            max_copies: max.flatten(),
-        }),
+struct PolicyRow {
+    privacy: String,
+    max_copies: Option<i32>,
+    rate_per_second: Option<i32>,
+    rate_burst: Option<i32>,
+    rate_per_hour: Option<i32>,
+}
+
+impl PolicyRow {
+    /// The policy; nothing when no program of ours wrote the row.
+    fn read(&self) -> Result<TenantPolicy, DbError> {
+        let corrupt = || DbError::Corrupt("tenants");
+        let number = |set: Option<i32>| {
+            set.map(u32::try_from)
+                .transpose()
+                .map_err(|_| DbError::Corrupt("tenants"))
+        };
+        let max_copies = number(self.max_copies)?
+            .map(|max| NonZeroU32::new(max).ok_or_else(corrupt))
+            .transpose()?;
+        Ok(TenantPolicy {
+            privacy: Privacy::parse(&self.privacy).ok_or_else(corrupt)?,
+            max_copies,
+            rates: RateOverrides {
+                per_second: number(self.rate_per_second)?,
+                burst: number(self.rate_burst)?,
+                per_hour: number(self.rate_per_hour)?,
+            },
+        })
     }
 }
 
@@ -59,14 +76,22 @@ pub async fn insert(
 /// All tenants by name.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
     let rows = sqlx::query!(
-        "select tenant_id, status, created_at, privacy, max_copies from tenants order by tenant_id"
+        "select tenant_id, status, created_at, privacy, max_copies, rate_per_second, rate_burst, rate_per_hour
+         from tenants order by tenant_id"
     )
     .fetch_all(db)
     .await?;
     rows.into_iter()
         .map(|row| {
+            let policy = PolicyRow {
+                privacy: row.privacy,
+                max_copies: row.max_copies,
+                rate_per_second: row.rate_per_second,
+                rate_burst: row.rate_burst,
+                rate_per_hour: row.rate_per_hour,
+            };
             Ok(Tenant {
-                policy: read_policy(&row.privacy, row.max_copies)?,
+                policy: policy.read()?,
                 tenant: row.tenant_id,
                 status: row.status,
                 created_at: row.created_at,
@@ -80,14 +105,15 @@ pub async fn lock_policy(
     db: &mut PgConnection,
     tenant: &TenantId,
 ) -> Result<Option<TenantPolicy>, DbError> {
-    let row = sqlx::query!(
-        "select privacy, max_copies from tenants where tenant_id = $1 for update",
+    let row = sqlx::query_as!(
+        PolicyRow,
+        "select privacy, max_copies, rate_per_second, rate_burst, rate_per_hour
+         from tenants where tenant_id = $1 for update",
         tenant.as_str()
     )
     .fetch_optional(db)
     .await?;
-    row.map(|row| read_policy(&row.privacy, row.max_copies))
-        .transpose()
+    row.map(|row| row.read()).transpose()
 }
 
 /// Sets a tenant's policy.
@@ -96,14 +122,17 @@ pub async fn set_policy(
     tenant: &TenantId,
     policy: &TenantPolicy,
 ) -> Result<(), DbError> {
-    let max_copies = policy
-        .max_copies
-        .map(|max| i32::try_from(max.get()).unwrap_or(i32::MAX));
+    let number = |set: u32| i32::try_from(set).unwrap_or(i32::MAX);
     sqlx::query!(
-        "update tenants set privacy = $2, max_copies = $3 where tenant_id = $1",
+        "update tenants
+         set privacy = $2, max_copies = $3, rate_per_second = $4, rate_burst = $5, rate_per_hour = $6
+         where tenant_id = $1",
         tenant.as_str(),
         policy.privacy.as_str(),
-        max_copies
+        policy.max_copies.map(|max| number(max.get())),
+        policy.rates.per_second.map(number),
+        policy.rates.burst.map(number),
+        policy.rates.per_hour.map(number)
     )
     .execute(db)
     .await?;
@@ -113,14 +142,15 @@ pub async fn set_policy(
 /// The policy of the transaction's tenant.
 pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPolicy>, DbError> {
     let (db, tenant) = tx.parts();
-    let row = sqlx::query!(
-        "select privacy, max_copies from tenants where tenant_id = $1",
+    let row = sqlx::query_as!(
+        PolicyRow,
+        "select privacy, max_copies, rate_per_second, rate_burst, rate_per_hour
+         from tenants where tenant_id = $1",
         tenant
     )
     .fetch_optional(db)
     .await?;
-    row.map(|row| read_policy(&row.privacy, row.max_copies))
-        .transpose()
+    row.map(|row| row.read()).transpose()
 }
 
 /// Suspends or resumes a tenant; false when there is none of that name.

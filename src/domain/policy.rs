@@ -1,6 +1,8 @@
-//! What an operator sets about a tenant's photos.
+//! What an operator sets about a tenant.
 
 use std::num::NonZeroU32;
+
+use super::RateOverrides;
 
 /// How much the record of a protected photo may show to someone who holds it and its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +38,8 @@ pub struct TenantPolicy {
     pub privacy: Privacy,
     /// How many photos of the same picture may be protected; nothing for any number.
     pub max_copies: Option<NonZeroU32>,
+    /// How often it may call, where that is not the server's setting.
+    pub rates: RateOverrides,
 }
 
 #[cfg(test)]

@@ -11,19 +11,20 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{
-            ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-        },
+        header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
 
-use super::middleware::RequestId;
+use super::{
+    accept::prefers_problem_json,
+    middleware::{RequestId, tell},
+};
 use crate::{
     auth::TokenError,
-    domain::Scopes,
+    domain::{Decision, Scopes},
     imaging::ImagingError,
     service::{self, Context, FieldError},
 };
@@ -100,7 +101,7 @@ catalogue! {
         "Keep to the limit named in errors.";
     UnsupportedContentType "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE "The content type of the request is not supported"
         "Send the Content-Type that this endpoint asks for, without Content-Encoding.";
-    RateLimitExceeded "RATE_LIMIT_EXCEEDED" TOO_MANY_REQUESTS "Too many requests"
+    RateLimitExceeded "RATE_LIMIT_EXCEEDED" TOO_MANY_REQUESTS "Too many calls"
         "Send the request again after the seconds in Retry-After.";
     ServerBusy "SERVER_BUSY" SERVICE_UNAVAILABLE "The server has too much to do"
         "Send the request again after the seconds in Retry-After.";
@@ -120,6 +121,8 @@ pub(crate) struct ApiError {
     retry_after: Option<u32>,
     /// Scopes that the token lacks.
     lacking: Option<Scopes>,
+    /// How the tenant stands that was refused for its limits.
+    limit: Option<Decision>,
     /// The cause, for the log only.
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -133,6 +136,7 @@ impl ApiError {
             errors: Vec::new(),
             retry_after: None,
             lacking: None,
+            limit: None,
             source: None,
         }
     }
@@ -215,6 +219,24 @@ impl ApiError {
         }
     }
 
+    /// A call above one of its tenant's limits.
+    fn rate_limited(refusal: Decision) -> Self {
+        let message = match (refusal.hour(), refusal.burst()) {
+            (Some(hour), _) if hour.remaining == 0 => {
+                format!("the {} calls of this hour are used up", hour.limit)
+            }
+            (_, Some(burst)) => format!(
+                "more than {} calls at once, or {} a second",
+                burst.limit, refusal.rates.per_second
+            ),
+            _ => "too many calls".to_owned(),
+        };
+        Self {
+            limit: Some(refusal),
+            ..Self::with_message(ErrorCode::RateLimitExceeded, message)
+        }
+    }
+
     fn caused(code: ErrorCode, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self {
             source: Some(Arc::new(source)),
@@ -252,6 +274,7 @@ impl From<service::Error> for ApiError {
             Error::NotFound => Self::new(ErrorCode::NotFound),
             Error::Conflict(reason) => Self::with_message(ErrorCode::Conflict, reason),
             Error::TooManyCopies(_) => Self::with_message(ErrorCode::Conflict, message),
+            Error::LimitExceeded(refusal) => Self::rate_limited(refusal),
             Error::Busy(_) => Self::new(ErrorCode::ServerBusy),
             Error::DatabaseUnavailable(_) => Self::caused(ErrorCode::DatabaseUnavailable, error),
             Error::Abandoned | Error::Image(ImagingError::Encode { .. }) | Error::Internal(_) => {
@@ -264,6 +287,9 @@ impl From<service::Error> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.code.row().status.into_response();
+        if let Some(refusal) = &self.limit {
+            tell(refusal, response.headers_mut());
+        }
         response.extensions_mut().insert(Arc::new(self));
         response
     }
@@ -396,51 +422,5 @@ fn log(error: &ApiError) {
         tracing::error!(error.code = code, "failed{causes}");
     } else {
         tracing::info!(error.code = code, "refused");
-    }
-}
-
-/// Whether `Accept` ranks `application/problem+json` above `application/json` (RFC 9110 section 12.5.1, types given by name).
-fn prefers_problem_json(headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let quality = |wanted: &str| {
-        accept.split(',').find_map(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            if !parts.next()?.eq_ignore_ascii_case(wanted) {
-                return None;
-            }
-            let given = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
-            Some(given.unwrap_or(1.0))
-        })
-    };
-    let problem = quality("application/problem+json").unwrap_or(0.0);
-    problem > 0.0 && problem >= quality("application/json").unwrap_or(0.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn problem_json_is_sent_to_who_prefers_it() {
-        for (accept, prefers) in [
-            ("", false),
-            ("*/*", false),
-            ("application/json", false),
-            ("application/problem+json", true),
-            ("application/json, application/problem+json", true),
-            ("application/json, application/problem+json;q=0.5", false),
-            (
-                "application/json;q=0.2, application/problem+json;q=0.5",
-                true,
-            ),
-            ("application/problem+json;q=0", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT, HeaderValue::from_static(accept));
-            assert_eq!(prefers_problem_json(&headers), prefers, "{accept}");
-        }
     }
 }

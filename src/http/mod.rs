@@ -3,8 +3,9 @@
 //! May use `service` and `domain` (and the plain types that use cases return). A request goes outside in through
 //! [`middleware::trace`] (request id, span, access line, security headers), [`error::render`] (the one writer of error bodies),
 //! [`middleware::body`] (pace and end of the body), and for every endpoint that is not public [`middleware::authenticate`],
-//! which alone can make a [`extract::Caller`]. To add an endpoint, add a line to [`endpoints`] and a file to `v1`.
+//! which alone can make a [`extract::Caller`], and [`middleware::limit`], which counts its tenant's calls. To add an endpoint, add a line to [`endpoints`] and a file to `v1`.
 
+mod accept;
 mod error;
 mod extract;
 mod middleware;
@@ -12,7 +13,7 @@ mod signin;
 mod v1;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     handler::Handler,
     http::Method,
@@ -26,8 +27,11 @@ pub use extract::Peer;
 
 use crate::{
     domain::{Scope, Scopes},
-    service::Context,
+    service::{Context, limits::Passage},
 };
+
+/// Counted, and never refused for a limit: a client must be able to end its session.
+const LOGOUT: &str = "/api/v1/auth/logout";
 
 /// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +112,9 @@ impl Endpoint {
 pub fn endpoints() -> Vec<Endpoint> {
     let mut all = public();
     all.extend([
-        Endpoint::post("/api/v1/auth/logout", ANY_TOKEN, v1::logout::handler),
+        Endpoint::post(LOGOUT, ANY_TOKEN, v1::logout::handler),
         Endpoint::get("/api/v1/me", ANY_TOKEN, v1::me::handler),
+        Endpoint::get("/api/v1/usage", ANY_TOKEN, v1::usage::handler),
         Endpoint::post("/api/v1/photos/register", PROTECT, v1::register::handler),
         Endpoint::post("/api/v1/photos/protect", PROTECT, v1::protect::handler),
         Endpoint::post("/api/v1/photos/verify", VERIFY, v1::verify::handler),
@@ -151,14 +156,25 @@ fn public() -> Vec<Endpoint> {
 
 /// The service as axum serves it.
 pub fn router(ctx: Context) -> Router {
+    let authenticate = from_fn_with_state(ctx.clone(), middleware::authenticate);
+    let limit = from_fn_with_state(ctx.clone(), middleware::limit);
     let mut router = Router::new();
     for endpoint in endpoints() {
         let route = match endpoint.access {
             Access::Public => endpoint.route,
-            Access::Token(scopes) => endpoint.route.route_layer(from_fn_with_state(
-                (ctx.clone(), scopes),
-                middleware::authenticate,
-            )),
+            Access::Token(scopes) => {
+                let passage = match endpoint.path {
+                    LOGOUT => Passage::Always,
+                    _ => Passage::Limited,
+                };
+                // The last one is the first that a request meets.
+                endpoint
+                    .route
+                    .route_layer(from_fn_with_state(scopes, middleware::authorise))
+                    .route_layer(limit.clone())
+                    .route_layer(authenticate.clone())
+                    .route_layer(Extension(passage))
+            }
         };
         router = router.route(endpoint.path, route);
     }

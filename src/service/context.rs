@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
-use super::{Error, throttle::Throttle};
+use super::{Error, limits::Limiter, throttle::Throttle};
 use crate::{
     auth::{AccessStates, MasterKey, TenantSecret, TokenService},
     clock::Clock,
@@ -42,6 +42,8 @@ pub struct Inner {
     pub images: CpuGate,
     /// The gate for password hashing, apart so that neither starves the other.
     pub passwords: CpuGate,
+    /// How often tenants may call.
+    pub limiter: Limiter,
     /// Issues and verifies tokens.
     pub tokens: TokenService,
     /// What ends tokens before their time.

@@ -1,7 +1,8 @@
 //! What a caller can tell apart when a use case fails.
 
 use crate::{
-    auth::TokenError, cpu::Busy, db::DbError, imaging::ImagingError, watermark::WatermarkError,
+    auth::TokenError, cpu::Busy, db::DbError, domain::Decision, imaging::ImagingError,
+    watermark::WatermarkError,
 };
 
 /// One field of a request and what is wrong with it.
@@ -52,6 +53,9 @@ pub enum Error {
     /// The picture was protected as often as the tenant allows.
     #[error("this picture has been protected {0} times already, which is the limit of this tenant")]
     TooManyCopies(u32),
+    /// The tenant calls more often than it may.
+    #[error("the tenant calls too often")]
+    LimitExceeded(Decision),
     /// Too much work waits.
     #[error(transparent)]
     Busy(#[from] Busy),

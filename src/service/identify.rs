@@ -17,7 +17,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Error,
+    Context, Error, usage,
     verify::{status, tamper_class},
 };
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
         words::{self, Vote},
     },
     domain::{
-        ContentHash, PhotoId, TenantId,
+        ContentHash, Operation, PhotoId, TenantId,
         verdict::{C2paStatus, Evidence, Policy, Verdict, WatermarkStatus},
     },
     imaging::{self, Limits},
@@ -89,6 +89,7 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
             .run(move |job| decide(job, &image, &limits, &likely, &secret))
             .await??
     };
+    usage::charge_alone(ctx, tenant, Operation::Identify).await?;
     tracing::info!(
         tenant.id = %tenant,
         candidates = asked,

@@ -12,6 +12,7 @@ mod error;
 pub mod identify;
 pub mod introspect;
 pub mod keys;
+pub mod limits;
 pub mod login;
 pub mod logout;
 pub mod operator;
@@ -19,6 +20,7 @@ pub mod photos;
 pub mod protect;
 pub mod register;
 pub mod throttle;
+pub mod usage;
 pub mod verify;
 
 pub use context::{Context, Inner, Settings};

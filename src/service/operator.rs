@@ -67,13 +67,19 @@ pub async fn change_tenant(
     found.then_some(()).ok_or(Error::NotFound)
 }
 
-/// What an operator sets about a tenant's photos; what is absent stays as it is.
+/// What an operator sets about a tenant; what is absent stays as it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PolicyChange {
     /// How much records may show.
     pub privacy: Option<Privacy>,
     /// How often the same content may be protected; the inner nothing is any number.
     pub max_copies: Option<Option<NonZeroU32>>,
+    /// Calls a second; the inner nothing is the server's setting, as in the next two.
+    pub rate_per_second: Option<Option<u32>>,
+    /// Calls at once.
+    pub rate_burst: Option<Option<u32>>,
+    /// Calls in an hour.
+    pub rate_per_hour: Option<Option<u32>>,
 }
 
 /// Changes a tenant's policy and returns what it is now; [`Error::NotFound`] when there is none of that name.
@@ -88,6 +94,10 @@ pub async fn set_policy(
         .ok_or(Error::NotFound)?;
     policy.privacy = change.privacy.unwrap_or(policy.privacy);
     policy.max_copies = change.max_copies.unwrap_or(policy.max_copies);
+    let rates = &mut policy.rates;
+    rates.per_second = change.rate_per_second.unwrap_or(rates.per_second);
+    rates.burst = change.rate_burst.unwrap_or(rates.burst);
+    rates.per_hour = change.rate_per_hour.unwrap_or(rates.per_hour);
     tenants::set_policy(&mut tx, tenant, &policy).await?;
     tx.commit().await.map_err(DbError::from)?;
     Ok(policy)

@@ -6,12 +6,13 @@ use sha2::{Digest, Sha256};
 use super::{
     Context, Error,
     copies::{self, Original},
+    usage,
 };
 use crate::{
     auth::TenantSecret,
     cpu::Job,
     db::{TenantTransaction, photos, tenants, words},
-    domain::{ContentHash, PhotoId, Privacy, Registration, TenantId, TenantPolicy},
+    domain::{ContentHash, Operation, PhotoId, Privacy, Registration, TenantId, TenantPolicy},
     imaging::{self, Format, MetadataPolicy},
     watermark::{self, EmbedReport, IndexKey, ProtectionLevel, Record, WatermarkKey, Words},
 };
@@ -255,6 +256,7 @@ async fn save(
         let tokens = IndexKey::derive(secret.as_bytes()).tokens(&marked.words.all());
         words::insert(&mut tx, photo, &tokens).await?;
     }
+    usage::charge(ctx, &mut tx, Operation::Protect).await?;
     tx.commit().await?;
     Ok(copies)
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Context, Error};
+use super::{Context, Error, usage};
 use crate::{
     db::photos,
-    domain::{PhotoId, Registration, TenantId},
+    domain::{Operation, PhotoId, Registration, TenantId},
 };
 
 /// A registered photo and its receipt.
@@ -48,6 +48,7 @@ pub async fn register(
         .active()
         .sign_detached(&receipt)
         .map_err(Error::internal)?;
+    usage::charge(ctx, &mut tx, Operation::Register).await?;
     tx.commit().await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "registered");
     Ok(Registered {

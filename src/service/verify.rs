@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Context, Error};
+use super::{Context, Error, usage};
 use crate::{
     cpu::Job,
     db::photos,
     domain::{
-        PhotoId, TenantId,
+        Operation, PhotoId, TenantId,
         verdict::{C2paStatus, Evidence, Policy, TamperClass, WatermarkStatus},
     },
     imaging::{self, Limits, Photo},
@@ -113,6 +113,7 @@ pub async fn verify(
         exact_match: found.exact_match,
         policy: request.policy,
     };
+    usage::charge_alone(ctx, tenant, Operation::Verify).await?;
     tracing::info!(
         tenant.id = %tenant,
         photo.id = %request.photo,

@@ -124,7 +124,13 @@ async fn a_caller_learns_who_it_is() {
     );
     assert_eq!(
         me["limits"],
-        json!({ "imageBytes": 26_214_400, "imagePixels": 16_000_000 })
+        json!({
+            "imageBytes": 26_214_400,
+            "imagePixels": 16_000_000,
+            "callsPerSecond": 1_000_000,
+            "callsAtOnce": 1_000_000,
+            "callsPerHour": 1_000_000_000,
+        })
     );
     assert!(
         me["scopes"]

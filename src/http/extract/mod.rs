@@ -6,6 +6,7 @@ mod form;
 mod json;
 mod photo_form;
 mod source;
+mod standing;
 
 pub(super) use caller::Caller;
 pub(super) use fields::Fields;
@@ -14,6 +15,7 @@ pub(super) use json::{Json, parse_object};
 pub(super) use photo_form::PhotoForm;
 pub use source::Peer;
 pub(super) use source::Source;
+pub(super) use standing::Standing;
 
 /// Header with an API key.
 pub(super) const API_KEY: &str = "x-api-key";

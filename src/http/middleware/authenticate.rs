@@ -1,4 +1,4 @@
-//! Lets nobody through to a handler without a live token (RFC 6750, the header form only) and the scopes of the route.
+//! Lets nobody through to a handler without a live token (RFC 6750, the header form only), nor without the scopes of the route.
 
 use axum::{
     extract::{Request, State},
@@ -16,9 +16,9 @@ use crate::{
     service::{self, Context, authenticate::Presented},
 };
 
-/// Verifies the token, compares its scopes with those of the route, and hands the caller on.
+/// Verifies the token and hands the caller on.
 pub(in crate::http) async fn authenticate(
-    State((ctx, needed)): State<(Context, Scopes)>,
+    State(ctx): State<Context>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -28,13 +28,6 @@ pub(in crate::http) async fn authenticate(
             .map_err(ApiError::from),
         Err(error) => Err(error),
     };
-    let verified = verified.and_then(|claims| {
-        if claims.scopes.covers(needed) {
-            Ok(claims)
-        } else {
-            Err(ApiError::lacks(needed.without(claims.scopes)))
-        }
-    });
     match verified {
         Ok(claims) => {
             tracing::Span::current().record("tenant.id", claims.tenant.as_str());
@@ -42,6 +35,20 @@ pub(in crate::http) async fn authenticate(
             next.run(request).await
         }
         Err(error) => error.into_response(),
+    }
+}
+
+/// Compares the caller's scopes with those of the route; after the limits, so that refused calls count too.
+pub(in crate::http) async fn authorise(
+    State(needed): State<Scopes>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
+    if caller.scopes.covers(needed) {
+        next.run(request).await
+    } else {
+        ApiError::lacks(needed.without(caller.scopes)).into_response()
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod authenticate;
 mod body;
+mod limit;
 mod trace;
 
-pub(super) use authenticate::authenticate;
+pub(super) use authenticate::{authenticate, authorise};
 pub(super) use body::body;
+pub(super) use limit::{limit, tell};
 pub(super) use trace::{RequestId, trace};

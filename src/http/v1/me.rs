@@ -1,4 +1,4 @@
-//! `GET /api/v1/me`: who the caller is and what it may send.
+//! `GET /api/v1/me`: who the caller is, what it may send and how often.
 
 use axum::{extract::State, response::Response};
 use serde_json::json;
@@ -6,16 +6,22 @@ use serde_json::json;
 use super::wire;
 use crate::{
     domain::Scope,
-    http::{error::ApiError, extract::Caller},
+    http::{
+        error::ApiError,
+        extract::{Caller, Standing},
+    },
     service::Context,
 };
 
 /// Describes the caller.
 pub(in crate::http) async fn handler(
     caller: Caller,
+    standing: Standing,
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
     let scopes: Vec<&str> = caller.scopes.iter().map(Scope::as_str).collect();
+    let rates = standing.rates();
+    let bucket = rates.bucket();
     wire::json(&json!({
         "tenantId": caller.tenant.as_str(),
         "username": caller.username.as_str(),
@@ -24,6 +30,9 @@ pub(in crate::http) async fn handler(
         "limits": {
             "imageBytes": ctx.settings.limits.max_bytes,
             "imagePixels": ctx.settings.limits.max_pixels,
+            "callsPerSecond": bucket.map(|(per_second, _)| per_second),
+            "callsAtOnce": bucket.map(|(_, burst)| burst),
+            "callsPerHour": rates.hourly(),
         },
     }))
 }

@@ -10,5 +10,6 @@ pub(super) mod me;
 pub(super) mod photos;
 pub(super) mod protect;
 pub(super) mod register;
+pub(super) mod usage;
 pub(super) mod verify;
 mod wire;

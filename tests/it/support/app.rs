@@ -26,6 +26,14 @@ pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8
 /// The password of every test account.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
+/// What holds unless a test says otherwise: few connections, and limits that no test reaches.
+const USUAL: [(&str, &str); 4] = [
+    ("--database-connections", "4"),
+    ("--rate-per-second", "1000000"),
+    ("--rate-burst", "1000000"),
+    ("--rate-per-hour", "1000000000"),
+];
+
 /// Settings as a command line would give them.
 #[derive(Parser)]
 struct Settings {
@@ -78,7 +86,12 @@ impl App {
 
     /// A second replica on the same database.
     pub(crate) async fn replica(&self) -> Self {
-        Self::start(Arc::clone(&self.database), self.clock.clone(), &[]).await
+        self.replica_with(&[]).await
+    }
+
+    /// The same with some flags.
+    pub(crate) async fn replica_with(&self, flags: &[&str]) -> Self {
+        Self::start(Arc::clone(&self.database), self.clock.clone(), flags).await
     }
 
     async fn start(database: Arc<TestDatabase>, clock: Clock, flags: &[&str]) -> Self {
@@ -93,10 +106,12 @@ impl App {
             &folder,
             "--master-key",
             MASTER_KEY,
-            "--database-connections",
-            "4",
         ];
-        let config = Settings::try_parse_from(own.iter().chain(flags))
+        let usual = USUAL
+            .iter()
+            .filter(|(flag, _)| !flags.contains(flag))
+            .flat_map(|(flag, value)| [flag, value]);
+        let config = Settings::try_parse_from(own.iter().chain(flags).chain(usual))
             .unwrap()
             .config;
         let store = Store::open(&config).unwrap();

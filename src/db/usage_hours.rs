@@ -1,0 +1,57 @@
+//! The table `usage_hours`: what a tenant used.
+
+use time::{Date, OffsetDateTime};
+
+use super::{DbError, TenantTransaction};
+use crate::domain::{DayUse, Operation};
+
+/// Counts one call in the hour of `now`. The row stays locked until the transaction ends, so this is its last step.
+pub async fn add(
+    tx: &mut TenantTransaction,
+    operation: Operation,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    let seconds = now.unix_timestamp();
+    let hour = OffsetDateTime::from_unix_timestamp(seconds - seconds.rem_euclid(3_600));
+    sqlx::query!(
+        "insert into usage_hours as used (tenant_id, hour, operation, calls) values ($1, $2, $3, 1)
+         on conflict on constraint usage_hours_pkey do update set calls = used.calls + 1",
+        tenant,
+        hour.unwrap_or(now),
+        operation.as_str()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What was counted from the first day to before the last, by day of UTC; days without calls are absent.
+pub async fn by_day(
+    tx: &mut TenantTransaction,
+    from: Date,
+    to: Date,
+) -> Result<Vec<DayUse>, DbError> {
+    let (db, tenant) = tx.parts();
+    let rows = sqlx::query!(
+        r#"select (hour at time zone 'UTC')::date as "day!", operation, sum(calls)::bigint as "calls!"
+           from usage_hours
+           where tenant_id = $1 and hour >= $2 and hour < $3
+           group by 1, 2 order by 1, 2"#,
+        tenant,
+        from.midnight().assume_utc(),
+        to.midnight().assume_utc()
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(DayUse {
+                day: row.day,
+                operation: Operation::parse(&row.operation)
+                    .ok_or(DbError::Corrupt("usage_hours"))?,
+                calls: row.calls,
+            })
+        })
+        .collect()
+}

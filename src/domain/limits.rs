@@ -1,0 +1,246 @@
+//! How often a tenant may call: a bucket for bursts and a quota for each hour. The database takes the step
+//! (`db::tenant_rates`), atomically and by its own clock; here its row becomes what a client is told.
+
+use std::time::Duration;
+
+/// Seconds of the quota's window.
+const HOUR_SECONDS: u32 = 3_600;
+
+/// What holds for a tenant; 0 is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    /// How fast the bucket fills.
+    pub per_second: u32,
+    /// What the bucket holds: how many calls may come at once.
+    pub burst: u32,
+    /// Calls in one hour of UTC.
+    pub per_hour: u32,
+}
+
+impl Rates {
+    /// The bucket; nothing when either of its numbers is 0.
+    pub fn bucket(self) -> Option<(u32, u32)> {
+        (self.per_second > 0 && self.burst > 0).then_some((self.per_second, self.burst))
+    }
+
+    /// The hourly quota, if there is one.
+    pub fn hourly(self) -> Option<u32> {
+        (self.per_hour > 0).then_some(self.per_hour)
+    }
+}
+
+/// What the operator set about a tenant's calls; nothing is the server's setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RateOverrides {
+    /// How fast the bucket fills.
+    pub per_second: Option<u32>,
+    /// What the bucket holds.
+    pub burst: Option<u32>,
+    /// Calls in one hour.
+    pub per_hour: Option<u32>,
+}
+
+/// A tenant's row after a call, as the database has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tally {
+    /// Whether the call was let through; one that was not took nothing.
+    pub allowed: bool,
+    /// What is in the bucket.
+    pub tokens: f64,
+    /// Calls of this hour.
+    pub used: i64,
+    /// The database's time, in seconds since 1970.
+    pub now: f64,
+}
+
+/// One limit as headers tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// What there is at most.
+    pub limit: u32,
+    /// What is left.
+    pub remaining: u32,
+    /// The seconds that the limit is about.
+    pub window: u32,
+    /// The seconds until all of it is there again, rounded up.
+    pub reset: u32,
+}
+
+/// What became of a call, and why.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision {
+    /// The limits that held.
+    pub rates: Rates,
+    /// The state after it.
+    pub tally: Tally,
+}
+
+impl Decision {
+    /// Whether the call was let through.
+    pub fn allowed(&self) -> bool {
+        self.tally.allowed
+    }
+
+    /// The bucket, if there is one.
+    pub fn burst(&self) -> Option<Quota> {
+        let (per_second, burst) = self.rates.bucket()?;
+        let missing = f64::from(burst) - self.tally.tokens;
+        Some(Quota {
+            limit: burst,
+            remaining: whole(self.tally.tokens.floor()).min(burst),
+            window: burst.div_ceil(per_second),
+            reset: whole((missing / f64::from(per_second)).ceil()),
+        })
+    }
+
+    /// The hour's quota, if there is one.
+    pub fn hour(&self) -> Option<Quota> {
+        let limit = self.rates.hourly()?;
+        let used = u32::try_from(self.tally.used).unwrap_or(u32::MAX);
+        Some(Quota {
+            limit,
+            remaining: limit.saturating_sub(used),
+            window: HOUR_SECONDS,
+            reset: whole(self.hour_left().ceil()),
+        })
+    }
+
+    /// How long until a call can be let through again; nothing when one can be now.
+    pub fn wait(&self) -> Duration {
+        let bucket = self.rates.bucket().map_or(0.0, |(per_second, _)| {
+            (1.0 - self.tally.tokens) / f64::from(per_second)
+        });
+        let hour = match self.hour() {
+            Some(quota) if quota.remaining == 0 => self.hour_left(),
+            _ => 0.0,
+        };
+        Duration::try_from_secs_f64(bucket.max(hour)).unwrap_or_default()
+    }
+
+    /// The same in whole seconds, at least one: after them a call is let through if no other was faster.
+    pub fn retry_after(&self) -> u32 {
+        whole(self.wait().as_secs_f64().ceil()).max(1)
+    }
+
+    /// The decision as it reads a little later, when nobody called meanwhile.
+    #[must_use]
+    pub fn later(mut self, elapsed: Duration) -> Self {
+        let elapsed = elapsed.as_secs_f64().min(self.hour_left());
+        if let Some((per_second, burst)) = self.rates.bucket() {
+            let filled = self.tally.tokens + elapsed * f64::from(per_second);
+            self.tally.tokens = filled.min(f64::from(burst));
+        }
+        self.tally.now += elapsed;
+        self
+    }
+
+    /// Seconds until the next hour of UTC.
+    fn hour_left(&self) -> f64 {
+        let hour = f64::from(HOUR_SECONDS);
+        hour - self.tally.now.rem_euclid(hour)
+    }
+}
+
+/// A number that is whole already as an integer; what is too small or too large for one is the nearest.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped, and the callers rounded"
+)]
+fn whole(number: f64) -> u32 {
+    number.clamp(0.0, f64::from(u32::MAX)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATES: Rates = Rates {
+        per_second: 50,
+        burst: 100,
+        per_hour: 50_000,
+    };
+
+    /// 20 minutes and half a second into an hour.
+    const NOW: f64 = 1_800_000_000.0 + 1_200.5;
+
+    fn decision(rates: Rates, allowed: bool, tokens: f64, used: i64) -> Decision {
+        let tally = Tally {
+            allowed,
+            tokens,
+            used,
+            now: NOW,
+        };
+        Decision { rates, tally }
+    }
+
+    #[test]
+    fn the_first_call_leaves_all_but_one() {
+        let first = decision(RATES, true, 99.0, 1);
+        let burst = first.burst().unwrap();
+        assert_eq!((burst.limit, burst.remaining), (100, 99));
+        assert_eq!((burst.window, burst.reset), (2, 1));
+        let hour = first.hour().unwrap();
+        assert_eq!((hour.limit, hour.remaining), (50_000, 49_999));
+        assert_eq!((hour.window, hour.reset), (3_600, 2_400));
+        assert_eq!(first.wait(), Duration::ZERO);
+    }
+
+    #[test]
+    fn after_the_wait_there_is_a_token_and_not_before() {
+        for (tokens, per_second) in [(0.0, 1), (0.25, 1), (0.9, 3), (0.999, 50), (0.0, 1_000)] {
+            let rates = Rates {
+                per_second,
+                ..RATES
+            };
+            let refused = decision(rates, false, tokens, 5);
+            let wait = refused.wait();
+            assert!(refused.later(wait).tally.tokens > 1.0 - 1e-6);
+            assert!(refused.later(wait.mul_f64(0.9)).tally.tokens < 1.0);
+            assert!(f64::from(refused.retry_after()) >= wait.as_secs_f64());
+            assert_eq!(refused.retry_after(), 1);
+        }
+    }
+
+    #[test]
+    fn a_spent_hour_is_waited_for_to_its_end() {
+        let refused = decision(RATES, false, 80.0, 50_000);
+        assert_eq!(refused.retry_after(), 2_400);
+        assert_eq!(refused.hour().unwrap().remaining, 0);
+        // More than the quota is counted when the operator lowers it, or a logout passes.
+        let over = decision(RATES, false, 80.0, 60_000);
+        assert_eq!(over.hour().unwrap().remaining, 0);
+        assert_eq!(over.later(Duration::from_secs(100)).retry_after(), 2_300);
+    }
+
+    #[test]
+    fn later_never_promises_more_than_the_bucket_holds_nor_another_hour() {
+        let later = decision(RATES, false, 0.0, 50_000).later(Duration::from_secs(86_400));
+        assert!(later.tally.tokens <= 100.0);
+        assert_eq!(later.hour().unwrap().remaining, 0);
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        for (per_second, burst) in [(0, 100), (50, 0), (0, 0)] {
+            let rates = Rates {
+                per_second,
+                burst,
+                per_hour: 0,
+            };
+            let free = decision(rates, true, 0.0, 9);
+            assert_eq!((free.burst(), free.hour()), (None, None));
+            assert_eq!(free.wait(), Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_the_nearest() {
+        assert_eq!(whole(-3.0), 0);
+        assert_eq!(whole(1e300), u32::MAX);
+        assert_eq!(whole(f64::NAN), 0);
+        let odd = decision(RATES, true, 1e9, i64::MAX);
+        assert_eq!(odd.burst().unwrap().remaining, 100);
+        assert_eq!(odd.hour().unwrap().remaining, 0);
+    }
+}

@@ -1,0 +1,62 @@
+//! What is charged.
+
+use time::Date;
+
+/// Work that is charged, each call that was answered with success once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A photo was registered.
+    Register,
+    /// A photo was protected.
+    Protect,
+    /// An image was verified, whatever the verdict.
+    Verify,
+    /// An image was looked for, found or not.
+    Identify,
+}
+
+impl Operation {
+    /// All of them, in the order of answers.
+    pub const ALL: [Self; 4] = [Self::Register, Self::Protect, Self::Verify, Self::Identify];
+
+    /// The name in the database and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Protect => "protect",
+            Self::Verify => "verify",
+            Self::Identify => "identify",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|operation| operation.as_str() == text)
+    }
+}
+
+/// How often a tenant did something on one day of UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayUse {
+    /// The day.
+    pub day: Date,
+    /// What was done.
+    pub operation: Operation,
+    /// How often.
+    pub calls: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_others_refused() {
+        for operation in Operation::ALL {
+            assert_eq!(Operation::parse(operation.as_str()), Some(operation));
+        }
+        assert_eq!(Operation::parse("delete"), None);
+    }
+}

@@ -1,0 +1,26 @@
+//! How the caller's tenant stands with its limits. The limiting layer puts it there.
+
+use std::convert::Infallible;
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+
+use crate::domain::{Decision, Rates};
+
+/// What became of this call; nothing for a tenant without limits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::http) struct Standing(pub(in crate::http) Option<Decision>);
+
+impl Standing {
+    /// The limits that hold.
+    pub(in crate::http) fn rates(self) -> Rates {
+        self.0.map(|decision| decision.rates).unwrap_or_default()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Standing {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or_default())
+    }
+}

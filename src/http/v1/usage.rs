@@ -1,0 +1,127 @@
+//! `GET /api/v1/usage`: what the tenant used, by kind of work and day.
+
+use std::collections::HashMap;
+
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    response::Response,
+};
+use serde_json::{Map, Value, json};
+use time::{Date, Duration, Month, OffsetDateTime, Time, format_description::well_known::Rfc3339};
+
+use super::wire;
+use crate::{
+    domain::{DayUse, Operation},
+    http::{error::ApiError, extract::Caller},
+    service::{Context, usage},
+};
+
+/// Most days that one answer covers.
+const MOST_DAYS: i64 = 366;
+
+/// Reports from the start of the day `from` to the start of the day `to`; without them, the present month.
+pub(in crate::http) async fn handler(
+    caller: Caller,
+    State(ctx): State<Context>,
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(mut query) = query.map_err(|_| ApiError::field("query", "is not well-formed"))?;
+    query.retain(|_, value| !value.is_empty());
+    let (first, next) = month(ctx.clock.now().date());
+    let read = |field: &'static str, otherwise| match query.get(field) {
+        None => Ok(otherwise),
+        Some(text) => day(text).ok_or_else(|| {
+            ApiError::field(
+                field,
+                "must be a day of UTC: 2026-11-01 or 2026-11-01T00:00:00Z",
+            )
+        }),
+    };
+    let (from, to) = (read("from", first)?, read("to", next)?);
+    if from >= to || to - from > Duration::days(MOST_DAYS) {
+        return Err(ApiError::field("to", "must be 1 to 366 days after from"));
+    }
+    let used = usage::report(&ctx, &caller.tenant, from, to).await?;
+    let mut days: Vec<Value> = Vec::new();
+    for of_day in used.chunk_by(|one, other| one.day == other.day) {
+        let mut shown = sums(of_day);
+        shown.insert("day".to_owned(), of_day[0].day.to_string().into());
+        days.push(shown.into());
+    }
+    wire::json(&json!({
+        "tenantId": caller.tenant.as_str(),
+        "from": wire::time(from.midnight().assume_utc())?,
+        "to": wire::time(to.midnight().assume_utc())?,
+        "operations": sums(&used),
+        "days": days,
+    }))
+}
+
+/// How often each kind of work was done.
+fn sums(used: &[DayUse]) -> Map<String, Value> {
+    let calls = |operation| {
+        let of_kind = used.iter().filter(|one| one.operation == operation);
+        of_kind.map(|one| one.calls).sum::<i64>()
+    };
+    Operation::ALL
+        .into_iter()
+        .map(|operation| (operation.as_str().to_owned(), calls(operation).into()))
+        .collect()
+}
+
+/// The first day of a day's month, and of the next.
+fn month(day: Date) -> (Date, Date) {
+    let first = |year, month: Month| Date::from_calendar_date(year, month, 1).unwrap_or(day);
+    let following = day.month().next();
+    let year = day.year() + i32::from(following == Month::January);
+    (first(day.year(), day.month()), first(year, following))
+}
+
+/// A day alone, or the moment at which it begins in UTC.
+fn day(text: &str) -> Option<Date> {
+    let moment = match text.len() {
+        10 => OffsetDateTime::parse(&format!("{text}T00:00:00Z"), &Rfc3339),
+        _ => OffsetDateTime::parse(text, &Rfc3339),
+    };
+    let moment = moment.ok()?.to_offset(time::UtcOffset::UTC);
+    (moment.time() == Time::MIDNIGHT).then(|| moment.date())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_read_and_other_moments_refused() {
+        let first = Date::from_calendar_date(2026, Month::November, 1).ok();
+        for text in [
+            "2026-11-01",
+            "2026-11-01T00:00:00Z",
+            "2026-11-01T02:00:00+02:00",
+        ] {
+            assert_eq!(day(text), first, "{text}");
+        }
+        for text in [
+            "",
+            "2026-11",
+            "2026-13-01",
+            "2026-11-01T00:00:01Z",
+            "yesterday",
+            "2026-02-30",
+        ] {
+            assert_eq!(day(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_month_ends_where_the_next_begins() {
+        for (day_of, first, next) in [
+            ("2026-11-22", "2026-11-01", "2026-12-01"),
+            ("2026-12-31", "2026-12-01", "2027-01-01"),
+            ("2028-02-29", "2028-02-01", "2028-03-01"),
+        ] {
+            let day = |text| day(text).unwrap();
+            assert_eq!(month(day(day_of)), (day(first), day(next)));
+        }
+    }
+}

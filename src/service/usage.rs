@@ -1,0 +1,42 @@
+//! What a tenant used, and the charge for it.
+
+use time::Date;
+
+use super::{Context, Error};
+use crate::{
+    db::{TenantTransaction, usage_hours},
+    domain::{DayUse, Operation, TenantId},
+};
+
+/// Charges work in the transaction that makes it permanent: both happen, or neither.
+pub(super) async fn charge(
+    ctx: &Context,
+    tx: &mut TenantTransaction,
+    operation: Operation,
+) -> Result<(), Error> {
+    Ok(usage_hours::add(tx, operation, ctx.clock.now()).await?)
+}
+
+/// Charges work that left nothing behind, after it succeeded.
+pub(super) async fn charge_alone(
+    ctx: &Context,
+    tenant: &TenantId,
+    operation: Operation,
+) -> Result<(), Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    charge(ctx, &mut tx, operation).await?;
+    Ok(tx.commit().await?)
+}
+
+/// What the tenant used from the first day to before the last, in UTC.
+pub async fn report(
+    ctx: &Context,
+    tenant: &TenantId,
+    from: Date,
+    to: Date,
+) -> Result<Vec<DayUse>, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    let days = usage_hours::by_day(&mut tx, from, to).await?;
+    tx.commit().await?;
+    Ok(days)
+}
