@@ -59,10 +59,13 @@ impl Limiter {
 
     /// Refuses a tenant that was refused a moment ago; knows nothing of others.
     fn recall(&self, tenant: &TenantId, passage: Passage) -> Result<(), Error> {
-        if passage == Passage::Always {
-            return Ok(());
+        match passage {
+            Passage::Always => Ok(()),
+            Passage::Limited => self.recall_at(Instant::now(), tenant),
         }
-        let now = Instant::now();
+    }
+
+    fn recall_at(&self, now: Instant, tenant: &TenantId) -> Result<(), Error> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         match refused.get(tenant) {
             Some(refusal) if now < refusal.until => {
@@ -73,8 +76,7 @@ impl Limiter {
         }
     }
 
-    fn remember(&self, tenant: &TenantId, decision: Decision) {
-        let at = Instant::now();
+    fn remember_at(&self, at: Instant, tenant: &TenantId, decision: Decision) {
         let until = at + decision.wait().min(LONGEST_MEMORY);
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.len() >= MOST_REMEMBERED {
@@ -108,7 +110,7 @@ pub async fn admit(
     tx.commit().await?;
     match decision {
         Some(refusal) if !refusal.allowed() => {
-            ctx.limiter.remember(tenant, refusal);
+            ctx.limiter.remember_at(Instant::now(), tenant, refusal);
             Err(Error::LimitExceeded(refusal))
         }
         decision => Ok(decision),
@@ -140,44 +142,51 @@ mod tests {
         TenantId::parse(name).unwrap()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_is_remembered_until_a_call_could_pass() {
-        let limiter = Limiter::new(Rates::default());
+    fn after(start: Instant, milliseconds: u64) -> Instant {
+        start + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_until_a_call_could_pass() {
+        let (limiter, start) = (Limiter::new(Rates::default()), Instant::now());
         let (acme, bolt) = (tenant("acme"), tenant("bolt"));
-        limiter.remember(&acme, refusal());
-        assert!(limiter.recall(&bolt, Passage::Limited).is_ok());
+        limiter.remember_at(start, &acme, refusal());
+        assert!(limiter.recall_at(start, &bolt).is_ok());
         assert!(limiter.recall(&acme, Passage::Always).is_ok());
-        tokio::time::advance(Duration::from_millis(400)).await;
-        let Err(Error::LimitExceeded(now)) = limiter.recall(&acme, Passage::Limited) else {
+        let Err(Error::LimitExceeded(told)) = limiter.recall_at(after(start, 400), &acme) else {
             panic!("it is refused still");
         };
-        assert!((now.tally.tokens - 0.8).abs() < 0.01, "{now:?}");
-        tokio::time::advance(Duration::from_millis(101)).await;
-        assert!(limiter.recall(&acme, Passage::Limited).is_ok());
+        assert!((told.tally.tokens - 0.8).abs() < 0.01, "{told:?}");
+        assert!(limiter.recall_at(after(start, 501), &acme).is_ok());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_spent_hour_is_asked_about_again_within_a_second() {
-        let limiter = Limiter::new(Rates::default());
+    #[test]
+    fn a_spent_hour_is_asked_about_again_within_a_second() {
+        let (limiter, start) = (Limiter::new(Rates::default()), Instant::now());
         let mut spent = refusal();
         spent.tally.used = 10;
-        limiter.remember(&tenant("acme"), spent);
-        tokio::time::advance(Duration::from_millis(999)).await;
-        assert!(limiter.recall(&tenant("acme"), Passage::Limited).is_err());
-        tokio::time::advance(Duration::from_millis(2)).await;
-        assert!(limiter.recall(&tenant("acme"), Passage::Limited).is_ok());
+        limiter.remember_at(start, &tenant("acme"), spent);
+        assert!(
+            limiter
+                .recall_at(after(start, 999), &tenant("acme"))
+                .is_err()
+        );
+        assert!(
+            limiter
+                .recall_at(after(start, 1_001), &tenant("acme"))
+                .is_ok()
+        );
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn no_more_tenants_are_remembered_than_fit() {
-        let limiter = Limiter::new(Rates::default());
+    #[test]
+    fn no_more_tenants_are_remembered_than_fit() {
+        let (limiter, start) = (Limiter::new(Rates::default()), Instant::now());
         for number in 0..MOST_REMEMBERED + 100 {
-            limiter.remember(&tenant(&format!("t{number}")), refusal());
+            limiter.remember_at(start, &tenant(&format!("t{number}")), refusal());
         }
         let remembered = || limiter.refused.lock().unwrap().len();
         assert_eq!(remembered(), MOST_REMEMBERED);
-        tokio::time::advance(Duration::from_secs(2)).await;
-        limiter.remember(&tenant("acme"), refusal());
+        limiter.remember_at(after(start, 2_000), &tenant("acme"), refusal());
         assert_eq!(remembered(), 1);
     }
 }

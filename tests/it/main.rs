@@ -24,6 +24,7 @@ mod identify;
 mod isolation;
 mod layering;
 mod limits;
+mod limits_cost;
 mod login;
 mod photographs;
 mod photos;
