@@ -1,6 +1,7 @@
 //! The command line. What creates or lists something prints JSON on stdout, one object or one a line; logs and errors go to
 //! stderr; a refusal is one sentence and exit code 1.
 
+mod audit;
 mod operator;
 mod serve;
 
@@ -36,6 +37,9 @@ enum Command {
     /// Service accounts of a tenant
     #[command(subcommand)]
     Account(operator::AccountCommand),
+    /// The audit logs of tenants
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Exit 0 if the server answers; for containers
     Healthcheck,
 }
@@ -70,6 +74,7 @@ fn dispatch(Cli { config, command }: Cli) -> Result<(), StartError> {
             Command::Migrate => serve::migrate(&config, &store).await,
             Command::Tenant(command) => operator::tenant(&config, &store, command).await,
             Command::Account(command) => operator::account(&store, command).await,
+            Command::Audit(command) => audit::run(&store, command).await,
         }
     });
     // Connections end before the database that they lead to.

@@ -140,7 +140,7 @@ pub(super) async fn tenant(
                 privacy: policy.privacy,
                 max_copies: policy.max_copies.map(|MaxCopies(max)| max),
             };
-            let policy = operator::set_policy(&operator, &name, change).await;
+            let policy = operator::set_policy(&operator, &Clock::system(), &name, change).await;
             let policy = known(policy, &format!("there is no tenant {name}"))?;
             return print_json(&with_policy(name.as_str(), policy));
         }
@@ -158,7 +158,7 @@ pub(super) async fn tenant(
         TenantChange::Resume => "active",
         TenantChange::Delete => "deleted",
     };
-    let changed = operator::change_tenant(&operator, &name, change).await;
+    let changed = operator::change_tenant(&operator, &Clock::system(), &name, change).await;
     known(changed, &format!("there is no tenant {name}"))?;
     print_json(&json!({ "tenantId": name.as_str(), "status": status }))
 }
@@ -262,7 +262,7 @@ fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
 }
 
 /// Says in one sentence what is missing, taken or wrong.
-fn known<T>(done: Result<T, service::Error>, missing: &str) -> Result<T, StartError> {
+pub(super) fn known<T>(done: Result<T, service::Error>, missing: &str) -> Result<T, StartError> {
     done.map_err(|error| match error {
         service::Error::NotFound => StartError::Setting(missing.to_owned()),
         service::Error::Conflict(reason) => StartError::Setting(reason.to_owned()),
@@ -277,7 +277,7 @@ fn known<T>(done: Result<T, service::Error>, missing: &str) -> Result<T, StartEr
     })
 }
 
-fn print_json(value: &Value) -> Result<(), StartError> {
+pub(super) fn print_json(value: &Value) -> Result<(), StartError> {
     print_line(&value.to_string())
 }
 
@@ -287,7 +287,7 @@ fn rfc3339(moment: OffsetDateTime) -> String {
         .unwrap_or_else(|_| moment.to_string())
 }
 
-fn parse_tenant(text: &str) -> Result<TenantId, &'static str> {
+pub(super) fn parse_tenant(text: &str) -> Result<TenantId, &'static str> {
     TenantId::parse(text).ok_or("a tenant's name matches ^[a-z0-9][a-z0-9_-]{1,62}$")
 }
 

@@ -5,6 +5,7 @@
 //! commands. Every query on a tenant's table takes a `TenantTransaction`, so it cannot be asked without a tenant.
 
 pub mod accounts;
+pub mod audit;
 mod error;
 pub mod photos;
 pub mod revoked_tokens;

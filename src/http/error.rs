@@ -85,6 +85,8 @@ catalogue! {
         "Log in again.";
     AuthFailed "AUTH_FAILED" UNAUTHORIZED "The credentials are not right"
         "Check tenantId, username and password.";
+    TenantRestricted "TENANT_RESTRICTED" FORBIDDEN "The caller may not do this"
+        "Call with an account of the tenant that may.";
     NotFound "NOT_FOUND" NOT_FOUND "There is no such thing"
         "Check the address and the id.";
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "The method is not allowed here"

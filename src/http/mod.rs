@@ -120,6 +120,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             Access::Token,
             v1::photos::delete,
         ),
+        Endpoint::get("/api/v1/audit", Access::Token, v1::audit::list),
     ]
 }
 

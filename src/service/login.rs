@@ -5,8 +5,11 @@ use secrecy::SecretString;
 use super::{Context, Error};
 use crate::{
     auth::PasswordHash,
-    db::accounts,
-    domain::{TenantId, Username},
+    db::{accounts, audit},
+    domain::{
+        TenantId, Username,
+        audit::{Action, Actor, Entry, Subject},
+    },
 };
 
 /// A new session.
@@ -51,6 +54,14 @@ pub async fn login(
         .tokens
         .issue(&tenant, &username, account.role, expires_in_seconds)
         .map_err(Error::internal)?;
+    let entry = Entry::new(
+        Actor::Account(username.clone()),
+        Action::SessionStarted,
+        Subject::Account(username.clone()),
+    );
+    let mut tx = ctx.db.begin(&tenant).await?;
+    audit::append(&mut tx, ctx.clock.now(), &entry).await?;
+    tx.commit().await?;
     tracing::info!(tenant.id = %tenant, account.name = %username, "logged in");
     Ok(Session {
         token: token.into(),

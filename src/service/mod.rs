@@ -3,6 +3,7 @@
 //! May use `domain`, `clock`, `cpu`, `auth`, `db` and the engine (`imaging`, `watermark`); never `http`. A use case takes the
 //! [`Context`] and domain values, opens its transactions where one can see them, and holds none of them while the CPU works.
 
+pub mod audit;
 pub mod authenticate;
 mod context;
 pub mod copies;

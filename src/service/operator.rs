@@ -11,10 +11,13 @@ use crate::{
     db::{
         Database, DbError, Operator,
         accounts::{self, Account},
-        signing_keys,
+        audit, signing_keys,
         tenants::{self, Tenant},
     },
-    domain::{Privacy, Role, TenantId, TenantPolicy, Username},
+    domain::{
+        Privacy, Role, TenantId, TenantPolicy, Username,
+        audit::{Action, Actor, Entry, Subject},
+    },
 };
 
 /// Makes the first signing key if there is none.
@@ -75,8 +78,20 @@ pub async fn create_tenant(
     if !tenants::insert(&mut tx, tenant, &sealed, clock.now()).await? {
         return Err(Error::Conflict("there is a tenant of that name"));
     }
+    let entry = on_tenant(Action::TenantCreated, tenant);
+    audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
     tx.commit().await.map_err(DbError::from)?;
     Ok(())
+}
+
+/// What the log says about the operator's work on a tenant.
+fn on_tenant(action: Action, tenant: &TenantId) -> Entry {
+    Entry::new(Actor::Operator, action, Subject::Tenant(tenant.clone()))
+}
+
+/// What the log says about the operator's work on an account.
+fn on_account(action: Action, username: &Username) -> Entry {
+    Entry::new(Actor::Operator, action, Subject::Account(username.clone()))
 }
 
 /// All tenants by name.
@@ -92,24 +107,38 @@ pub enum TenantChange {
     Suspend,
     /// Ends a suspension.
     Resume,
-    /// It is gone with all it has.
+    /// It is gone with all it has; of its audit log the database keeps the length and the last hash.
     Delete,
 }
 
 /// Changes a tenant; [`Error::NotFound`] when there is none of that name.
 pub async fn change_tenant(
     operator: &Operator,
+    clock: &Clock,
     tenant: &TenantId,
     change: TenantChange,
 ) -> Result<(), Error> {
     let mut tx = operator.begin().await?;
-    let found = match change {
-        TenantChange::Suspend => tenants::set_status(&mut tx, tenant, "suspended").await?,
-        TenantChange::Resume => tenants::set_status(&mut tx, tenant, "active").await?,
-        TenantChange::Delete => tenants::delete(&mut tx, tenant).await?,
+    let (found, action) = match change {
+        TenantChange::Suspend => (
+            tenants::set_status(&mut tx, tenant, "suspended").await?,
+            Some(Action::TenantSuspended),
+        ),
+        TenantChange::Resume => (
+            tenants::set_status(&mut tx, tenant, "active").await?,
+            Some(Action::TenantResumed),
+        ),
+        TenantChange::Delete => (tenants::delete(&mut tx, tenant).await?, None),
     };
+    if !found {
+        return Err(Error::NotFound);
+    }
+    if let Some(action) = action {
+        let entry = on_tenant(action, tenant);
+        audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
+    }
     tx.commit().await.map_err(DbError::from)?;
-    found.then_some(()).ok_or(Error::NotFound)
+    Ok(())
 }
 
 /// What an operator sets about a tenant's photos; what is absent stays as it is.
@@ -124,6 +153,7 @@ pub struct PolicyChange {
 /// Changes a tenant's policy and returns what it is now; [`Error::NotFound`] when there is none of that name.
 pub async fn set_policy(
     operator: &Operator,
+    clock: &Clock,
     tenant: &TenantId,
     change: PolicyChange,
 ) -> Result<TenantPolicy, Error> {
@@ -134,6 +164,13 @@ pub async fn set_policy(
     policy.privacy = change.privacy.unwrap_or(policy.privacy);
     policy.max_copies = change.max_copies.unwrap_or(policy.max_copies);
     tenants::set_policy(&mut tx, tenant, &policy).await?;
+    let copies = policy
+        .max_copies
+        .map_or_else(|| "none".to_owned(), |max| max.to_string());
+    let entry = on_tenant(Action::TenantPolicyChanged, tenant)
+        .with("privacy", policy.privacy.as_str())
+        .with("maxCopies", copies);
+    audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
     tx.commit().await.map_err(DbError::from)?;
     Ok(policy)
 }
@@ -161,6 +198,8 @@ pub async fn create_account(
     if !inserted {
         return Err(Error::Conflict("the tenant has an account of that name"));
     }
+    let entry = on_account(Action::AccountCreated, username).with("role", role.as_str());
+    audit::append(&mut tx, clock.now(), &entry).await?;
     Ok(tx.commit().await?)
 }
 
@@ -191,15 +230,27 @@ pub async fn change_account(
 ) -> Result<(), Error> {
     let now = clock.now();
     let mut tx = operator.begin_for(tenant).await?;
-    let found = match change {
-        AccountChange::Disable => accounts::set_status(&mut tx, username, "disabled", now).await?,
-        AccountChange::Enable => accounts::set_status(&mut tx, username, "enabled", now).await?,
+    let (found, action) = match change {
+        AccountChange::Disable => (
+            accounts::set_status(&mut tx, username, "disabled", now).await?,
+            Action::AccountDisabled,
+        ),
+        AccountChange::Enable => (
+            accounts::set_status(&mut tx, username, "enabled", now).await?,
+            Action::AccountEnabled,
+        ),
         AccountChange::SetPassword(password) => {
             let hash = hash_password(&password)
                 .map_err(|error| Error::invalid("password", error.to_string()))?;
-            accounts::set_password(&mut tx, username, hash.as_str(), now).await?
+            (
+                accounts::set_password(&mut tx, username, hash.as_str(), now).await?,
+                Action::AccountPasswordChanged,
+            )
         }
     };
-    tx.commit().await?;
-    found.then_some(()).ok_or(Error::NotFound)
+    if !found {
+        return Err(Error::NotFound);
+    }
+    audit::append(&mut tx, now, &on_account(action, username)).await?;
+    Ok(tx.commit().await?)
 }

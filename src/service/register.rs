@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Context, Error};
+use super::{Context, Error, audit::actor};
 use crate::{
-    db::photos,
-    domain::{PhotoId, Registration, TenantId},
+    auth::Claims,
+    db::{audit, photos},
+    domain::{
+        PhotoId, Registration,
+        audit::{Action, Entry, Subject},
+    },
 };
 
 /// A registered photo and its receipt.
@@ -24,9 +28,10 @@ pub struct Registered {
 /// Registers a photo of the tenant and signs the receipt.
 pub async fn register(
     ctx: &Context,
-    tenant: &TenantId,
+    caller: &Claims,
     registration: &Registration,
 ) -> Result<Registered, Error> {
+    let tenant = &caller.tenant;
     let photo = PhotoId::random();
     let created_at = ctx.clock.now();
     let mut tx = ctx.db.begin(tenant).await?;
@@ -48,6 +53,15 @@ pub async fn register(
         .newest()
         .sign_detached(&receipt)
         .map_err(Error::internal)?;
+    let mut entry = Entry::new(
+        actor(caller),
+        Action::PhotoRegistered,
+        Subject::Photo(photo),
+    );
+    if let Some(hash) = registration.content_hash {
+        entry = entry.with("contentHash", hash);
+    }
+    audit::append(&mut tx, created_at, &entry).await?;
     tx.commit().await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "registered");
     Ok(Registered {

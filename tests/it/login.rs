@@ -113,7 +113,7 @@ async fn whatever_part_is_wrong_the_answer_is_the_same() {
         .await
         .unwrap();
     let asleep = TenantId::parse("asleep").unwrap();
-    operator::change_tenant(&app.operator, &asleep, TenantChange::Suspend)
+    operator::change_tenant(&app.operator, &app.clock, &asleep, TenantChange::Suspend)
         .await
         .unwrap();
 
@@ -259,14 +259,14 @@ async fn a_changed_account_or_a_suspended_tenant_ends_sessions() {
             .problem(ErrorCode::AuthRevoked);
     }
     let client = app.client(&tenant).await;
-    operator::change_tenant(&app.operator, &tenant.id, TenantChange::Suspend)
+    operator::change_tenant(&app.operator, &app.clock, &tenant.id, TenantChange::Suspend)
         .await
         .unwrap();
     client
         .get("/api/v1/me")
         .await
         .problem(ErrorCode::AuthRevoked);
-    operator::change_tenant(&app.operator, &tenant.id, TenantChange::Resume)
+    operator::change_tenant(&app.operator, &app.clock, &tenant.id, TenantChange::Resume)
         .await
         .unwrap();
     assert_eq!(client.get("/api/v1/me").await.status, 200);

@@ -16,6 +16,7 @@
 
 mod support;
 
+mod audit;
 mod authentication;
 mod capacity;
 mod contract;
