@@ -62,6 +62,18 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// The way's name: the claim `flow`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Account { .. } => "login",
+            Self::ApiKey { .. } => "api_key",
+            Self::Application { .. } => "application",
+            Self::Client { .. } => "client_credentials",
+        }
+    }
+}
+
 /// What a verified token says.
 #[derive(Debug, Clone)]
 pub struct Claims {
@@ -153,15 +165,14 @@ impl WireClaims {
 
     /// Writes what [`WireClaims::origin`] reads.
     fn set_origin(&mut self, origin: &Origin) {
-        let (flow, generation, key) = match origin {
-            Origin::Account { generation } => ("login", Some(*generation), None),
+        let (generation, key) = match origin {
+            Origin::Account { generation } => (Some(*generation), None),
             Origin::ApiKey {
                 generation, key, ..
-            } => ("api_key", Some(*generation), Some(key)),
-            Origin::Application { .. } => ("application", None, None),
-            Origin::Client { .. } => ("client_credentials", None, None),
+            } => (Some(*generation), Some(key)),
+            Origin::Application { .. } | Origin::Client { .. } => (None, None),
         };
-        flow.clone_into(&mut self.flow);
+        origin.name().clone_into(&mut self.flow);
         self.generation = generation;
         self.client_id = origin.credential().map(|id| id.to_string());
         self.key_sha256 = key.map(|key| URL_SAFE_NO_PAD.encode(key.as_bytes()));

@@ -10,7 +10,7 @@ use crate::{
     app::{self, StartError, Store},
     clock::Clock,
     config::Config,
-    domain::{CredentialId, CredentialKind, Scopes, TenantId},
+    domain::{CredentialId, CredentialKind, Scopes, TenantId, audit::Actor},
     service::{credentials, keys},
 };
 
@@ -106,7 +106,15 @@ pub(super) async fn api_key(
             let (scopes, tenant) = (new.scopes()?, &new.tenant.tenant);
             let (master, clock) = (app::master_key(config)?, Clock::system());
             let tx = operator.begin_for(tenant).await?;
-            let made = credentials::create_api_key(tx, &master, &clock, &new.name, scopes).await;
+            let made = credentials::create_api_key(
+                tx,
+                &master,
+                &clock,
+                Actor::Operator,
+                &new.name,
+                scopes,
+            )
+            .await;
             let made = known(made, &format!("there is no tenant {tenant}"))?;
             print_json(&json!({
                 "id": made.id.to_string(),
@@ -136,7 +144,8 @@ pub(super) async fn api_key(
         } => {
             let tx = operator.begin_for(&tenant).await?;
             let clock = Clock::system();
-            let done = credentials::revoke(tx, &clock, CredentialKind::ApiKey, id).await;
+            let done =
+                credentials::revoke(tx, &clock, Actor::Operator, CredentialKind::ApiKey, id).await;
             known(done, &format!("there is no API key {id} in {tenant}"))?;
             print_json(&json!({ "id": id.to_string(), "status": "revoked" }))
         }
@@ -156,8 +165,15 @@ pub(super) async fn app(
             let (master, clock) = (app::master_key(config)?, Clock::system());
             let tx = operator.begin_for(tenant).await?;
             let limits = (scopes, token_days * 86_400);
-            let made =
-                credentials::create_application(tx, &master, &clock, &new.name, limits).await;
+            let made = credentials::create_application(
+                tx,
+                &master,
+                &clock,
+                Actor::Operator,
+                &new.name,
+                limits,
+            )
+            .await;
             let made = known(made, &format!("there is no tenant {tenant}"))?;
             print_json(&json!({
                 "appId": made.id.as_application(),
@@ -188,7 +204,9 @@ pub(super) async fn app(
         } => {
             let tx = operator.begin_for(&tenant).await?;
             let clock = Clock::system();
-            let done = credentials::revoke(tx, &clock, CredentialKind::Application, id).await;
+            let done =
+                credentials::revoke(tx, &clock, Actor::Operator, CredentialKind::Application, id)
+                    .await;
             known(done, &format!("there is no application {id} in {tenant}"))?;
             print_json(&json!({ "appId": id.as_application(), "status": "revoked" }))
         }

@@ -1,6 +1,7 @@
 //! The command line. What creates or lists something prints JSON on stdout, one object or one a line; logs and errors go to
 //! stderr; a refusal is one sentence and exit code 1.
 
+mod audit;
 mod credential;
 mod operator;
 mod serve;
@@ -46,6 +47,9 @@ enum Command {
     /// Keys that sign tokens
     #[command(subcommand)]
     Key(credential::KeyCommand),
+    /// The audit logs of tenants
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Exit 0 if the server answers; for containers
     Healthcheck,
 }
@@ -83,6 +87,7 @@ fn dispatch(Cli { config, command }: Cli) -> Result<(), StartError> {
             Command::ApiKey(command) => credential::api_key(&config, &store, command).await,
             Command::App(command) => credential::app(&config, &store, command).await,
             Command::Key(command) => credential::key(&config, &store, &command).await,
+            Command::Audit(command) => audit::run(&store, command).await,
         }
     });
     // Connections end before the database that they lead to.

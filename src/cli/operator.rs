@@ -10,13 +10,14 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::print_line;
 use crate::{
     app::{self, StartError, Store},
-    auth::generate_password,
+    auth::{PasswordHash, generate_password, hash_password},
     clock::Clock,
     config::{Config, MOST_CALLS},
-    domain::{Privacy, Role, TenantId, TenantPolicy, Username},
+    domain::{Privacy, Role, TenantId, TenantPolicy, Username, audit::Actor},
     service::{
         self,
-        operator::{self, AccountChange, PolicyChange, TenantChange},
+        accounts::{self, AccountChange},
+        operator::{self, PolicyChange, TenantChange},
     },
 };
 
@@ -49,13 +50,13 @@ struct PolicyArgs {
     max_copies: Option<MaxCopies>,
     /// How many calls it may make a second, on average: a number, 0 for no limit, or default
     #[arg(long, value_parser = parse_rate)]
-    rate_per_second: Option<Rate>,
+    per_second: Option<Rate>,
     /// How many calls it may make at once: a number, 0 for no limit, or default
     #[arg(long, value_parser = parse_rate)]
-    rate_burst: Option<Rate>,
+    burst: Option<Rate>,
     /// How many calls it may make in an hour: a number, 0 for no limit, or default
     #[arg(long, value_parser = parse_rate)]
-    rate_per_hour: Option<Rate>,
+    per_hour: Option<Rate>,
 }
 
 /// A number of calls, or the server's setting.
@@ -152,11 +153,11 @@ pub(super) async fn tenant(
             let change = PolicyChange {
                 privacy: policy.privacy,
                 max_copies: policy.max_copies.map(|MaxCopies(max)| max),
-                rate_per_second: policy.rate_per_second.map(|Rate(rate)| rate),
-                rate_burst: policy.rate_burst.map(|Rate(rate)| rate),
-                rate_per_hour: policy.rate_per_hour.map(|Rate(rate)| rate),
+                rate_per_second: policy.per_second.map(|Rate(rate)| rate),
+                rate_burst: policy.burst.map(|Rate(rate)| rate),
+                rate_per_hour: policy.per_hour.map(|Rate(rate)| rate),
             };
-            let policy = operator::set_policy(&operator, &name, change).await;
+            let policy = operator::set_policy(&operator, &Clock::system(), &name, change).await;
             let policy = known(policy, &format!("there is no tenant {name}"))?;
             return print_json(&with_policy(name.as_str(), policy));
         }
@@ -174,7 +175,7 @@ pub(super) async fn tenant(
         TenantChange::Resume => "active",
         TenantChange::Delete => "deleted",
     };
-    let changed = operator::change_tenant(&operator, &name, change).await;
+    let changed = operator::change_tenant(&operator, &Clock::system(), &name, change).await;
     known(changed, &format!("there is no tenant {name}"))?;
     print_json(&json!({ "tenantId": name.as_str(), "status": status }))
 }
@@ -185,7 +186,8 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
     let clock = Clock::system();
     let (AccountName { tenant, username }, change, status) = match command {
         AccountCommand::List { tenant } => {
-            for account in operator::list_accounts(&operator, &tenant).await? {
+            let tx = operator.begin_for(&tenant).await?;
+            for account in accounts::list(tx).await? {
                 print_json(&json!({
                     "tenantId": tenant.as_str(),
                     "username": account.username,
@@ -202,9 +204,10 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
             password_stdin,
         } => {
             let (password, shown) = take_password(password_stdin)?;
-            let created =
-                operator::create_account(&operator, &clock, &tenant, &username, role, &password)
-                    .await;
+            let hash = hashed(&password)?;
+            let tx = operator.begin_for(&tenant).await?;
+            let named = (&username, role);
+            let created = accounts::create(tx, &clock, Actor::Operator, named, &hash).await;
             known(created, &format!("there is no tenant {tenant}"))?;
             return print_json(&with_password(
                 json!({
@@ -223,8 +226,9 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
         } => {
             let (password, shown) = take_password(password_stdin)?;
             let AccountName { tenant, username } = account;
-            let change = AccountChange::SetPassword(password.clone());
-            let changed = operator::change_account(&operator, &tenant, &username, change).await;
+            let change = AccountChange::SetPassword(hashed(&password)?);
+            let tx = operator.begin_for(&tenant).await?;
+            let changed = accounts::change(tx, &clock, Actor::Operator, &username, change).await;
             known(
                 changed,
                 &format!("there is no account {username} in {tenant}"),
@@ -235,7 +239,8 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
             ));
         }
     };
-    let changed = operator::change_account(&operator, &tenant, &username, change).await;
+    let tx = operator.begin_for(&tenant).await?;
+    let changed = accounts::change(tx, &clock, Actor::Operator, &username, change).await;
     known(
         changed,
         &format!("there is no account {username} in {tenant}"),
@@ -245,6 +250,11 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
         "username": username.as_str(),
         "status": status,
     }))
+}
+
+/// A password as it is kept, or what is wrong with it.
+fn hashed(password: &SecretString) -> Result<PasswordHash, StartError> {
+    hash_password(password).map_err(|error| StartError::Setting(error.to_string()))
 }
 
 /// A password from the first line of stdin, or a new one that must be shown.

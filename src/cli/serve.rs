@@ -19,12 +19,12 @@ use tokio::{
 use super::print_line;
 use crate::{
     app::{self, StartError, Store},
-    auth::{MasterKey, generate_password},
+    auth::{MasterKey, generate_password, hash_password},
     clock::Clock,
     config::Config,
     db::{DbError, Operator},
-    domain::{Role, TenantId, Username},
-    service::{self, keys, operator},
+    domain::{Role, TenantId, Username, audit::Actor},
+    service::{self, accounts, keys, operator},
 };
 
 /// How long the health check waits for the server.
@@ -155,24 +155,13 @@ impl Bootstrap {
         clock: &Clock,
     ) -> Result<(), StartError> {
         create_tenant(operator, master, clock, &self.tenant).await?;
-        let created = operator::create_account(
-            operator,
-            clock,
-            &self.tenant,
-            &self.username,
-            Role::User,
-            &self.password,
-        )
-        .await;
-        match created {
+        let hash = hash_password(&self.password).map_err(|error| {
+            StartError::Setting(format!("LUMATRACE_BOOTSTRAP_PASSWORD: {error}"))
+        })?;
+        let tx = operator.begin_for(&self.tenant).await?;
+        let named = (&self.username, Role::User);
+        match accounts::create(tx, clock, Actor::Operator, named, &hash).await {
             Ok(()) | Err(service::Error::Conflict(_)) => Ok(()),
-            Err(service::Error::Invalid(wrong)) => {
-                let reasons: Vec<_> = wrong.into_iter().map(|wrong| wrong.reason).collect();
-                Err(StartError::Setting(format!(
-                    "LUMATRACE_BOOTSTRAP_PASSWORD: {}",
-                    reasons.join("; ")
-                )))
-            }
             Err(error) => Err(error.into()),
         }
     }
@@ -204,8 +193,8 @@ async fn create_demo(
     // Held to the end, so that two servers that start at once do not overwrite each other's file.
     let lock = operator.bootstrap().await?;
     create_tenant(operator, master, clock, &tenant).await?;
-    let accounts = operator::list_accounts(operator, &tenant).await?;
-    if accounts
+    let present = accounts::list(operator.begin_for(&tenant).await?).await?;
+    if present
         .iter()
         .all(|account| account.username != username.as_str())
     {
@@ -219,8 +208,10 @@ async fn create_demo(
         let path = data_dir.join("demo-credentials.json");
         write_private(&path, &credentials.to_string())
             .map_err(|error| StartError::Io(path.display().to_string(), error))?;
-        operator::create_account(operator, clock, &tenant, &username, Role::User, &password)
-            .await?;
+        let tx = operator.begin_for(&tenant).await?;
+        let hash =
+            hash_password(&password).map_err(|error| StartError::Setting(error.to_string()))?;
+        accounts::create(tx, clock, Actor::Operator, (&username, Role::User), &hash).await?;
         writeln!(
             std::io::stderr(),
             "made the tenant demo with the account demo, password {}; also in {}",

@@ -112,6 +112,24 @@ pub async fn set_status(
     Ok(done.rows_affected() == 1)
 }
 
+/// Ends an account's tokens; false when there is none of that name.
+pub async fn end_sessions(
+    tx: &mut TenantTransaction,
+    username: &Username,
+) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let done = sqlx::query!(
+        "update accounts
+         set generation = greatest(generation + 1, floor(extract(epoch from clock_timestamp()) * 1000))
+         where tenant_id = $1 and username = $2",
+        tenant,
+        username.as_str()
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Sets a new password and ends the account's tokens; false when there is none of that name.
 pub async fn set_password(
     tx: &mut TenantTransaction,

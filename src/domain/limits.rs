@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn later_never_promises_more_than_the_bucket_holds_nor_another_hour() {
-        let later = decision(RATES, false, 0.0, 50_000).later(Duration::from_secs(86_400));
+        let later = decision(RATES, false, 0.0, 50_000).later(Duration::from_hours(24));
         assert!(later.tally.tokens <= 100.0);
         assert_eq!(later.hour().unwrap().remaining, 0);
     }

@@ -1,9 +1,11 @@
 //! What the product talks about, as types that cannot hold a wrong value: *parse, don't validate*.
 //!
-//! May use nothing of ours; knows neither wire formats nor SQL. Start reading at [`ids`], then [`verdict`].
+//! May use nothing of ours; knows neither wire formats nor SQL. Start reading at [`ids`], then [`verdict`]; [`audit`] says how
+//! the audit log is chained.
 
 mod access;
 mod account;
+pub mod audit;
 mod content_hash;
 mod credential;
 pub mod ids;

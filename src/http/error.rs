@@ -122,7 +122,7 @@ pub(crate) struct ApiError {
     /// Scopes that the token lacks.
     lacking: Option<Scopes>,
     /// How the tenant stands that was refused for its limits.
-    limit: Option<Decision>,
+    limit: Option<Box<Decision>>,
     /// The cause, for the log only.
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -232,7 +232,7 @@ impl ApiError {
             _ => "too many calls".to_owned(),
         };
         Self {
-            limit: Some(refusal),
+            limit: Some(Box::new(refusal)),
             ..Self::with_message(ErrorCode::RateLimitExceeded, message)
         }
     }

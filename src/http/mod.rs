@@ -18,7 +18,7 @@ use axum::{
     handler::Handler,
     http::Method,
     middleware::{from_fn, from_fn_with_state},
-    routing::{MethodRouter, delete, get, post},
+    routing::{MethodRouter, delete, get, patch, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -54,6 +54,8 @@ const IDENTIFY: Access = Access::Token(Scopes::of(Scope::Verify).or(Scopes::of(S
 const READ: Access = Access::Token(Scopes::of(Scope::Read));
 /// Deletes.
 const DELETE: Access = Access::Token(Scopes::of(Scope::Delete));
+/// Administers the tenant.
+const ADMIN: Access = Access::Token(Scopes::of(Scope::Admin));
 
 /// One line of the route table.
 #[derive(Debug, Clone)]
@@ -94,6 +96,19 @@ impl Endpoint {
         }
     }
 
+    fn patch<T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: impl Handler<T, Context>,
+    ) -> Self {
+        Self {
+            method: Method::PATCH,
+            path,
+            access,
+            route: patch(handler),
+        }
+    }
+
     fn delete<T: 'static>(
         path: &'static str,
         access: Access,
@@ -123,7 +138,46 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/api/v1/photos/{photoId}", READ, v1::photos::get),
         Endpoint::delete("/api/v1/photos/{photoId}", DELETE, v1::photos::delete),
     ]);
+    all.extend(administration());
     all
+}
+
+/// What an administrator of the tenant may call.
+fn administration() -> Vec<Endpoint> {
+    use v1::admin::{accounts, credentials};
+    vec![
+        Endpoint::get("/api/v1/audit", ADMIN, v1::audit::list),
+        Endpoint::get("/api/v1/admin/accounts", ADMIN, accounts::list),
+        Endpoint::post("/api/v1/admin/accounts", ADMIN, accounts::create),
+        Endpoint::patch("/api/v1/admin/accounts/{username}", ADMIN, accounts::change),
+        Endpoint::delete(
+            "/api/v1/admin/accounts/{username}/sessions",
+            ADMIN,
+            accounts::end_sessions,
+        ),
+        Endpoint::get("/api/v1/admin/api-keys", ADMIN, credentials::list_api_keys),
+        Endpoint::post("/api/v1/admin/api-keys", ADMIN, credentials::create_api_key),
+        Endpoint::delete(
+            "/api/v1/admin/api-keys/{id}",
+            ADMIN,
+            credentials::revoke_api_key,
+        ),
+        Endpoint::get(
+            "/api/v1/admin/applications",
+            ADMIN,
+            credentials::list_applications,
+        ),
+        Endpoint::post(
+            "/api/v1/admin/applications",
+            ADMIN,
+            credentials::create_application,
+        ),
+        Endpoint::delete(
+            "/api/v1/admin/applications/{id}",
+            ADMIN,
+            credentials::revoke_application,
+        ),
+    ]
 }
 
 /// What anybody may call: the ways in, and what must be known before.

@@ -9,10 +9,13 @@ use crate::{
     auth::{MasterKey, SecretHash, SecretUse, issue_secret},
     clock::Clock,
     db::{
-        TenantTransaction,
+        TenantTransaction, audit,
         credentials::{self, Credential, NewCredential},
     },
-    domain::{CredentialId, CredentialKind, Scopes},
+    domain::{
+        CredentialId, CredentialKind, Scopes,
+        audit::{Action, Actor, Entry, Subject},
+    },
 };
 
 /// How long an application's token lasts unless it is said, in seconds: 365 days.
@@ -50,6 +53,7 @@ pub async fn create_api_key(
     mut tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
+    actor: Actor,
     name: &str,
     scopes: Scopes,
 ) -> Result<NewApiKey, Error> {
@@ -58,6 +62,7 @@ pub async fn create_api_key(
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
         &mut tx,
+        actor,
         &NewCredential {
             id,
             kind: CredentialKind::ApiKey,
@@ -84,6 +89,7 @@ pub async fn create_application(
     mut tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
+    actor: Actor,
     name: &str,
     (scopes, token_ttl_seconds): (Scopes, u32),
 ) -> Result<NewApplication, Error> {
@@ -95,6 +101,7 @@ pub async fn create_application(
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
         &mut tx,
+        actor,
         &NewCredential {
             id,
             kind: CredentialKind::Application,
@@ -124,22 +131,36 @@ pub async fn list(
 pub async fn revoke(
     mut tx: TenantTransaction,
     clock: &Clock,
+    actor: Actor,
     kind: CredentialKind,
     id: CredentialId,
 ) -> Result<(), Error> {
-    let found = credentials::revoke(&mut tx, kind, id, clock.now()).await?;
-    tx.commit().await?;
-    found.then_some(()).ok_or(Error::NotFound)
+    if !credentials::revoke(&mut tx, kind, id, clock.now()).await? {
+        return Err(Error::NotFound);
+    }
+    let subject = Subject::Credential(kind, id);
+    let entry = Entry::new(actor, Action::CredentialRevoked, subject);
+    audit::append(&mut tx, clock.now(), &entry).await?;
+    Ok(tx.commit().await?)
 }
 
-async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Result<(), Error> {
+async fn insert(
+    tx: &mut TenantTransaction,
+    actor: Actor,
+    new: &NewCredential<'_>,
+) -> Result<(), Error> {
     credentials::insert(tx, new).await.map_err(|error| {
         if error.breaks("credentials_tenant_id_fkey") {
             Error::NotFound
         } else {
             error.into()
         }
-    })
+    })?;
+    let subject = Subject::Credential(new.kind, new.id);
+    let entry = Entry::new(actor, Action::CredentialCreated, subject)
+        .with("name", new.name)
+        .with("scope", new.scopes);
+    Ok(audit::append(tx, new.created_at, &entry).await?)
 }
 
 fn checked(name: &str) -> Result<&str, Error> {

@@ -11,14 +11,18 @@ use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Context, Error, keys, throttle::Attempt};
+use super::{Context, Error, audit::named, keys, throttle::Attempt};
 use crate::{
     auth::{Grant, Origin, PasswordHash, SecretHash},
     db::{
         accounts::{self, LoginAccount},
+        audit,
         credentials::{self, LiveCredential},
     },
-    domain::{CredentialId, Role, Scope, Scopes, TenantId, Username},
+    domain::{
+        CredentialId, Role, Scope, Scopes, TenantId, Username,
+        audit::{Action, Entry},
+    },
 };
 
 /// How long a token lasts that was come by with an API key, in seconds.
@@ -307,6 +311,11 @@ async fn find_application(
 
 async fn session(ctx: &Context, grant: &Grant) -> Result<Session, Error> {
     let token = keys::sign(ctx, grant).await?;
+    let (actor, subject) = named(&grant.origin, &grant.username);
+    let entry = Entry::new(actor, Action::SessionStarted, subject).with("by", grant.origin.name());
+    let mut tx = ctx.db.begin(&grant.tenant).await?;
+    audit::append(&mut tx, ctx.clock.now(), &entry).await?;
+    tx.commit().await?;
     tracing::info!(tenant.id = %grant.tenant, account.name = %grant.username, "logged in");
     Ok(Session {
         token: token.into(),

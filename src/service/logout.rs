@@ -2,8 +2,12 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Context, Error, access};
-use crate::{auth::Claims, db::revoked_tokens};
+use super::{Context, Error, access, audit::named};
+use crate::{
+    auth::Claims,
+    db::{audit, revoked_tokens},
+    domain::audit::{Action, Entry},
+};
 
 /// Entries are kept a little longer than their tokens could live, for clocks that differ.
 const GRACE: Duration = Duration::minutes(5);
@@ -15,6 +19,9 @@ pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
     let mut tx = ctx.db.begin(&session.tenant).await?;
     revoked_tokens::insert(&mut tx, session.token, expires_at + GRACE).await?;
     revoked_tokens::sweep(&mut tx, ctx.clock.now()).await?;
+    let (actor, subject) = named(&session.origin, &session.username);
+    let entry = Entry::new(actor, Action::SessionEnded, subject);
+    audit::append(&mut tx, ctx.clock.now(), &entry).await?;
     tx.commit().await?;
     access::heed_own_change(ctx).await?;
     tracing::info!(tenant.id = %session.tenant, account.name = %session.username, "logged out");

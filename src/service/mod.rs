@@ -4,6 +4,9 @@
 //! [`Context`] and domain values, opens its transactions where one can see them, and holds none of them while the CPU works.
 
 pub mod access;
+pub mod accounts;
+pub mod admin;
+pub mod audit;
 pub mod authenticate;
 mod context;
 pub mod copies;

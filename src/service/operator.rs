@@ -1,19 +1,19 @@
-//! The operator's work: tenants and accounts. No HTTP route leads here.
+//! The operator's work on tenants. No HTTP route leads here.
 
 use std::num::NonZeroU32;
 
-use secrecy::SecretString;
-
 use super::Error;
 use crate::{
-    auth::{MasterKey, TenantSecret, hash_password},
+    auth::{MasterKey, TenantSecret},
     clock::Clock,
     db::{
-        DbError, Operator,
-        accounts::{self, Account},
+        DbError, Operator, audit,
         tenants::{self, Tenant},
     },
-    domain::{Privacy, Role, TenantId, TenantPolicy, Username},
+    domain::{
+        Privacy, TenantId, TenantPolicy,
+        audit::{Action, Actor, Entry, Subject},
+    },
 };
 
 /// Adds a tenant with a secret of its own; [`Error::Conflict`] when the name is taken.
@@ -30,8 +30,15 @@ pub async fn create_tenant(
     if !tenants::insert(&mut tx, tenant, &sealed, clock.now()).await? {
         return Err(Error::Conflict("there is a tenant of that name"));
     }
+    let entry = on_tenant(Action::TenantCreated, tenant);
+    audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
     tx.commit().await.map_err(DbError::from)?;
     Ok(())
+}
+
+/// What the log says about the operator's work on a tenant.
+fn on_tenant(action: Action, tenant: &TenantId) -> Entry {
+    Entry::new(Actor::Operator, action, Subject::Tenant(tenant.clone()))
 }
 
 /// All tenants by name.
@@ -47,24 +54,38 @@ pub enum TenantChange {
     Suspend,
     /// Ends a suspension.
     Resume,
-    /// It is gone with all it has.
+    /// It is gone with all it has; of its audit log the database keeps the length and the last hash.
     Delete,
 }
 
 /// Changes a tenant; [`Error::NotFound`] when there is none of that name.
 pub async fn change_tenant(
     operator: &Operator,
+    clock: &Clock,
     tenant: &TenantId,
     change: TenantChange,
 ) -> Result<(), Error> {
     let mut tx = operator.begin().await?;
-    let found = match change {
-        TenantChange::Suspend => tenants::set_status(&mut tx, tenant, "suspended").await?,
-        TenantChange::Resume => tenants::set_status(&mut tx, tenant, "active").await?,
-        TenantChange::Delete => tenants::delete(&mut tx, tenant).await?,
+    let (found, action) = match change {
+        TenantChange::Suspend => (
+            tenants::set_status(&mut tx, tenant, "suspended").await?,
+            Some(Action::TenantSuspended),
+        ),
+        TenantChange::Resume => (
+            tenants::set_status(&mut tx, tenant, "active").await?,
+            Some(Action::TenantResumed),
+        ),
+        TenantChange::Delete => (tenants::delete(&mut tx, tenant).await?, None),
     };
+    if !found {
+        return Err(Error::NotFound);
+    }
+    if let Some(action) = action {
+        let entry = on_tenant(action, tenant);
+        audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
+    }
     tx.commit().await.map_err(DbError::from)?;
-    found.then_some(()).ok_or(Error::NotFound)
+    Ok(())
 }
 
 /// What an operator sets about a tenant; what is absent stays as it is.
@@ -85,6 +106,7 @@ pub struct PolicyChange {
 /// Changes a tenant's policy and returns what it is now; [`Error::NotFound`] when there is none of that name.
 pub async fn set_policy(
     operator: &Operator,
+    clock: &Clock,
     tenant: &TenantId,
     change: PolicyChange,
 ) -> Result<TenantPolicy, Error> {
@@ -99,70 +121,13 @@ pub async fn set_policy(
     rates.burst = change.rate_burst.unwrap_or(rates.burst);
     rates.per_hour = change.rate_per_hour.unwrap_or(rates.per_hour);
     tenants::set_policy(&mut tx, tenant, &policy).await?;
+    let copies = policy
+        .max_copies
+        .map_or_else(|| "none".to_owned(), |max| max.to_string());
+    let entry = on_tenant(Action::TenantPolicyChanged, tenant)
+        .with("privacy", policy.privacy.as_str())
+        .with("maxCopies", copies);
+    audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
     tx.commit().await.map_err(DbError::from)?;
     Ok(policy)
-}
-
-/// Adds an account; [`Error::NotFound`] without the tenant, [`Error::Conflict`] when the name is taken.
-pub async fn create_account(
-    operator: &Operator,
-    clock: &Clock,
-    tenant: &TenantId,
-    username: &Username,
-    role: Role,
-    password: &SecretString,
-) -> Result<(), Error> {
-    let hash =
-        hash_password(password).map_err(|error| Error::invalid("password", error.to_string()))?;
-    let mut tx = operator.begin_for(tenant).await?;
-    let inserted = accounts::insert(&mut tx, username, hash.as_str(), role, clock.now()).await;
-    let inserted = inserted.map_err(|error| {
-        if error.breaks("accounts_tenant_id_fkey") {
-            Error::NotFound
-        } else {
-            error.into()
-        }
-    })?;
-    if !inserted {
-        return Err(Error::Conflict("the tenant has an account of that name"));
-    }
-    Ok(tx.commit().await?)
-}
-
-/// The accounts of a tenant by name.
-pub async fn list_accounts(operator: &Operator, tenant: &TenantId) -> Result<Vec<Account>, Error> {
-    let mut tx = operator.begin_for(tenant).await?;
-    Ok(accounts::list(&mut tx).await?)
-}
-
-/// What an operator does to an account that is there. Each ends the account's tokens.
-#[derive(Debug)]
-pub enum AccountChange {
-    /// No login any more.
-    Disable,
-    /// Logins are possible again.
-    Enable,
-    /// A new password.
-    SetPassword(SecretString),
-}
-
-/// Changes an account; [`Error::NotFound`] when there is none of that name.
-pub async fn change_account(
-    operator: &Operator,
-    tenant: &TenantId,
-    username: &Username,
-    change: AccountChange,
-) -> Result<(), Error> {
-    let mut tx = operator.begin_for(tenant).await?;
-    let found = match change {
-        AccountChange::Disable => accounts::set_status(&mut tx, username, "disabled").await?,
-        AccountChange::Enable => accounts::set_status(&mut tx, username, "enabled").await?,
-        AccountChange::SetPassword(password) => {
-            let hash = hash_password(&password)
-                .map_err(|error| Error::invalid("password", error.to_string()))?;
-            accounts::set_password(&mut tx, username, hash.as_str()).await?
-        }
-    };
-    tx.commit().await?;
-    found.then_some(()).ok_or(Error::NotFound)
 }

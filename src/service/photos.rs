@@ -1,9 +1,16 @@
 //! Looking photos up, and letting them go.
 
-use super::{Context, Error};
+use super::{Context, Error, audit::actor};
 use crate::{
-    db::photos::{self, Cursor, Photo},
-    domain::{ContentHash, PhotoId, TenantId},
+    auth::Claims,
+    db::{
+        audit,
+        photos::{self, Cursor, Photo},
+    },
+    domain::{
+        ContentHash, PhotoId, TenantId,
+        audit::{Action, Entry, Subject},
+    },
 };
 
 /// A page of a list.
@@ -46,11 +53,14 @@ pub async fn get(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<Pho
 }
 
 /// Forgets a photo: its record and the key to it are gone, its copies cannot be verified any more.
-pub async fn delete(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<(), Error> {
+pub async fn delete(ctx: &Context, caller: &Claims, photo: PhotoId) -> Result<(), Error> {
+    let tenant = &caller.tenant;
     let mut tx = ctx.db.begin(tenant).await?;
     if !photos::delete(&mut tx, photo).await? {
         return Err(Error::NotFound);
     }
+    let entry = Entry::new(actor(caller), Action::PhotoDeleted, Subject::Photo(photo));
+    audit::append(&mut tx, ctx.clock.now(), &entry).await?;
     tx.commit().await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "deleted");
     Ok(())

@@ -5,14 +5,18 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Context, Error,
+    audit::actor,
     copies::{self, Original},
     usage,
 };
 use crate::{
-    auth::TenantSecret,
+    auth::{Claims, TenantSecret},
     cpu::Job,
-    db::{TenantTransaction, photos, tenants, words},
-    domain::{ContentHash, Operation, PhotoId, Privacy, Registration, TenantId, TenantPolicy},
+    db::{TenantTransaction, audit, photos, tenants, words},
+    domain::{
+        ContentHash, Operation, PhotoId, Privacy, Registration, TenantPolicy,
+        audit::{Action, Entry, Subject},
+    },
     imaging::{self, Format, MetadataPolicy},
     watermark::{self, EmbedReport, IndexKey, ProtectionLevel, Record, WatermarkKey, Words},
 };
@@ -70,11 +74,8 @@ struct Marked {
 /// A registered photo that is not there is [`Error::NotFound`]; one that is protected already, or was registered for other
 /// bytes, is refused; a picture that was protected as often as the tenant allows is [`Error::TooManyCopies`]; an image whose
 /// mark cannot be read back is [`Error::NotProtectable`].
-pub async fn protect(
-    ctx: &Context,
-    tenant: &TenantId,
-    request: Request,
-) -> Result<Protected, Error> {
+pub async fn protect(ctx: &Context, caller: &Claims, request: Request) -> Result<Protected, Error> {
+    let tenant = &caller.tenant;
     let mut tx = ctx.db.begin(tenant).await?;
     let secret = ctx.tenant_secret(&mut tx).await?;
     let policy = tenants::find_policy(&mut tx)
@@ -98,7 +99,7 @@ pub async fn protect(
     registration.content_hash = Some(marked.source);
     let copies = save(
         ctx,
-        tenant,
+        caller,
         (photo, request.photo.is_none()),
         &registration,
         (&secret, &policy),
@@ -207,10 +208,11 @@ fn engine_privacy(privacy: Privacy) -> watermark::Privacy {
     }
 }
 
-/// Writes the photo, its sealed record and its words in one transaction; returns how many photos show the same picture now.
+/// Writes the photo, its sealed record, its words and the event in one transaction; returns how many photos show the same picture
+/// now.
 async fn save(
     ctx: &Context,
-    tenant: &TenantId,
+    caller: &Claims,
     (photo, is_new): (PhotoId, bool),
     registration: &Registration,
     (secret, policy): (&TenantSecret, &TenantPolicy),
@@ -241,7 +243,7 @@ async fn save(
         record: &marked.record,
         words: &marked.words,
     };
-    let mut tx = ctx.db.begin(tenant).await?;
+    let mut tx = ctx.db.begin(&caller.tenant).await?;
     let copies = copies::count(&mut tx, secret, policy, &original).await?;
     if is_new {
         photos::insert(&mut tx, photo, registration, now).await?;
@@ -257,6 +259,13 @@ async fn save(
         words::insert(&mut tx, photo, &tokens).await?;
     }
     usage::charge(ctx, &mut tx, Operation::Protect).await?;
+    let entry = Entry::new(actor(caller), Action::PhotoProtected, Subject::Photo(photo))
+        .with("contentHash", marked.source)
+        .with("format", &protected.format)
+        .with("width", protected.width)
+        .with("height", protected.height)
+        .with("protectionLevel", &protected.protection_level);
+    audit::append(&mut tx, now, &entry).await?;
     tx.commit().await?;
     Ok(copies)
 }

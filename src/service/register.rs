@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Context, Error, usage};
+use super::{Context, Error, audit::actor, usage};
 use crate::{
-    db::photos,
-    domain::{Operation, PhotoId, Registration, TenantId},
+    auth::Claims,
+    db::{audit, photos},
+    domain::{
+        Operation, PhotoId, Registration,
+        audit::{Action, Entry, Subject},
+    },
 };
 
 /// A registered photo and its receipt.
@@ -24,9 +28,10 @@ pub struct Registered {
 /// Registers a photo of the tenant and signs the receipt.
 pub async fn register(
     ctx: &Context,
-    tenant: &TenantId,
+    caller: &Claims,
     registration: &Registration,
 ) -> Result<Registered, Error> {
+    let tenant = &caller.tenant;
     let photo = PhotoId::random();
     let created_at = ctx.clock.now();
     let mut tx = ctx.db.begin(tenant).await?;
@@ -49,6 +54,15 @@ pub async fn register(
         .sign_detached(&receipt)
         .map_err(Error::internal)?;
     usage::charge(ctx, &mut tx, Operation::Register).await?;
+    let mut entry = Entry::new(
+        actor(caller),
+        Action::PhotoRegistered,
+        Subject::Photo(photo),
+    );
+    if let Some(hash) = registration.content_hash {
+        entry = entry.with("contentHash", hash);
+    }
+    audit::append(&mut tx, created_at, &entry).await?;
     tx.commit().await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "registered");
     Ok(Registered {

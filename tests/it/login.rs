@@ -3,9 +3,13 @@
 use axum::http::Method;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use lumatrace::{
+    auth::hash_password,
     domain::{Role, TenantId, Username},
     http::ErrorCode,
-    service::operator::{self, AccountChange, TenantChange},
+    service::{
+        accounts::AccountChange,
+        operator::{self, TenantChange},
+    },
 };
 use serde_json::{Value, json};
 
@@ -109,11 +113,9 @@ async fn whatever_part_is_wrong_the_answer_is_the_same() {
     app.tenant("asleep").await;
     let disabled = app.account(&acme.id, "disabled", Role::User).await;
     let change = AccountChange::Disable;
-    operator::change_account(&app.operator, &acme.id, &disabled, change)
-        .await
-        .unwrap();
+    app.change_account(&acme.id, &disabled, change).await;
     let asleep = TenantId::parse("asleep").unwrap();
-    operator::change_tenant(&app.operator, &asleep, TenantChange::Suspend)
+    operator::change_tenant(&app.operator, &app.clock, &asleep, TenantChange::Suspend)
         .await
         .unwrap();
 
@@ -233,29 +235,21 @@ async fn a_changed_account_or_a_suspended_tenant_ends_sessions() {
     for change in [
         AccountChange::Disable,
         AccountChange::Enable,
-        AccountChange::SetPassword(PASSWORD.into()),
+        AccountChange::SetPassword(hash_password(&PASSWORD.into()).unwrap()),
     ] {
-        operator::change_account(
-            &app.operator,
-            &tenant.id,
-            &name("press"),
-            AccountChange::Enable,
-        )
-        .await
-        .unwrap();
+        app.change_account(&tenant.id, &name("press"), AccountChange::Enable)
+            .await;
         let client = app.client(&tenant).await;
         assert_eq!(client.get("/api/v1/me").await.status, 200);
-        operator::change_account(&app.operator, &tenant.id, &name("press"), change)
-            .await
-            .unwrap();
+        app.change_account(&tenant.id, &name("press"), change).await;
         client.is_refused_within_a_second().await;
     }
     let client = app.client(&tenant).await;
-    operator::change_tenant(&app.operator, &tenant.id, TenantChange::Suspend)
+    operator::change_tenant(&app.operator, &app.clock, &tenant.id, TenantChange::Suspend)
         .await
         .unwrap();
     client.is_refused_within_a_second().await;
-    operator::change_tenant(&app.operator, &tenant.id, TenantChange::Resume)
+    operator::change_tenant(&app.operator, &app.clock, &tenant.id, TenantChange::Resume)
         .await
         .unwrap();
     let mut tried = 0;

@@ -16,6 +16,8 @@
 
 mod support;
 
+mod admin;
+mod audit;
 mod authentication;
 mod capacity;
 mod contract;

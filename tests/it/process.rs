@@ -189,14 +189,14 @@ fn with_nothing_configured_it_serves_and_keeps_what_it_was_given_through_kills()
         "tenant",
         "set",
         "acme",
-        "--rate-per-hour",
+        "--per-hour",
         "7",
-        "--rate-burst",
+        "--burst",
         "0",
     ];
     let (done, text) = run(lumatrace(&data_dir.0).args(set));
     assert!(done && text.contains("\"ratePerHour\":7"), "{text}");
-    let set = ["tenant", "set", "acme", "--rate-per-hour", "default"];
+    let set = ["tenant", "set", "acme", "--per-hour", "default"];
     let (done, text) = run(lumatrace(&data_dir.0).args(set));
     assert!(done && text.contains("\"ratePerHour\":null"), "{text}");
     assert!(text.contains("\"rateBurst\":0"), "{text}");

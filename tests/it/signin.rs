@@ -8,12 +8,12 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lumatrace::{
-    domain::{CredentialKind, Role, Scope, Scopes},
+    domain::{CredentialKind, Role, Scope, Scopes, audit::Actor},
     http::{Access, ErrorCode, endpoints},
     service::{
+        accounts::AccountChange,
         credentials::{self, NewApiKey, NewApplication},
         keys,
-        operator::{self, AccountChange},
     },
 };
 use secrecy::ExposeSecret;
@@ -23,17 +23,31 @@ use crate::support::{Answer, App, PASSWORD, Tenant};
 
 async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
-    credentials::create_api_key(tx, &app.ctx.master, &app.clock, "the desk", scopes)
-        .await
-        .unwrap()
+    credentials::create_api_key(
+        tx,
+        &app.ctx.master,
+        &app.clock,
+        Actor::Operator,
+        "the desk",
+        scopes,
+    )
+    .await
+    .unwrap()
 }
 
 async fn application(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApplication {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
     let limits = (scopes, credentials::APPLICATION_TOKEN_TTL_SECONDS);
-    credentials::create_application(tx, &app.ctx.master, &app.clock, "the app", limits)
-        .await
-        .unwrap()
+    credentials::create_application(
+        tx,
+        &app.ctx.master,
+        &app.clock,
+        Actor::Operator,
+        "the app",
+        limits,
+    )
+    .await
+    .unwrap()
 }
 
 /// A call with headers of its own.
@@ -114,9 +128,15 @@ async fn an_api_key_and_a_form_give_a_token_that_is_good_beside_the_key() {
     }
 
     let tx = app.operator.begin_for(&acme.id).await.unwrap();
-    credentials::revoke(tx, &app.clock, CredentialKind::ApiKey, key.id)
-        .await
-        .unwrap();
+    credentials::revoke(
+        tx,
+        &app.clock,
+        Actor::Operator,
+        CredentialKind::ApiKey,
+        key.id,
+    )
+    .await
+    .unwrap();
     let mut tries = 0;
     while me(&bearer, Some(text)).await.status == 200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -153,9 +173,8 @@ async fn a_refused_form_says_so_in_its_own_words() {
         );
     }
     let disabled = app.account(&acme.id, "disabled", Role::User).await;
-    operator::change_account(&app.operator, &acme.id, &disabled, AccountChange::Disable)
-        .await
-        .unwrap();
+    app.change_account(&acme.id, &disabled, AccountChange::Disable)
+        .await;
     for (username, password) in [
         ("press", "wrong"),
         ("nobody", PASSWORD),
@@ -239,9 +258,15 @@ async fn an_application_gets_a_long_lived_token_that_is_good_beside_its_id() {
     }
 
     let tx = app.operator.begin_for(&acme.id).await.unwrap();
-    credentials::revoke(tx, &app.clock, CredentialKind::Application, made.id)
-        .await
-        .unwrap();
+    credentials::revoke(
+        tx,
+        &app.clock,
+        Actor::Operator,
+        CredentialKind::Application,
+        made.id,
+    )
+    .await
+    .unwrap();
     let mut tries = 0;
     while me(Some(&id)).await.status == 200 {
         tokio::time::sleep(Duration::from_millis(10)).await;

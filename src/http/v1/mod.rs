@@ -1,5 +1,7 @@
 //! The endpoints, one file each: the wire's shape, the handler, the way to domain values and back.
 
+pub(super) mod admin;
+pub(super) mod audit;
 pub(super) mod errors;
 pub(super) mod health;
 pub(super) mod identify;
@@ -7,6 +9,7 @@ pub(super) mod jwks;
 pub(super) mod login;
 pub(super) mod logout;
 pub(super) mod me;
+mod page;
 pub(super) mod photos;
 pub(super) mod protect;
 pub(super) mod register;

@@ -1,16 +1,14 @@
 //! `GET /api/v1/photos`, `GET` and `DELETE /api/v1/photos/{photoId}`: what the tenant has.
 
-use std::collections::HashMap;
-
 use axum::{
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::wire;
+use super::{page, wire};
 use crate::{
     db::photos::{Cursor, Photo},
     domain::{ContentHash, PhotoId, Place, TenantId},
@@ -21,27 +19,13 @@ use crate::{
     service::{Context, photos},
 };
 
-/// Photos on a page unless the client asks otherwise, and at most.
-const PAGE: u8 = 50;
-const LARGEST_PAGE: u8 = 200;
-
 /// Lists photos, newest first.
 pub(in crate::http) async fn list(
     caller: Caller,
     State(ctx): State<Context>,
-    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+    query: page::Received,
 ) -> Result<Response, ApiError> {
-    let Query(mut query) = query.map_err(|_| ApiError::field("query", "is not well-formed"))?;
-    // `?cursor=&limit=` is what a client sends that fills in a template with nothing.
-    query.retain(|_, value| !value.is_empty());
-    let limit = match query.get("limit") {
-        None => PAGE,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
-            .ok_or_else(|| ApiError::field("limit", "must be 1 to 200"))?,
-    };
+    let (query, limit) = page::read(query)?;
     let cursor = query.get("cursor").map(|text| {
         read_cursor(text).ok_or_else(|| ApiError::field("cursor", "is not one of ours"))
     });
@@ -82,7 +66,7 @@ pub(in crate::http) async fn delete(
     State(ctx): State<Context>,
     Path(photo): Path<String>,
 ) -> Result<Response, ApiError> {
-    photos::delete(&ctx, &caller.tenant, parse(&photo)?).await?;
+    photos::delete(&ctx, &caller, parse(&photo)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -30,7 +30,7 @@ pub(in crate::http) async fn handler(
     form: PhotoForm,
 ) -> Result<Response, ApiError> {
     let request = read(&form)?;
-    let protected = protect::protect(&ctx, &caller.tenant, request).await?;
+    let protected = protect::protect(&ctx, &caller, request).await?;
     let photo = protected.photo;
     let file = format!("protected_{photo}.{}", protected.format.extension());
     let level = match protected.report.level {

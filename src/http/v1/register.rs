@@ -22,7 +22,7 @@ pub(in crate::http) async fn handler(
     let mut fields = Fields::new(&body);
     let registration = registration(&mut fields)?;
     fields.finish()?;
-    let registered = register::register(&ctx, &caller.tenant, &registration).await?;
+    let registered = register::register(&ctx, &caller, &registration).await?;
     let mut answer = json!({
         "photoId": registered.photo.to_string(),
         "tenantId": caller.tenant.as_str(),

@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     http::{
-        HeaderValue,
+        HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE},
     },
     response::Response,
@@ -20,6 +20,13 @@ pub(super) fn json(value: &impl Serialize) -> Result<Response, ApiError> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// A 201 with a JSON body that caches leave alone.
+pub(super) fn created(value: &impl Serialize) -> Result<Response, ApiError> {
+    let mut response = json(value)?;
+    *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }
 

@@ -6,12 +6,17 @@ use axum::Router;
 use clap::Parser;
 use lumatrace::{
     app::{self, Store},
+    auth::hash_password,
     clock::Clock,
     config::Config,
     db::Operator,
-    domain::{Role, TenantId, Username},
+    domain::{Role, TenantId, Username, audit::Actor},
     http,
-    service::{Context, operator},
+    service::{
+        Context,
+        accounts::{self, AccountChange},
+        operator,
+    },
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -143,18 +148,26 @@ impl App {
     /// Adds an account.
     pub(crate) async fn account(&self, tenant: &TenantId, name: &str, role: Role) -> Username {
         let username = Username::parse(name).unwrap();
-        let password = SecretString::from(PASSWORD);
-        operator::create_account(
-            &self.operator,
-            &self.clock,
-            tenant,
-            &username,
-            role,
-            &password,
-        )
-        .await
-        .unwrap();
+        let hash = hash_password(&SecretString::from(PASSWORD)).unwrap();
+        let tx = self.operator.begin_for(tenant).await.unwrap();
+        let named = (&username, role);
+        accounts::create(tx, &self.clock, Actor::Operator, named, &hash)
+            .await
+            .unwrap();
         username
+    }
+
+    /// Changes an account as the operator does.
+    pub(crate) async fn change_account(
+        &self,
+        tenant: &TenantId,
+        username: &Username,
+        change: AccountChange,
+    ) {
+        let tx = self.operator.begin_for(tenant).await.unwrap();
+        accounts::change(tx, &self.clock, Actor::Operator, username, change)
+            .await
+            .unwrap();
     }
 
     /// A client without a token.

@@ -1,0 +1,221 @@
+//! The tables `audit_heads` and `audit_events`: the audit log of a tenant, append-only.
+//!
+//! Each tenant has a head from the moment it is made (a trigger of the table `tenants`). Its row is locked by who appends, to the
+//! end of the transaction: the next one waits, so sequences have no gap and the chain no fork. Append last, so that others wait
+//! for little.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{DbError, TenantTransaction};
+use crate::domain::{
+    TenantId,
+    audit::{ChainHash, Detail, Entry, Event, Head},
+};
+
+/// An event as it is stored, and its place. Nothing when the row holds what this program never wrote.
+#[derive(Debug)]
+pub struct Stored {
+    /// Its place in the chain.
+    pub sequence: i64,
+    /// What it says.
+    pub event: Option<Event>,
+}
+
+/// Records `entry`, if the transaction commits.
+pub async fn append(
+    tx: &mut TenantTransaction,
+    now: OffsetDateTime,
+    entry: &Entry,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().clone();
+    let (db, _) = tx.parts();
+    link(db, &tenant, now, entry).await
+}
+
+/// Records `entry` in a transaction of the operator's, which sees the rows of `tenant` alone from now on.
+pub async fn append_as_operator(
+    db: &mut PgConnection,
+    tenant: &TenantId,
+    now: OffsetDateTime,
+    entry: &Entry,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "select set_config('lumatrace.tenant', $1, true)",
+        tenant.as_str()
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    link(db, tenant, now, entry).await
+}
+
+/// Adds the next link.
+async fn link(
+    db: &mut PgConnection,
+    tenant: &TenantId,
+    now: OffsetDateTime,
+    entry: &Entry,
+) -> Result<(), DbError> {
+    let corrupt = || DbError::Corrupt("audit_heads");
+    let row = sqlx::query!(
+        "select sequence, hash from audit_heads where tenant_id = $1 for update",
+        tenant.as_str()
+    )
+    .fetch_optional(&mut *db)
+    .await?
+    .ok_or_else(corrupt)?;
+    let head = Head {
+        sequence: row.sequence,
+        hash: ChainHash::from_bytes(&row.hash).ok_or_else(corrupt)?,
+    };
+    // What is hashed is what PostgreSQL keeps.
+    let at = now
+        .replace_nanosecond(now.microsecond() * 1_000)
+        .unwrap_or(now);
+    let event = Event::after(&head, tenant, at, entry).map_err(|_| corrupt())?;
+    let detail = serde_json::to_value(&event.detail).map_err(|_| corrupt())?;
+    sqlx::query!(
+        "with added as (
+             insert into audit_events
+                 (tenant_id, sequence, event_id, at, actor, action, subject, detail, previous_hash, hash)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         )
+         update audit_heads set sequence = $2, hash = $10 where tenant_id = $1",
+        tenant.as_str(),
+        event.sequence,
+        event.id,
+        event.at,
+        event.actor,
+        event.action,
+        event.subject,
+        detail,
+        event.previous_hash.as_bytes(),
+        event.hash.as_bytes()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A row as PostgreSQL gives it.
+struct EventRow {
+    sequence: i64,
+    event_id: Uuid,
+    at: OffsetDateTime,
+    actor: String,
+    action: String,
+    subject: String,
+    detail: serde_json::Value,
+    previous_hash: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+impl EventRow {
+    fn read(self, tenant: &TenantId) -> Stored {
+        Stored {
+            sequence: self.sequence,
+            event: self.event(tenant),
+        }
+    }
+
+    fn event(self, tenant: &TenantId) -> Option<Event> {
+        Some(Event {
+            tenant: tenant.clone(),
+            sequence: self.sequence,
+            id: self.event_id,
+            at: self.at,
+            actor: self.actor,
+            action: self.action,
+            subject: self.subject,
+            detail: serde_json::from_value::<Detail>(self.detail).ok()?,
+            previous_hash: ChainHash::from_bytes(&self.previous_hash)?,
+            hash: ChainHash::from_bytes(&self.hash)?,
+        })
+    }
+}
+
+/// A page of events, newest first: at most `limit` before `cursor`.
+pub async fn list(
+    tx: &mut TenantTransaction,
+    cursor: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Event>, DbError> {
+    let tenant = tx.tenant().clone();
+    let (db, _) = tx.parts();
+    let rows = sqlx::query_as!(
+        EventRow,
+        "select sequence, event_id, at, actor, action, subject, detail, previous_hash, hash
+         from audit_events
+         where tenant_id = $1 and ($2::bigint is null or sequence < $2)
+         order by sequence desc
+         limit $3",
+        tenant.as_str(),
+        cursor,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|row| row.event(&tenant).ok_or(DbError::Corrupt("audit_events")))
+        .collect()
+}
+
+/// How far the chain goes; nothing when its head is gone.
+pub async fn head(tx: &mut TenantTransaction) -> Result<Option<Head>, DbError> {
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query!(
+        "select sequence, hash from audit_heads where tenant_id = $1",
+        tenant
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| {
+        Ok(Head {
+            sequence: row.sequence,
+            hash: ChainHash::from_bytes(&row.hash).ok_or(DbError::Corrupt("audit_heads"))?,
+        })
+    })
+    .transpose()
+}
+
+/// The events after `after` and up to `last`, oldest first, at most `limit`.
+pub async fn read(
+    tx: &mut TenantTransaction,
+    after: i64,
+    last: i64,
+    limit: i64,
+) -> Result<Vec<Stored>, DbError> {
+    let tenant = tx.tenant().clone();
+    let (db, _) = tx.parts();
+    let rows = sqlx::query_as!(
+        EventRow,
+        "select sequence, event_id, at, actor, action, subject, detail, previous_hash, hash
+         from audit_events
+         where tenant_id = $1 and sequence > $2 and sequence <= $3
+         order by sequence
+         limit $4",
+        tenant.as_str(),
+        after,
+        last,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.read(&tenant)).collect())
+}
+
+/// The first event that no honest append left: before the first place, or after the head as it is now. One statement, so that
+/// events that are appended meanwhile do not count.
+pub async fn stray(tx: &mut TenantTransaction) -> Result<Option<i64>, DbError> {
+    let (db, tenant) = tx.parts();
+    let stray = sqlx::query_scalar!(
+        "select min(e.sequence)
+         from audit_events e join audit_heads h using (tenant_id)
+         where e.tenant_id = $1 and (e.sequence < 1 or e.sequence > h.sequence)",
+        tenant
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(stray)
+}

@@ -1,0 +1,365 @@
+//! What the audit log says, and how its chain is hashed.
+//!
+//! The hash of an event is the SHA-256 of its canonical JSON (RFC 8785), in which the hash of the event before it stands:
+//!
+//! ```text
+//! {"action":…,"actor":…,"at":…,"detail":{…},"eventId":…,"previousHash":…,"sequence":…,"subject":…,"tenantId":…}
+//! ```
+//!
+//! All members are text but `sequence`, a whole number, and `detail`, an object of text. Changing, removing, adding or moving an
+//! event breaks the chain at that place. `docs/audit.md` says the same for people who check it without this program.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use time::{OffsetDateTime, UtcOffset};
+use uuid::Uuid;
+
+use super::{ContentHash, CredentialId, CredentialKind, PhotoId, TenantId, Username};
+
+/// More about an event: text by name. No secret, token, place or image goes in here.
+pub type Detail = BTreeMap<String, String>;
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// Who runs the server, on its command line.
+    Operator,
+    /// A service account of the tenant.
+    Account(Username),
+    /// An application of the tenant.
+    Application(CredentialId),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator => f.write_str("operator"),
+            Self::Account(name) => write!(f, "account:{name}"),
+            Self::Application(id) => write!(f, "application:{id}"),
+        }
+    }
+}
+
+/// What it was done to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A photo.
+    Photo(PhotoId),
+    /// A service account.
+    Account(Username),
+    /// An API key or application.
+    Credential(CredentialKind, CredentialId),
+    /// The tenant itself.
+    Tenant(TenantId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Photo(photo) => write!(f, "photo:{photo}"),
+            Self::Account(name) => write!(f, "account:{name}"),
+            Self::Credential(kind, id) => write!(f, "{}:{id}", kind.as_str()),
+            Self::Tenant(tenant) => write!(f, "tenant:{tenant}"),
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($variant:ident $name:literal $meaning:literal;)*) => {
+        /// What was done.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Action {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Action {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in the log; it never changes.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// What it means, for a person.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    PhotoRegistered "photo.registered" "A photo got an id and a receipt.";
+    PhotoProtected "photo.protected" "A photo was marked and sent back.";
+    PhotoDeleted "photo.deleted" "What was kept of a photo was deleted.";
+    SessionStarted "session.started" "An account or application got a token.";
+    SessionEnded "session.ended" "A token was ended by who held it.";
+    AccountCreated "account.created" "An account was made.";
+    AccountDisabled "account.disabled" "An account was disabled, and its tokens ended.";
+    AccountEnabled "account.enabled" "An account was enabled.";
+    AccountPasswordChanged "account.password_changed" "An account got a new password, and its tokens ended.";
+    AccountSessionsEnded "account.sessions_ended" "The tokens of an account were ended.";
+    CredentialCreated "credential.created" "An API key or application was made.";
+    CredentialRevoked "credential.revoked" "An API key or application was revoked, and its tokens ended.";
+    TenantCreated "tenant.created" "The operator made the tenant.";
+    TenantSuspended "tenant.suspended" "The operator suspended the tenant.";
+    TenantResumed "tenant.resumed" "The operator ended the suspension.";
+    TenantPolicyChanged "tenant.policy_changed" "The operator changed what holds for the tenant's photos.";
+}
+
+/// What is to be recorded; time, place in the chain and hash come when it is appended.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// To what.
+    pub subject: Subject,
+    /// More about it.
+    pub detail: Detail,
+}
+
+impl Entry {
+    /// An entry without detail.
+    pub fn new(actor: Actor, action: Action, subject: Subject) -> Self {
+        Self {
+            actor,
+            action,
+            subject,
+            detail: Detail::new(),
+        }
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.detail.insert(name.to_owned(), value.to_string());
+        self
+    }
+}
+
+/// A link of the chain: SHA-256 of an event, or zeros before the first one. Written as 64 lowercase hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChainHash([u8; 32]);
+
+impl ChainHash {
+    /// What stands before the first event.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// Accepts exactly 32 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Accepts exactly 64 lowercase hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        ContentHash::parse(text).map(|hash| Self(*hash.as_bytes()))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChainHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ContentHash::from_digest(self.0).fmt(f)
+    }
+}
+
+/// How far a chain goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Number of the last event; 0 when there is none.
+    pub sequence: i64,
+    /// Its hash.
+    pub hash: ChainHash,
+}
+
+/// An event of the log, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Whose chain.
+    pub tenant: TenantId,
+    /// Its place in the chain, from 1, without gap.
+    pub sequence: i64,
+    /// Its id.
+    pub id: Uuid,
+    /// When, in microseconds.
+    pub at: OffsetDateTime,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// More about it.
+    pub detail: Detail,
+    /// The hash of the event before it.
+    pub previous_hash: ChainHash,
+    /// Its own hash.
+    pub hash: ChainHash,
+}
+
+/// The members in the order of their names, as RFC 8785 asks.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Canonical<'a> {
+    action: &'a str,
+    actor: &'a str,
+    at: String,
+    detail: &'a Detail,
+    event_id: String,
+    previous_hash: String,
+    sequence: i64,
+    subject: &'a str,
+    tenant_id: &'a str,
+}
+
+impl Event {
+    /// The event that follows `head`.
+    ///
+    /// # Errors
+    ///
+    /// The JSON cannot be written.
+    pub fn after(
+        head: &Head,
+        tenant: &TenantId,
+        at: OffsetDateTime,
+        entry: &Entry,
+    ) -> Result<Self, serde_json::Error> {
+        let mut event = Self {
+            tenant: tenant.clone(),
+            sequence: head.sequence + 1,
+            id: Uuid::new_v4(),
+            at,
+            actor: entry.actor.to_string(),
+            action: entry.action.as_str().to_owned(),
+            subject: entry.subject.to_string(),
+            detail: entry.detail.clone(),
+            previous_hash: head.hash,
+            hash: ChainHash::ZERO,
+        };
+        event.hash = event.computed_hash()?;
+        Ok(event)
+    }
+
+    /// What its hash must be.
+    ///
+    /// # Errors
+    ///
+    /// The JSON cannot be written.
+    pub fn computed_hash(&self) -> Result<ChainHash, serde_json::Error> {
+        let json = self.canonical()?;
+        Ok(ChainHash(Sha256::digest(json.as_bytes()).into()))
+    }
+
+    /// RFC 3339 in UTC, always with six digits of the second's fraction.
+    pub fn time(&self) -> String {
+        let at = self.at.to_offset(UtcOffset::UTC);
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+            at.year(),
+            u8::from(at.month()),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second(),
+            at.microsecond()
+        )
+    }
+
+    /// Canonical JSON. `serde_json` escapes text as RFC 8785 does; names of details are ASCII, so their order is that of bytes.
+    fn canonical(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&Canonical {
+            action: &self.action,
+            actor: &self.actor,
+            at: self.time(),
+            detail: &self.detail,
+            event_id: self.id.to_string(),
+            previous_hash: self.previous_hash.to_string(),
+            sequence: self.sequence,
+            subject: &self.subject,
+            tenant_id: self.tenant.as_str(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> Event {
+        let name = Username::parse("Zoë \"press\"").unwrap();
+        let entry = Entry::new(
+            Actor::Account(name),
+            Action::PhotoProtected,
+            Subject::Photo(Uuid::from_u128(7).into()),
+        )
+        .with("width", 640)
+        .with("format", "jpg");
+        let head = Head {
+            sequence: 0,
+            hash: ChainHash::ZERO,
+        };
+        let at = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+        let tenant = TenantId::parse("acme").unwrap();
+        let mut event = Event::after(&head, &tenant, at, &entry).unwrap();
+        event.id = Uuid::from_u128(1);
+        event.hash = event.computed_hash().unwrap();
+        event
+    }
+
+    #[test]
+    fn the_golden_vector_of_the_documentation() {
+        let event = event();
+        let json = event.canonical().unwrap();
+        let documented = include_str!("../../docs/audit.md");
+        assert!(documented.contains(&json), "{json}");
+        assert!(
+            documented.contains(&event.hash.to_string()),
+            "{}",
+            event.hash
+        );
+    }
+
+    #[test]
+    fn every_member_counts() {
+        let original = event();
+        let hash = original.computed_hash().unwrap();
+        let changes: [fn(&mut Event); 9] = [
+            |event| event.tenant = TenantId::parse("bolt").unwrap(),
+            |event| event.sequence += 1,
+            |event| event.id = Uuid::from_u128(2),
+            |event| event.at += time::Duration::microseconds(1),
+            |event| event.actor.push('x'),
+            |event| event.action.push('x'),
+            |event| event.subject.push('x'),
+            |event| drop(event.detail.insert("width".to_owned(), "641".to_owned())),
+            |event| event.previous_hash = event.hash,
+        ];
+        for (at, change) in changes.iter().enumerate() {
+            let mut forged = original.clone();
+            change(&mut forged);
+            assert_ne!(forged.computed_hash().unwrap(), hash, "change {at}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_action() {
+        let documented = include_str!("../../docs/audit.md");
+        for action in Action::ALL {
+            let row = format!("| `{}` | {}", action.as_str(), action.meaning());
+            assert!(documented.contains(&row), "{row}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What lists have in common: the query of a page.
+
+use std::collections::HashMap;
+
+use axum::extract::{Query, rejection::QueryRejection};
+
+use crate::http::error::ApiError;
+
+/// Items on a page unless the client asks otherwise, and at most.
+const PAGE: u8 = 50;
+const LARGEST_PAGE: u8 = 200;
+
+/// A query as axum gives it.
+pub(super) type Received = Result<Query<HashMap<String, String>>, QueryRejection>;
+
+/// The parameters that have a value, and how many items are asked for.
+pub(super) fn read(query: Received) -> Result<(HashMap<String, String>, u8), ApiError> {
+    let Query(mut query) = query.map_err(|_| ApiError::field("query", "is not well-formed"))?;
+    // `?cursor=&limit=` is what a client sends that fills in a template with nothing.
+    query.retain(|_, value| !value.is_empty());
+    let limit = match query.get("limit") {
+        None => PAGE,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=LARGEST_PAGE).contains(limit))
+            .ok_or_else(|| ApiError::field("limit", "must be 1 to 200"))?,
+    };
+    Ok((query, limit))
+}

@@ -1,0 +1,107 @@
+//! Service accounts of a tenant: made, listed, changed.
+//!
+//! Each works in a transaction that its caller opened: the operator's, or an administrator's of the tenant.
+
+use super::Error;
+use crate::{
+    auth::PasswordHash,
+    clock::Clock,
+    db::{
+        TenantTransaction,
+        accounts::{self, Account},
+        audit,
+    },
+    domain::{
+        Role, Username,
+        audit::{Action, Actor, Entry, Subject},
+    },
+};
+
+/// Adds an account to the transaction's tenant.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] without the tenant, [`Error::Conflict`] when the name is taken.
+pub async fn create(
+    mut tx: TenantTransaction,
+    clock: &Clock,
+    actor: Actor,
+    (username, role): (&Username, Role),
+    password: &PasswordHash,
+) -> Result<(), Error> {
+    let inserted = accounts::insert(&mut tx, username, password.as_str(), role, clock.now()).await;
+    let inserted = inserted.map_err(|error| {
+        if error.breaks("accounts_tenant_id_fkey") {
+            Error::NotFound
+        } else {
+            error.into()
+        }
+    })?;
+    if !inserted {
+        return Err(Error::Conflict("the tenant has an account of that name"));
+    }
+    let subject = Subject::Account(username.clone());
+    let entry = Entry::new(actor, Action::AccountCreated, subject).with("role", role.as_str());
+    audit::append(&mut tx, clock.now(), &entry).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The accounts of the transaction's tenant by name.
+///
+/// # Errors
+///
+/// The database does not answer.
+pub async fn list(mut tx: TenantTransaction) -> Result<Vec<Account>, Error> {
+    Ok(accounts::list(&mut tx).await?)
+}
+
+/// What is done to an account that is there. Each ends the account's tokens.
+#[derive(Debug)]
+pub enum AccountChange {
+    /// No login any more.
+    Disable,
+    /// Logins are possible again.
+    Enable,
+    /// A new password.
+    SetPassword(PasswordHash),
+    /// Nothing but the end of its tokens.
+    EndSessions,
+}
+
+/// Changes an account of the transaction's tenant.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when there is none of that name.
+pub async fn change(
+    mut tx: TenantTransaction,
+    clock: &Clock,
+    actor: Actor,
+    username: &Username,
+    change: AccountChange,
+) -> Result<(), Error> {
+    let (found, action) = match change {
+        AccountChange::Disable => (
+            accounts::set_status(&mut tx, username, "disabled").await?,
+            Action::AccountDisabled,
+        ),
+        AccountChange::Enable => (
+            accounts::set_status(&mut tx, username, "enabled").await?,
+            Action::AccountEnabled,
+        ),
+        AccountChange::SetPassword(password) => (
+            accounts::set_password(&mut tx, username, password.as_str()).await?,
+            Action::AccountPasswordChanged,
+        ),
+        AccountChange::EndSessions => (
+            accounts::end_sessions(&mut tx, username).await?,
+            Action::AccountSessionsEnded,
+        ),
+    };
+    if !found {
+        return Err(Error::NotFound);
+    }
+    let entry = Entry::new(actor, action, Subject::Account(username.clone()));
+    audit::append(&mut tx, clock.now(), &entry).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,170 @@
+//! The audit log: who a caller is in it, its pages, and whether its chain is whole.
+//!
+//! Use cases that change something append to it in the transaction of the change ([`crate::db::audit::append`]): either both are
+//! there or neither.
+
+use super::{Context, Error};
+use crate::{
+    auth::{Claims, Origin},
+    db::{DbError, Operator, TenantTransaction, audit, tenants},
+    domain::{
+        CredentialKind, TenantId, Username,
+        audit::{Actor, ChainHash, Event, Head, Subject},
+    },
+};
+
+/// How many events are in memory at once while a chain is checked.
+const BATCH: i64 = 1_000;
+
+/// The caller as the log names it.
+pub(super) fn actor(caller: &Claims) -> Actor {
+    named(&caller.origin, &caller.username).0
+}
+
+/// Who holds a token, as one who acts and as one who is acted on.
+pub(super) fn named(origin: &Origin, username: &Username) -> (Actor, Subject) {
+    match origin {
+        Origin::Account { .. } | Origin::ApiKey { .. } => (
+            Actor::Account(username.clone()),
+            Subject::Account(username.clone()),
+        ),
+        Origin::Application { credential } | Origin::Client { credential } => (
+            Actor::Application(*credential),
+            Subject::Credential(CredentialKind::Application, *credential),
+        ),
+    }
+}
+
+/// A page of the log.
+#[derive(Debug)]
+pub struct Page {
+    /// The events, newest first.
+    pub events: Vec<Event>,
+    /// The sequence that the next page begins before, if there is one.
+    pub next: Option<i64>,
+}
+
+/// The events of the tenant, newest first, at most `limit` (1 to 200).
+pub async fn list(
+    ctx: &Context,
+    tenant: &TenantId,
+    cursor: Option<i64>,
+    limit: u8,
+) -> Result<Page, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    // One more than asked for tells whether there is a next page.
+    let mut events = audit::list(&mut tx, cursor, i64::from(limit) + 1).await?;
+    tx.commit().await?;
+    let more = events.len() > usize::from(limit);
+    events.truncate(limit.into());
+    let next = events.last().filter(|_| more).map(|last| last.sequence);
+    Ok(Page { events, next })
+}
+
+/// What a check of a chain found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// All events are there as they were written, up to this head.
+    Intact(Head),
+    /// The first link that is not right.
+    Broken {
+        /// The place of the event.
+        sequence: i64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+/// Checks the chain of a tenant from its first event to its head, and that it contains `kept`, a head that was noted before.
+///
+/// # Errors
+///
+/// A tenant that is not there is [`Error::NotFound`].
+pub async fn verify(
+    operator: &Operator,
+    tenant: &TenantId,
+    kept: Option<Head>,
+) -> Result<Finding, Error> {
+    let mut tx = operator.begin_for(tenant).await?;
+    if tenants::find_policy(&mut tx).await?.is_none() {
+        return Err(Error::NotFound);
+    }
+    let head = match audit::head(&mut tx).await {
+        Ok(Some(head)) => head,
+        Ok(None) => return Ok(broken(1, "the head of the chain is missing")),
+        Err(DbError::Corrupt(_)) => return Ok(broken(1, "the head of the chain is damaged")),
+        Err(error) => return Err(error.into()),
+    };
+    // Events appended from now on are not looked at: the server may be running.
+    if let Some(finding) = walk(&mut tx, &head, kept).await? {
+        return Ok(finding);
+    }
+    if let Some(sequence) = audit::stray(&mut tx).await? {
+        return Ok(broken(sequence, "the event is outside of the chain"));
+    }
+    Ok(Finding::Intact(head))
+}
+
+/// Follows the chain to `head`; nothing when all is well.
+async fn walk(
+    tx: &mut TenantTransaction,
+    head: &Head,
+    kept: Option<Head>,
+) -> Result<Option<Finding>, Error> {
+    let mut last = Head {
+        sequence: 0,
+        hash: ChainHash::ZERO,
+    };
+    loop {
+        let batch = audit::read(tx, last.sequence, head.sequence, BATCH).await?;
+        if batch.is_empty() {
+            break;
+        }
+        for stored in batch {
+            let expected = last.sequence + 1;
+            if stored.sequence != expected {
+                return Ok(Some(broken(expected, "the event is missing")));
+            }
+            let Some(event) = stored.event else {
+                return Ok(Some(broken(expected, "the event cannot be read")));
+            };
+            if event.previous_hash != last.hash {
+                return Ok(Some(broken(
+                    expected,
+                    "previousHash is not the hash of the event before",
+                )));
+            }
+            if event.computed_hash().map_err(Error::internal)? != event.hash {
+                return Ok(Some(broken(
+                    expected,
+                    "the hash is not that of what the event says",
+                )));
+            }
+            last = Head {
+                sequence: event.sequence,
+                hash: event.hash,
+            };
+            if kept.is_some_and(|kept| kept.sequence == last.sequence && kept.hash != last.hash) {
+                return Ok(Some(broken(
+                    expected,
+                    "the hash is not the one that was kept",
+                )));
+            }
+        }
+    }
+    let missing = || Some(broken(last.sequence + 1, "the event is missing"));
+    Ok(if last.sequence < head.sequence {
+        missing()
+    } else if last.hash != head.hash {
+        let reason = "the head of the chain is not the hash of its last event";
+        Some(broken(last.sequence, reason))
+    } else if kept.is_some_and(|kept| kept.sequence > last.sequence) {
+        missing()
+    } else {
+        None
+    })
+}
+
+fn broken(sequence: i64, reason: &'static str) -> Finding {
+    Finding::Broken { sequence, reason }
+}

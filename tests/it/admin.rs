@@ -1,0 +1,206 @@
+//! What an administrator of a tenant does over HTTP.
+
+use axum::http::Method;
+use lumatrace::{domain::Role, http::ErrorCode};
+use serde_json::{Value, json};
+
+use crate::support::{App, Client, PASSWORD, Tenant};
+
+const ACCOUNTS: &str = "/api/v1/admin/accounts";
+const API_KEYS: &str = "/api/v1/admin/api-keys";
+const APPLICATIONS: &str = "/api/v1/admin/applications";
+
+/// A tenant with an administrator beside its account, and his client.
+async fn administered(app: &App, name: &str) -> (Tenant, Client) {
+    let tenant = app.tenant(name).await;
+    let username = app.account(&tenant.id, "chief", Role::Admin).await;
+    let chief = Tenant {
+        id: tenant.id.clone(),
+        username,
+    };
+    let client = app.client(&chief).await;
+    (tenant, client)
+}
+
+async fn patch(client: &Client, path: &str, body: &Value) -> u16 {
+    let request = axum::http::Request::patch(path)
+        .header("content-type", "application/json")
+        .body(body.to_string().into())
+        .unwrap();
+    client.send(request).await.status
+}
+
+async fn login(app: &App, username: &str, password: &str) -> u16 {
+    let body = json!({ "tenantId": "acme", "username": username, "password": password });
+    app.anonymous()
+        .post_json("/api/v1/auth/login", &body)
+        .await
+        .status
+}
+
+#[tokio::test]
+async fn accounts_are_made_changed_and_their_sessions_ended() {
+    let app = App::spawn().await;
+    let (acme, chief) = administered(&app, "acme").await;
+    let made = chief
+        .post_json(ACCOUNTS, &json!({ "username": "desk" }))
+        .await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let generated = made.json()["password"].as_str().unwrap().to_owned();
+    assert_eq!(login(&app, "desk", &generated).await, 200);
+    let taken = chief
+        .post_json(ACCOUNTS, &json!({ "username": "desk" }))
+        .await;
+    taken.problem(ErrorCode::Conflict);
+    let own = json!({ "username": "boss", "role": "ROLE_ADMIN", "password": "a long password" });
+    let made = chief.post_json(ACCOUNTS, &own).await;
+    assert_eq!(made.json().get("password"), None, "shown to nobody");
+    for bad in [
+        json!({}),
+        json!({ "username": "x", "role": "ROLE_ROOT" }),
+        json!({ "username": "x", "password": "short" }),
+        json!({ "username": "a\u{0}b" }),
+    ] {
+        let refused = chief.post_json(ACCOUNTS, &bad).await;
+        refused.problem(ErrorCode::ValidationFailed);
+    }
+    let listed = chief.get(ACCOUNTS).await.json();
+    let names: Vec<&str> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["username"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["boss", "chief", "desk", "press"]);
+    assert!(!listed.to_string().contains("argon2"));
+
+    let press = app.client(&acme).await;
+    let path = format!("{ACCOUNTS}/press");
+    let ended = chief
+        .call(&Method::DELETE, &format!("{path}/sessions"))
+        .await;
+    assert_eq!(ended.status, 204);
+    press
+        .get("/api/v1/me")
+        .await
+        .problem(ErrorCode::AuthRevoked);
+    let press = app.client(&acme).await;
+    assert_eq!(
+        patch(&chief, &path, &json!({ "status": "disabled" })).await,
+        204
+    );
+    press
+        .get("/api/v1/me")
+        .await
+        .problem(ErrorCode::AuthRevoked);
+    assert_eq!(login(&app, "press", PASSWORD).await, 401);
+    assert_eq!(
+        patch(&chief, &path, &json!({ "status": "enabled" })).await,
+        204
+    );
+    let new = json!({ "password": "another long password" });
+    assert_eq!(patch(&chief, &path, &new).await, 204);
+    assert_eq!(login(&app, "press", PASSWORD).await, 401);
+    assert_eq!(login(&app, "press", "another long password").await, 200);
+    for bad in [
+        json!({}),
+        json!({ "status": "asleep" }),
+        json!({ "status": "enabled", "password": "x" }),
+    ] {
+        assert_eq!(patch(&chief, &path, &bad).await, 400, "{bad}");
+    }
+    let himself = format!("{ACCOUNTS}/chief");
+    assert_eq!(
+        patch(&chief, &himself, &json!({ "status": "disabled" })).await,
+        409
+    );
+    let nobody = format!("{ACCOUNTS}/nobody");
+    assert_eq!(
+        patch(&chief, &nobody, &json!({ "status": "disabled" })).await,
+        404
+    );
+}
+
+#[tokio::test]
+async fn keys_and_applications_are_made_shown_once_and_revoked() {
+    let app = App::spawn().await;
+    let (_, chief) = administered(&app, "acme").await;
+    let key = chief
+        .post_json(API_KEYS, &json!({ "name": "desk", "scope": "photos:read" }))
+        .await;
+    assert_eq!(key.status, 201, "{key:?}");
+    let key = key.json();
+    assert!(key["apiKey"].as_str().unwrap().starts_with("ltk_"));
+    let application = chief
+        .post_json(APPLICATIONS, &json!({ "name": "archive", "tokenDays": 7 }))
+        .await
+        .json();
+    let body = json!({ "token": application["token"], "secret": application["secret"] });
+    let request = axum::http::Request::post("/api/v3/auth")
+        .header("content-type", "application/json")
+        .header("appidv3", application["appId"].as_str().unwrap())
+        .body(body.to_string().into())
+        .unwrap();
+    let token = app.anonymous().send(request).await.json()["token"].clone();
+    let token = token.as_str().unwrap().to_owned();
+    let me = async || {
+        let request = axum::http::Request::get("/api/v1/me")
+            .header("authorization", format!("Bearer {token}"))
+            .header("appidv3", application["appId"].as_str().unwrap())
+            .body(axum::body::Body::empty())
+            .unwrap();
+        app.anonymous().send(request).await
+    };
+    assert_eq!(me().await.status, 200);
+    for (path, secret) in [
+        (API_KEYS, &key["apiKey"]),
+        (APPLICATIONS, &application["secret"]),
+    ] {
+        let listed = chief.get(path).await.json();
+        assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+        assert!(!listed.to_string().contains(secret.as_str().unwrap()));
+    }
+    let one = format!("{APPLICATIONS}/{}", application["appId"].as_str().unwrap());
+    assert_eq!(chief.call(&Method::DELETE, &one).await.status, 204);
+    me().await.problem(ErrorCode::AuthRevoked);
+    let listed = chief.get(APPLICATIONS).await.json();
+    assert!(listed["items"][0]["revokedAt"].is_string());
+    let one = format!("{API_KEYS}/{}", key["id"].as_str().unwrap());
+    assert_eq!(chief.call(&Method::DELETE, &one).await.status, 204);
+    for bad in [
+        json!({}),
+        json!({ "name": "x", "scope": "everything" }),
+        json!({ "name": "", "scope": "admin" }),
+    ] {
+        let refused = chief.post_json(API_KEYS, &bad).await;
+        refused.problem(ErrorCode::ValidationFailed);
+    }
+    let refused = chief
+        .post_json(APPLICATIONS, &json!({ "name": "x", "tokenDays": 0 }))
+        .await;
+    refused.problem(ErrorCode::ValidationFailed);
+}
+
+#[tokio::test]
+async fn another_tenants_accounts_and_credentials_are_as_good_as_none() {
+    let app = App::spawn().await;
+    let (_, acme) = administered(&app, "acme").await;
+    let (_, bolt) = administered(&app, "bolt").await;
+    let key = acme
+        .post_json(API_KEYS, &json!({ "name": "desk" }))
+        .await
+        .json();
+    let one = format!("{API_KEYS}/{}", key["id"].as_str().unwrap());
+    let foreign = bolt.call(&Method::DELETE, &one).await;
+    foreign.problem(ErrorCode::NotFound);
+    assert_eq!(bolt.get(API_KEYS).await.json()["items"], json!([]));
+    let only = acme
+        .post_json(ACCOUNTS, &json!({ "username": "only" }))
+        .await;
+    assert_eq!(only.status, 201);
+    let path = format!("{ACCOUNTS}/only");
+    assert_eq!(
+        patch(&bolt, &path, &json!({ "status": "disabled" })).await,
+        404
+    );
+}

@@ -1,0 +1,311 @@
+//! The audit log: written with what it records, chained, and broken where somebody touched it.
+
+mod tampering;
+
+use axum::http::Method;
+use lumatrace::{
+    auth::hash_password,
+    domain::{
+        Role, TenantId, Username,
+        audit::{Actor, Head},
+    },
+    http::ErrorCode,
+    service::{
+        accounts::{self, AccountChange},
+        audit::{Finding, verify},
+        operator::{self, PolicyChange, TenantChange},
+    },
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::support::{App, Client, PASSWORD, Part, Tenant, pictures};
+
+fn tenant_id(name: &str) -> TenantId {
+    TenantId::parse(name).unwrap()
+}
+
+/// A tenant with an account that may read the log.
+async fn audited(app: &App, name: &str) -> (Tenant, Client) {
+    let tenant = app.tenant(name).await;
+    let username = app.account(&tenant.id, "chief", Role::Admin).await;
+    let id = tenant.id.clone();
+    let chief = app.client(&Tenant { id, username }).await;
+    (tenant, chief)
+}
+
+/// The whole log, oldest first.
+async fn log(chief: &Client) -> Vec<Value> {
+    let (mut items, mut next) = (Vec::new(), Value::Null);
+    loop {
+        let cursor = next
+            .as_str()
+            .map_or(String::new(), |cursor| format!("&cursor={cursor}"));
+        let page = chief.get(&format!("/api/v1/audit?limit=3{cursor}")).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let page = page.json();
+        items.extend(page["items"].as_array().unwrap().clone());
+        next = page["next"].clone();
+        if next.is_null() {
+            break;
+        }
+    }
+    items.reverse();
+    items
+}
+
+fn actions(log: &[Value]) -> Vec<String> {
+    log.iter()
+        .map(|event| format!("{} {}", event["actor"], event["action"]).replace('"', ""))
+        .collect()
+}
+
+async fn owner(app: &App) -> PgConnection {
+    PgConnection::connect_with(&app.database.owner())
+        .await
+        .unwrap()
+}
+
+async fn finding(app: &App, tenant: &str) -> Finding {
+    verify(&app.operator, &tenant_id(tenant), None)
+        .await
+        .unwrap()
+}
+
+async fn intact(app: &App, tenant: &str) -> Head {
+    match finding(app, tenant).await {
+        Finding::Intact(head) => head,
+        broken @ Finding::Broken { .. } => panic!("{broken:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
+    let app = App::spawn().await;
+    let (acme, chief) = audited(&app, "acme").await;
+    let press = app.client(&acme).await;
+    let registration = json!({
+        "deviceModel": "SECRET-CAMERA", "latitude": 47.376_887, "longitude": 8.541_694,
+    });
+    let registered = press
+        .post_json("/api/v1/photos/register", &registration)
+        .await;
+    let registered = registered.json()["photoId"].as_str().unwrap().to_owned();
+    let image = pictures::png(&pictures::scene(256, 192, 31));
+    let request = registration.to_string();
+    let parts = [Part::image(&image), Part::text("request", &request)];
+    let protected = press.post_form("/api/v1/photos/protect", &parts).await;
+    assert_eq!(protected.status, 200, "{protected:?}");
+    let photo = protected.header("x-photo-id").to_owned();
+    // None of these leaves anything.
+    press.verify(&protected.body, &photo).await;
+    press.get("/api/v1/photos").await;
+    press.get("/api/v1/me").await;
+    let wrong =
+        json!({ "tenantId": "acme", "username": "press", "password": "SECRET-GUESS-1234567" });
+    let refused = app.anonymous();
+    refused.post_json("/api/v1/auth/login", &wrong).await;
+    press
+        .post_form(
+            "/api/v1/photos/protect",
+            &[Part::image(b"SECRET-NOT-AN-IMAGE")],
+        )
+        .await;
+    let gone = format!("/api/v1/photos/{registered}");
+    assert_eq!(press.call(&Method::DELETE, &gone).await.status, 204);
+    assert_eq!(press.call(&Method::DELETE, &gone).await.status, 404);
+    press.call(&Method::POST, "/api/v1/auth/logout").await;
+    for change in [
+        AccountChange::Disable,
+        AccountChange::Enable,
+        AccountChange::SetPassword(hash_password(&"SECRET-NEW-PASSWORD".into()).unwrap()),
+    ] {
+        app.change_account(&acme.id, &acme.username, change).await;
+    }
+    let nobody = Username::parse("nobody").unwrap();
+    let tx = app.operator.begin_for(&acme.id).await.unwrap();
+    let by = Actor::Operator;
+    accounts::change(tx, &app.clock, by, &nobody, AccountChange::Disable)
+        .await
+        .unwrap_err();
+    for change in [TenantChange::Suspend, TenantChange::Resume] {
+        operator::change_tenant(&app.operator, &app.clock, &acme.id, change)
+            .await
+            .unwrap();
+    }
+    let policy = PolicyChange {
+        max_copies: Some(std::num::NonZeroU32::new(4)),
+        ..PolicyChange::default()
+    };
+    operator::set_policy(&app.operator, &app.clock, &acme.id, policy)
+        .await
+        .unwrap();
+
+    let log = log(&chief).await;
+    assert_eq!(
+        actions(&log),
+        [
+            "operator tenant.created",
+            "operator account.created",
+            "operator account.created",
+            "account:chief session.started",
+            "account:press session.started",
+            "account:press photo.registered",
+            "account:press photo.protected",
+            "account:press photo.deleted",
+            "account:press session.ended",
+            "operator account.disabled",
+            "operator account.enabled",
+            "operator account.password_changed",
+            "operator tenant.suspended",
+            "operator tenant.resumed",
+            "operator tenant.policy_changed",
+        ]
+    );
+    assert_eq!(log[2]["detail"], json!({ "role": "ROLE_ADMIN" }));
+    assert_eq!(log[5]["subject"], format!("photo:{registered}"));
+    assert_eq!(log[6]["subject"], format!("photo:{photo}"));
+    let hash = Sha256::digest(&image);
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(
+        log[6]["detail"],
+        json!({
+            "contentHash": hash, "format": "png", "width": "256", "height": "192", "protectionLevel": "FULL",
+        })
+    );
+    assert_eq!(log[14]["detail"]["maxCopies"], "4");
+    let all = Value::from(log).to_string();
+    for secret in [
+        "SECRET",
+        PASSWORD,
+        "eyJ",
+        "47.37",
+        "8.54",
+        "latitude",
+        "longitude",
+        "argon2",
+        "device",
+    ] {
+        assert!(!all.contains(secret), "{secret}: {all}");
+    }
+    intact(&app, "acme").await;
+}
+
+#[tokio::test]
+async fn who_holds_the_answers_can_check_the_chain_without_us() {
+    let app = App::spawn().await;
+    let (acme, chief) = audited(&app, "acme").await;
+    let press = app.client(&acme).await;
+    press.post_json("/api/v1/photos/register", &json!({})).await;
+    let mut previous = "0".repeat(64);
+    let log = log(&chief).await;
+    for (at, event) in log.iter().enumerate() {
+        assert_eq!(event["sequence"], at as u64 + 1);
+        assert_eq!(event["tenantId"], "acme");
+        assert_eq!(event["previousHash"], previous);
+        let mut said = event.as_object().unwrap().clone();
+        previous = said.remove("hash").unwrap().as_str().unwrap().to_owned();
+        // serde_json writes members in the order of their names.
+        let digest = Sha256::digest(Value::from(said).to_string());
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, previous, "{event}");
+    }
+    let head = intact(&app, "acme").await;
+    assert_eq!(
+        (head.sequence, head.hash.to_string()),
+        (log.len() as i64, previous)
+    );
+}
+
+#[tokio::test]
+async fn only_who_administers_the_tenant_reads_its_log_and_no_other() {
+    let app = App::spawn().await;
+    let (acme, chief) = audited(&app, "acme").await;
+    let (_, other) = audited(&app, "bolt").await;
+    app.client(&acme)
+        .await
+        .get("/api/v1/audit")
+        .await
+        .problem(ErrorCode::TenantRestricted);
+    app.anonymous()
+        .get("/api/v1/audit")
+        .await
+        .problem(ErrorCode::AuthMissing);
+    for event in log(&other).await {
+        assert_eq!(event["tenantId"], "bolt");
+    }
+    let first = chief.get("/api/v1/audit?limit=1").await.json();
+    assert_eq!(first["items"].as_array().unwrap().len(), 1);
+    let path = format!("/api/v1/audit?cursor={}", first["next"].as_str().unwrap());
+    for event in other.get(&path).await.json()["items"].as_array().unwrap() {
+        assert_eq!(event["tenantId"], "bolt");
+    }
+    for query in [
+        "limit=0",
+        "limit=201",
+        "cursor=AAAA",
+        "cursor=%00",
+        "limit=x",
+    ] {
+        chief
+            .get(&format!("/api/v1/audit?{query}"))
+            .await
+            .problem(ErrorCode::ValidationFailed);
+    }
+}
+
+#[tokio::test]
+async fn calls_in_parallel_leave_one_chain_a_tenant_without_gap() {
+    let app = App::spawn().await;
+    let (acme, _) = audited(&app, "acme").await;
+    let (bolt, _) = audited(&app, "bolt").await;
+    let clients = [app.client(&acme).await, app.client(&bolt).await];
+    let before = [intact(&app, "acme").await, intact(&app, "bolt").await];
+    let image = pictures::png(&pictures::scene(96, 64, 32));
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..60_usize {
+        let (client, image) = (clients[number % 2].clone(), image.clone());
+        calls.spawn(async move {
+            if number % 10 < 2 {
+                client.protect(&image).await
+            } else {
+                client
+                    .post_json("/api/v1/photos/register", &json!({}))
+                    .await
+            }
+        });
+    }
+    // The operator works beside them, and so does the check.
+    for _ in 0..5 {
+        operator::set_policy(&app.operator, &app.clock, &acme.id, PolicyChange::default())
+            .await
+            .unwrap();
+        intact(&app, "acme").await;
+    }
+    while let Some(answer) = calls.join_next().await {
+        assert_eq!(answer.unwrap().status, 200);
+    }
+    let after = [intact(&app, "acme").await, intact(&app, "bolt").await];
+    assert_eq!(after[0].sequence, before[0].sequence + 35);
+    assert_eq!(after[1].sequence, before[1].sequence + 30);
+}
+
+#[tokio::test]
+async fn what_was_rolled_back_is_not_in_the_log_and_what_cannot_be_logged_is_not_done() {
+    let app = App::spawn().await;
+    let (acme, _) = audited(&app, "acme").await;
+    let press = app.client(&acme).await;
+    let mut owner = owner(&app).await;
+    owner
+        .execute("alter table audit_events add constraint closed check (action <> 'photo.registered') not valid")
+        .await
+        .unwrap();
+    let head = intact(&app, "acme").await;
+    press
+        .post_json("/api/v1/photos/register", &json!({}))
+        .await
+        .problem(ErrorCode::InternalEngineError);
+    assert_eq!(press.get("/api/v1/photos").await.json()["items"], json!([]));
+    assert_eq!(intact(&app, "acme").await, head);
+}
