@@ -269,7 +269,7 @@ impl Event {
         )
     }
 
-    /// Canonical JSON. serde_json escapes text as RFC 8785 does; names of details are ASCII, so their order is that of bytes.
+    /// Canonical JSON. `serde_json` escapes text as RFC 8785 does; names of details are ASCII, so their order is that of bytes.
     fn canonical(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(&Canonical {
             action: &self.action,
