@@ -185,15 +185,7 @@ fn with_nothing_configured_it_serves_and_keeps_what_it_was_given_through_kills()
     ];
     let (done, text) = run(lumatrace(&data_dir.0).args(set));
     assert!(done && text.contains("\"maxCopies\":5"), "{text}");
-    let set = [
-        "tenant",
-        "set",
-        "acme",
-        "--per-hour",
-        "7",
-        "--burst",
-        "0",
-    ];
+    let set = ["tenant", "set", "acme", "--per-hour", "7", "--burst", "0"];
     let (done, text) = run(lumatrace(&data_dir.0).args(set));
     assert!(done && text.contains("\"ratePerHour\":7"), "{text}");
     let set = ["tenant", "set", "acme", "--per-hour", "default"];

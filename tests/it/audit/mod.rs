@@ -6,7 +6,7 @@ use axum::http::Method;
 use lumatrace::{
     auth::hash_password,
     domain::{
-        Role, TenantId, Username,
+        ContentHash, Role, TenantId, Username,
         audit::{Actor, Head},
     },
     http::ErrorCode,
@@ -167,7 +167,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
     assert_eq!(log[5]["subject"], format!("photo:{registered}"));
     assert_eq!(log[6]["subject"], format!("photo:{photo}"));
     let hash = Sha256::digest(&image);
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = ContentHash::from_digest(hash.into()).to_string();
     assert_eq!(
         log[6]["detail"],
         json!({
@@ -208,13 +208,13 @@ async fn who_holds_the_answers_can_check_the_chain_without_us() {
         previous = said.remove("hash").unwrap().as_str().unwrap().to_owned();
         // serde_json writes members in the order of their names.
         let digest = Sha256::digest(Value::from(said).to_string());
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(digest, previous, "{event}");
+        let digest = ContentHash::from_digest(digest.into());
+        assert_eq!(digest.to_string(), previous, "{event}");
     }
     let head = intact(&app, "acme").await;
     assert_eq!(
         (head.sequence, head.hash.to_string()),
-        (log.len() as i64, previous)
+        (i64::try_from(log.len()).unwrap(), previous)
     );
 }
 
