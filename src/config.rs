@@ -69,18 +69,19 @@ pub struct Config {
         value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
     pub token_ttl_seconds: u32,
 
+    // These three are no global flags: `tenant set` has flags of the same names, for one tenant.
     /// Calls that a tenant may make a second, on average, unless set for the tenant; 0 is no limit
-    #[arg(long, global = true, env = "LUMATRACE_RATE_PER_SECOND", default_value_t = 50,
+    #[arg(long, env = "LUMATRACE_RATE_PER_SECOND", default_value_t = 50,
         value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
     pub rate_per_second: u32,
 
     /// Calls that a tenant may make at once, unless set for the tenant; 0 is no limit
-    #[arg(long, global = true, env = "LUMATRACE_RATE_BURST", default_value_t = 100,
+    #[arg(long, env = "LUMATRACE_RATE_BURST", default_value_t = 100,
         value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
     pub rate_burst: u32,
 
     /// Calls that a tenant may make in an hour, unless set for the tenant; 0 is no limit
-    #[arg(long, global = true, env = "LUMATRACE_RATE_PER_HOUR", default_value_t = 50_000,
+    #[arg(long, env = "LUMATRACE_RATE_PER_HOUR", default_value_t = 50_000,
         value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
     pub rate_per_hour: u32,
 
