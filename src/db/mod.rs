@@ -21,7 +21,7 @@ pub mod words;
 use std::time::Duration;
 
 use sqlx::{
-    ConnectOptions, Executor, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, ConnectOptions, Executor, PgConnection, PgPool, Postgres, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -71,16 +71,12 @@ impl Database {
 
     /// Starts a transaction that sees and writes the rows of `tenant` only.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::new(self.pool.begin().await?, tenant).await
+        TenantTransaction::begin(&self.pool, tenant, "").await
     }
 
     /// The same for what a crash of the database may undo: its commit does not wait for the disk.
     pub async fn begin_fleeting(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        let mut tx = TenantTransaction::new(self.pool.begin().await?, tenant).await?;
-        tx.transaction
-            .execute("set local synchronous_commit = off")
-            .await?;
-        Ok(tx)
+        TenantTransaction::begin(&self.pool, tenant, "; set local synchronous_commit = off").await
     }
 
     /// All that ends tokens.
@@ -120,19 +116,17 @@ pub struct TenantTransaction {
 }
 
 impl TenantTransaction {
-    async fn new(
-        mut transaction: Transaction<'static, Postgres>,
+    /// Begins and says for whom in one message: every request waits for it.
+    async fn begin(
+        pool: &PgPool,
         tenant: &TenantId,
+        settings: &'static str,
     ) -> Result<Self, DbError> {
-        // `true` makes the setting local to the transaction: it is gone with it, however it ends.
-        sqlx::query!(
-            "select set_config('lumatrace.tenant', $1, true)",
-            tenant.as_str()
-        )
-        .fetch_one(&mut *transaction)
-        .await?;
+        // A setting that is local to the transaction is gone with it, however it ends. A tenant's name has letters, digits, `_` and
+        // `-` alone, so that it may stand between quotes; this message takes no parameters.
+        let begin = format!("begin; set local lumatrace.tenant = '{tenant}'{settings}");
         Ok(Self {
-            transaction,
+            transaction: pool.begin_with(AssertSqlSafe(begin)).await?,
             tenant: tenant.clone(),
         })
     }
@@ -210,7 +204,7 @@ impl Operator {
 
     /// Starts a transaction for the rows of one tenant.
     pub async fn begin_for(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::new(self.pool.begin().await?, tenant).await
+        TenantTransaction::begin(&self.pool, tenant, "").await
     }
 
     /// Closes the connection.
