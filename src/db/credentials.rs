@@ -23,7 +23,7 @@ pub struct NewCredential<'a> {
     pub scopes: Scopes,
     /// How long an application's token lasts.
     pub token_ttl_seconds: u32,
-    /// The tenant's name, sealed, to be found by [`find_route`].
+    /// The tenant's name, sealed, found by [`Database::api_key_route`] and [`Database::application_route`].
     pub sealed_tenant: &'a [u8],
     /// When it is made.
     pub created_at: OffsetDateTime,
