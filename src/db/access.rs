@@ -49,13 +49,12 @@ pub(super) async fn all(db: &mut PgConnection) -> Result<Vec<AccessState>, DbErr
     rows.into_iter().map(Row::read).collect()
 }
 
-/// The rows that changed in the last minute: more than what is new, since transactions do not commit in the order in which
-/// they began.
+/// The rows that changed in the last five minutes: more than what is new, since a transaction may commit long after it wrote.
 pub(super) async fn recent(db: &mut PgConnection) -> Result<Vec<AccessState>, DbError> {
     let rows = sqlx::query_as!(
         Row,
         "select access_key, least, expires_at from access_states
-         where changed_at > clock_timestamp() - interval '1 minute'"
+         where changed_at > clock_timestamp() - interval '5 minutes'"
     )
     .fetch_all(db)
     .await?;

@@ -84,7 +84,7 @@ impl Database {
         access::all(&mut *self.pool.acquire().await?).await
     }
 
-    /// What of it changed in the last minute.
+    /// What of it changed lately.
     pub async fn recent_access_states(&self) -> Result<Vec<AccessState>, DbError> {
         access::recent(&mut *self.pool.acquire().await?).await
     }

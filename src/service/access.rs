@@ -8,12 +8,12 @@ use std::{
 use super::{Context, Error, context::Inner, keys};
 use crate::db::access::{Change, Changes};
 
-/// How often the database is asked without being told of a change; also how often keys that ended are dropped.
+/// How often the database is asked without being told of a change.
 const TICK: Duration = Duration::from_secs(1);
+/// How often all is read anew: rows and keys that ended go, there and here.
+const ANEW: Duration = Duration::from_hours(1);
 /// How long to wait before a lost connection is made anew.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Age from which what changed in the last minute may not be all that was missed.
-const MISSED: Duration = Duration::from_secs(30);
 
 /// Follows the changes until the last user of the context is gone.
 pub fn follow(ctx: &Context) {
@@ -21,12 +21,11 @@ pub fn follow(ctx: &Context) {
 }
 
 async fn follow_weak(weak: Weak<Inner>) {
-    let mut read_at = Instant::now();
     while let Some(ctx) = Context::upgrade(&weak) {
-        let listening = listen(&ctx, &mut read_at).await;
+        let listening = listen(&ctx).await;
         drop(ctx);
         let followed = match listening {
-            Ok(changes) => heed(&weak, changes, &mut read_at).await,
+            Ok(changes) => heed(&weak, changes).await,
             Err(error) => Err(error),
         };
         if let Err(error) = followed {
@@ -36,60 +35,46 @@ async fn follow_weak(weak: Weak<Inner>) {
     }
 }
 
-/// Starts to listen, then reads what changed before that.
-async fn listen(ctx: &Context, read_at: &mut Instant) -> Result<Changes, Error> {
+/// Starts to listen, then reads all.
+async fn listen(ctx: &Context) -> Result<Changes, Error> {
     let changes = ctx.db.changes().await?;
-    refresh(ctx, read_at).await?;
+    let now = Instant::now();
+    let states = ctx.db.access_states().await?;
+    let seconds = ctx.clock.now().unix_timestamp();
+    ctx.access.apply(states, now, seconds);
     reload_keys(ctx).await?;
     Ok(changes)
 }
 
-/// Heeds changes until the connection is lost, or nobody is left.
-async fn heed(
-    weak: &Weak<Inner>,
-    mut changes: Changes,
-    read_at: &mut Instant,
-) -> Result<(), Error> {
-    loop {
+/// Heeds changes until the connection is lost, nobody is left, or it is time to read all anew.
+async fn heed(weak: &Weak<Inner>, mut changes: Changes) -> Result<(), Error> {
+    let since = Instant::now();
+    while since.elapsed() < ANEW {
         let change = tokio::time::timeout(TICK, changes.next()).await;
         let Some(ctx) = Context::upgrade(weak) else {
             return Ok(());
         };
         match change {
             Ok(Ok(Change::Keys)) => reload_keys(&ctx).await?,
-            Ok(Ok(Change::Access)) | Err(_) => {}
+            Ok(Ok(Change::Access)) | Err(_) => refresh(&ctx).await?,
             Ok(Ok(Change::Unknown)) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
         }
-        refresh(&ctx, read_at).await?;
     }
-}
-
-/// Reads what changed since it was last read.
-async fn refresh(ctx: &Context, read_at: &mut Instant) -> Result<(), Error> {
-    let now = Instant::now();
-    let states = if read_at.elapsed() > MISSED {
-        ctx.db.access_states().await?
-    } else {
-        ctx.db.recent_access_states().await?
-    };
-    ctx.access
-        .apply(states, now, ctx.clock.now().unix_timestamp());
-    *read_at = now;
     Ok(())
 }
 
-/// Reads what this server has just changed, so that its next answer heeds it.
-pub(super) async fn heed_own_change(ctx: &Context) -> Result<(), Error> {
+/// Reads what changed lately; also what this server has just changed, so that its next answer heeds it.
+pub(super) async fn refresh(ctx: &Context) -> Result<(), Error> {
     let now = Instant::now();
     let states = ctx.db.recent_access_states().await?;
-    ctx.access
-        .apply(states, now, ctx.clock.now().unix_timestamp());
+    let seconds = ctx.clock.now().unix_timestamp();
+    ctx.access.apply(states, now, seconds);
     Ok(())
 }
 
 async fn reload_keys(ctx: &Context) -> Result<(), Error> {
-    ctx.tokens
-        .set_keys(keys::load(&ctx.db, &ctx.master, &ctx.clock).await?);
+    let keys = keys::load(&ctx.db, &ctx.master, &ctx.clock).await?;
+    ctx.tokens.set_keys(keys);
     Ok(())
 }

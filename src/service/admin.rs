@@ -30,7 +30,7 @@ pub async fn create_account(
     let hash = hashed(ctx, password).await?;
     let tx = ctx.db.begin(&caller.tenant).await?;
     accounts::create(tx, &ctx.clock, actor(caller), (username, role), &hash).await?;
-    access::heed_own_change(ctx).await
+    access::refresh(ctx).await
 }
 
 /// The accounts of the caller's tenant.
@@ -79,7 +79,7 @@ pub async fn change_account(
     };
     let tx = ctx.db.begin(&caller.tenant).await?;
     accounts::change(tx, &ctx.clock, actor(caller), username, change).await?;
-    access::heed_own_change(ctx).await
+    access::refresh(ctx).await
 }
 
 /// Adds an API key.
@@ -96,7 +96,7 @@ pub async fn create_api_key(
     let tx = ctx.db.begin(&caller.tenant).await?;
     let by = actor(caller);
     let made = credentials::create_api_key(tx, &ctx.master, &ctx.clock, by, name, scopes).await?;
-    access::heed_own_change(ctx).await?;
+    access::refresh(ctx).await?;
     Ok(made)
 }
 
@@ -115,7 +115,7 @@ pub async fn create_application(
     let by = actor(caller);
     let made =
         credentials::create_application(tx, &ctx.master, &ctx.clock, by, name, limits).await?;
-    access::heed_own_change(ctx).await?;
+    access::refresh(ctx).await?;
     Ok(made)
 }
 
@@ -145,7 +145,7 @@ pub async fn revoke_credential(
 ) -> Result<(), Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
     credentials::revoke(tx, &ctx.clock, actor(caller), kind, id).await?;
-    access::heed_own_change(ctx).await
+    access::refresh(ctx).await
 }
 
 /// Hashes a password where password hashing is bounded.

@@ -39,7 +39,7 @@ pub async fn authenticate(ctx: &Context, presented: Presented<'_>) -> Result<Cla
 pub(super) async fn is_live(ctx: &Context, claims: &Claims) -> Result<bool, Error> {
     let mut access = ctx.access.of(claims);
     if access == Access::Unknown {
-        access::heed_own_change(ctx).await?;
+        access::refresh(ctx).await?;
         access = ctx.access.of(claims);
     }
     Ok(access == Access::Live)

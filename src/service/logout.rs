@@ -23,7 +23,7 @@ pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
     let entry = Entry::new(actor, Action::SessionEnded, subject);
     audit::append(&mut tx, ctx.clock.now(), &entry).await?;
     tx.commit().await?;
-    access::heed_own_change(ctx).await?;
+    access::refresh(ctx).await?;
     tracing::info!(tenant.id = %session.tenant, account.name = %session.username, "logged out");
     Ok(())
 }
