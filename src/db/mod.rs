@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod audit;
 pub mod credentials;
 mod error;
+pub mod idempotency_keys;
 pub mod photos;
 pub mod revoked_tokens;
 pub mod roles;

@@ -97,10 +97,14 @@ catalogue! {
         "Send the request again over a faster connection.";
     Conflict "CONFLICT" CONFLICT "The request conflicts with what is there"
         "Look up the photo, then decide anew.";
+    IdempotencyInProgress "IDEMPOTENCY_IN_PROGRESS" CONFLICT "A request with this Idempotency-Key is being worked on"
+        "Send the same request again after the seconds in Retry-After.";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE "The request or the image is too large"
         "Keep to the limit named in errors.";
     UnsupportedContentType "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE "The content type of the request is not supported"
         "Send the Content-Type that this endpoint asks for, without Content-Encoding.";
+    IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" UNPROCESSABLE_ENTITY "The Idempotency-Key was used for another request"
+        "Send the first request again as it was, or this one under a new key.";
     RateLimitExceeded "RATE_LIMIT_EXCEEDED" TOO_MANY_REQUESTS "Too many calls"
         "Send the request again after the seconds in Retry-After.";
     ServerBusy "SERVER_BUSY" SERVICE_UNAVAILABLE "The server has too much to do"
@@ -273,6 +277,8 @@ impl From<service::Error> for ApiError {
             Error::Throttled(seconds) => Self::later(ErrorCode::RateLimitExceeded, seconds),
             Error::NotFound => Self::new(ErrorCode::NotFound),
             Error::Conflict(reason) => Self::with_message(ErrorCode::Conflict, reason),
+            Error::InProgress(seconds) => Self::later(ErrorCode::IdempotencyInProgress, seconds),
+            Error::KeyReused => Self::new(ErrorCode::IdempotencyKeyReused),
             Error::TooManyCopies(_) => Self::with_message(ErrorCode::Conflict, message),
             Error::LimitExceeded(refusal) => Self::rate_limited(refusal),
             Error::Busy(_) => Self::new(ErrorCode::ServerBusy),

@@ -50,6 +50,12 @@ pub enum Error {
     /// It is there already.
     #[error("conflict: {0}")]
     Conflict(&'static str),
+    /// A request with the same idempotency key is being worked on; the seconds after which to ask again.
+    #[error("a request with this idempotency key is being worked on")]
+    InProgress(u32),
+    /// The idempotency key stands for a request with another body.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// The picture was protected as often as the tenant allows.
     #[error("this picture has been protected {0} times already, which is the limit of this tenant")]
     TooManyCopies(u32),

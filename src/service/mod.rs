@@ -12,6 +12,7 @@ mod context;
 pub mod copies;
 pub mod credentials;
 mod error;
+pub mod idempotency;
 pub mod identify;
 pub mod introspect;
 pub mod keys;

@@ -1,20 +1,22 @@
 //! A photo comes in and goes out marked, and the record that finds the mark again is kept.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
     Context, Error,
     audit::actor,
     copies::{self, Original},
+    idempotency::{self, Begun, Claim},
     usage,
 };
 use crate::{
     auth::{Claims, TenantSecret},
     cpu::Job,
-    db::{TenantTransaction, audit, photos, tenants, words},
+    db::{DbError, TenantTransaction, audit, photos, tenants, words},
     domain::{
-        ContentHash, Operation, PhotoId, Privacy, Registration, TenantPolicy,
+        ContentHash, Once, Operation, PhotoId, Privacy, Registration, TenantPolicy,
         audit::{Action, Entry, Subject},
     },
     imaging::{self, Format, MetadataPolicy},
@@ -53,6 +55,16 @@ pub struct Protected {
     pub report: EmbedReport,
     /// How many protected photos of the tenant show the same picture now, this one among them.
     pub copies: u32,
+    /// Whether this was done by an earlier call with the same idempotency key.
+    pub replayed: bool,
+}
+
+/// What must be known to make the same answer again, beside the image and the photo's row.
+#[derive(Debug, Serialize, Deserialize)]
+struct Outcome {
+    /// By its name. The tenant's may have changed since.
+    privacy: String,
+    copies: u32,
 }
 
 /// What comes out of the CPU's part of the work.
@@ -67,15 +79,89 @@ struct Marked {
     report: EmbedReport,
 }
 
+impl Marked {
+    fn answer(self, photo: PhotoId, copies: u32, replayed: bool) -> Protected {
+        Protected {
+            photo,
+            bytes: self.bytes,
+            format: self.format,
+            sha256: self.sha256,
+            report: self.report,
+            copies,
+            replayed,
+        }
+    }
+}
+
 /// Marks the photo for its tenant, reads the mark back from what will be sent, records it and returns the file.
 ///
 /// # Errors
 ///
 /// A registered photo that is not there is [`Error::NotFound`]; one that is protected already, or was registered for other
 /// bytes, is refused; a picture that was protected as often as the tenant allows is [`Error::TooManyCopies`]; an image whose
-/// mark cannot be read back is [`Error::NotProtectable`].
-pub async fn protect(ctx: &Context, caller: &Claims, request: Request) -> Result<Protected, Error> {
-    let tenant = &caller.tenant;
+/// mark cannot be read back is [`Error::NotProtectable`]. Beside them those of the idempotency key, and of [`again`].
+pub async fn protect(
+    ctx: &Context,
+    caller: &Claims,
+    request: Request,
+    once: Option<&Once>,
+) -> Result<Protected, Error> {
+    let (tenant, operation) = (&caller.tenant, Operation::Protect);
+    let photo = request.photo.unwrap_or_else(PhotoId::random);
+    match idempotency::begin(ctx, tenant, operation, once, photo).await? {
+        Begun::Now(claim) => {
+            let done = first(ctx, caller, request, &claim).await;
+            claim.end(done).await
+        }
+        Begun::Before(photo, outcome) => again(ctx, caller, request, (photo, outcome)).await,
+    }
+}
+
+/// Makes the file of an earlier call once more: no image is stored, and the engine is deterministic.
+///
+/// # Errors
+///
+/// A photo that was deleted meanwhile, and one that comes out with other bytes, are [`Error::Conflict`].
+async fn again(
+    ctx: &Context,
+    caller: &Claims,
+    request: Request,
+    (photo, outcome): (PhotoId, Outcome),
+) -> Result<Protected, Error> {
+    let corrupt = || Error::from(DbError::Corrupt("idempotency_keys"));
+    let privacy = Privacy::parse(&outcome.privacy).ok_or_else(corrupt)?;
+    let mut tx = ctx.db.begin(&caller.tenant).await?;
+    let secret = ctx.tenant_secret(&mut tx).await?;
+    let found = photos::find(&mut tx, photo).await?;
+    tx.commit().await?;
+    let sent = found
+        .ok_or(idempotency::PHOTO_IS_GONE)?
+        .protected
+        .ok_or_else(corrupt)?;
+    let key = WatermarkKey::derive(secret.as_bytes(), photo.as_uuid().as_bytes());
+    let (limits, image, metadata) = (ctx.settings.limits, request.image, request.metadata);
+    let marked = ctx
+        .images
+        .run(move |job| mark(job, &image, &limits, &[], (metadata, privacy), &key))
+        .await??;
+    if marked.sha256 != sent.sha256 {
+        return Err(Error::Conflict(
+            "the photo was protected by another version of the engine, which made other bytes of it: \
+             they cannot be sent again",
+        ));
+    }
+    tracing::info!(tenant.id = %caller.tenant, photo.id = %photo, "answered again");
+    Ok(marked.answer(photo, outcome.copies, true))
+}
+
+/// Does it.
+async fn first(
+    ctx: &Context,
+    caller: &Claims,
+    request: Request,
+    claim: &Claim<'_>,
+) -> Result<Protected, Error> {
+    let (tenant, photo) = (&caller.tenant, claim.photo);
     let mut tx = ctx.db.begin(tenant).await?;
     let secret = ctx.tenant_secret(&mut tx).await?;
     let policy = tenants::find_policy(&mut tx)
@@ -84,23 +170,20 @@ pub async fn protect(ctx: &Context, caller: &Claims, request: Request) -> Result
     let expected = expected_hashes(&mut tx, &request).await?;
     tx.commit().await?;
 
-    let photo = request.photo.unwrap_or_else(PhotoId::random);
     let key = WatermarkKey::derive(secret.as_bytes(), photo.as_uuid().as_bytes());
     let (limits, image, metadata) = (ctx.settings.limits, request.image, request.metadata);
-    let marked = ctx
-        .images
-        .run(move |job| {
-            let wish = (metadata, policy.privacy);
-            mark(job, &image, &limits, &expected, wish, &key)
-        })
-        .await??;
+    let work = ctx.images.run(move |job| {
+        let wish = (metadata, policy.privacy);
+        mark(job, &image, &limits, &expected, wish, &key)
+    });
+    let marked = claim.hold(work).await??;
 
     let mut registration = request.registration;
     registration.content_hash = Some(marked.source);
     let copies = save(
         ctx,
         caller,
-        (photo, request.photo.is_none()),
+        (claim, request.photo.is_none()),
         &registration,
         (&secret, &policy),
         &marked,
@@ -123,14 +206,7 @@ pub async fn protect(ctx: &Context, caller: &Claims, request: Request) -> Result
             "the same picture was protected many times: the average of its copies loses their marks"
         );
     }
-    Ok(Protected {
-        photo,
-        bytes: marked.bytes,
-        format: marked.format,
-        sha256: marked.sha256,
-        report: marked.report,
-        copies,
-    })
+    Ok(marked.answer(photo, copies, false))
 }
 
 /// The hashes that the image must have: the one in this request, the one that the photo was registered with.
@@ -213,12 +289,12 @@ fn engine_privacy(privacy: Privacy) -> watermark::Privacy {
 async fn save(
     ctx: &Context,
     caller: &Claims,
-    (photo, is_new): (PhotoId, bool),
+    (claim, is_new): (&Claim<'_>, bool),
     registration: &Registration,
     (secret, policy): (&TenantSecret, &TenantPolicy),
     marked: &Marked,
 ) -> Result<u32, Error> {
-    let now = ctx.clock.now();
+    let (now, photo) = (ctx.clock.now(), claim.photo);
     let (sealed_record, salt) = secret
         .seal_record(photo, &marked.record.to_bytes())
         .map_err(Error::internal)?;
@@ -245,6 +321,11 @@ async fn save(
     };
     let mut tx = ctx.db.begin(&caller.tenant).await?;
     let copies = copies::count(&mut tx, secret, policy, &original).await?;
+    let outcome = Outcome {
+        privacy: policy.privacy.as_str().to_owned(),
+        copies,
+    };
+    claim.complete(&mut tx, &outcome).await?;
     if is_new {
         photos::insert(&mut tx, photo, registration, now).await?;
     }

@@ -2,14 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Context, Error, audit::actor, usage};
+use super::{
+    Context, Error,
+    audit::actor,
+    idempotency::{self, Begun, Claim},
+    usage,
+};
 use crate::{
     auth::Claims,
     db::{audit, photos},
     domain::{
-        Operation, PhotoId, Registration,
+        Once, Operation, PhotoId, Registration,
         audit::{Action, Entry, Subject},
     },
 };
@@ -23,16 +29,65 @@ pub struct Registered {
     pub created_at: OffsetDateTime,
     /// Detached JWS (RFC 7515 appendix F) over the canonical JSON (RFC 8785) of the other members of the answer.
     pub signature: String,
+    /// Whether this was done by an earlier call with the same idempotency key.
+    pub replayed: bool,
 }
 
-/// Registers a photo of the tenant and signs the receipt.
+/// What the photo does not tell of a receipt. Kept, since the key that signed it may have been retired when it is asked for again.
+#[derive(Debug, Serialize, Deserialize)]
+struct Outcome {
+    signature: String,
+}
+
+/// Registers a photo of the tenant and signs the receipt; a request that was answered before gets the same answer.
+///
+/// # Errors
+///
+/// Those of the idempotency key; and [`Error::Conflict`] when the photo that it stands for was deleted.
 pub async fn register(
     ctx: &Context,
     caller: &Claims,
     registration: &Registration,
+    once: Option<&Once>,
 ) -> Result<Registered, Error> {
-    let tenant = &caller.tenant;
-    let photo = PhotoId::random();
+    let (tenant, operation) = (&caller.tenant, Operation::Register);
+    match idempotency::begin(ctx, tenant, operation, once, PhotoId::random()).await? {
+        Begun::Now(claim) => {
+            let done = first(ctx, caller, registration, &claim).await;
+            claim.end(done).await
+        }
+        Begun::Before(photo, outcome) => again(ctx, caller, photo, outcome).await,
+    }
+}
+
+/// The answer of an earlier call.
+async fn again(
+    ctx: &Context,
+    caller: &Claims,
+    photo: PhotoId,
+    Outcome { signature }: Outcome,
+) -> Result<Registered, Error> {
+    let mut tx = ctx.db.begin(&caller.tenant).await?;
+    let found = photos::find(&mut tx, photo).await?;
+    tx.commit().await?;
+    let found = found.ok_or(idempotency::PHOTO_IS_GONE)?;
+    tracing::info!(tenant.id = %caller.tenant, photo.id = %photo, "answered again");
+    Ok(Registered {
+        photo,
+        created_at: found.created_at,
+        signature,
+        replayed: true,
+    })
+}
+
+/// Does it.
+async fn first(
+    ctx: &Context,
+    caller: &Claims,
+    registration: &Registration,
+    claim: &Claim<'_>,
+) -> Result<Registered, Error> {
+    let (tenant, photo) = (&caller.tenant, claim.photo);
     let created_at = ctx.clock.now();
     let mut tx = ctx.db.begin(tenant).await?;
     photos::insert(&mut tx, photo, registration, created_at).await?;
@@ -53,6 +108,8 @@ pub async fn register(
         .active()
         .sign_detached(&receipt)
         .map_err(Error::internal)?;
+    let outcome = Outcome { signature };
+    claim.complete(&mut tx, &outcome).await?;
     usage::charge(ctx, &mut tx, Operation::Register).await?;
     let mut entry = Entry::new(
         actor(caller),
@@ -68,6 +125,7 @@ pub async fn register(
     Ok(Registered {
         photo,
         created_at,
-        signature,
+        signature: outcome.signature,
+        replayed: false,
     })
 }

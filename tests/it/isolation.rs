@@ -61,6 +61,7 @@ async fn two_tenants() -> (App, PgConnection) {
         .await
         .unwrap();
         client
+            .under("order 7")
             .protect(&pictures::png(&pictures::scene(96, 64, 5)))
             .await;
         assert_eq!(

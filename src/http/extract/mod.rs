@@ -3,6 +3,7 @@
 mod caller;
 mod fields;
 mod form;
+mod idempotency;
 mod json;
 mod photo_form;
 mod source;
@@ -11,6 +12,7 @@ mod standing;
 pub(super) use caller::Caller;
 pub(super) use fields::Fields;
 pub(super) use form::Form;
+pub(super) use idempotency::Idempotency;
 pub(super) use json::{Json, parse_object};
 pub(super) use photo_form::PhotoForm;
 pub use source::Peer;

@@ -9,14 +9,14 @@ use axum::{
     },
     response::Response,
 };
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::register::registration;
 use crate::{
     domain::PhotoId,
     http::{
         error::ApiError,
-        extract::{Caller, Fields, PhotoForm, parse_object},
+        extract::{Caller, Fields, Idempotency, PhotoForm, parse_object},
     },
     imaging::MetadataPolicy,
     service::{self, Context, protect},
@@ -27,10 +27,20 @@ use crate::{
 pub(in crate::http) async fn handler(
     caller: Caller,
     State(ctx): State<Context>,
+    idempotency: Idempotency,
     form: PhotoForm,
 ) -> Result<Response, ApiError> {
-    let request = read(&form)?;
-    let protected = protect::protect(&ctx, &caller, request).await?;
+    let (request, object) = read(&form)?;
+    let words = serde_json::to_vec(&object).map_err(service::Error::internal)?;
+    let [photo_id, policy] = ["photoId", "policy"].map(|part| form.text(part).unwrap_or_default());
+    let meaning = [
+        &*request.image,
+        &words,
+        photo_id.as_bytes(),
+        policy.as_bytes(),
+    ];
+    let once = idempotency.once(&meaning).await;
+    let protected = protect::protect(&ctx, &caller, request, once.as_ref()).await?;
     let photo = protected.photo;
     let file = format!("protected_{photo}.{}", protected.format.extension());
     let level = match protected.report.level {
@@ -72,13 +82,14 @@ pub(in crate::http) async fn handler(
             HeaderValue::from_str(&value).map_err(service::Error::internal)?,
         );
     }
+    Idempotency::tell(protected.replayed, &mut headers);
     let mut response = Response::new(Body::from(protected.bytes));
     *response.headers_mut() = headers;
     Ok(response)
 }
 
-/// The image and the optional JSON beside it.
-fn read(form: &PhotoForm) -> Result<protect::Request, ApiError> {
+/// The image and the optional JSON beside it, as it is understood and as it came.
+fn read(form: &PhotoForm) -> Result<(protect::Request, Map<String, Value>), ApiError> {
     let object = match form.text("request") {
         Some(json) => {
             parse_object(json.as_bytes()).map_err(|reason| ApiError::field("request", &reason))?
@@ -104,10 +115,11 @@ fn read(form: &PhotoForm) -> Result<protect::Request, ApiError> {
         }
     };
     fields.finish()?;
-    Ok(protect::Request {
+    let request = protect::Request {
         image: form.image.clone(),
         photo,
         registration,
         metadata,
-    })
+    };
+    Ok((request, object))
 }

@@ -8,21 +8,24 @@ use crate::{
     domain::Registration,
     http::{
         error::ApiError,
-        extract::{Caller, Fields, Json},
+        extract::{Caller, Fields, Idempotency, Json},
     },
-    service::{Context, register},
+    service::{self, Context, register},
 };
 
 /// Registers a photo.
 pub(in crate::http) async fn handler(
     caller: Caller,
     State(ctx): State<Context>,
+    idempotency: Idempotency,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::new(&body);
     let registration = registration(&mut fields)?;
     fields.finish()?;
-    let registered = register::register(&ctx, &caller, &registration).await?;
+    let meaning = serde_json::to_vec(&body).map_err(service::Error::internal)?;
+    let once = idempotency.once(&[&meaning]).await;
+    let registered = register::register(&ctx, &caller, &registration, once.as_ref()).await?;
     let mut answer = json!({
         "photoId": registered.photo.to_string(),
         "tenantId": caller.tenant.as_str(),
@@ -32,7 +35,9 @@ pub(in crate::http) async fn handler(
     if let Some(hash) = registration.content_hash {
         answer["contentHash"] = hash.to_string().into();
     }
-    wire::json(&answer)
+    let mut response = wire::json(&answer)?;
+    Idempotency::tell(registered.replayed, response.headers_mut());
+    Ok(response)
 }
 
 /// What `register` and `protect` let a client tell about a photo.

@@ -8,17 +8,20 @@ use std::{
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
-    http::{HeaderMap, Method, Request},
+    http::{HeaderMap, HeaderValue, Method, Request},
 };
 use lumatrace::http::ErrorCode;
 use serde_json::Value;
 use tower::ServiceExt;
+
+use super::App;
 
 /// Sends requests straight into the router.
 #[derive(Clone)]
 pub(crate) struct Client {
     router: Router,
     token: Option<String>,
+    idempotency_key: Option<HeaderValue>,
 }
 
 /// One part of a form.
@@ -121,7 +124,27 @@ impl Answer {
 impl Client {
     /// A client of `router`.
     pub(crate) fn new(router: Router, token: Option<String>) -> Self {
-        Self { router, token }
+        Self {
+            router,
+            token,
+            idempotency_key: None,
+        }
+    }
+
+    /// The same client at another server, of the same database.
+    pub(crate) fn at(&self, app: &App) -> Self {
+        Self {
+            router: app.anonymous().router,
+            ..self.clone()
+        }
+    }
+
+    /// The same client, whose requests carry this `Idempotency-Key`.
+    pub(crate) fn under(&self, key: impl AsRef<[u8]>) -> Self {
+        Self {
+            idempotency_key: Some(HeaderValue::from_bytes(key.as_ref()).unwrap()),
+            ..self.clone()
+        }
     }
 
     /// Sends a request as it is, with the token added.
@@ -129,6 +152,9 @@ impl Client {
         if let Some(token) = &self.token {
             let value = format!("Bearer {token}").parse().unwrap();
             request.headers_mut().insert("authorization", value);
+        }
+        if let Some(key) = &self.idempotency_key {
+            request.headers_mut().insert("idempotency-key", key.clone());
         }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();

@@ -1,0 +1,211 @@
+//! The table `idempotency_keys`: what was asked for under a client's key, who works on it, and what came of it.
+//!
+//! Every function works on the row of one key; [`sweep`] alone on others, which it never waits for.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{DbError, TenantTransaction};
+use crate::domain::{Fingerprint, IdempotencyKey, Once, Operation, PhotoId};
+
+/// Most rows that one sweep forgets, so that no call pays for many others.
+const SWEPT_AT_ONCE: i64 = 100;
+
+/// The row of a key.
+#[derive(Debug)]
+pub struct Row {
+    /// What was asked for.
+    pub fingerprint: Fingerprint,
+    /// The photo that the work makes.
+    pub photo: PhotoId,
+    /// Until when whoever claimed the work is waited for.
+    pub claimed_until: OffsetDateTime,
+    /// What came of it, once it is done.
+    pub outcome: Option<Value>,
+}
+
+/// Who works under a key.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// What is done.
+    pub operation: Operation,
+    /// Under which key.
+    pub key: &'a IdempotencyKey,
+    /// Which of the calls with this key it is.
+    pub id: Uuid,
+}
+
+/// Forgets the key if it expired by `now`.
+pub async fn forget_expired(
+    tx: &mut TenantTransaction,
+    claim: Claim<'_>,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "delete from idempotency_keys
+         where tenant_id = $1 and operation = $2 and key = $3 and expires_at <= $4",
+        tenant,
+        claim.operation.as_str(),
+        claim.key.as_str(),
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Claims a key that nobody used; false when there is a row of it. Waits for who is just making one.
+pub async fn insert(
+    tx: &mut TenantTransaction,
+    claim: Claim<'_>,
+    once: &Once,
+    photo: PhotoId,
+    claimed_until: OffsetDateTime,
+    expires_at: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let done = sqlx::query!(
+        "insert into idempotency_keys (tenant_id, operation, key, fingerprint, photo_id, claim_id, claimed_until, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
+         on conflict on constraint idempotency_keys_pkey do nothing",
+        tenant,
+        claim.operation.as_str(),
+        claim.key.as_str(),
+        once.fingerprint.as_bytes(),
+        photo.as_uuid(),
+        claim.id,
+        claimed_until,
+        expires_at
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The row of the key, locked until the transaction ends.
+pub async fn find_locked(
+    tx: &mut TenantTransaction,
+    claim: Claim<'_>,
+) -> Result<Option<Row>, DbError> {
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query!(
+        "select fingerprint, photo_id, claimed_until, outcome from idempotency_keys
+         where tenant_id = $1 and operation = $2 and key = $3 for update",
+        tenant,
+        claim.operation.as_str(),
+        claim.key.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| {
+        let digest = row.fingerprint.try_into().ok();
+        Ok(Row {
+            fingerprint: digest
+                .map(Fingerprint::from_digest)
+                .ok_or(DbError::Corrupt("idempotency_keys"))?,
+            photo: row.photo_id.into(),
+            claimed_until: row.claimed_until,
+            outcome: row.outcome,
+        })
+    })
+    .transpose()
+}
+
+/// Takes over from who claimed it before. The row is locked by [`find_locked`].
+pub async fn take_over(
+    tx: &mut TenantTransaction,
+    claim: Claim<'_>,
+    claimed_until: OffsetDateTime,
+) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "update idempotency_keys set claim_id = $4, claimed_until = $5
+         where tenant_id = $1 and operation = $2 and key = $3",
+        tenant,
+        claim.operation.as_str(),
+        claim.key.as_str(),
+        claim.id,
+        claimed_until
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Goes on holding the claim, unless it was lost.
+pub async fn renew(
+    tx: &mut TenantTransaction,
+    claim: Claim<'_>,
+    claimed_until: OffsetDateTime,
+) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "update idempotency_keys set claimed_until = $5
+         where tenant_id = $1 and operation = $2 and key = $3 and claim_id = $4 and outcome is null",
+        tenant,
+        claim.operation.as_str(),
+        claim.key.as_str(),
+        claim.id,
+        claimed_until
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Records what came of the work; false when the claim was lost, and the work must not be committed.
+pub async fn complete(
+    tx: &mut TenantTransaction,
+    claim: Claim<'_>,
+    outcome: &Value,
+) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let done = sqlx::query!(
+        "update idempotency_keys set outcome = $5
+         where tenant_id = $1 and operation = $2 and key = $3 and claim_id = $4 and outcome is null",
+        tenant,
+        claim.operation.as_str(),
+        claim.key.as_str(),
+        claim.id,
+        outcome
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Forgets the key, unless the work is done or the claim was lost.
+pub async fn release(tx: &mut TenantTransaction, claim: Claim<'_>) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "delete from idempotency_keys
+         where tenant_id = $1 and operation = $2 and key = $3 and claim_id = $4 and outcome is null",
+        tenant,
+        claim.operation.as_str(),
+        claim.key.as_str(),
+        claim.id
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Forgets keys of the tenant that expired by `now`, those that are in use by others excepted.
+pub async fn sweep(tx: &mut TenantTransaction, now: OffsetDateTime) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "delete from idempotency_keys
+         where (tenant_id, operation, key) in (
+             select tenant_id, operation, key from idempotency_keys
+             where tenant_id = $1 and expires_at <= $2
+             order by expires_at limit $3 for update skip locked)",
+        tenant,
+        now,
+        SWEPT_AT_ONCE
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

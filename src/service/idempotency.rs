@@ -1,0 +1,179 @@
+//! Work that is done once however often it is asked for: `Idempotency-Key` (docs/idempotency.md).
+//!
+//! ```text
+//! begin ── claimed ── work ── complete, in the transaction that writes the photo
+//!   │         ▲                 └─ failed: the key is forgotten
+//!   │         └── the claim of a server that died runs out, and is taken over with the same photo id
+//!   ├── done before: the use case makes the same answer again
+//!   └── other body, or somebody works on it: refused
+//! ```
+//!
+//! No connection is held while the CPU works: the claim is a row with an end, which who works puts off. Who lost its claim finds
+//! out when it completes, and commits nothing.
+
+use std::{pin::pin, time::Duration as Pause};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use time::Duration;
+use uuid::Uuid;
+
+use super::{Context, Error};
+use crate::{
+    db::{DbError, TenantTransaction, idempotency_keys as keys},
+    domain::{Fingerprint, Once, Operation, PhotoId, TenantId},
+};
+
+/// How long a key is remembered, from its first call on.
+const REMEMBERED: Duration = Duration::hours(24);
+/// How long a claim holds that is not renewed: so long a key is blocked by a server that died.
+const CLAIMED: Duration = Duration::seconds(30);
+/// How often a claim is renewed.
+const RENEWED: Pause = Pause::from_secs(10);
+/// After how many seconds it is worth asking again for work that somebody does.
+const ASK_AGAIN_SECONDS: u32 = 2;
+/// How much is hashed before others may run.
+const HASHED_AT_ONCE: usize = 1 << 20;
+
+/// Nothing can be answered again about a photo that is not there, and the key does not make another.
+pub(super) const PHOTO_IS_GONE: Error =
+    Error::Conflict("the photo of this Idempotency-Key was deleted");
+
+/// SHA-256 over the parts of a body, each with its length, so that no two bodies run together.
+pub async fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        for piece in part.chunks(HASHED_AT_ONCE) {
+            hash.update(piece);
+            tokio::task::yield_now().await;
+        }
+    }
+    Fingerprint::from_digest(hash.finalize().into())
+}
+
+/// How a call begins.
+pub(super) enum Begun<'a, O> {
+    /// Its work is to be done.
+    Now(Claim<'a>),
+    /// It was done before, of this photo, and this came of it.
+    Before(PhotoId, O),
+}
+
+/// The right to do the work of a call.
+pub(super) struct Claim<'a> {
+    ctx: &'a Context,
+    tenant: &'a TenantId,
+    /// The photo to make.
+    pub photo: PhotoId,
+    /// Nothing for a call without a key.
+    key: Option<keys::Claim<'a>>,
+}
+
+/// Claims the work of a call that makes `photo`, if the call has a key; a claim that was left behind names the photo itself.
+pub(super) async fn begin<'a, O: DeserializeOwned>(
+    ctx: &'a Context,
+    tenant: &'a TenantId,
+    operation: Operation,
+    once: Option<&'a Once>,
+    photo: PhotoId,
+) -> Result<Begun<'a, O>, Error> {
+    let mut claim = Claim {
+        ctx,
+        tenant,
+        photo,
+        key: None,
+    };
+    let Some(once) = once else {
+        return Ok(Begun::Now(claim));
+    };
+    let key = keys::Claim {
+        operation,
+        key: &once.key,
+        id: Uuid::new_v4(),
+    };
+    let now = ctx.clock.now();
+    let (until, expires_at) = (now + CLAIMED, now + REMEMBERED);
+    let mut tx = ctx.db.begin(tenant).await?;
+    keys::forget_expired(&mut tx, key, now).await?;
+    if !keys::insert(&mut tx, key, once, photo, until, expires_at).await? {
+        // Gone again when its work has just failed.
+        let row = keys::find_locked(&mut tx, key)
+            .await?
+            .ok_or(Error::InProgress(ASK_AGAIN_SECONDS))?;
+        if row.fingerprint != once.fingerprint {
+            return Err(Error::KeyReused);
+        }
+        if let Some(outcome) = row.outcome {
+            let outcome = serde_json::from_value(outcome)
+                .map_err(|_| DbError::Corrupt("idempotency_keys"))?;
+            return Ok(Begun::Before(row.photo, outcome));
+        }
+        if row.claimed_until > now {
+            return Err(Error::InProgress(ASK_AGAIN_SECONDS));
+        }
+        keys::take_over(&mut tx, key, until).await?;
+        claim.photo = row.photo;
+        tracing::info!(tenant.id = %tenant, photo.id = %row.photo, "took over work that was left undone");
+    }
+    // Last, since it locks rows of others.
+    keys::sweep(&mut tx, now).await?;
+    tx.commit().await?;
+    claim.key = Some(key);
+    Ok(Begun::Now(claim))
+}
+
+impl Claim<'_> {
+    /// Holds the claim as long as `work` takes. No transaction may be open meanwhile: the renewal needs a connection.
+    pub(super) async fn hold<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let Some(key) = self.key else {
+            return work.await;
+        };
+        loop {
+            if let Ok(done) = tokio::time::timeout(RENEWED, work.as_mut()).await {
+                return done;
+            }
+            if let Err(error) = self.renew(key).await {
+                tracing::warn!(%error, "a claim could not be renewed");
+            }
+        }
+    }
+
+    async fn renew(&self, key: keys::Claim<'_>) -> Result<(), DbError> {
+        let mut tx = self.ctx.db.begin(self.tenant).await?;
+        keys::renew(&mut tx, key, self.ctx.clock.now() + CLAIMED).await?;
+        tx.commit().await
+    }
+
+    /// Records what came of the work, in the transaction that makes it permanent. An error when the claim was lost.
+    pub(super) async fn complete(
+        &self,
+        tx: &mut TenantTransaction,
+        outcome: &impl Serialize,
+    ) -> Result<(), Error> {
+        let Some(key) = self.key else { return Ok(()) };
+        let outcome = serde_json::to_value(outcome).map_err(Error::internal)?;
+        if keys::complete(tx, key, &outcome).await? {
+            Ok(())
+        } else {
+            Err(Error::InProgress(ASK_AGAIN_SECONDS))
+        }
+    }
+
+    /// Ends the call: errors are not remembered, so that the key is free for a corrected request.
+    pub(super) async fn end<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        if let (Err(_), Some(key)) = (&done, self.key)
+            && let Err(error) = self.release(key).await
+        {
+            tracing::warn!(%error, "a claim could not be released; it runs out");
+        }
+        done
+    }
+
+    async fn release(&self, key: keys::Claim<'_>) -> Result<(), DbError> {
+        let mut tx = self.ctx.db.begin(self.tenant).await?;
+        keys::release(&mut tx, key).await?;
+        tx.commit().await
+    }
+}
