@@ -14,7 +14,7 @@ use crate::{
     cpu::Job,
     db::{TenantTransaction, audit, photos, tenants, words},
     domain::{
-        ContentHash, Operation, PhotoId, Privacy, Registration, TenantPolicy,
+        ContentHash, ContentHashPolicy, Operation, PhotoId, Privacy, Registration, TenantPolicy,
         audit::{Action, Entry, Subject},
     },
     imaging::{self, Format, MetadataPolicy},
@@ -81,7 +81,10 @@ pub async fn protect(ctx: &Context, caller: &Claims, request: Request) -> Result
     let policy = tenants::find_policy(&mut tx)
         .await?
         .ok_or(Error::NotFound)?;
-    let expected = expected_hashes(&mut tx, &request).await?;
+    let mut expected = expected_hashes(&mut tx, &request).await?;
+    if policy.content_hash == ContentHashPolicy::Format {
+        expected.clear();
+    }
     tx.commit().await?;
 
     let photo = request.photo.unwrap_or_else(PhotoId::random);
