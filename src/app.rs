@@ -195,6 +195,7 @@ pub async fn context(
             token_ttl_seconds: config.token_ttl_seconds,
             public_url,
             limits: Limits::default(),
+            cors_origins: config.cors_origins.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
         },
     });

@@ -121,6 +121,16 @@ pub struct Config {
     )]
     pub trusted_proxies: Vec<IpNet>,
 
+    /// Web pages that may call the API from a browser: exact origins with scheme and host, separated by commas
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_CORS_ORIGINS",
+        value_delimiter = ',',
+        value_parser = parse_origin
+    )]
+    pub cors_origins: Vec<String>,
+
     /// Image work that runs at once [default: number of cores]
     #[arg(long, global = true, env = "LUMATRACE_WORKERS")]
     pub workers: Option<NonZeroUsize>,
@@ -150,6 +160,24 @@ pub struct Config {
         default_value = "text"
     )]
     pub log_format: LogFormat,
+}
+
+/// Takes an origin as browsers send it: scheme, host, and a port if it is not the usual one (RFC 6454 section 6.2).
+fn parse_origin(text: &str) -> Result<String, &'static str> {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let fits = |host: &str| {
+        !host.is_empty()
+            && host.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte)
+            })
+    };
+    host.filter(|host| fits(host))
+        .map(|_| text.to_owned())
+        .ok_or(
+            "an origin is https://host or https://host:port, in lower case, with nothing behind it",
+        )
 }
 
 /// How logs are written.

@@ -13,7 +13,7 @@ use crate::{
     auth::{PasswordHash, generate_password, hash_password},
     clock::Clock,
     config::{Config, MOST_CALLS},
-    domain::{Privacy, Role, TenantId, TenantPolicy, Username, audit::Actor},
+    domain::{ContentHashPolicy, Privacy, Role, TenantId, TenantPolicy, Username, audit::Actor},
     service::{
         self,
         accounts::{self, AccountChange},
@@ -48,6 +48,9 @@ struct PolicyArgs {
     /// How many photos of the same picture may be protected: a number from 1, or none for any number
     #[arg(long, value_parser = parse_max_copies)]
     max_copies: Option<MaxCopies>,
+    /// What is asked of the contentHash that its clients declare: strict, the image's, or format, any hash
+    #[arg(long, value_parser = parse_content_hash_policy)]
+    content_hash_policy: Option<ContentHashPolicy>,
     /// How many calls it may make a second, on average: a number, 0 for no limit, or default
     #[arg(long, value_parser = parse_rate)]
     per_second: Option<Rate>,
@@ -153,6 +156,7 @@ pub(super) async fn tenant(
             let change = PolicyChange {
                 privacy: policy.privacy,
                 max_copies: policy.max_copies.map(|MaxCopies(max)| max),
+                content_hash: policy.content_hash_policy,
                 rate_per_second: policy.per_second.map(|Rate(rate)| rate),
                 rate_burst: policy.burst.map(|Rate(rate)| rate),
                 rate_per_hour: policy.per_hour.map(|Rate(rate)| rate),
@@ -283,6 +287,7 @@ fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
         "tenantId": tenant,
         "privacy": policy.privacy.as_str(),
         "maxCopies": policy.max_copies,
+        "contentHashPolicy": policy.content_hash.as_str(),
         "ratePerSecond": policy.rates.per_second,
         "rateBurst": policy.rates.burst,
         "ratePerHour": policy.rates.per_hour,
@@ -321,6 +326,10 @@ pub(super) fn parse_tenant(text: &str) -> Result<TenantId, &'static str> {
 
 fn parse_privacy(text: &str) -> Result<Privacy, &'static str> {
     Privacy::parse(text).ok_or("privacy is full or strict")
+}
+
+fn parse_content_hash_policy(text: &str) -> Result<ContentHashPolicy, &'static str> {
+    ContentHashPolicy::parse(text).ok_or("content-hash-policy is strict or format")
 }
 
 fn parse_max_copies(text: &str) -> Result<MaxCopies, &'static str> {

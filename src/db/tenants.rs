@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{Privacy, RateOverrides, TenantId, TenantPolicy};
+use crate::domain::{ContentHashPolicy, Privacy, RateOverrides, TenantId, TenantPolicy};
 
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone)]
@@ -25,6 +25,7 @@ pub struct Tenant {
 struct PolicyRow {
     privacy: String,
     max_copies: Option<i32>,
+    content_hash_policy: String,
     rate_per_second: Option<i32>,
     rate_burst: Option<i32>,
     rate_per_hour: Option<i32>,
@@ -45,6 +46,8 @@ impl PolicyRow {
         Ok(TenantPolicy {
             privacy: Privacy::parse(&self.privacy).ok_or_else(corrupt)?,
             max_copies,
+            content_hash: ContentHashPolicy::parse(&self.content_hash_policy)
+                .ok_or_else(corrupt)?,
             rates: RateOverrides {
                 per_second: number(self.rate_per_second)?,
                 burst: number(self.rate_burst)?,
@@ -76,7 +79,8 @@ pub async fn insert(
 /// All tenants by name.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
     let rows = sqlx::query!(
-        "select tenant_id, status, created_at, privacy, max_copies, rate_per_second, rate_burst, rate_per_hour
+        "select tenant_id, status, created_at, privacy, max_copies, content_hash_policy, rate_per_second, rate_burst,
+                rate_per_hour
          from tenants order by tenant_id"
     )
     .fetch_all(db)
@@ -86,6 +90,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
             let policy = PolicyRow {
                 privacy: row.privacy,
                 max_copies: row.max_copies,
+                content_hash_policy: row.content_hash_policy,
                 rate_per_second: row.rate_per_second,
                 rate_burst: row.rate_burst,
                 rate_per_hour: row.rate_per_hour,
@@ -107,7 +112,7 @@ pub async fn lock_policy(
 ) -> Result<Option<TenantPolicy>, DbError> {
     let row = sqlx::query_as!(
         PolicyRow,
-        "select privacy, max_copies, rate_per_second, rate_burst, rate_per_hour
+        "select privacy, max_copies, content_hash_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1 for update",
         tenant.as_str()
     )
@@ -125,14 +130,16 @@ pub async fn set_policy(
     let number = |set: u32| i32::try_from(set).unwrap_or(i32::MAX);
     sqlx::query!(
         "update tenants
-         set privacy = $2, max_copies = $3, rate_per_second = $4, rate_burst = $5, rate_per_hour = $6
+         set privacy = $2, max_copies = $3, rate_per_second = $4, rate_burst = $5, rate_per_hour = $6,
+             content_hash_policy = $7
          where tenant_id = $1",
         tenant.as_str(),
         policy.privacy.as_str(),
         policy.max_copies.map(|max| number(max.get())),
         policy.rates.per_second.map(number),
         policy.rates.burst.map(number),
-        policy.rates.per_hour.map(number)
+        policy.rates.per_hour.map(number),
+        policy.content_hash.as_str()
     )
     .execute(db)
     .await?;
@@ -144,7 +151,7 @@ pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         PolicyRow,
-        "select privacy, max_copies, rate_per_second, rate_burst, rate_per_hour
+        "select privacy, max_copies, content_hash_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1",
         tenant
     )

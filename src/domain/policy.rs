@@ -31,6 +31,33 @@ impl Privacy {
     }
 }
 
+/// What is asked of the `contentHash` that a client declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ContentHashPolicy {
+    /// It must be the SHA-256 of the image.
+    #[default]
+    Strict,
+    /// It must look like one; for clients that hash something else.
+    Format,
+}
+
+impl ContentHashPolicy {
+    /// The name in the database and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Format => "format",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Strict, Self::Format]
+            .into_iter()
+            .find(|policy| policy.as_str() == text)
+    }
+}
+
 /// The settings of one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TenantPolicy {
@@ -38,6 +65,8 @@ pub struct TenantPolicy {
     pub privacy: Privacy,
     /// How many photos of the same picture may be protected; nothing for any number.
     pub max_copies: Option<NonZeroU32>,
+    /// What is asked of a declared hash.
+    pub content_hash: ContentHashPolicy,
     /// How often it may call, where that is not the server's setting.
     pub rates: RateOverrides,
 }
@@ -52,5 +81,9 @@ mod tests {
             assert_eq!(Privacy::parse(privacy.as_str()), Some(privacy));
         }
         assert_eq!(Privacy::parse("Strict"), None);
+        for policy in [ContentHashPolicy::Strict, ContentHashPolicy::Format] {
+            assert_eq!(ContentHashPolicy::parse(policy.as_str()), Some(policy));
+        }
+        assert_eq!(ContentHashPolicy::parse(""), None);
     }
 }

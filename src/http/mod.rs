@@ -232,12 +232,16 @@ pub fn router(ctx: Context) -> Router {
         };
         router = router.route(endpoint.path, route);
     }
-    router
+    let mut router = router
         .fallback(error::not_found)
+        .layer(from_fn(middleware::options))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn(middleware::body))
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(from_fn_with_state(ctx.clone(), error::render))
-        .layer(from_fn(middleware::trace))
-        .with_state(ctx)
+        .layer(from_fn_with_state(ctx.clone(), error::render));
+    let origins = &ctx.settings.cors_origins;
+    if !origins.is_empty() {
+        router = router.layer(middleware::cors(origins));
+    }
+    router.layer(from_fn(middleware::trace)).with_state(ctx)
 }

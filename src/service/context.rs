@@ -21,6 +21,8 @@ pub struct Settings {
     pub token_ttl_seconds: u32,
     /// Where clients find this service: scheme, host and port, no slash at the end.
     pub public_url: String,
+    /// Web pages that may call from a browser: exact origins.
+    pub cors_origins: Vec<String>,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// What an image may be.

@@ -11,7 +11,7 @@ use crate::{
         tenants::{self, Tenant},
     },
     domain::{
-        Privacy, TenantId, TenantPolicy,
+        ContentHashPolicy, Privacy, TenantId, TenantPolicy,
         audit::{Action, Actor, Entry, Subject},
     },
 };
@@ -95,6 +95,8 @@ pub struct PolicyChange {
     pub privacy: Option<Privacy>,
     /// How often the same content may be protected; the inner nothing is any number.
     pub max_copies: Option<Option<NonZeroU32>>,
+    /// What is asked of a declared hash.
+    pub content_hash: Option<ContentHashPolicy>,
     /// Calls a second; the inner nothing is the server's setting, as in the next two.
     pub rate_per_second: Option<Option<u32>>,
     /// Calls at once.
@@ -116,6 +118,7 @@ pub async fn set_policy(
         .ok_or(Error::NotFound)?;
     policy.privacy = change.privacy.unwrap_or(policy.privacy);
     policy.max_copies = change.max_copies.unwrap_or(policy.max_copies);
+    policy.content_hash = change.content_hash.unwrap_or(policy.content_hash);
     let rates = &mut policy.rates;
     rates.per_second = change.rate_per_second.unwrap_or(rates.per_second);
     rates.burst = change.rate_burst.unwrap_or(rates.burst);
@@ -126,7 +129,8 @@ pub async fn set_policy(
         .map_or_else(|| "none".to_owned(), |max| max.to_string());
     let entry = on_tenant(Action::TenantPolicyChanged, tenant)
         .with("privacy", policy.privacy.as_str())
-        .with("maxCopies", copies);
+        .with("maxCopies", copies)
+        .with("contentHashPolicy", policy.content_hash.as_str());
     audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
     tx.commit().await.map_err(DbError::from)?;
     Ok(policy)

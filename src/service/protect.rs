@@ -16,7 +16,8 @@ use crate::{
     cpu::Job,
     db::{DbError, TenantTransaction, audit, photos, tenants, words},
     domain::{
-        ContentHash, Once, Operation, PhotoId, Privacy, Registration, TenantPolicy,
+        ContentHash, ContentHashPolicy, Once, Operation, PhotoId, Privacy, Registration,
+        TenantPolicy,
         audit::{Action, Entry, Subject},
     },
     imaging::{self, Format, MetadataPolicy},
@@ -167,7 +168,10 @@ async fn first(
     let policy = tenants::find_policy(&mut tx)
         .await?
         .ok_or(Error::NotFound)?;
-    let expected = expected_hashes(&mut tx, &request).await?;
+    let mut expected = expected_hashes(&mut tx, &request).await?;
+    if policy.content_hash == ContentHashPolicy::Format {
+        expected.clear();
+    }
     tx.commit().await?;
 
     let key = WatermarkKey::derive(secret.as_bytes(), photo.as_uuid().as_bytes());

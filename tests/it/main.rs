@@ -33,6 +33,7 @@ mod photographs;
 mod photos;
 mod process;
 mod protect;
+mod protocol;
 mod register;
 mod signin;
 mod tenant_policy;

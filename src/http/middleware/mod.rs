@@ -3,9 +3,11 @@
 mod authenticate;
 mod body;
 mod limit;
+mod options;
 mod trace;
 
 pub(super) use authenticate::{authenticate, authorise};
 pub(super) use body::body;
 pub(super) use limit::{limit, tell};
+pub(super) use options::{cors, options};
 pub(super) use trace::{RequestId, trace};
