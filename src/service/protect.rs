@@ -100,7 +100,8 @@ impl Marked {
 ///
 /// A registered photo that is not there is [`Error::NotFound`]; one that is protected already, or was registered for other
 /// bytes, is refused; a picture that was protected as often as the tenant allows is [`Error::TooManyCopies`]; an image whose
-/// mark cannot be read back is [`Error::NotProtectable`]. Beside them those of the idempotency key, and of [`again`].
+/// mark cannot be read back is [`Error::NotProtectable`]. Beside them those of the idempotency key; a repetition whose photo was
+/// deleted, or comes out with other bytes, is [`Error::Conflict`].
 pub async fn protect(
     ctx: &Context,
     caller: &Claims,
@@ -119,10 +120,6 @@ pub async fn protect(
 }
 
 /// Makes the file of an earlier call once more: no image is stored, and the engine is deterministic.
-///
-/// # Errors
-///
-/// A photo that was deleted meanwhile, and one that comes out with other bytes, are [`Error::Conflict`].
 async fn again(
     ctx: &Context,
     caller: &Claims,

@@ -67,7 +67,7 @@ fn a_kill_at_any_moment_makes_no_second_photo() {
     ]);
     let body: Value = serde_json::from_slice(&body).unwrap();
     let token = format!("authorization: Bearer {}", body["token"].as_str().unwrap());
-    let image = pictures::jpeg(&pictures::scene(640, 480, 9), 90);
+    let image = pictures::jpeg(&pictures::scene(1280, 960, 9), 90);
     let file = data_dir.0.join("photo.jpg");
     std::fs::create_dir_all(&data_dir.0).unwrap();
     std::fs::write(&file, &image).unwrap();
