@@ -3,12 +3,14 @@
 //! May use `service` and `domain` (and the plain types that use cases return). A request goes outside in through
 //! [`middleware::trace`] (request id, span, access line, security headers), [`error::render`] (the one writer of error bodies),
 //! [`middleware::body`] (pace and end of the body), and for every endpoint that is not public [`middleware::authenticate`],
-//! which alone can make a [`extract::Caller`], and [`middleware::limit`], which counts its tenant's calls. To add an endpoint, add a line to [`endpoints`] and a file to `v1`.
+//! which alone can make a [`extract::Caller`], and [`middleware::limit`], which counts its tenant's calls. To add an endpoint,
+//! add a line to [`endpoints`], a file to `v1` and a description to [`openapi`].
 
 mod accept;
 mod error;
 mod extract;
 mod middleware;
+pub mod openapi;
 mod signin;
 mod v1;
 
@@ -24,6 +26,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use error::{ErrorCode, ErrorRow};
 pub use extract::Peer;
+use openapi::{Operation, Published};
 
 use crate::{
     domain::{Scope, Scopes},
@@ -66,6 +69,7 @@ pub struct Endpoint {
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
+    describe: fn() -> Operation,
     route: MethodRouter<Context>,
 }
 
@@ -74,11 +78,13 @@ impl Endpoint {
         path: &'static str,
         access: Access,
         handler: impl Handler<T, Context>,
+        describe: fn() -> Operation,
     ) -> Self {
         Self {
             method: Method::GET,
             path,
             access,
+            describe,
             route: get(handler),
         }
     }
@@ -87,11 +93,13 @@ impl Endpoint {
         path: &'static str,
         access: Access,
         handler: impl Handler<T, Context>,
+        describe: fn() -> Operation,
     ) -> Self {
         Self {
             method: Method::POST,
             path,
             access,
+            describe,
             route: post(handler),
         }
     }
@@ -100,11 +108,13 @@ impl Endpoint {
         path: &'static str,
         access: Access,
         handler: impl Handler<T, Context>,
+        describe: fn() -> Operation,
     ) -> Self {
         Self {
             method: Method::PATCH,
             path,
             access,
+            describe,
             route: patch(handler),
         }
     }
@@ -113,30 +123,69 @@ impl Endpoint {
         path: &'static str,
         access: Access,
         handler: impl Handler<T, Context>,
+        describe: fn() -> Operation,
     ) -> Self {
         Self {
             method: Method::DELETE,
             path,
             access,
+            describe,
             route: delete(handler),
         }
     }
 }
 
-/// The route table. A line without a word on who may call does not compile.
+/// The route table. A line without a word on who may call, or without a description, does not compile.
 pub fn endpoints() -> Vec<Endpoint> {
+    use openapi::{auth, photos, tenant};
     let mut all = public();
+    all.extend(sign_in());
     all.extend([
-        Endpoint::post(LOGOUT, ANY_TOKEN, v1::logout::handler),
-        Endpoint::get("/api/v1/me", ANY_TOKEN, v1::me::handler),
-        Endpoint::get("/api/v1/usage", ANY_TOKEN, v1::usage::handler),
-        Endpoint::post("/api/v1/photos/register", PROTECT, v1::register::handler),
-        Endpoint::post("/api/v1/photos/protect", PROTECT, v1::protect::handler),
-        Endpoint::post("/api/v1/photos/verify", VERIFY, v1::verify::handler),
-        Endpoint::post("/api/v1/photos/identify", IDENTIFY, v1::identify::handler),
-        Endpoint::get("/api/v1/photos", READ, v1::photos::list),
-        Endpoint::get("/api/v1/photos/{photoId}", READ, v1::photos::get),
-        Endpoint::delete("/api/v1/photos/{photoId}", DELETE, v1::photos::delete),
+        Endpoint::post(LOGOUT, ANY_TOKEN, v1::logout::handler, auth::logout),
+        Endpoint::get("/api/v1/me", ANY_TOKEN, v1::me::handler, tenant::me),
+        Endpoint::get(
+            "/api/v1/usage",
+            ANY_TOKEN,
+            v1::usage::handler,
+            tenant::usage,
+        ),
+        Endpoint::post(
+            "/api/v1/photos/register",
+            PROTECT,
+            v1::register::handler,
+            photos::register,
+        ),
+        Endpoint::post(
+            "/api/v1/photos/protect",
+            PROTECT,
+            v1::protect::handler,
+            photos::protect,
+        ),
+        Endpoint::post(
+            "/api/v1/photos/verify",
+            VERIFY,
+            v1::verify::handler,
+            photos::verify,
+        ),
+        Endpoint::post(
+            "/api/v1/photos/identify",
+            IDENTIFY,
+            v1::identify::handler,
+            photos::identify,
+        ),
+        Endpoint::get("/api/v1/photos", READ, v1::photos::list, photos::list_all),
+        Endpoint::get(
+            "/api/v1/photos/{photoId}",
+            READ,
+            v1::photos::get,
+            photos::get,
+        ),
+        Endpoint::delete(
+            "/api/v1/photos/{photoId}",
+            DELETE,
+            v1::photos::delete,
+            photos::delete,
+        ),
     ]);
     all.extend(administration());
     all
@@ -144,67 +193,141 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 /// What an administrator of the tenant may call.
 fn administration() -> Vec<Endpoint> {
+    use openapi::{admin as describe, tenant};
     use v1::admin::{accounts, credentials};
     vec![
-        Endpoint::get("/api/v1/audit", ADMIN, v1::audit::list),
-        Endpoint::get("/api/v1/admin/accounts", ADMIN, accounts::list),
-        Endpoint::post("/api/v1/admin/accounts", ADMIN, accounts::create),
-        Endpoint::patch("/api/v1/admin/accounts/{username}", ADMIN, accounts::change),
+        Endpoint::get("/api/v1/audit", ADMIN, v1::audit::list, tenant::audit),
+        Endpoint::get(
+            "/api/v1/admin/accounts",
+            ADMIN,
+            accounts::list,
+            describe::list_accounts,
+        ),
+        Endpoint::post(
+            "/api/v1/admin/accounts",
+            ADMIN,
+            accounts::create,
+            describe::create_account,
+        ),
+        Endpoint::patch(
+            "/api/v1/admin/accounts/{username}",
+            ADMIN,
+            accounts::change,
+            describe::change_account,
+        ),
         Endpoint::delete(
             "/api/v1/admin/accounts/{username}/sessions",
             ADMIN,
             accounts::end_sessions,
+            describe::end_sessions,
         ),
-        Endpoint::get("/api/v1/admin/api-keys", ADMIN, credentials::list_api_keys),
-        Endpoint::post("/api/v1/admin/api-keys", ADMIN, credentials::create_api_key),
+        Endpoint::get(
+            "/api/v1/admin/api-keys",
+            ADMIN,
+            credentials::list_api_keys,
+            describe::list_api_keys,
+        ),
+        Endpoint::post(
+            "/api/v1/admin/api-keys",
+            ADMIN,
+            credentials::create_api_key,
+            describe::create_api_key,
+        ),
         Endpoint::delete(
             "/api/v1/admin/api-keys/{id}",
             ADMIN,
             credentials::revoke_api_key,
+            describe::revoke_api_key,
         ),
         Endpoint::get(
             "/api/v1/admin/applications",
             ADMIN,
             credentials::list_applications,
+            describe::list_applications,
         ),
         Endpoint::post(
             "/api/v1/admin/applications",
             ADMIN,
             credentials::create_application,
+            describe::create_application,
         ),
         Endpoint::delete(
             "/api/v1/admin/applications/{id}",
             ADMIN,
             credentials::revoke_application,
+            describe::revoke_application,
         ),
     ]
 }
 
-/// What anybody may call: the ways in, and what must be known before.
+/// The ways in.
+fn sign_in() -> Vec<Endpoint> {
+    use Access::Public;
+    use openapi::{auth, oauth};
+    vec![
+        Endpoint::post(
+            "/api/v1/auth/login",
+            Public,
+            v1::login::handler,
+            auth::login,
+        ),
+        Endpoint::post("/auth", Public, signin::api_key::handler, auth::api_key),
+        Endpoint::post(
+            "/api/v3/auth",
+            Public,
+            signin::application::handler,
+            auth::application,
+        ),
+        Endpoint::post("/oauth2/token", Public, signin::oauth::token, oauth::token),
+        Endpoint::post(
+            "/oauth2/revoke",
+            Public,
+            signin::oauth::revoke,
+            oauth::revoke,
+        ),
+        Endpoint::post(
+            "/oauth2/introspect",
+            Public,
+            signin::oauth::introspect,
+            oauth::introspect,
+        ),
+    ]
+}
+
+/// What anybody may call besides: the server's health, keys and description.
 fn public() -> Vec<Endpoint> {
     use Access::Public;
+    use openapi::server;
     vec![
-        Endpoint::get("/livez", Public, v1::health::live),
-        Endpoint::get("/readyz", Public, v1::health::ready),
-        Endpoint::get("/.well-known/jwks.json", Public, v1::jwks::handler),
+        Endpoint::get("/livez", Public, v1::health::live, server::live),
+        Endpoint::get("/readyz", Public, v1::health::ready, server::ready),
+        Endpoint::get(
+            "/.well-known/jwks.json",
+            Public,
+            v1::jwks::handler,
+            server::jwks,
+        ),
         Endpoint::get(
             "/.well-known/oauth-authorization-server",
             Public,
             signin::metadata::authorization_server,
+            server::authorization_server,
         ),
         Endpoint::get(
             "/.well-known/oauth-protected-resource",
             Public,
             signin::metadata::protected_resource,
+            server::protected_resource,
         ),
-        Endpoint::get("/errors/{code}", Public, v1::errors::handler),
-        Endpoint::get("/api/v1/health", Public, v1::health::handler),
-        Endpoint::post("/api/v1/auth/login", Public, v1::login::handler),
-        Endpoint::post("/auth", Public, signin::api_key::handler),
-        Endpoint::post("/api/v3/auth", Public, signin::application::handler),
-        Endpoint::post("/oauth2/token", Public, signin::oauth::token),
-        Endpoint::post("/oauth2/revoke", Public, signin::oauth::revoke),
-        Endpoint::post("/oauth2/introspect", Public, signin::oauth::introspect),
+        Endpoint::get("/openapi.json", Public, openapi::handler, server::document),
+        Endpoint::get("/docs", Public, openapi::page::handler, server::page),
+        Endpoint::get("/errors/{code}", Public, v1::errors::handler, server::error),
+        Endpoint::get(
+            "/api/v1/health",
+            Public,
+            v1::health::handler,
+            server::health,
+        ),
     ]
 }
 
@@ -235,6 +358,7 @@ pub fn router(ctx: Context) -> Router {
     let mut router = router
         .fallback(error::not_found)
         .layer(from_fn(middleware::options))
+        .layer(Extension(Published::new(&ctx.settings.public_url)))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn(middleware::body))
         .layer(CatchPanicLayer::custom(error::panicked))

@@ -29,6 +29,7 @@ mod layering;
 mod limits;
 mod limits_cost;
 mod login;
+mod openapi;
 mod photographs;
 mod photos;
 mod process;

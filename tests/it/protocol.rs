@@ -51,7 +51,6 @@ async fn head_is_get_without_a_body() {
     for path in ["/livez", "/api/v1/health", "/.well-known/jwks.json"] {
         let answer = app.anonymous().call(&Method::HEAD, path).await;
         assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}");
-        assert_eq!(answer.header("content-type"), "application/json", "{path}");
     }
     let refused = app.anonymous().call(&Method::HEAD, "/api/v1/me").await;
     assert_eq!(refused.status, 401);

@@ -1,0 +1,264 @@
+//! The shapes of what is sent and answered about photos.
+
+use serde_json::{Value, json};
+
+use super::schema::{
+    count, flag, hash, list, named, number, object, one_of, or_null, page, real, text, time, uuid,
+};
+
+/// The schemas of the bodies of [`super::photos`].
+pub(super) fn schemas() -> Vec<(&'static str, Value)> {
+    let mut all = requests();
+    all.extend(answers());
+    all.extend(verification());
+    all.extend(words());
+    all
+}
+
+/// What a client may tell about a photo; null is as good as nothing.
+fn told() -> [(&'static str, Value); 5] {
+    [
+        ("contentHash", or_null(hash("SHA-256 of the file."))),
+        (
+            "deviceModel",
+            or_null(json!({
+                "type": "string", "maxLength": 256, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$",
+                "description": "In a client's own words.",
+            })),
+        ),
+        (
+            "latitude",
+            or_null(number(-90.0, 90.0, "Beside `longitude` only.")),
+        ),
+        (
+            "longitude",
+            or_null(number(-180.0, 180.0, "Beside `latitude` only.")),
+        ),
+        (
+            "publishLocation",
+            or_null(flag("The place may be published. False without it.")),
+        ),
+    ]
+}
+
+fn requests() -> Vec<(&'static str, Value)> {
+    let optional = [
+        "contentHash",
+        "deviceModel",
+        "latitude",
+        "longitude",
+        "publishLocation",
+        "photoId",
+        "metadata",
+    ];
+    let mut registration = object(&optional, told());
+    let [hash, device, latitude, longitude, publish] = told();
+    let policies = ["keep", "strip-gps", "strip-all"];
+    let mut request = object(
+        &optional,
+        [
+            hash,
+            device,
+            latitude,
+            longitude,
+            publish,
+            (
+                "photoId",
+                or_null(uuid("A registered photo that is not protected yet.")),
+            ),
+            (
+                "metadata",
+                or_null(one_of(
+                    &policies,
+                    "What becomes of the file's metadata. `keep` without it.",
+                )),
+            ),
+        ],
+    );
+    for schema in [&mut registration, &mut request] {
+        schema["dependentRequired"] =
+            json!({ "latitude": ["longitude"], "longitude": ["latitude"] });
+    }
+    let image = json!({
+        "type": "string",
+        "contentMediaType": "image/*",
+        "description": "A still JPEG, PNG or WebP. The bytes decide, not the declared type.",
+    });
+    let protect = object(
+        &["request"],
+        [
+            ("image", image.clone()),
+            ("request", named("ProtectRequest")),
+        ],
+    );
+    let verify = object(
+        &["policy"],
+        [
+            ("image", image.clone()),
+            ("photoId", uuid("The photo that the image is said to be.")),
+            (
+                "policy",
+                one_of(
+                    &["standard", "strict"],
+                    "`strict` asks for content credentials too.",
+                ),
+            ),
+        ],
+    );
+    vec![
+        ("Registration", registration),
+        ("ProtectRequest", request),
+        ("PhotoToProtect", protect),
+        ("PhotoToVerify", verify),
+        ("PhotoToIdentify", object(&[], [("image", image)])),
+    ]
+}
+
+fn answers() -> Vec<(&'static str, Value)> {
+    let receipt = object(
+        &["contentHash"],
+        [
+            ("photoId", uuid("The photo.")),
+            ("tenantId", text("The tenant.")),
+            ("createdAt", time("When it was registered.")),
+            ("contentHash", hash("The SHA-256 that was sent.")),
+            ("signature", text("A detached JWS.")),
+        ],
+    );
+    let [_, device, latitude, longitude, _] = told();
+    let photo = object(
+        &[],
+        [
+            ("photoId", uuid("The photo.")),
+            ("tenantId", text("The tenant.")),
+            ("createdAt", time("When it was registered.")),
+            (
+                "contentHash",
+                or_null(hash("SHA-256 of the file that came.")),
+            ),
+            device,
+            latitude,
+            longitude,
+            ("publishLocation", flag("The place may be published.")),
+            ("protectedAt", or_null(time("When it was protected."))),
+            (
+                "protectedSha256",
+                or_null(hash("SHA-256 of the file that was sent back.")),
+            ),
+            ("format", or_null(text("The format of that file."))),
+            ("width", or_null(count("In pixels."))),
+            ("height", or_null(count("In pixels."))),
+            (
+                "protectionLevel",
+                or_null(one_of(&["FULL", "LIMITED"], "How well the mark reads.")),
+            ),
+        ],
+    );
+    let found = object(
+        &[],
+        [
+            ("photoId", uuid("The photo.")),
+            ("confidenceScore", number(0.0, 100.0, "For people.")),
+            ("watermarkStatus", named("WatermarkStatus")),
+            ("verdict", named("Verdict")),
+        ],
+    );
+    vec![
+        ("Receipt", receipt),
+        ("Photo", photo),
+        ("PhotoPage", page("Photo")),
+        ("Match", found),
+        (
+            "Identification",
+            object(&[], [("matches", list(&named("Match")))]),
+        ),
+    ]
+}
+
+fn verification() -> Vec<(&'static str, Value)> {
+    let classes = [
+        "NONE",
+        "COMPRESSION",
+        "RESIZE",
+        "CROP",
+        "STRUCTURAL_ALTERATION",
+    ];
+    let share = |about| number(0.0, 1.0, about);
+    let mark = object(
+        &[],
+        [
+            ("zScore", real("The score.")),
+            (
+                "falsePositiveProbability",
+                share("How likely an unmarked image scores so high."),
+            ),
+            ("threshold", real("The score from which a mark counts.")),
+        ],
+    );
+    let transform = object(
+        &[],
+        [
+            ("scaleX", real("Width against the protected photo.")),
+            ("scaleY", real("Height against it.")),
+            ("rotationDegrees", real("Turn.")),
+            ("flipped", flag("Mirrored.")),
+            ("cropKept", real("The share of the area that is left.")),
+        ],
+    );
+    let region = object(
+        &[],
+        [
+            ("x", real("Left edge.")),
+            ("y", real("Upper edge.")),
+            ("width", real("Width.")),
+            ("height", real("Height.")),
+            ("score", share("How clear it is.")),
+        ],
+    );
+    let verification = object(
+        &[],
+        [
+            (
+                "authentic",
+                flag("The mark is there, nothing was altered, and the policy is met."),
+            ),
+            ("confidenceScore", number(0.0, 100.0, "For people.")),
+            ("photoId", uuid("The photo.")),
+            ("tenantId", text("The tenant.")),
+            (
+                "policy",
+                one_of(&["standard", "strict"], "What was asked for."),
+            ),
+            ("verdict", named("Verdict")),
+            (
+                "c2paStatus",
+                one_of(&["MISSING"], "Content credentials are not read yet."),
+            ),
+            ("watermarkStatus", named("WatermarkStatus")),
+            (
+                "tamperClass",
+                one_of(&classes, "What was done to the picture."),
+            ),
+            ("watermark", mark),
+            ("transform", or_null(transform)),
+            ("tamperedRegions", list(&named("Region"))),
+            (
+                "exactMatch",
+                flag("The bytes are those that `protect` sent."),
+            ),
+            ("message", text("One sentence for a person.")),
+        ],
+    );
+    vec![("Verification", verification), ("Region", region)]
+}
+
+fn words() -> Vec<(&'static str, Value)> {
+    let about = "`INTACT`: the very file. `RECOVERED`: the mark is there, the file has changed. `ALTERED`: the mark is there, \
+                 parts of the picture are not what was protected. `UNKNOWN`: no mark of this photo.";
+    let verdict = one_of(&["INTACT", "RECOVERED", "ALTERED", "UNKNOWN"], about);
+    let status = one_of(
+        &["DETECTED", "MARGINAL", "NOT_FOUND"],
+        "`MARGINAL` is too weak to count.",
+    );
+    vec![("Verdict", verdict), ("WatermarkStatus", status)]
+}
