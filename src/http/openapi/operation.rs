@@ -111,6 +111,23 @@ impl Operation {
         self.refuses(&[ErrorCode::ValidationFailed])
     }
 
+    /// May be sent again under the same `Idempotency-Key`.
+    pub(super) fn once(mut self) -> Self {
+        self.parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "schema": {
+                "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~ ]*$",
+                "description": "A key of the client's for this call. Sent again with it within 24 hours, the call is answered again and done once.",
+            },
+        }));
+        self.refuses(&[
+            ErrorCode::ValidationFailed,
+            ErrorCode::Conflict,
+            ErrorCode::IdempotencyInProgress,
+            ErrorCode::IdempotencyKeyReused,
+        ])
+    }
+
     /// The parameters of a page of a list.
     pub(super) fn paged(self) -> Self {
         self.query(

@@ -23,6 +23,7 @@ pub(in crate::http) fn register() -> Operation {
             "Registration",
             &json!({ "contentHash": HASH, "deviceModel": "Leica M11-P", "latitude": 47.3769, "longitude": 8.5417 }),
         )
+        .once()
         .answers(Answer::json(
             200,
             "The id, and the receipt.",
@@ -34,7 +35,8 @@ pub(in crate::http) fn register() -> Operation {
                 "contentHash": HASH,
                 "signature": "eyJhbGciOiJSUzI1NiJ9..c2lnbmF0dXJl",
             }),
-        ))
+        )
+        .headers(&["Idempotency-Replayed"]))
         .refuses(&[ErrorCode::InvalidContentHash])
 }
 
@@ -47,6 +49,7 @@ pub(in crate::http) fn protect() -> Operation {
         "X-Watermark-PSNR",
         "X-Protection-Level",
         "X-Content-Copies",
+        "Idempotency-Replayed",
         "Location",
         "Content-Disposition",
     ]);
@@ -62,6 +65,7 @@ pub(in crate::http) fn protect() -> Operation {
             "PhotoToProtect",
             &json!({ "image": FILE, "request": { "deviceModel": "Leica M11-P", "metadata": "strip-gps" } }),
         )
+        .once()
         .answers(image)
         .refuses(&[
             ErrorCode::InvalidContentHash,

@@ -282,6 +282,7 @@ pub(super) fn headers() -> Value {
         "X-Watermark-PSNR": header(true, json!({ "type": "number" }), "44.52", "How little the picture changed, in dB."),
         "X-Protection-Level": header(true, level, "FULL", "How well the mark reads."),
         "X-Content-Copies": header(true, json!({ "type": "integer", "minimum": 1 }), "1", "Protected photos of the tenant that show the same picture."),
+        "Idempotency-Replayed": header(false, json!({ "type": "string", "const": "true" }), "true", "The call was done before, under the same key."),
         "Location": header(true, text(), &format!("/api/v1/photos/{photo}"), "The photo."),
         "Content-Disposition": header(true, text(), &file, "A name for the file."),
         "Content-Security-Policy": header(true, text(), "default-src 'none'", "What the page may load: nothing but this document."),
