@@ -16,6 +16,7 @@ import argparse
 import csv
 import hashlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -147,6 +148,8 @@ def main():
                         failed.append((name, reason))
                     bar(done, len(todo), len(failed), started)
         except KeyboardInterrupt:
+            # Once is enough: what is under way comes to its end.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             stop.set()
             print("\ninterrupted; run it again to go on", file=sys.stderr)
             sys.exit(130)
