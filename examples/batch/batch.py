@@ -27,7 +27,8 @@ import requests
 
 URL = os.environ.get("LUMATRACE_URL", "http://127.0.0.1:8081")
 KINDS = {".jpg", ".jpeg", ".png", ".webp"}
-TRIES = 8
+# How long a photo is tried. A key whose sender was killed stays in progress for half a minute.
+PATIENCE = 120
 COLUMNS = ["file", "sha256", "photoId", "protectedSha256"]
 
 
@@ -53,14 +54,16 @@ def protect(session, stop, name, content, sha256):
     """Sends one photo until it is protected; gives back the answer, or a sentence that says why not."""
     key = hashlib.sha256(f"{name}\0{sha256}".encode()).hexdigest()[:64]
     token = session.authorization()
-    for attempt in range(TRIES):
+    started, wait = time.monotonic(), 1
+    while time.monotonic() - started < PATIENCE:
         if stop.is_set():
             return "interrupted"
         try:
             answer = requests.post(f"{URL}/api/v1/photos/protect", timeout=300, files={"image": (Path(name).name, content)},
                                    headers={"Authorization": f"Bearer {token}", "Idempotency-Key": key})
         except requests.ConnectionError:
-            stop.wait(min(2**attempt, 30))
+            stop.wait(wait)
+            wait = min(2 * wait, 30)
             continue
         if answer.status_code == 401:
             token = session.authorization(stale=token)
@@ -71,7 +74,7 @@ def protect(session, stop, name, content, sha256):
         else:
             problem = answer.json()
             return f"{problem['code']}: {problem['message']}"
-    return f"no answer after {TRIES} tries"
+    return f"no answer in {PATIENCE} seconds"
 
 
 def work(session, stop, folder, output, name):
