@@ -10,6 +10,7 @@ use crate::{
     app::{self, StartError, Store},
     clock::Clock,
     config::Config,
+    db::Operator,
     domain::{CredentialId, CredentialKind, Scopes, TenantId, audit::Actor},
     service::{credentials, keys},
 };
@@ -125,30 +126,12 @@ pub(super) async fn api_key(
             }))
         }
         ApiKeyCommand::List(TenantArg { tenant }) => {
-            let tx = operator.begin_for(&tenant).await?;
-            for key in credentials::list(tx, CredentialKind::ApiKey).await? {
-                print_json(&json!({
-                    "id": key.id.to_string(),
-                    "tenantId": tenant.as_str(),
-                    "name": key.name,
-                    "scope": key.scopes.to_string(),
-                    "createdAt": rfc3339(key.created_at),
-                    "revokedAt": key.revoked_at.map(rfc3339),
-                }))?;
-            }
-            Ok(())
+            list(&operator, &tenant, CredentialKind::ApiKey).await
         }
         ApiKeyCommand::Revoke {
             tenant: TenantArg { tenant },
             id,
-        } => {
-            let tx = operator.begin_for(&tenant).await?;
-            let clock = Clock::system();
-            let done =
-                credentials::revoke(tx, &clock, Actor::Operator, CredentialKind::ApiKey, id).await;
-            known(done, &format!("there is no API key {id} in {tenant}"))?;
-            print_json(&json!({ "id": id.to_string(), "status": "revoked" }))
-        }
+        } => revoke(&operator, &tenant, CredentialKind::ApiKey, id).await,
     }
 }
 
@@ -185,31 +168,62 @@ pub(super) async fn app(
             }))
         }
         AppCommand::List(TenantArg { tenant }) => {
-            let tx = operator.begin_for(&tenant).await?;
-            for application in credentials::list(tx, CredentialKind::Application).await? {
-                print_json(&json!({
-                    "appId": application.id.as_application(),
-                    "tenantId": tenant.as_str(),
-                    "name": application.name,
-                    "scope": application.scopes.to_string(),
-                    "createdAt": rfc3339(application.created_at),
-                    "revokedAt": application.revoked_at.map(rfc3339),
-                }))?;
-            }
-            Ok(())
+            list(&operator, &tenant, CredentialKind::Application).await
         }
         AppCommand::Revoke {
             tenant: TenantArg { tenant },
             id,
-        } => {
-            let tx = operator.begin_for(&tenant).await?;
-            let clock = Clock::system();
-            let done =
-                credentials::revoke(tx, &clock, Actor::Operator, CredentialKind::Application, id)
-                    .await;
-            known(done, &format!("there is no application {id} in {tenant}"))?;
-            print_json(&json!({ "appId": id.as_application(), "status": "revoked" }))
-        }
+        } => revoke(&operator, &tenant, CredentialKind::Application, id).await,
+    }
+}
+
+/// Prints the credentials of a kind, one a line.
+async fn list(
+    operator: &Operator,
+    tenant: &TenantId,
+    kind: CredentialKind,
+) -> Result<(), StartError> {
+    let tx = operator.begin_for(tenant).await?;
+    for credential in credentials::list(tx, kind).await? {
+        let mut shown = json!({
+            "tenantId": tenant.as_str(),
+            "name": credential.name,
+            "scope": credential.scopes.to_string(),
+            "createdAt": rfc3339(credential.created_at),
+            "revokedAt": credential.revoked_at.map(rfc3339),
+        });
+        let (member, id) = named(kind, credential.id);
+        shown[member] = id.into();
+        print_json(&shown)?;
+    }
+    Ok(())
+}
+
+/// Revokes a credential.
+async fn revoke(
+    operator: &Operator,
+    tenant: &TenantId,
+    kind: CredentialKind,
+    id: CredentialId,
+) -> Result<(), StartError> {
+    let tx = operator.begin_for(tenant).await?;
+    let done = credentials::revoke(tx, &Clock::system(), Actor::Operator, kind, id).await;
+    let what = match kind {
+        CredentialKind::ApiKey => "API key",
+        CredentialKind::Application => "application",
+    };
+    known(done, &format!("there is no {what} {id} in {tenant}"))?;
+    let (member, id) = named(kind, id);
+    let mut shown = json!({ "status": "revoked" });
+    shown[member] = id.into();
+    print_json(&shown)
+}
+
+/// How a credential's id is shown: the member's name, and the id as its clients send it.
+fn named(kind: CredentialKind, id: CredentialId) -> (&'static str, String) {
+    match kind {
+        CredentialKind::ApiKey => ("id", id.to_string()),
+        CredentialKind::Application => ("appId", id.as_application()),
     }
 }
 

@@ -74,19 +74,29 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        route: MethodRouter<Context>,
+        describe: fn() -> Operation,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            access,
+            describe,
+            route,
+        }
+    }
+
     fn get<T: 'static>(
         path: &'static str,
         access: Access,
         handler: impl Handler<T, Context>,
         describe: fn() -> Operation,
     ) -> Self {
-        Self {
-            method: Method::GET,
-            path,
-            access,
-            describe,
-            route: get(handler),
-        }
+        Self::new(Method::GET, path, access, get(handler), describe)
     }
 
     fn post<T: 'static>(
@@ -95,13 +105,7 @@ impl Endpoint {
         handler: impl Handler<T, Context>,
         describe: fn() -> Operation,
     ) -> Self {
-        Self {
-            method: Method::POST,
-            path,
-            access,
-            describe,
-            route: post(handler),
-        }
+        Self::new(Method::POST, path, access, post(handler), describe)
     }
 
     fn patch<T: 'static>(
@@ -110,13 +114,7 @@ impl Endpoint {
         handler: impl Handler<T, Context>,
         describe: fn() -> Operation,
     ) -> Self {
-        Self {
-            method: Method::PATCH,
-            path,
-            access,
-            describe,
-            route: patch(handler),
-        }
+        Self::new(Method::PATCH, path, access, patch(handler), describe)
     }
 
     fn delete<T: 'static>(
@@ -125,13 +123,7 @@ impl Endpoint {
         handler: impl Handler<T, Context>,
         describe: fn() -> Operation,
     ) -> Self {
-        Self {
-            method: Method::DELETE,
-            path,
-            access,
-            describe,
-            route: delete(handler),
-        }
+        Self::new(Method::DELETE, path, access, delete(handler), describe)
     }
 }
 
