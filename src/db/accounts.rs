@@ -92,24 +92,32 @@ pub async fn find_for_login(
     .transpose()
 }
 
-/// Enables or disables an account and ends its tokens; false when there is none of that name.
+/// Enables or disables an account and ends its tokens; whether that changed anything, or `None` when there is no account of that
+/// name.
 pub async fn set_status(
     tx: &mut TenantTransaction,
     username: &Username,
     status: &str,
-) -> Result<bool, DbError> {
+) -> Result<Option<bool>, DbError> {
     let (db, tenant) = tx.parts();
-    let done = sqlx::query!(
-        "update accounts
-         set status = $3, generation = greatest(generation + 1, floor(extract(epoch from clock_timestamp()) * 1000))
-         where tenant_id = $1 and username = $2",
+    let changed = sqlx::query_scalar!(
+        r#"with before as (
+             select status from accounts where tenant_id = $1 and username = $2 for update
+         ), changed as (
+             update accounts
+             set status = $3, generation = greatest(generation + 1, floor(extract(epoch from clock_timestamp()) * 1000))
+             from before
+             where tenant_id = $1 and username = $2 and before.status <> $3
+             returning accounts.username
+         )
+         select exists (select from changed) as "changed!" from before"#,
         tenant,
         username.as_str(),
         status
     )
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(changed)
 }
 
 /// Ends an account's tokens; false when there is none of that name.

@@ -55,7 +55,7 @@ pub async fn list(mut tx: TenantTransaction) -> Result<Vec<Account>, Error> {
     Ok(accounts::list(&mut tx).await?)
 }
 
-/// What is done to an account that is there. Each ends the account's tokens.
+/// What is done to an account that is there. Each ends the account's tokens; a status that it has already is no change.
 #[derive(Debug)]
 pub enum AccountChange {
     /// No login any more.
@@ -80,7 +80,7 @@ pub async fn change(
     username: &Username,
     change: AccountChange,
 ) -> Result<(), Error> {
-    let (found, action) = match change {
+    let (changed, action) = match change {
         AccountChange::Disable => (
             accounts::set_status(&mut tx, username, "disabled").await?,
             Action::AccountDisabled,
@@ -89,17 +89,17 @@ pub async fn change(
             accounts::set_status(&mut tx, username, "enabled").await?,
             Action::AccountEnabled,
         ),
-        AccountChange::SetPassword(password) => (
-            accounts::set_password(&mut tx, username, password.as_str()).await?,
-            Action::AccountPasswordChanged,
-        ),
-        AccountChange::EndSessions => (
-            accounts::end_sessions(&mut tx, username).await?,
-            Action::AccountSessionsEnded,
-        ),
+        AccountChange::SetPassword(password) => {
+            let found = accounts::set_password(&mut tx, username, password.as_str()).await?;
+            (found.then_some(true), Action::AccountPasswordChanged)
+        }
+        AccountChange::EndSessions => {
+            let found = accounts::end_sessions(&mut tx, username).await?;
+            (found.then_some(true), Action::AccountSessionsEnded)
+        }
     };
-    if !found {
-        return Err(Error::NotFound);
+    if !changed.ok_or(Error::NotFound)? {
+        return Ok(());
     }
     let entry = Entry::new(actor, action, Subject::Account(username.clone()));
     audit::append(&mut tx, clock.now(), &entry).await?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! begin ── claimed ── work ── complete, in the transaction that writes the photo
-//!   │         ▲                 └─ failed: the key is forgotten
+//!   │         ▲                 └─ failed, or the client hung up: the key is forgotten
 //!   │         └── the claim of a server that died runs out, and is taken over with the same photo id
 //!   ├── done before: the use case makes the same answer again
 //!   └── other body, or somebody works on it: refused
@@ -16,6 +16,7 @@ use std::{pin::pin, time::Duration as Pause};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use time::Duration;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::{Context, Error};
@@ -60,7 +61,7 @@ pub(super) enum Begun<'a, O> {
     Before(PhotoId, O),
 }
 
-/// The right to do the work of a call.
+/// The right to do the work of a call; given back when it is dropped before the call ended.
 pub(super) struct Claim<'a> {
     ctx: &'a Context,
     tenant: &'a TenantId,
@@ -118,8 +119,8 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
     }
     // Last, since it locks rows of others.
     keys::sweep(&mut tx, now).await?;
-    tx.commit().await?;
     claim.key = Some(key);
+    tx.commit().await?;
     Ok(Begun::Now(claim))
 }
 
@@ -162,18 +163,39 @@ impl Claim<'_> {
     }
 
     /// Ends the call: errors are not remembered, so that the key is free for a corrected request.
-    pub(super) async fn end<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
-        if let (Err(_), Some(key)) = (&done, self.key)
-            && let Err(error) = self.release(key).await
-        {
-            tracing::warn!(%error, "a claim could not be released; it runs out");
+    pub(super) async fn end<T>(mut self, done: Result<T, Error>) -> Result<T, Error> {
+        if done.is_ok() {
+            self.key = None;
+        } else if let Some(key) = self.key {
+            release(self.ctx, self.tenant, key).await;
+            self.key = None;
         }
         done
     }
+}
 
-    async fn release(&self, key: keys::Claim<'_>) -> Result<(), DbError> {
-        let mut tx = self.ctx.db.begin(self.tenant).await?;
-        keys::release(&mut tx, key).await?;
+impl Drop for Claim<'_> {
+    /// The client hung up, and may send the same again at once.
+    fn drop(&mut self) {
+        let (Some(claim), Ok(runtime)) = (self.key, Handle::try_current()) else {
+            return;
+        };
+        let (ctx, tenant, key) = (self.ctx.clone(), self.tenant.clone(), claim.key.clone());
+        runtime.spawn(async move {
+            let claim = keys::Claim { key: &key, ..claim };
+            release(&ctx, &tenant, claim).await;
+        });
+    }
+}
+
+/// Gives a claim back, unless its work was committed.
+async fn release(ctx: &Context, tenant: &TenantId, claim: keys::Claim<'_>) {
+    let released = async {
+        let mut tx = ctx.db.begin(tenant).await?;
+        keys::release(&mut tx, claim).await?;
         tx.commit().await
+    };
+    if let Err(error) = released.await {
+        tracing::warn!(%error, "a claim could not be released; it runs out");
     }
 }

@@ -86,6 +86,12 @@ async fn accounts_are_made_changed_and_their_sessions_ended() {
         .problem(ErrorCode::AuthRevoked);
     let press = app.client(&acme).await;
     assert_eq!(
+        patch(&chief, &path, &json!({ "status": "enabled" })).await,
+        204
+    );
+    let lives_on = press.get("/api/v1/me").await;
+    assert_eq!(lives_on.status, 200, "it was enabled: {lives_on:?}");
+    assert_eq!(
         patch(&chief, &path, &json!({ "status": "disabled" })).await,
         204
     );

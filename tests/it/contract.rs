@@ -1,39 +1,90 @@
 //! Documents and code agree, and errors have one shape wherever they come from.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use axum::http::Method;
 use clap::{Args, Command};
 use lumatrace::{config::Config, http::ErrorCode};
+use serde_json::Value;
 
 use crate::support::App;
 
-fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(path(file)).unwrap()
 }
 
 #[test]
 fn the_error_catalogue_is_documented_row_by_row() {
-    let documented: Vec<String> = read("docs/errors.md")
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(str::to_owned)
-        .collect();
-    let rows: Vec<String> = ErrorCode::ALL
+    let rows = ErrorCode::ALL.iter().map(|code| {
+        let row = code.row();
+        let status = row.status.as_u16();
+        format!(
+            "| `{}` | {status} | {} | {} |\n",
+            row.code, row.title, row.action
+        )
+    });
+    let rows: String = rows.collect();
+    let page = read("docs/errors.md");
+    let start = page.find("| `").unwrap();
+    let end = start + page[start..].find("\n\n").unwrap() + 1;
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        let page = [&page[..start], &rows, &page[end..]].concat();
+        return fs::write(path("docs/errors.md"), page).unwrap();
+    }
+    assert!(rows.lines().count() > 15);
+    assert_eq!(
+        page[start..end],
+        rows,
+        "if that is meant: UPDATE_DOCS=1 cargo test --test it"
+    );
+}
+
+#[test]
+fn the_postman_collection_calls_every_operation() {
+    let json = |file| serde_json::from_str::<Value>(&read(file)).unwrap();
+    let collection = json("postman/lumatrace.postman_collection.json");
+    let folders = collection["item"].as_array().unwrap();
+    let requests = folders
         .iter()
-        .map(|code| {
-            let row = code.row();
-            format!(
-                "| `{}` | {} | {} | {} |",
-                row.code,
-                row.status.as_u16(),
-                row.title,
-                row.action
+        .flat_map(|folder| folder["item"].as_array().unwrap());
+    let called: Vec<(&str, &str)> = requests
+        .map(|item| {
+            let script = &item["event"].as_array().unwrap().last().unwrap()["script"]["exec"];
+            let script = script.to_string();
+            assert!(script.contains("pm.test("), "no assertion: {item}");
+            let request = &item["request"];
+            let url = request["url"]["raw"].as_str().unwrap();
+            let path = url.strip_prefix("{{baseUrl}}").unwrap();
+            (
+                request["method"].as_str().unwrap(),
+                path.split('?').next().unwrap(),
             )
         })
         .collect();
-    assert!(rows.len() > 15);
-    assert_eq!(documented, rows);
+    let mut operations = 0;
+    for (path, methods) in json("docs/openapi.json")["paths"].as_object().unwrap() {
+        let methods = methods.as_object().unwrap().keys();
+        for method in methods.filter(|key| *key != "parameters") {
+            let fits = |(verb, called): &(&str, &str)| {
+                let (wanted, given) = (path.split('/'), called.split('/'));
+                verb.eq_ignore_ascii_case(method)
+                    && wanted.clone().count() == given.clone().count()
+                    && wanted.zip(given).all(|(a, b)| a == b || a.starts_with('{'))
+            };
+            assert!(called.iter().any(fits), "{method} {path} is not called");
+            operations += 1;
+        }
+    }
+    println!("{operations} operations, {} requests", called.len());
+    assert!(operations > 30);
 }
 
 #[test]

@@ -38,5 +38,6 @@ mod protocol;
 mod register;
 mod signin;
 mod tenant_policy;
+mod uploads;
 mod usage;
 mod verify;

@@ -198,7 +198,17 @@ async fn a_refused_form_says_so_in_its_own_words() {
         "username=a&username=b&password=c",
     )
     .await;
-    twice.problem(ErrorCode::ValidationFailed);
+    let problem = twice.problem(ErrorCode::ValidationFailed);
+    assert_eq!(problem["errors"][0]["field"], "username");
+    let others = call(
+        &app,
+        &Method::POST,
+        "/auth",
+        &[FORM, ("x-api-key", key)],
+        &format!("x=1&username=press&x=2&password={PASSWORD}"),
+    )
+    .await;
+    assert_eq!(others.status, 200, "other fields are ignored: {others:?}");
     let kind = call(
         &app,
         &Method::POST,
@@ -369,7 +379,8 @@ async fn a_client_of_oauth_gets_what_it_was_granted_and_no_more() {
     assert_eq!(client.get("/api/v1/photos").await.status, 200);
 
     let in_form = format!("{grant}&client_id={id}&client_secret={secret}&scope=photos:read");
-    let narrow = ask(None, &in_form).await.json();
+    // Beside it a token, which many clients put on every call: no second way to authenticate.
+    let narrow = ask(Some("Bearer x"), &in_form).await.json();
     assert_eq!(narrow["scope"], "photos:read");
     let narrow = app.with_token(narrow["access_token"].as_str().unwrap());
     let refused = narrow.call(&Method::POST, "/api/v1/photos/verify").await;
@@ -398,6 +409,7 @@ async fn a_client_of_oauth_gets_what_it_was_granted_and_no_more() {
             "invalid_scope",
         ),
         (Some("Basic !!!"), grant, 401, "invalid_client"),
+        (Some("Bearer x"), grant, 401, "invalid_client"),
         (Some("Bearer x"), grant, 401, "invalid_client"),
         (Some(&basic(&id, "lts_wrong")), grant, 401, "invalid_client"),
         (

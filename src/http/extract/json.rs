@@ -42,7 +42,8 @@ impl<S: Sync> FromRequest<S> for Json {
     }
 }
 
-/// Refuses another content type, another charset than UTF-8, and compressed bodies.
+/// Refuses another content type, a charset that cannot be read as UTF-8, and compressed bodies. Of a form's parts each has a charset
+/// of its own (RFC 7578 section 4.5); clients in Java name one for all, which says nothing as long as it writes ASCII alike.
 pub(super) fn check_content_type(headers: &HeaderMap, wanted: &str) -> Result<(), ApiError> {
     let text = |name| {
         headers
@@ -51,10 +52,14 @@ pub(super) fn check_content_type(headers: &HeaderMap, wanted: &str) -> Result<()
     };
     let mut parts = text(CONTENT_TYPE).split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default();
+    let charsets: &[&str] = match wanted {
+        "multipart/form-data" => &["utf-8", "us-ascii", "iso-8859-1"],
+        _ => &["utf-8"],
+    };
     let utf8 = parts.all(|part| match part.split_once('=') {
-        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
-            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => charsets
+            .iter()
+            .any(|charset| value.trim_matches('"').eq_ignore_ascii_case(charset)),
         _ => true,
     });
     let encoding = text(CONTENT_ENCODING);

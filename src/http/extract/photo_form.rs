@@ -1,6 +1,6 @@
 //! `multipart/form-data` (RFC 7578) with one photograph: the part `image`, and small text parts beside it.
 //!
-//! Parts come in any order; unknown ones are skipped. The image is held in memory once, and all images that are being received
+//! Parts come in any order; unknown ones are skipped, and empty text is none. The image is held in memory once, and all images that are being received
 //! share one budget, so a crowd of uploads is refused rather than swapped.
 
 use std::{collections::HashMap, sync::Arc};
@@ -88,12 +88,9 @@ impl FromRequest<Context> for PhotoForm {
                     return Err(ApiError::field("image", "must not be empty"));
                 }
                 image = Some(Bytes::from(bytes));
-            } else if let Some(part) = TEXT_PARTS.into_iter().find(|part| *part == name)
-                && texts
-                    .insert(part, read_text(&mut field, part).await?)
-                    .is_some()
-            {
-                return Err(ApiError::field(part, "must be given once"));
+            } else if let Some(part) = TEXT_PARTS.into_iter().find(|part| *part == name) {
+                let text = read_text(&mut field, part).await?;
+                add(&mut texts, part, text)?;
             }
         }
         Err(ApiError::field("body", "has too many parts"))
@@ -123,6 +120,27 @@ async fn read_image(
     } else {
         Ok(bytes)
     }
+}
+
+/// Adds a text part; an empty one is none, as forms send what nobody filled in. Some clients send `request` twice, once as their
+/// language writes objects (`[object Object]`): beside an object, what is none does not count.
+fn add(
+    texts: &mut HashMap<&'static str, String>,
+    part: &'static str,
+    text: String,
+) -> Result<(), ApiError> {
+    let stray = |text: &str| part == "request" && !text.trim_start().starts_with('{');
+    match texts.get(part) {
+        _ if text.trim().is_empty() => {}
+        Some(before) if stray(&text) && !stray(before) => {}
+        Some(before) if stray(&text) == stray(before) => {
+            return Err(ApiError::field(part, "must be given once"));
+        }
+        _ => {
+            texts.insert(part, text);
+        }
+    }
+    Ok(())
 }
 
 async fn read_text(field: &mut Field<'_>, part: &'static str) -> Result<String, ApiError> {

@@ -59,7 +59,9 @@ pub(in crate::http) fn create_account() -> Operation {
 /// `PATCH /api/v1/admin/accounts/{username}`.
 pub(in crate::http) fn change_account() -> Operation {
     Operation::new("changeAccount", TAG, "An account's status or password")
-        .about("Either, not both. Each ends the account's tokens. Nobody disables himself.")
+        .about(
+            "Either, not both. Each ends the account's tokens; a status that it has already changes nothing. Nobody disables himself.",
+        )
         .path("username", &word("The account."), "press")
         .takes_json("AccountChange", &json!({ "status": "disabled" }))
         .answers(Answer::empty(204, "Changed."))

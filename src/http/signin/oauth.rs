@@ -137,9 +137,13 @@ pub(in crate::http) async fn introspect(
     Ok(answer(StatusCode::OK, &body))
 }
 
-/// Who the client is: by HTTP Basic, or in the form, but not both (RFC 6749 section 2.3.1).
+/// Who the client is: by HTTP Basic, or in the form, but not both (RFC 6749 section 2.3.1). Other schemes, such as the token that
+/// many HTTP clients put on every call, name no client.
 async fn client(ctx: &Context, headers: &HeaderMap, form: &Form) -> Result<Client, Refusal> {
-    let basic = headers.get(AUTHORIZATION);
+    let basic = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
     let in_form = form.get("client_secret");
     let (id, secret) = match (basic, in_form) {
         (Some(_), Some(_)) => {
@@ -147,12 +151,8 @@ async fn client(ctx: &Context, headers: &HeaderMap, form: &Form) -> Result<Clien
                 "the client authenticates by Basic or in the form, not both",
             ));
         }
-        (Some(value), None) => {
-            let (id, secret) = value
-                .to_str()
-                .ok()
-                .and_then(read_basic)
-                .ok_or(Refusal::Client)?;
+        (Some((_, encoded)), None) => {
+            let (id, secret) = read_basic(encoded).ok_or(Refusal::Client)?;
             if form.get("client_id").is_some_and(|named| named != id) {
                 return Err(Refusal::Request("client_id is another in the form"));
             }
@@ -167,12 +167,8 @@ async fn client(ctx: &Context, headers: &HeaderMap, form: &Form) -> Result<Clien
     Ok(login::oauth_client(ctx, &id, &secret).await?)
 }
 
-/// Reads `Basic base64(id:secret)`, both of them form-encoded.
-fn read_basic(value: &str) -> Option<(String, SecretString)> {
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
+/// Reads `base64(id:secret)`, both of them form-encoded.
+fn read_basic(encoded: &str) -> Option<(String, SecretString)> {
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;
     let plain = |text: &str| {

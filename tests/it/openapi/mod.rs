@@ -1,7 +1,7 @@
 //! The OpenAPI document: it says what the router does, and nothing else.
 //!
 //! `docs/openapi.json` is the contract as it was reviewed. After a change that is meant:
-//! `UPDATE_OPENAPI=1 cargo test --test it openapi`, and commit the file.
+//! `UPDATE_DOCS=1 cargo test --test it`, and commit the file.
 
 mod answers;
 mod contract;
@@ -137,14 +137,14 @@ fn every_body_has_an_example_and_every_example_is_right() {
 fn the_committed_document_is_the_one_that_is_served() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
     let document = openapi::document(URL);
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
         fs::write(&path, text).unwrap();
     }
     let committed: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     assert!(
         committed == document,
-        "the API's contract changed; if that is meant: UPDATE_OPENAPI=1 cargo test --test it openapi"
+        "the API's contract changed; if that is meant: UPDATE_DOCS=1 cargo test --test it"
     );
 }
 
