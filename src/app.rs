@@ -1,6 +1,6 @@
 //! Where the parts are put together: database, keys, context, listener; and how they stop.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, time::Duration};
 
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -9,13 +9,14 @@ use hyper_util::{
 };
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{net::TcpListener, sync::watch};
 use tower_http::add_extension::AddExtension;
 
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,
     config::Config,
+    connection,
     cpu::CpuGate,
     db::{Database, DbError, Operator, roles},
     domain::Rates,
@@ -23,7 +24,10 @@ use crate::{
     imaging::Limits,
     memory,
     private_postgres::{self, PrivatePostgres},
-    service::{self, Context, Settings, access, keys, limits::Limiter, throttle::Throttle},
+    service::{
+        self, Context, Settings, access, keys, limits::Limiter, throttle::Throttle,
+        uploads::Uploads,
+    },
 };
 
 /// How long running requests may take to finish when the server stops.
@@ -34,6 +38,9 @@ const TIDY: Duration = Duration::from_secs(10);
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How often a client of HTTP/2 is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
 
 /// Password hashing that may wait; each takes about 20 ms of a core.
 const PASSWORD_QUEUE: usize = 128;
@@ -170,6 +177,7 @@ pub async fn context(
         )
     })?;
     let (workers, queue) = (config.worker_count(), config.queue_length());
+    let upload_kib = (workers + queue) * UPLOAD_KIB_PER_IMAGE;
     let access = AccessStates::new(db.access_states().await?);
     let ctx = Context::new(service::Inner {
         db,
@@ -190,7 +198,7 @@ pub async fn context(
         images: CpuGate::new(workers, queue),
         passwords: CpuGate::new(workers, PASSWORD_QUEUE),
         master,
-        upload_kib: Arc::new(Semaphore::new((workers + queue) * UPLOAD_KIB_PER_IMAGE)),
+        uploads: Uploads::new(upload_kib, (upload_kib / 2).max(2 * UPLOAD_KIB_PER_IMAGE)),
         settings: Settings {
             token_ttl_seconds: config.token_ttl_seconds,
             public_url,
@@ -211,8 +219,13 @@ pub async fn serve(listener: TcpListener, ctx: Context, stop: impl Future<Output
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT);
-    server.http2().timer(TokioTimer::new());
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();
+    let (stopping, running) = watch::channel(());
     tokio::pin!(stop);
     let mut ticks = tokio::time::interval(TIDY);
     let mut tidied = 0;
@@ -240,17 +253,21 @@ pub async fn serve(listener: TcpListener, ctx: Context, stop: impl Future<Output
         stream.set_nodelay(true).ok();
         let service =
             TowerToHyperService::new(AddExtension::new(router.clone(), http::Peer(peer.ip())));
-        let connection = server
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
-        let watched = graceful.watch(connection);
+        let (server, watcher) = (server.clone(), graceful.watcher());
+        let mut running = running.clone();
         tokio::spawn(async move {
-            if let Err(error) = watched.await {
+            // A connection that has not begun does not hold up the end.
+            tokio::select! {
+                begun = connection::has_begun(&stream, HEAD_TIMEOUT) => if !begun { return },
+                _ = running.changed() => return,
+            }
+            let connection = server.serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
     }
-    drop(listener);
+    drop((listener, stopping));
     if tokio::time::timeout(GRACE, graceful.shutdown())
         .await
         .is_err()

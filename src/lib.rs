@@ -15,6 +15,7 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod connection;
 pub mod cpu;
 pub mod db;
 pub mod domain;

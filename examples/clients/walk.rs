@@ -7,7 +7,11 @@
 //! `LUMATRACE_URL`, `LUMATRACE_TENANT`, `LUMATRACE_USERNAME` and `LUMATRACE_PASSWORD` say where and whom. Protects under an
 //! `Idempotency-Key`, so that sending again after a broken connection cannot protect twice.
 
-#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program for the terminal, which reads its own settings"
+)]
 
 use std::{env, error::Error, fs, thread, time::Duration};
 

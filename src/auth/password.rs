@@ -10,11 +10,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::random_bytes;
 
-/// Shortest password that an operator may set, in bytes.
-const SHORTEST_BYTES: usize = 8;
+/// Shortest password that an operator may set, in characters.
+const SHORTEST_CHARS: usize = 8;
 
-/// Longest password that an operator may set, in bytes; bounds what one login can make us hash.
-const LONGEST_BYTES: usize = 1024;
+/// Longest password that an operator may set, in characters; bounds what one login can make us hash.
+const LONGEST_CHARS: usize = 1024;
 
 /// An account whose password nobody knows, so that an unknown user costs the same work as a known one.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bHVtYXRyYWNlIG5vYm9keQ$\
@@ -24,7 +24,7 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bHVtYXRyYWNlIG5vYm9keQ$\
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordPolicyError {
     /// Too short, too long, or not one line.
-    #[error("a password has 8 to 1024 bytes and no line break")]
+    #[error("a password has 8 to 1024 characters and no line break")]
     Shape,
     /// The hash function refused; no password is at fault.
     #[error("the password could not be hashed")]
@@ -68,7 +68,9 @@ impl PasswordHash {
 /// [`PasswordPolicyError`] when it is too short, too long or has a line break.
 pub fn hash_password(password: &SecretString) -> Result<PasswordHash, PasswordPolicyError> {
     let text = password.expose_secret();
-    if !(SHORTEST_BYTES..=LONGEST_BYTES).contains(&text.len()) || text.contains(['\n', '\r']) {
+    if !(SHORTEST_CHARS..=LONGEST_CHARS).contains(&text.chars().count())
+        || text.contains(['\n', '\r'])
+    {
         return Err(PasswordPolicyError::Shape);
     }
     Argon2::default()

@@ -32,14 +32,14 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// The name of a service account inside its tenant: 1 to 256 bytes of text without control characters.
+/// The name of a service account inside its tenant: 1 to 256 characters, none of them control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
 impl Username {
-    /// Accepts any text of 1 to 256 bytes that has no control characters; nothing is folded or normalised.
+    /// Accepts any text of 1 to 256 characters that has no control characters; nothing is folded or normalised.
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=256).contains(&text.len()) && !text.chars().any(char::is_control);
+        let fits = (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         fits.then(|| Self(text.to_owned()))
     }
 

@@ -76,7 +76,7 @@ catalogue! {
     InvalidImage "INVALID_IMAGE" BAD_REQUEST "The image is damaged"
         "Check that the file opens and was uploaded completely, then send it again.";
     ImageNotProtectable "IMAGE_NOT_PROTECTABLE" BAD_REQUEST "The image cannot carry a mark that can be read back"
-        "Send a larger image or one with more content.";
+        "Send another image; the message says what this one lacks.";
     AuthMissing "AUTH_MISSING" UNAUTHORIZED "No token was sent"
         "Log in and send the token as Authorization: Bearer.";
     AuthExpired "AUTH_EXPIRED" UNAUTHORIZED "The token has expired"
@@ -188,14 +188,27 @@ impl ApiError {
         }
     }
 
-    /// More bytes or pixels than allowed.
-    pub(crate) fn too_large(limit: &'static str, max: u64, actual: u64) -> Self {
+    /// More bytes or pixels than allowed in the image, or in the whole body.
+    pub(crate) fn too_large(
+        field: &'static str,
+        limit: &'static str,
+        max: u64,
+        actual: u64,
+    ) -> Self {
         let message = format!("{actual} {limit} are more than the {max} that are allowed");
         Self {
             errors: vec![json!({
-                "field": "image", "reason": message, "limit": limit, "max": max, "actual": actual,
+                "field": field, "reason": message, "limit": limit, "max": max, "actual": actual,
             })],
             ..Self::with_message(ErrorCode::PayloadTooLarge, message)
+        }
+    }
+
+    /// An image that is not as it should be.
+    fn image(code: ErrorCode, message: String) -> Self {
+        Self {
+            errors: vec![json!({ "field": "image", "reason": message })],
+            ..Self::with_message(code, message)
         }
     }
 
@@ -257,18 +270,18 @@ impl From<service::Error> for ApiError {
             Error::Invalid(fields) => Self::fields(fields),
             Error::ContentHash(reason) => Self::content_hash(reason),
             Error::Image(ImagingError::UnsupportedFormat { .. }) => {
-                Self::with_message(ErrorCode::UnsupportedImage, message)
+                Self::image(ErrorCode::UnsupportedImage, message)
             }
             Error::Image(ImagingError::TooManyBytes { max, actual }) => {
-                Self::too_large("bytes", max, actual)
+                Self::too_large("image", "bytes", max, actual)
             }
             Error::Image(ImagingError::TooManyPixels { max, actual }) => {
-                Self::too_large("pixels", max, actual)
+                Self::too_large("image", "pixels", max, actual)
             }
             Error::Image(ImagingError::Invalid { .. }) => {
-                Self::with_message(ErrorCode::InvalidImage, message)
+                Self::image(ErrorCode::InvalidImage, message)
             }
-            Error::NotProtectable(_) => Self::with_message(ErrorCode::ImageNotProtectable, message),
+            Error::NotProtectable(_) => Self::image(ErrorCode::ImageNotProtectable, message),
             Error::Credentials => Self::new(ErrorCode::AuthFailed),
             Error::Token(TokenError::Invalid) => Self::new(ErrorCode::AuthInvalid),
             Error::Token(TokenError::Expired) => Self::new(ErrorCode::AuthExpired),

@@ -353,6 +353,7 @@ pub fn router(ctx: Context) -> Router {
         .layer(Extension(Published::new(&ctx.settings.public_url)))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn(middleware::body))
+        .layer(from_fn(middleware::framing))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn_with_state(ctx.clone(), error::render));
     let origins = &ctx.settings.cors_origins;

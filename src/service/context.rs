@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use ipnet::IpNet;
-use tokio::sync::Semaphore;
-
-use super::{Error, limits::Limiter, throttle::Throttle};
+use super::{Error, limits::Limiter, throttle::Throttle, uploads::Uploads};
 use crate::{
     auth::{AccessStates, MasterKey, TenantSecret, TokenService},
     clock::Clock,
@@ -13,6 +10,7 @@ use crate::{
     db::{Database, TenantTransaction, tenants},
     imaging,
 };
+use ipnet::IpNet;
 
 /// What an operator may set about requests.
 #[derive(Debug, Clone)]
@@ -54,8 +52,8 @@ pub struct Inner {
     pub throttle: Throttle,
     /// Opens what is sealed in the database.
     pub master: MasterKey,
-    /// Memory for bodies that are being received, one permit a KiB.
-    pub upload_kib: Arc<Semaphore>,
+    /// Memory for bodies that are being received.
+    pub uploads: Uploads,
     /// What an operator may set.
     pub settings: Settings,
 }

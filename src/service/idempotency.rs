@@ -33,6 +33,10 @@ const CLAIMED: Duration = Duration::seconds(30);
 const RENEWED: Pause = Pause::from_secs(10);
 /// After how many seconds it is worth asking again for work that somebody does.
 const ASK_AGAIN_SECONDS: u32 = 2;
+/// The same for work that takes longer than most: its server may have died, and its claim runs out.
+const ASK_MUCH_LATER_SECONDS: u32 = 10;
+/// Most work is done so soon.
+const SOON: Duration = Duration::seconds(4);
 /// How much is hashed before others may run.
 const HASHED_AT_ONCE: usize = 1 << 20;
 
@@ -110,8 +114,14 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
                 .map_err(|_| DbError::Corrupt("idempotency_keys"))?;
             return Ok(Begun::Before(row.photo, outcome));
         }
-        if row.claimed_until > now {
-            return Err(Error::InProgress(ASK_AGAIN_SECONDS));
+        let left = row.claimed_until - now;
+        if left.is_positive() {
+            let rest = u32::try_from(left.whole_seconds() + 1).unwrap_or(ASK_MUCH_LATER_SECONDS);
+            return Err(Error::InProgress(if CLAIMED - left < SOON {
+                ASK_AGAIN_SECONDS
+            } else {
+                rest.min(ASK_MUCH_LATER_SECONDS)
+            }));
         }
         keys::take_over(&mut tx, key, until).await?;
         claim.photo = row.photo;

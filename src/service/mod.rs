@@ -24,6 +24,7 @@ pub mod photos;
 pub mod protect;
 pub mod register;
 pub mod throttle;
+pub mod uploads;
 pub mod usage;
 pub mod verify;
 

@@ -234,7 +234,7 @@ async fn a_changed_account_or_a_suspended_tenant_ends_sessions() {
     let name = |text: &str| Username::parse(text).unwrap();
     for change in [
         AccountChange::Disable,
-        AccountChange::Enable,
+        AccountChange::EndSessions,
         AccountChange::SetPassword(hash_password(&PASSWORD.into()).unwrap()),
     ] {
         app.change_account(&tenant.id, &name("press"), AccountChange::Enable)

@@ -22,6 +22,7 @@ mod authentication;
 mod capacity;
 mod contract;
 mod false_positives;
+mod framing;
 mod idempotency;
 mod identify;
 mod isolation;

@@ -178,11 +178,15 @@ async fn bodies_come_in_chunks_of_any_size() {
     let mut too_large = form.clone();
     // In the middle of the image, which is the first part.
     too_large.splice(400..400, vec![0; 27 << 20]);
+    // What is no part is counted too.
+    let mut preamble = vec![b'y'; 27 << 20];
+    preamble.extend_from_slice(&form);
     for (form, size, extension, status) in [
         (&form, 1, "", "200"),
         (&form, 1000, ";name=value", "200"),
         (&form, usize::MAX, "", "200"),
         (&too_large, 1 << 20, "", "413"),
+        (&preamble, 1 << 20, "", "413"),
     ] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let mut body = head.clone().into_bytes();
@@ -199,7 +203,7 @@ async fn bodies_come_in_chunks_of_any_size() {
         assert_eq!(start.split(' ').nth(1), Some(status), "{size}: {start}");
         tried += 1;
     }
-    assert_eq!(tried, 4);
+    assert_eq!(tried, 5);
 }
 
 #[tokio::test]
@@ -255,4 +259,88 @@ async fn fields_of_a_form_that_nobody_filled_in_are_not_there() {
         problem["errors"],
         json!([{ "field": "photoId", "reason": "is required" }])
     );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_form_is_said() {
+    let app = App::spawn().await;
+    let tenant = app.tenant("acme").await;
+    let client = app.client(&tenant).await;
+    let image = pictures::png(&pictures::scene(96, 64, 7));
+    let form = |boundary: &str| {
+        let mut body = format!(
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"image\"; filename=\"x\"\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(&image);
+        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        body
+    };
+    let long = "b".repeat(71);
+    let mut tried = 0;
+    for (kind, body, field, reason) in [
+        (
+            "multipart/form-data",
+            form("b"),
+            "Content-Type",
+            "names no boundary",
+        ),
+        (
+            "multipart/form-data; boundary=",
+            form("b"),
+            "Content-Type",
+            "1 to 70",
+        ),
+        (
+            &format!("multipart/form-data; boundary={long}"),
+            form(&long),
+            "Content-Type",
+            "1 to 70",
+        ),
+        (
+            "multipart/form-data; boundary=b; boundary=c",
+            form("b"),
+            "Content-Type",
+            "two boundaries",
+        ),
+        (
+            "multipart/form-data; boundary=c",
+            form("b"),
+            "body",
+            "not well-formed",
+        ),
+        (
+            "multipart/form-data; boundary=b",
+            form("b")[..400].to_vec(),
+            "body",
+            "cut off",
+        ),
+    ] {
+        let answer = client.post_bytes(PROTECT, kind, body.into()).await;
+        let problem = answer.problem(ErrorCode::ValidationFailed);
+        let told = &problem["errors"][0];
+        assert_eq!(told["field"], field, "{kind}");
+        let said = told["reason"].as_str().unwrap();
+        assert!(said.contains(reason), "{kind}: {said}");
+        tried += 1;
+    }
+    assert_eq!(tried, 6);
+    for (request, reason) in [
+        ("{\"a\":1", "not JSON: line 1"),
+        (
+            "{\"metadata\":\"keep\",\"metadata\":\"strip-all\"}",
+            "\"metadata\" is given twice",
+        ),
+        ("[]", "not an object"),
+    ] {
+        let parts = [Part::image(&image), Part::text("request", request)];
+        let answer = client.post_form(PROTECT, &parts).await;
+        let problem = answer.problem(ErrorCode::ValidationFailed);
+        let said = problem["errors"][0]["reason"].as_str().unwrap();
+        assert!(said.contains(reason), "{request}: {said}");
+    }
+    let many: Vec<Part> = (0..65).map(|_| Part::text("x", "y")).collect();
+    let answer = client.post_form(PROTECT, &many).await;
+    let problem = answer.problem(ErrorCode::ValidationFailed);
+    assert_eq!(problem["errors"][0]["reason"], "has more than 64 parts");
 }

@@ -1,5 +1,5 @@
-//! URL-encoded forms, bounded in size (WHATWG URL, application/x-www-form-urlencoded). Fields that endpoints know are given once
-//! (RFC 6749 section 3.2); others are ignored.
+//! URL-encoded forms, bounded in size (WHATWG URL, application/x-www-form-urlencoded). A field is given once; those that nobody asks
+//! for are ignored (RFC 6749 section 3.2).
 
 use axum::{
     body::to_bytes,
@@ -12,28 +12,29 @@ use crate::http::error::ApiError;
 /// Longest form in bytes.
 const LONGEST_BODY_BYTES: usize = 64 * 1024;
 
-/// The fields that endpoints know.
-const KNOWN: [&str; 7] = [
-    "username",
-    "password",
-    "grant_type",
-    "scope",
-    "token",
-    "client_id",
-    "client_secret",
-];
-
 /// The fields of a form.
 #[derive(Debug)]
-pub(in crate::http) struct Form(Vec<(&'static str, String)>);
+pub(in crate::http) struct Form(Vec<(String, String)>);
+
+/// A field that is given more than once, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) struct Repeated(&'static str);
+
+impl From<Repeated> for ApiError {
+    fn from(Repeated(field): Repeated) -> Self {
+        Self::field(field, "must be given once")
+    }
+}
 
 impl Form {
     /// A field that is there and not empty.
-    pub(in crate::http) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(field, value)| *field == name && !value.is_empty())
-            .map(|(_, value)| value.as_str())
+    pub(in crate::http) fn get(&self, name: &'static str) -> Result<Option<&str>, Repeated> {
+        let mut values = self.0.iter().filter(|(field, _)| field == name);
+        let value = values.next().map(|(_, value)| value.as_str());
+        match values.next() {
+            Some(_) => Err(Repeated(name)),
+            None => Ok(value.filter(|value| !value.is_empty())),
+        }
     }
 }
 
@@ -46,18 +47,8 @@ impl<S: Sync> FromRequest<S> for Form {
             .await
             .map_err(|_| {
                 let most = LONGEST_BODY_BYTES as u64;
-                ApiError::too_large("bytes", most, most + 1)
+                ApiError::too_large("body", "bytes", most, most + 1)
             })?;
-        let mut fields = Vec::new();
-        for (name, value) in form_urlencoded::parse(&body) {
-            let Some(name) = KNOWN.into_iter().find(|known| *known == name) else {
-                continue;
-            };
-            if fields.iter().any(|(before, _)| *before == name) {
-                return Err(ApiError::field(name, "must be given once"));
-            }
-            fields.push((name, value.into_owned()));
-        }
-        Ok(Self(fields))
+        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
     }
 }

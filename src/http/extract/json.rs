@@ -10,8 +10,8 @@ use axum::{
         header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
     },
 };
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value, error::Category};
 
 use crate::http::error::{ApiError, ErrorCode};
 
@@ -29,7 +29,10 @@ impl<S: Sync> FromRequest<S> for Json {
         check_content_type(request.headers(), "application/json")?;
         let length = request.headers().get(CONTENT_LENGTH);
         let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
-        let too_large = |actual| ApiError::too_large("bytes", LONGEST_BODY_BYTES as u64, actual);
+        let too_large = |actual| {
+            let most = LONGEST_BODY_BYTES as u64;
+            ApiError::too_large("body", "bytes", most, actual)
+        };
         if let Some(length) = length.filter(|length| *length > LONGEST_BODY_BYTES as u64) {
             return Err(too_large(length));
         }
@@ -76,43 +79,53 @@ pub(super) fn check_content_type(headers: &HeaderMap, wanted: &str) -> Result<()
 
 /// Reads one JSON object (RFC 8259) and nothing after it; says what is wrong otherwise.
 pub(in crate::http) fn parse_object(json: &[u8]) -> Result<Map<String, Value>, String> {
-    serde_json::from_slice::<Unique>(json)
-        .map(|Unique(map)| map)
-        .map_err(|error| {
-            format!(
-                "is not one JSON object: line {}, column {}",
-                error.line(),
-                error.column()
-            )
-        })
+    match serde_json::from_slice::<Members>(json) {
+        Err(error) if error.classify() == Category::Data => {
+            Err("is JSON, but not an object".to_owned())
+        }
+        Err(error) => Err(format!(
+            "is not JSON: line {}, column {}",
+            error.line(),
+            error.column()
+        )),
+        Ok(Members {
+            repeated: Some(name),
+            ..
+        }) => Err(format!("the member {name:?} is given twice")),
+        Ok(Members { map, .. }) => Ok(map),
+    }
 }
 
-/// An object whose members have different names: a parser behind us could pick the other one of two.
-struct Unique(Map<String, Value>);
+/// The members of an object, and the name of one that is there twice: a parser behind us could pick the other one of two.
+struct Members {
+    map: Map<String, Value>,
+    repeated: Option<String>,
+}
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+        struct Reader;
 
-        impl<'de> Visitor<'de> for Members {
-            type Value = Unique;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Unique, A::Error> {
-                let mut map = Map::new();
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Members, A::Error> {
+                let (mut map, mut repeated) = (Map::new(), None);
                 while let Some((name, value)) = access.next_entry::<String, Value>()? {
-                    if map.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a member is given twice"));
+                    if map.contains_key(&name) {
+                        repeated = Some(name.clone());
                     }
+                    map.insert(name, value);
                 }
-                Ok(Unique(map))
+                Ok(Members { map, repeated })
             }
         }
 
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(Reader)
     }
 }
 

@@ -11,7 +11,7 @@ mod standing;
 
 pub(super) use caller::Caller;
 pub(super) use fields::Fields;
-pub(super) use form::Form;
+pub(super) use form::{Form, Repeated};
 pub(super) use idempotency::Idempotency;
 pub(super) use json::{Json, parse_object};
 pub(super) use photo_form::PhotoForm;

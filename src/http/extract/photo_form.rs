@@ -1,24 +1,30 @@
 //! `multipart/form-data` (RFC 7578) with one photograph: the part `image`, and small text parts beside it.
 //!
-//! Parts come in any order; unknown ones are skipped, and empty text is none. The image is held in memory once, and all images that are being received
-//! share one budget, so a crowd of uploads is refused rather than swapped.
+//! Parts come in any order; unknown ones are skipped, and empty text is none. The image is held in memory once. What arrives is
+//! counted as it arrives, whatever part of the form it is.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{self, Poll, ready},
+};
 
 use axum::{
-    body::Bytes,
-    extract::{
-        FromRequest, Multipart, Request,
-        multipart::{Field, MultipartError},
+    body::{Body, Bytes, HttpBody},
+    extract::{FromRequest, FromRequestParts, Multipart, Request, multipart::Field},
+    http::{
+        HeaderMap,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
     },
-    http::header::CONTENT_LENGTH,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use hyper::body::Frame;
+use sha2::{Digest, Sha256};
 
-use super::json::check_content_type;
+use super::{Caller, json::check_content_type};
 use crate::{
     http::error::{ApiError, ErrorCode},
-    service::Context,
+    service::{Context, uploads::Upload},
 };
 
 /// What a body may have beside its image, in bytes: boundaries, part headers, text parts.
@@ -30,6 +36,9 @@ const LONGEST_TEXT_BYTES: usize = 64 * 1024;
 /// Most parts that are looked at.
 const MOST_PARTS: usize = 64;
 
+/// Longest boundary in bytes (RFC 2046 section 5.1.1).
+const LONGEST_BOUNDARY_BYTES: usize = 70;
+
 /// The text parts that endpoints know.
 const TEXT_PARTS: [&str; 3] = ["request", "photoId", "policy"];
 
@@ -39,14 +48,21 @@ pub(in crate::http) struct PhotoForm {
     /// The file, as it came.
     pub(in crate::http) image: Bytes,
     texts: HashMap<&'static str, String>,
+    /// SHA-256 of each part that nobody knows, with its name, in order of value.
+    others: Vec<[u8; 32]>,
     /// Memory that the image holds; goes back when the form is dropped.
-    _memory: Memory,
+    _intake: Shared,
 }
 
 impl PhotoForm {
     /// The text part of that name.
     pub(in crate::http) fn text(&self, part: &str) -> Option<&str> {
         self.texts.get(part).map(String::as_str)
+    }
+
+    /// What stands for the parts that are skipped; the same for the same parts in any order.
+    pub(in crate::http) fn others(&self) -> Vec<u8> {
+        self.others.concat()
     }
 }
 
@@ -55,27 +71,52 @@ impl FromRequest<Context> for PhotoForm {
 
     async fn from_request(request: Request, ctx: &Context) -> Result<Self, ApiError> {
         check_content_type(request.headers(), "multipart/form-data")?;
+        check_boundary(request.headers())?;
         let max = ctx.settings.limits.max_bytes as u64;
         let length = request.headers().get(CONTENT_LENGTH);
         let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
         if let Some(length) = length.filter(|length| *length > max + OVERHEAD_BYTES) {
-            return Err(ApiError::too_large("bytes", max, length));
+            return Err(ApiError::too_large("image", "bytes", max, length));
         }
         if ctx.images.is_full() {
             return Err(ApiError::new(ErrorCode::ServerBusy));
         }
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, ctx).await?;
+        let intake = Shared(Arc::new(Mutex::new(Intake {
+            body,
+            received: 0,
+            max,
+            upload: ctx.uploads.begin(&caller.tenant),
+            refused: None,
+        })));
+        let request = Request::from_parts(parts, Body::new(intake.clone()));
+        // What went wrong below the form explains better what is wrong with the form.
+        Self::read(request, ctx, &intake, length.unwrap_or(0).min(max))
+            .await
+            .map_err(|error| intake.with(|intake| intake.refused.take()).unwrap_or(error))
+    }
+}
+
+impl PhotoForm {
+    async fn read(
+        request: Request,
+        ctx: &Context,
+        intake: &Shared,
+        expected: u64,
+    ) -> Result<Self, ApiError> {
         let mut multipart = Multipart::from_request(request, ctx)
             .await
             .map_err(|_| malformed())?;
-        let mut memory = Memory::new(&ctx.upload_kib);
-        let (mut image, mut texts) = (None, HashMap::new());
-        for _ in 0..MOST_PARTS {
-            let Some(mut field) = multipart.next_field().await.map_err(|e| broken(&e))? else {
-                let image = image.ok_or_else(|| ApiError::field("image", "is required"))?;
+        let (mut image, mut texts, mut others) = (None, HashMap::new(), Vec::new());
+        for _ in 0..=MOST_PARTS {
+            let Some(mut field) = multipart.next_field().await.map_err(|_| malformed())? else {
+                others.sort_unstable();
                 return Ok(Self {
-                    image,
+                    image: image.ok_or_else(|| ApiError::field("image", "is required"))?,
                     texts,
-                    _memory: memory,
+                    others,
+                    _intake: intake.clone(),
                 });
             };
             let name = field.name().unwrap_or_default();
@@ -83,42 +124,105 @@ impl FromRequest<Context> for PhotoForm {
                 if image.is_some() {
                     return Err(ApiError::field("image", "must be given once"));
                 }
-                let bytes = read_image(&mut field, max, length, &mut memory).await?;
-                if bytes.is_empty() {
-                    return Err(ApiError::field("image", "must not be empty"));
-                }
-                image = Some(Bytes::from(bytes));
+                let max = intake.with(|intake| intake.max);
+                image = Some(read_image(&mut field, max, expected).await?);
             } else if let Some(part) = TEXT_PARTS.into_iter().find(|part| *part == name) {
                 let text = read_text(&mut field, part).await?;
                 add(&mut texts, part, text)?;
+            } else {
+                others.push(skip(&mut field).await?);
             }
         }
-        Err(ApiError::field("body", "has too many parts"))
+        let reason = format!("has more than {MOST_PARTS} parts");
+        Err(ApiError::field("body", &reason))
+    }
+}
+
+/// The body on its way in, and what was wrong with it.
+#[derive(Debug)]
+struct Intake {
+    body: Body,
+    received: u64,
+    /// Longest image.
+    max: u64,
+    upload: Upload,
+    refused: Option<ApiError>,
+}
+
+/// The form's end of [`Intake`].
+#[derive(Debug, Clone)]
+struct Shared(Arc<Mutex<Intake>>);
+
+/// The body is refused; why stands in [`Intake::refused`].
+#[derive(Debug, thiserror::Error)]
+#[error("the body is refused")]
+struct Refused;
+
+impl Shared {
+    fn with<T>(&self, work: impl FnOnce(&mut Intake) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl HttpBody for Shared {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.with(|intake| {
+            let frame = ready!(Pin::new(&mut intake.body).poll_frame(cx));
+            let data = frame.as_ref().and_then(|f| f.as_ref().ok()?.data_ref());
+            let bytes = data.map_or(0, Bytes::len);
+            intake.received += bytes as u64;
+            if intake.received > intake.max + OVERHEAD_BYTES {
+                let (max, actual) = (intake.max, intake.received);
+                intake.refused = Some(ApiError::too_large("image", "bytes", max, actual));
+            } else if intake.upload.take(bytes).is_err() {
+                intake.refused = Some(ApiError::new(ErrorCode::ServerBusy));
+            }
+            Poll::Ready(match intake.refused {
+                Some(_) => Some(Err(axum::Error::new(Refused))),
+                None => frame,
+            })
+        })
+    }
+}
+
+/// Parsers differ in which of two boundaries they take, and how long one may be.
+fn check_boundary(headers: &HeaderMap) -> Result<(), ApiError> {
+    let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let boundaries = value.unwrap_or_default().split(';').skip(1);
+    let mut boundaries = boundaries
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"));
+    let wrong = |reason| Err(ApiError::field("Content-Type", reason));
+    match (boundaries.next(), boundaries.next()) {
+        (None, _) => wrong("names no boundary; most HTTP clients set this header themselves"),
+        (Some(_), Some(_)) => wrong("names two boundaries"),
+        (Some((_, boundary)), None) => match boundary.trim().trim_matches('"').len() {
+            1..=LONGEST_BOUNDARY_BYTES => Ok(()),
+            _ => wrong("must name a boundary of 1 to 70 characters"),
+        },
     }
 }
 
 /// Reads the image; one that is too long is counted to its end, so that the answer can say how long it was.
-async fn read_image(
-    field: &mut Field<'_>,
-    max: u64,
-    length: Option<u64>,
-    memory: &mut Memory,
-) -> Result<Vec<u8>, ApiError> {
-    let mut bytes = Vec::with_capacity(usize::try_from(length.unwrap_or(0).min(max)).unwrap_or(0));
+async fn read_image(field: &mut Field<'_>, max: u64, expected: u64) -> Result<Bytes, ApiError> {
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     let mut actual = 0;
-    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+    while let Some(chunk) = field.chunk().await.map_err(|_| malformed())? {
         actual += chunk.len() as u64;
         if actual <= max {
-            memory.take(chunk.len())?;
             bytes.extend_from_slice(&chunk);
-        } else if actual > max + OVERHEAD_BYTES {
-            break;
         }
     }
-    if actual > max {
-        Err(ApiError::too_large("bytes", max, actual))
-    } else {
-        Ok(bytes)
+    match actual {
+        0 => Err(ApiError::field("image", "must not be empty")),
+        _ if actual > max => Err(ApiError::too_large("image", "bytes", max, actual)),
+        _ => Ok(bytes.into()),
     }
 }
 
@@ -145,7 +249,7 @@ fn add(
 
 async fn read_text(field: &mut Field<'_>, part: &'static str) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+    while let Some(chunk) = field.chunk().await.map_err(|_| malformed())? {
         if bytes.len() + chunk.len() > LONGEST_TEXT_BYTES {
             return Err(ApiError::field(part, "is too long"));
         }
@@ -154,52 +258,21 @@ async fn read_text(field: &mut Field<'_>, part: &'static str) -> Result<String, 
     String::from_utf8(bytes).map_err(|_| ApiError::field(part, "must be UTF-8"))
 }
 
-/// A share of the memory for uploads, grown as bytes arrive.
-#[derive(Debug)]
-struct Memory {
-    budget: Arc<Semaphore>,
-    held: Option<OwnedSemaphorePermit>,
-    held_bytes: usize,
-    used_bytes: usize,
-}
-
-/// The budget is taken in pieces of this many KiB.
-const PIECE_KIB: u32 = 256;
-
-impl Memory {
-    fn new(budget: &Arc<Semaphore>) -> Self {
-        Self {
-            budget: Arc::clone(budget),
-            held: None,
-            held_bytes: 0,
-            used_bytes: 0,
-        }
+/// Passes over a part; SHA-256 of it, its name and what it holds.
+async fn skip(field: &mut Field<'_>) -> Result<[u8; 32], ApiError> {
+    let name = field.name().unwrap_or_default();
+    let mut hash = Sha256::new();
+    hash.update((name.len() as u64).to_be_bytes());
+    hash.update(name);
+    while let Some(chunk) = field.chunk().await.map_err(|_| malformed())? {
+        hash.update(&chunk);
     }
-
-    fn take(&mut self, bytes: usize) -> Result<(), ApiError> {
-        self.used_bytes += bytes;
-        while self.used_bytes > self.held_bytes {
-            let piece = Arc::clone(&self.budget)
-                .try_acquire_many_owned(PIECE_KIB)
-                .map_err(|_| ApiError::new(ErrorCode::ServerBusy))?;
-            self.held_bytes += (PIECE_KIB as usize) << 10;
-            match &mut self.held {
-                Some(held) => held.merge(piece),
-                None => self.held = Some(piece),
-            }
-        }
-        Ok(())
-    }
+    Ok(hash.finalize().into())
 }
 
 fn malformed() -> ApiError {
-    ApiError::field("body", "is not well-formed multipart/form-data")
-}
-
-fn broken(error: &MultipartError) -> ApiError {
-    if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-        ApiError::new(ErrorCode::PayloadTooLarge)
-    } else {
-        malformed()
-    }
+    ApiError::field(
+        "body",
+        "is not well-formed multipart/form-data, or is cut off",
+    )
 }

@@ -1,9 +1,10 @@
 //! The pace and the end of request bodies.
 //!
-//! A body must come at [`SLOWEST_BYTES_PER_SECOND`] on average after a [`HEAD_START`], or the request ends with 408: a client
-//! that trickles cannot hold a place. And when a handler answers before it has read all, the rest is read and thrown away before
-//! the answer goes out, within bounds: most clients send everything before they look at the answer, and a connection closed
-//! under them loses it. A client that sent `Expect: 100-continue` looks first, so it is answered at once.
+//! A body must come at [`SLOWEST_BYTES_PER_SECOND`] on average after a [`HEAD_START`], and never pause for [`LONGEST_PAUSE`], or
+//! the request ends with 408: a client that trickles or stalls cannot hold a place. And when a handler answers before it has
+//! read all, the rest is read and thrown away before the answer goes out, within bounds: most clients send everything before they
+//! look at the answer, and a connection closed under them loses it. A client that sent `Expect: 100-continue` looks first, so it
+//! is answered at once.
 
 use std::{
     pin::Pin,
@@ -16,7 +17,7 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
     http::{
-        HeaderValue,
+        HeaderValue, Version,
         header::{CONNECTION, EXPECT},
     },
     middleware::Next,
@@ -31,14 +32,18 @@ use crate::http::error::{ApiError, ErrorCode};
 /// Time that every body has, however short.
 const HEAD_START: Duration = Duration::from_secs(20);
 
+/// Longest time without a byte.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
 /// Slowest average pace after that.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 /// Most that is read of a body that nobody wants any more, in bytes.
 const LONGEST_DRAIN_BYTES: usize = 128 << 20;
 
-/// Longest that such reading may take.
+/// Longest that such reading may take, and wait for the next piece.
 const LONGEST_DRAIN: Duration = Duration::from_secs(10);
+const LONGEST_DRAIN_PAUSE: Duration = Duration::from_secs(2);
 
 /// A body that came too slowly.
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +82,9 @@ impl HttpBody for Shared {
                 if let Some(data) = frame.as_ref().and_then(|f| f.as_ref().ok()?.data_ref()) {
                     incoming.received += data.len() as u64;
                     let allowed = incoming.received / SLOWEST_BYTES_PER_SECOND;
-                    let deadline = incoming.started + HEAD_START + Duration::from_secs(allowed);
-                    incoming.deadline.as_mut().reset(deadline);
+                    let pace = incoming.started + HEAD_START + Duration::from_secs(allowed);
+                    let pause = Instant::now() + LONGEST_PAUSE;
+                    incoming.deadline.as_mut().reset(pace.min(pause));
                 }
                 return Poll::Ready(frame);
             }
@@ -103,6 +109,7 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let looks_first = request.headers().contains_key(EXPECT);
+    let version = request.version();
     let (parts, body) = request.into_parts();
     let started = Instant::now();
     let mut shared = Shared(Arc::new(Mutex::new(Incoming {
@@ -117,13 +124,10 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
         .await;
     if shared.with(|incoming| incoming.too_slow) {
         response = ApiError::new(ErrorCode::RequestTimeout).into_response();
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
     } else if !looks_first {
         let drain = async {
             let mut dropped = 0;
-            while let Some(Ok(frame)) = shared.frame().await {
+            while let Ok(Some(Ok(frame))) = timeout(LONGEST_DRAIN_PAUSE, shared.frame()).await {
                 dropped += frame.data_ref().map_or(0, Bytes::len);
                 if dropped > LONGEST_DRAIN_BYTES {
                     break;
@@ -133,5 +137,60 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
         // Whether it ended or was cut off, the answer goes out now.
         timeout(LONGEST_DRAIN, drain).await.ok();
     }
+    if !shared.is_end_stream() && version <= Version::HTTP_11 {
+        // What is still to come cannot be told from a next request: the connection ends, and the client knows.
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::to_bytes, http::StatusCode, middleware::from_fn, routing::post};
+    use http_body_util::channel::Channel;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// Sends `bytes`, then nothing more; what the answer is, and after how long it comes.
+    async fn stall(bytes: usize, reads: bool) -> (StatusCode, bool, Duration) {
+        let handler = move |body: Body| async move {
+            if reads {
+                to_bytes(body, usize::MAX).await.ok();
+            }
+            StatusCode::OK
+        };
+        let app = Router::new().route("/", post(handler)).layer(from_fn(body));
+        let (mut sender, body) = Channel::<Bytes, axum::Error>::new(1);
+        let sending = tokio::spawn(async move {
+            sender.send_data(vec![0; bytes].into()).await.ok();
+            std::future::pending::<()>().await;
+        });
+        let started = Instant::now();
+        let request = Request::post("/").body(Body::new(body)).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        sending.abort();
+        let closes = response.headers().contains_key(CONNECTION);
+        (response.status(), closes, started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_ends_soon_however_much_of_it_came() {
+        for bytes in [1, 1 << 20, 24 << 20] {
+            let (status, closes, after) = stall(bytes, true).await;
+            assert_eq!(status, StatusCode::REQUEST_TIMEOUT, "{bytes}");
+            assert!(closes, "{bytes}");
+            assert_eq!(after.as_secs(), LONGEST_PAUSE.as_secs(), "{bytes}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_waits_for_the_rest_of_a_body_only_while_it_comes() {
+        let (status, closes, after) = stall(1000, false).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(closes, "the rest could be taken for a request");
+        assert_eq!(after.as_secs(), LONGEST_DRAIN_PAUSE.as_secs());
+    }
 }

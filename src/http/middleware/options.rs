@@ -10,11 +10,13 @@ use axum::{
 };
 use tower_http::cors::CorsLayer;
 
+use crate::http::error::{ApiError, ErrorCode};
+
 /// How long a browser may keep the answer to a preflight.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// Headers of answers that pages may read.
-const EXPOSED: [&str; 14] = [
+const EXPOSED: [&str; 16] = [
     "x-request-id",
     "x-photo-id",
     "x-content-sha256",
@@ -23,6 +25,8 @@ const EXPOSED: [&str; 14] = [
     "x-protection-level",
     "idempotency-replayed",
     "location",
+    "content-disposition",
+    "www-authenticate",
     "retry-after",
     "ratelimit",
     "ratelimit-policy",
@@ -55,9 +59,21 @@ pub(in crate::http) fn cors(origins: &[String]) -> CorsLayer {
         .max_age(MAX_AGE)
 }
 
-/// Answers `OPTIONS` with the methods of the route, which the router knows.
+/// What some route takes.
+const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST");
+
+/// Answers `OPTIONS` with the methods of the route, which the router knows; `OPTIONS *` with those of the server, of which `CONNECT`
+/// is none.
 pub(in crate::http) async fn options(request: Request, next: Next) -> Response {
     let asked = request.method() == Method::OPTIONS;
+    if request.method() == Method::CONNECT {
+        let mut refusal = ApiError::new(ErrorCode::MethodNotAllowed).into_response();
+        refusal.headers_mut().insert(header::ALLOW, METHODS);
+        return refusal;
+    }
+    if asked && request.uri().path() == "*" {
+        return (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response();
+    }
     let response = next.run(request).await;
     if !asked || response.status() != StatusCode::METHOD_NOT_ALLOWED {
         return response;

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{
     operation::{Answer, Operation},
-    schema::{object, one_of, or_null, page, text, time, uuid, word},
+    schema::{line, object, one_of, or_null, page, text, time, uuid, word},
 };
-use crate::http::ErrorCode;
+use crate::{domain::Scope, http::ErrorCode};
 
 const TAG: &str = "Administration";
 
@@ -195,11 +195,11 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
 }
 
 fn accounts() -> Vec<(&'static str, Value)> {
-    let username = json!({
-        "type": "string", "minLength": 1, "maxLength": 256, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$",
-        "description": "1 to 256 bytes, no control characters.",
+    let username = line(1, 256, "1 to 256 characters, no control characters.");
+    let password = json!({
+        "type": "string", "minLength": 8, "maxLength": 1024, "pattern": r"^[^\r\n]*$",
+        "description": "8 to 1024 characters, no line break.",
     });
-    let password = text("Its password.");
     let new = object(
         &["role", "password"],
         [
@@ -249,13 +249,22 @@ fn accounts() -> Vec<(&'static str, Value)> {
     ]
 }
 
+fn wanted_scopes() -> Value {
+    let names: Vec<&str> = Scope::ALL.into_iter().map(Scope::as_str).collect();
+    let one = format!("({})", names.join("|"));
+    json!({
+        "type": "string", "pattern": format!("^{one}( {one})*$"),
+        "description": "Scopes between single spaces; all about photos without it.",
+    })
+}
+
 fn credentials() -> Vec<(&'static str, Value)> {
-    let name = || ("name", word("For people."));
-    let scope = || ("scope", text(SCOPES));
-    let wanted = || {
-        let about = "Scopes between single spaces; all about photos without it.";
-        ("scope", or_null(text(about)))
+    let name = || {
+        let about = "For people. 1 to 128 characters, no control characters.";
+        ("name", line(1, 128, about))
     };
+    let scope = || ("scope", text(SCOPES));
+    let wanted = || ("scope", or_null(wanted_scopes()));
     let created_at = || ("createdAt", time("When it was made."));
     let revoked_at = || {
         (

@@ -55,6 +55,7 @@ pub(in crate::http) fn api_key() -> Operation {
         TAG,
         "API key, user name and password for a token",
     )
+    .old_caches_too()
     .about("The token is good beside the key only: send `x-api-key` with every call.")
     .guarded(json!([{ "apiKey": [] }]))
     .takes_form(
@@ -110,6 +111,7 @@ fn api_key_refusal(status: u16, code: &str, kind: &str, message: &str) -> Value 
 /// `POST /api/v3/auth`.
 pub(in crate::http) fn application() -> Operation {
     Operation::new("applicationLogin", TAG, "An application's token and secret for a long-lived token")
+        .old_caches_too()
         .about("The token is good beside the application's id only: send `AppIdV3` with every call.")
         .guarded(json!([{ "application": [] }]))
         .takes_json(

@@ -79,6 +79,7 @@ pub(in crate::http) fn introspect() -> Operation {
 
 fn oauth(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(id, TAG, summary)
+        .old_caches_too()
         .guarded(json!([{ "client": [] }, {}]))
         .answers(
             Answer::json(

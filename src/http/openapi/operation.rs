@@ -46,6 +46,9 @@ const STANDING: [&str; 5] = [
     "RateLimit",
 ];
 
+/// The headers of every answer.
+const EVERYWHERE: [&str; 3] = ["X-Request-Id", "X-Content-Type-Options", "Cache-Control"];
+
 /// The description of an endpoint.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct Operation {
@@ -59,6 +62,7 @@ pub(in crate::http) struct Operation {
     answers: Vec<Answer>,
     errors: Vec<ErrorCode>,
     never_limited: bool,
+    old_caches: bool,
 }
 
 impl Operation {
@@ -75,6 +79,7 @@ impl Operation {
             answers: Vec::new(),
             errors: vec![ErrorCode::InternalEngineError],
             never_limited: false,
+            old_caches: false,
         }
     }
 
@@ -96,6 +101,12 @@ impl Operation {
         self
     }
 
+    /// Speaks to the caches of HTTP/1.0 too, as its protocol asks.
+    pub(super) fn old_caches_too(mut self) -> Self {
+        self.old_caches = true;
+        self
+    }
+
     /// A part of the path. What is not well-formed is refused; what names nothing is not found.
     pub(super) fn path(mut self, name: &str, schema: &Value, example: &str) -> Self {
         self.parameters.push(json!({
@@ -104,8 +115,9 @@ impl Operation {
         self.refuses(&[ErrorCode::ValidationFailed, ErrorCode::NotFound])
     }
 
-    /// A parameter of the query that may be left out.
+    /// A parameter of the query that may be left out, or empty.
     pub(super) fn query(mut self, name: &str, schema: &Value) -> Self {
+        let schema = schema::or_empty(schema);
         self.parameters
             .push(json!({ "name": name, "in": "query", "required": false, "schema": schema }));
         self.refuses(&[ErrorCode::ValidationFailed])
@@ -128,11 +140,14 @@ impl Operation {
         ])
     }
 
-    /// The parameters of a page of a list.
-    pub(super) fn paged(self) -> Self {
+    /// The parameters of a page of a list, whose cursors look like this.
+    pub(super) fn paged(self, cursor: &str) -> Self {
         self.query(
             "cursor",
-            &schema::text("`next` of the page before; without it, the first page."),
+            &json!({
+                "type": "string", "pattern": cursor,
+                "description": "`next` of the page before; without it, the first page.",
+            }),
         )
         .query(
             "limit",
@@ -246,6 +261,9 @@ impl Operation {
             if limited && status != 401 {
                 answer.headers.extend(STANDING);
             }
+            if self.old_caches {
+                answer.headers.push("Pragma");
+            }
             (status.to_string(), answer.describe())
         });
         described.collect::<Map<_, _>>().into()
@@ -298,7 +316,8 @@ impl Answer {
     }
 
     fn describe(self) -> Value {
-        let headers: Map<_, _> = std::iter::once("X-Request-Id")
+        let headers: Map<_, _> = EVERYWHERE
+            .into_iter()
             .chain(self.headers)
             .map(|name| {
                 let component = json!({ "$ref": format!("#/components/headers/{name}") });

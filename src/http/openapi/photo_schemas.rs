@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::schema::{
-    count, flag, hash, list, named, number, object, one_of, or_null, page, real, text, time, uuid,
+    count, flag, hash, line, list, named, number, object, one_of, or_null, page, real, text, time,
+    uuid,
 };
 
 /// The schemas of the bodies of [`super::photos`].
@@ -21,10 +22,7 @@ fn told() -> [(&'static str, Value); 5] {
         ("contentHash", or_null(hash("SHA-256 of the file."))),
         (
             "deviceModel",
-            or_null(json!({
-                "type": "string", "maxLength": 256, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$",
-                "description": "In a client's own words.",
-            })),
+            or_null(line(0, 256, "In a client's own words.")),
         ),
         (
             "latitude",
@@ -76,8 +74,11 @@ fn requests() -> Vec<(&'static str, Value)> {
         ],
     );
     for schema in [&mut registration, &mut request] {
-        schema["dependentRequired"] =
-            json!({ "latitude": ["longitude"], "longitude": ["latitude"] });
+        let both = |one: &str, other: &str| {
+            let is_there = |name: &str| json!({ "required": [name], "properties": { name: { "type": "number" } } });
+            json!({ "if": is_there(one), "then": is_there(other) })
+        };
+        schema["allOf"] = json!([both("latitude", "longitude"), both("longitude", "latitude")]);
     }
     let image = json!({
         "type": "string",

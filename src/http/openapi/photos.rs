@@ -134,7 +134,7 @@ pub(in crate::http) fn identify() -> Operation {
 /// `GET /api/v1/photos`.
 pub(in crate::http) fn list_all() -> Operation {
     Operation::new("listPhotos", TAG, "The tenant's photos, newest first")
-        .paged()
+        .paged(r"^[0-9]{1,18}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
         .query(
             "contentHash",
             &hash("Only those whose registered file has this SHA-256."),

@@ -88,6 +88,13 @@ fn fields(code: ErrorCode) -> Value {
         ErrorCode::InvalidContentHash => {
             json!([{ "field": "contentHash", "reason": "must be 64 lowercase hexadecimal digits" }])
         }
+        ErrorCode::UnsupportedImage => {
+            json!([{ "field": "image", "reason": "this kind of file is not supported" }])
+        }
+        ErrorCode::InvalidImage => json!([{ "field": "image", "reason": "is cut off" }]),
+        ErrorCode::ImageNotProtectable => {
+            json!([{ "field": "image", "reason": "the picture is too small" }])
+        }
         ErrorCode::PayloadTooLarge => json!([{
             "field": "image", "reason": "26214401 bytes are more than the 26214400 that are allowed",
             "limit": "bytes", "max": 26_214_400, "actual": 26_214_401,

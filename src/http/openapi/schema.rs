@@ -40,6 +40,14 @@ pub(super) fn word(about: &str) -> Value {
     json!({ "type": "string", "minLength": 1, "description": about })
 }
 
+/// One line of text: so many characters, none of them a control character.
+pub(super) fn line(least: usize, most: usize, about: &str) -> Value {
+    json!({
+        "type": "string", "minLength": least, "maxLength": most, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$",
+        "description": about,
+    })
+}
+
 /// One of a few words.
 pub(super) fn one_of(words: &[&str], about: &str) -> Value {
     json!({ "type": "string", "enum": words, "description": about })
@@ -96,6 +104,11 @@ pub(super) fn or_null(mut schema: Value) -> Value {
     } else {
         json!({ "anyOf": [schema, { "type": "null" }] })
     }
+}
+
+/// The same, or empty, which is as good as nothing.
+pub(super) fn or_empty(schema: &Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "string", "maxLength": 0 }], "description": schema["description"] })
 }
 
 /// One page of a list.

@@ -82,6 +82,7 @@ pub(in crate::http) fn authorization_server() -> Operation {
         TAG,
         "Where OAuth 2.0 is (RFC 8414)",
     )
+    .old_caches_too()
     .answers(Answer::json(
         200,
         "The metadata.",
@@ -104,6 +105,7 @@ pub(in crate::http) fn protected_resource() -> Operation {
         TAG,
         "The same from the API's side (RFC 9728)",
     )
+    .old_caches_too()
     .answers(Answer::json(
         200,
         "The metadata.",
@@ -147,7 +149,11 @@ pub(in crate::http) fn page() -> Operation {
     let html = json!({ "schema": { "type": "string" }, "example": "<!doctype html>" });
     Operation::new("getDocs", TAG, "This document, to read").answers(
         Answer::empty(200, "A page that needs nothing but this server.")
-            .headers(&["Content-Security-Policy"])
+            .headers(&[
+                "Content-Security-Policy",
+                "Referrer-Policy",
+                "Cross-Origin-Opener-Policy",
+            ])
             .with("text/html", html),
     )
 }
@@ -270,6 +276,11 @@ pub(super) fn headers() -> Value {
     let of_limits = "None for a tenant without limits.";
     json!({
         "X-Request-Id": header(true, text(), TRACE, "The request's own if it was well-formed, else a new one."),
+        "X-Content-Type-Options": header(true, text(), "nosniff", "Browsers take the declared type for true."),
+        "Cache-Control": header(false, text(), "no-store", "What caches may do."),
+        "Pragma": header(false, text(), "no-cache", "The same for old caches (RFC 6749 section 5.1)."),
+        "Referrer-Policy": header(true, text(), "no-referrer", "Other sites do not learn where a reader came from."),
+        "Cross-Origin-Opener-Policy": header(true, text(), "same-origin", "Other sites do not hold the page's window."),
         "WWW-Authenticate": header(true, text(), "Bearer", "How to authenticate, and what was missing."),
         "Retry-After": header(true, seconds, "2", "Seconds after which to try again."),
         "X-RateLimit-Limit": header(false, whole(), "50000", &format!("Calls in this hour. {of_limits}")),

@@ -38,7 +38,7 @@ pub(in crate::http) fn usage() -> Operation {
     let day = |about: &str| {
         json!({
             "type": "string",
-            "anyOf": [{ "format": "date" }, { "format": "date-time" }],
+            "anyOf": [{ "format": "date" }, { "format": "date-time", "pattern": "T00:00:00Z$" }],
             "description": about,
         })
     };
@@ -50,7 +50,7 @@ pub(in crate::http) fn usage() -> Operation {
         "days": [{ "day": "2026-11-22", "register": 5, "protect": 3, "verify": 120, "identify": 7 }],
     });
     Operation::new("getUsage", TAG, "What the tenant used, by kind of work and day")
-        .about("Whole days of UTC, at most 366 of them; without `from` and `to`, the present month. Days without calls are left out.")
+        .about("Whole days of UTC, at most 366 of them; without `from` and `to`, the present month. `to` is after `from`. Days without calls are left out.")
         .query("from", &day("The first day."))
         .query("to", &day("The day after the last."))
         .answers(Answer::json(200, "What was used.", "Usage", &example))
@@ -81,7 +81,7 @@ pub(in crate::http) fn audit() -> Operation {
     .about(
         "Each event holds the hash of the one before it: SHA-256 of its canonical JSON (RFC 8785).",
     )
-    .paged()
+    .paged("^[0-9]{1,18}$")
     .answers(Answer::json(
         200,
         "A page of events.",

@@ -3,7 +3,7 @@
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -26,40 +26,42 @@ pub(in crate::http) async fn handler(
     Source(source): Source,
     headers: HeaderMap,
     form: Form,
-) -> Response {
+) -> Result<Response, ApiError> {
     let key = headers.get(API_KEY).and_then(|value| value.to_str().ok());
-    let (Some(username), Some(password)) = (form.get("username"), form.get("password")) else {
-        return refusal(
+    let (Some(username), Some(password)) = (form.get("username")?, form.get("password")?) else {
+        return Ok(refusal(
             StatusCode::BAD_REQUEST,
             "00001",
             "BadRequest",
             "username and password are required.",
-        );
+        ));
     };
     let password = SecretString::from(password);
     let key = key.unwrap_or_default();
-    match login::api_key(&ctx, key, username, password, source).await {
-        Ok(session) => answer(
-            StatusCode::OK,
-            &json!({
-                "access_token": session.token.expose_secret(),
-                "expires_in": session.expires_in_seconds,
-            }),
-        ),
-        Err(ApiKeyRefusal::ApiKey) => refusal(
-            StatusCode::UNAUTHORIZED,
-            "00018",
-            "Unauthorized",
-            "API key invalid or not provided.",
-        ),
-        Err(ApiKeyRefusal::Account) => refusal(
-            StatusCode::UNAUTHORIZED,
-            "00019",
-            "Unauthorized",
-            "Username or password invalid.",
-        ),
-        Err(ApiKeyRefusal::Other(error)) => ApiError::from(error).into_response(),
-    }
+    Ok(
+        match login::api_key(&ctx, key, username, password, source).await {
+            Ok(session) => answer(
+                StatusCode::OK,
+                &json!({
+                    "access_token": session.token.expose_secret(),
+                    "expires_in": session.expires_in_seconds,
+                }),
+            ),
+            Err(ApiKeyRefusal::ApiKey) => refusal(
+                StatusCode::UNAUTHORIZED,
+                "00018",
+                "Unauthorized",
+                "API key invalid or not provided.",
+            ),
+            Err(ApiKeyRefusal::Account) => refusal(
+                StatusCode::UNAUTHORIZED,
+                "00019",
+                "Unauthorized",
+                "Username or password invalid.",
+            ),
+            Err(ApiKeyRefusal::Other(error)) => return Err(error.into()),
+        },
+    )
 }
 
 fn refusal(status: StatusCode, code: &str, kind: &str, message: &str) -> Response {

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use super::{answer, challenge};
 use crate::{
     domain::{CredentialId, Scopes},
-    http::{error::ApiError, extract::Form},
+    http::{
+        error::ApiError,
+        extract::{Form, Repeated},
+    },
     service::{Context, Error, introspect, login, login::Client},
 };
 
@@ -28,6 +31,12 @@ pub(in crate::http) enum Refusal {
     Scope,
     /// Not OAuth 2.0's.
     Other(Error),
+}
+
+impl From<Repeated> for Refusal {
+    fn from(_: Repeated) -> Self {
+        Self::Request("a parameter is given twice")
+    }
 }
 
 impl From<Error> for Refusal {
@@ -73,13 +82,13 @@ pub(in crate::http) async fn token(
     form: Form,
 ) -> Result<Response, Refusal> {
     let client = client(&ctx, &headers, &form).await?;
-    match form.get("grant_type") {
+    match form.get("grant_type")? {
         Some("client_credentials") => {}
         Some(_) => return Err(Refusal::GrantType),
         None => return Err(Refusal::Request("grant_type is required")),
     }
     let wanted = form
-        .get("scope")
+        .get("scope")?
         .map(|scope| Scopes::parse(scope).ok_or(Refusal::Scope))
         .transpose()?;
     let session = login::client_credentials(&ctx, client, wanted).await?;
@@ -102,7 +111,7 @@ pub(in crate::http) async fn revoke(
 ) -> Result<Response, Refusal> {
     let client = client(&ctx, &headers, &form).await?;
     let token = form
-        .get("token")
+        .get("token")?
         .ok_or(Refusal::Request("token is required"))?;
     introspect::revoke(&ctx, &client, token).await?;
     Ok(answer(StatusCode::OK, &json!({})))
@@ -116,7 +125,7 @@ pub(in crate::http) async fn introspect(
 ) -> Result<Response, Refusal> {
     let client = client(&ctx, &headers, &form).await?;
     let token = form
-        .get("token")
+        .get("token")?
         .ok_or(Refusal::Request("token is required"))?;
     let body = match introspect::introspect(&ctx, &client, token).await? {
         None => json!({ "active": false }),
@@ -144,8 +153,8 @@ async fn client(ctx: &Context, headers: &HeaderMap, form: &Form) -> Result<Clien
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
-    let in_form = form.get("client_secret");
-    let (id, secret) = match (basic, in_form) {
+    let (id_in_form, secret_in_form) = (form.get("client_id")?, form.get("client_secret")?);
+    let (id, secret) = match (basic, secret_in_form) {
         (Some(_), Some(_)) => {
             return Err(Refusal::Request(
                 "the client authenticates by Basic or in the form, not both",
@@ -153,15 +162,12 @@ async fn client(ctx: &Context, headers: &HeaderMap, form: &Form) -> Result<Clien
         }
         (Some((_, encoded)), None) => {
             let (id, secret) = read_basic(encoded).ok_or(Refusal::Client)?;
-            if form.get("client_id").is_some_and(|named| named != id) {
+            if id_in_form.is_some_and(|named| named != id) {
                 return Err(Refusal::Request("client_id is another in the form"));
             }
             (id, secret)
         }
-        (None, Some(secret)) => (
-            form.get("client_id").unwrap_or_default().to_owned(),
-            secret.into(),
-        ),
+        (None, Some(secret)) => (id_in_form.unwrap_or_default().to_owned(), secret.into()),
         (None, None) => return Err(Refusal::Client),
     };
     Ok(login::oauth_client(ctx, &id, &secret).await?)

@@ -5,7 +5,6 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{page, wire};
@@ -97,14 +96,13 @@ fn item(tenant: &TenantId, photo: &Photo) -> Result<Value, ApiError> {
 
 /// A cursor is the time and id of the last photo seen; which tenant's, the token says.
 fn write_cursor(cursor: Cursor) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}:{}", cursor.created_at_us, cursor.photo))
+    format!("{}.{}", cursor.created_at_us, cursor.photo)
 }
 
 fn read_cursor(text: &str) -> Option<Cursor> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    let (created_at_us, photo) = text.split_once(':')?;
+    let (created_at_us, photo) = text.split_once('.')?;
     Some(Cursor {
-        created_at_us: created_at_us.parse().ok()?,
+        created_at_us: page::whole(created_at_us)?,
         photo: PhotoId::parse(photo)?,
     })
 }

@@ -38,6 +38,7 @@ pub(in crate::http) async fn handler(
         &words,
         photo_id.as_bytes(),
         policy.as_bytes(),
+        &form.others(),
     ];
     let once = idempotency.once(&meaning).await;
     let protected = protect::protect(&ctx, &caller, request, once.as_ref()).await?;

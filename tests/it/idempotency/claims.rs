@@ -72,9 +72,12 @@ async fn a_claim_that_is_not_renewed_is_taken_over_and_who_lost_it_writes_nothin
     let photo = claimed(&app).await;
 
     let other = acme.at(&app.replica().await);
-    app.clock.advance(29);
-    let waits = send(&other, &picture(), None).await;
-    waits.problem(ErrorCode::IdempotencyInProgress);
+    for (seconds, again_after) in [(0, "2"), (10, "10"), (19, "2")] {
+        app.clock.advance(seconds);
+        let waits = send(&other, &picture(), None).await;
+        waits.problem(ErrorCode::IdempotencyInProgress);
+        assert_eq!(waits.header("retry-after"), again_after, "{seconds}");
+    }
     send(&other, b"other", None)
         .await
         .problem(ErrorCode::IdempotencyKeyReused);

@@ -201,6 +201,20 @@ async fn a_key_stands_for_one_body() {
         let answer = send(&acme, image, request.as_ref()).await;
         answer.problem(ErrorCode::IdempotencyKeyReused);
     }
+    let text = request.to_string();
+    let [file, words] = [Part::image(&image), Part::text("request", &text)];
+    let again = acme.post_form(PROTECT, &[words, file]).await;
+    assert_eq!(
+        again.header("idempotency-replayed"),
+        "true",
+        "another order"
+    );
+    // Passed over by `protect`, and part of the body all the same.
+    for stranger in [Part::text("x", "y"), Part::text("policy", "strict")] {
+        let [file, words] = [Part::image(&image), Part::text("request", &text)];
+        let answer = acme.post_form(PROTECT, &[file, words, stranger]).await;
+        answer.problem(ErrorCode::IdempotencyKeyReused);
+    }
     let registered = acme
         .post_json(REGISTER, &json!({ "deviceModel": "a" }))
         .await;

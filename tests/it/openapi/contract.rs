@@ -9,17 +9,8 @@ use serde_json::{Map, Value, json};
 use super::URL;
 use crate::support::Answer;
 
-/// Headers that HTTP or a browser asks for, which the document leaves out.
-const ORDINARY: [&str; 8] = [
-    "allow",
-    "cache-control",
-    "content-length",
-    "content-type",
-    "cross-origin-opener-policy",
-    "pragma",
-    "referrer-policy",
-    "x-content-type-options",
-];
+/// Headers that describe the message itself: OpenAPI leaves them out.
+const ORDINARY: [&str; 2] = ["content-length", "content-type"];
 
 /// The document, with objects closed against what it does not describe.
 pub(super) struct Contract {

@@ -149,6 +149,10 @@ impl Client {
 
     /// Sends a request as it is, with the token added.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        let headers = request.headers_mut();
+        headers
+            .entry("host")
+            .or_insert(HeaderValue::from_static("lumatrace.test"));
         if let Some(token) = &self.token {
             let value = format!("Bearer {token}").parse().unwrap();
             request.headers_mut().insert("authorization", value);
