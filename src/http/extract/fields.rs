@@ -1,5 +1,7 @@
 //! Reads the members of a JSON object one by one and collects all that is wrong, so that a client learns it in one answer.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -119,6 +121,26 @@ impl<'a> Fields<'a> {
                 .map(Some)
                 .ok_or_else(|| ApiError::content_hash("must be 64 lowercase hexadecimal digits")),
         }
+    }
+
+    /// A whole number within a range; `1.0` is one too, as in JSON Schema.
+    pub(in crate::http) fn whole(
+        &mut self,
+        field: &'static str,
+        range: RangeInclusive<u32>,
+    ) -> Option<u32> {
+        let (least, most) = (f64::from(*range.start()), f64::from(*range.end()));
+        let number = self.number(field)?;
+        if number.fract() == 0.0 && (least..=most).contains(&number) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "whole, and between two numbers of the type"
+            )]
+            return Some(number as u32);
+        }
+        self.refuse(field, &format!("must be {least} to {most}"));
+        None
     }
 
     fn number(&mut self, field: &'static str) -> Option<f64> {

@@ -43,6 +43,32 @@ fn the_document_has_every_route_and_no_other() {
 }
 
 #[test]
+fn every_schema_is_one() {
+    fn walk(value: &Value, at: &str, checked: &mut usize) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    let at = format!("{at}/{name}");
+                    if name == "schema" || at.starts_with("/components/schemas/") {
+                        let sound = jsonschema::meta::validate(value);
+                        assert!(sound.is_ok(), "{at}: {:?} in {value}", sound.err());
+                        *checked += 1;
+                    } else if name != "example" && name != "examples" {
+                        walk(value, &at, checked);
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| walk(item, at, checked)),
+            _ => {}
+        }
+    }
+    let mut checked = 0;
+    walk(&openapi::document(URL), "", &mut checked);
+    println!("{checked} schemas");
+    assert!(checked > 200);
+}
+
+#[test]
 fn each_operation_says_who_may_call_and_how_it_refuses() {
     let document = openapi::document(URL);
     let mut checked = 0;

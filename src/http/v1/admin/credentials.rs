@@ -82,16 +82,10 @@ pub(in crate::http) async fn create_application(
     State(ctx): State<Context>,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
-    let (name, scopes) = wanted(&body, Fields::new(&body))?;
-    let ttl_seconds = match body.get("tokenDays").filter(|days| !days.is_null()) {
-        None => APPLICATION_TOKEN_TTL_SECONDS,
-        Some(days) => days
-            .as_u64()
-            .and_then(|days| u32::try_from(days).ok())
-            .filter(|days| (1..=3650).contains(days))
-            .map(|days| days * 86_400)
-            .ok_or_else(|| ApiError::field("tokenDays", "must be 1 to 3650"))?,
-    };
+    let mut fields = Fields::new(&body);
+    let days = fields.whole("tokenDays", 1..=3650);
+    let (name, scopes) = wanted(&body, fields)?;
+    let ttl_seconds = days.map_or(APPLICATION_TOKEN_TTL_SECONDS, |days| days * 86_400);
     let limits = (scopes, ttl_seconds);
     let made = admin::create_application(&ctx, &caller, name, limits).await?;
     wire::created(&json!({
