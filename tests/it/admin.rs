@@ -138,7 +138,10 @@ async fn keys_and_applications_are_made_shown_once_and_revoked() {
     let key = key.json();
     assert!(key["apiKey"].as_str().unwrap().starts_with("ltk_"));
     let application = chief
-        .post_json(APPLICATIONS, &json!({ "name": "archive", "tokenDays": 7.0 }))
+        .post_json(
+            APPLICATIONS,
+            &json!({ "name": "archive", "tokenDays": 7.0 }),
+        )
         .await
         .json();
     let body = json!({ "token": application["token"], "secret": application["secret"] });

@@ -117,9 +117,11 @@ impl Operation {
 
     /// A parameter of the query that may be left out, or empty.
     pub(super) fn query(mut self, name: &str, schema: &Value) -> Self {
-        let schema = schema::or_empty(schema);
-        self.parameters
-            .push(json!({ "name": name, "in": "query", "required": false, "schema": schema }));
+        let mut schema = schema.clone();
+        let about = schema.as_object_mut().and_then(|s| s.remove("description"));
+        self.parameters.push(json!({
+            "name": name, "in": "query", "required": false, "description": about, "schema": schema::or_empty(&schema),
+        }));
         self.refuses(&[ErrorCode::ValidationFailed])
     }
 
@@ -151,7 +153,7 @@ impl Operation {
         )
         .query(
             "limit",
-            &json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
+            &json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50, "description": "Most items on a page." }),
         )
     }
 

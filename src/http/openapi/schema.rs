@@ -108,7 +108,7 @@ pub(super) fn or_null(mut schema: Value) -> Value {
 
 /// The same, or empty, which is as good as nothing.
 pub(super) fn or_empty(schema: &Value) -> Value {
-    json!({ "anyOf": [schema, { "type": "string", "maxLength": 0, "description": "None." }] })
+    json!({ "anyOf": [schema, { "type": "string", "maxLength": 0 }] })
 }
 
 /// One page of a list.

@@ -31,7 +31,7 @@ function kind(schema, resolve) {
   if ("const" in schema) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((word) => JSON.stringify(word)).join(", ");
   for (const key of ["anyOf", "oneOf", "allOf"]) {
-    if (schema[key] && !schema.type) return schema[key].map((one) => kind(one, resolve)).join(key === "allOf" ? " and " : " or ");
+    if (schema[key] && !schema.type) return schema[key].filter((one) => one.maxLength !== 0).map((one) => kind(one, resolve)).join(key === "allOf" ? " and " : " or ");
   }
   const types = [].concat(schema.type || "anything");
   const named = types.map((type) => (type === "array" ? "list of " + kind(schema.items || {}, resolve) : type));
