@@ -4,6 +4,7 @@ mod caller;
 mod fields;
 mod form;
 mod idempotency;
+mod intake;
 mod json;
 mod photo_form;
 mod source;

@@ -3,32 +3,27 @@
 //! Parts come in any order; unknown ones are skipped, and empty text is none. The image is held in memory once. What arrives is
 //! counted as it arrives, whatever part of the form it is.
 
-use std::{
-    collections::HashMap,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{self, Poll, ready},
-};
+use std::collections::HashMap;
 
 use axum::{
-    body::{Body, Bytes, HttpBody},
+    body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Multipart, Request, multipart::Field},
     http::{
         HeaderMap,
         header::{CONTENT_LENGTH, CONTENT_TYPE},
     },
 };
-use hyper::body::Frame;
 use sha2::{Digest, Sha256};
 
-use super::{Caller, json::check_content_type};
+use super::{
+    Caller,
+    intake::{Intake, OVERHEAD_BYTES},
+    json::check_content_type,
+};
 use crate::{
     http::error::{ApiError, ErrorCode},
-    service::{Context, uploads::Upload},
+    service::Context,
 };
-
-/// What a body may have beside its image, in bytes: boundaries, part headers, text parts.
-const OVERHEAD_BYTES: u64 = 1 << 20;
 
 /// Longest text part in bytes.
 const LONGEST_TEXT_BYTES: usize = 64 * 1024;
@@ -51,7 +46,7 @@ pub(in crate::http) struct PhotoForm {
     /// SHA-256 of each part that nobody knows, with its name, in order of value.
     others: Vec<[u8; 32]>,
     /// Memory that the image holds; goes back when the form is dropped.
-    _intake: Shared,
+    _intake: Intake,
 }
 
 impl PhotoForm {
@@ -83,18 +78,11 @@ impl FromRequest<Context> for PhotoForm {
         }
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, ctx).await?;
-        let intake = Shared(Arc::new(Mutex::new(Intake {
-            body,
-            received: 0,
-            max,
-            upload: ctx.uploads.begin(&caller.tenant),
-            refused: None,
-        })));
+        let intake = Intake::new(body, max, ctx.uploads.begin(&caller.tenant));
         let request = Request::from_parts(parts, Body::new(intake.clone()));
-        // What went wrong below the form explains better what is wrong with the form.
-        Self::read(request, ctx, &intake, length.unwrap_or(0).min(max))
+        Self::read(request, ctx, &intake, (max, length.unwrap_or(0).min(max)))
             .await
-            .map_err(|error| intake.with(|intake| intake.refused.take()).unwrap_or(error))
+            .map_err(|error| intake.refusal().unwrap_or(error))
     }
 }
 
@@ -102,8 +90,8 @@ impl PhotoForm {
     async fn read(
         request: Request,
         ctx: &Context,
-        intake: &Shared,
-        expected: u64,
+        intake: &Intake,
+        (max, expected): (u64, u64),
     ) -> Result<Self, ApiError> {
         let mut multipart = Multipart::from_request(request, ctx)
             .await
@@ -124,7 +112,6 @@ impl PhotoForm {
                 if image.is_some() {
                     return Err(ApiError::field("image", "must be given once"));
                 }
-                let max = intake.with(|intake| intake.max);
                 image = Some(read_image(&mut field, max, expected).await?);
             } else if let Some(part) = TEXT_PARTS.into_iter().find(|part| *part == name) {
                 let text = read_text(&mut field, part).await?;
@@ -135,59 +122,6 @@ impl PhotoForm {
         }
         let reason = format!("has more than {MOST_PARTS} parts");
         Err(ApiError::field("body", &reason))
-    }
-}
-
-/// The body on its way in, and what was wrong with it.
-#[derive(Debug)]
-struct Intake {
-    body: Body,
-    received: u64,
-    /// Longest image.
-    max: u64,
-    upload: Upload,
-    refused: Option<ApiError>,
-}
-
-/// The form's end of [`Intake`].
-#[derive(Debug, Clone)]
-struct Shared(Arc<Mutex<Intake>>);
-
-/// The body is refused; why stands in [`Intake::refused`].
-#[derive(Debug, thiserror::Error)]
-#[error("the body is refused")]
-struct Refused;
-
-impl Shared {
-    fn with<T>(&self, work: impl FnOnce(&mut Intake) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl HttpBody for Shared {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.with(|intake| {
-            let frame = ready!(Pin::new(&mut intake.body).poll_frame(cx));
-            let data = frame.as_ref().and_then(|f| f.as_ref().ok()?.data_ref());
-            let bytes = data.map_or(0, Bytes::len);
-            intake.received += bytes as u64;
-            if intake.received > intake.max + OVERHEAD_BYTES {
-                let (max, actual) = (intake.max, intake.received);
-                intake.refused = Some(ApiError::too_large("image", "bytes", max, actual));
-            } else if intake.upload.take(bytes).is_err() {
-                intake.refused = Some(ApiError::new(ErrorCode::ServerBusy));
-            }
-            Poll::Ready(match intake.refused {
-                Some(_) => Some(Err(axum::Error::new(Refused))),
-                None => frame,
-            })
-        })
     }
 }
 

@@ -47,3 +47,32 @@ fn ambiguity(version: Version, headers: &HeaderMap) -> Option<ApiError> {
     };
     (!fits).then(|| ApiError::field("Host", "must be a host, and given once"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_taken_as_they_are_named() {
+        for (host, fits) in [
+            ("photos.example.com", true),
+            ("photos.example.com:443", true),
+            ("my_service:8081", true),
+            ("127.0.0.1:8081", true),
+            ("[::1]:8081", true),
+            ("", false),
+            ("a b", false),
+            ("a/b", false),
+            ("a@b", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            let ambiguity = ambiguity(Version::HTTP_11, &headers);
+            assert_eq!(ambiguity.is_none(), fits, "{host}");
+        }
+        assert!(ambiguity(Version::HTTP_11, &HeaderMap::new()).is_some());
+        for version in [Version::HTTP_10, Version::HTTP_2] {
+            assert!(ambiguity(version, &HeaderMap::new()).is_none());
+        }
+    }
+}
