@@ -40,35 +40,38 @@ mod tests {
 
     use super::*;
 
-    /// Whether a connection on which `pieces` come, with pauses between them, has begun.
-    async fn begins(pieces: &[&[u8]], hang_up: bool) -> bool {
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// Whether a connection on which `pieces` come, with pauses between them, begins while `patience` lasts.
+    async fn begins(pieces: &[&[u8]], patience: Duration) -> bool {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap())
             .await
             .unwrap();
         let (server, _) = listener.accept().await.unwrap();
-        let waiting = tokio::spawn(async move { has_begun(&server, AGAIN * 10).await });
+        let waiting = tokio::spawn(async move { has_begun(&server, patience).await });
         for piece in pieces {
             client.write_all(piece).await.unwrap();
-            client.flush().await.unwrap();
-            sleep(AGAIN).await;
+            sleep(AGAIN * 2).await;
         }
-        if hang_up {
-            drop(client);
-            return waiting.await.unwrap();
-        }
-        let begun = waiting.await.unwrap();
-        drop(client);
-        begun
+        waiting.await.unwrap()
     }
 
     #[tokio::test]
     async fn a_connection_begins_when_it_can_be_told_what_it_speaks() {
-        assert!(begins(&[b"G"], false).await);
-        assert!(begins(&[b"P", b"OST / HTTP/1.1"], false).await);
-        assert!(begins(&[b"PRI * HT", &PREFACE[8..]], false).await);
-        assert!(!begins(&[], false).await, "nothing came");
-        assert!(!begins(&[], true).await, "nobody is there");
-        assert!(!begins(&[b"PRI * HT"], false).await, "half of a preface");
+        assert!(begins(&[b"G"], LONG).await);
+        assert!(begins(&[b"P", b"OST / HTTP/1.1"], LONG).await);
+        assert!(begins(&[b"PRI * HT", &PREFACE[8..]], LONG).await);
+        assert!(!begins(&[], AGAIN * 5).await, "nothing came");
+        assert!(!begins(&[b"PRI * HT"], AGAIN * 5).await, "half a preface");
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (server, _) = listener.accept().await.unwrap();
+        drop(client);
+        assert!(!has_begun(&server, Duration::MAX).await);
     }
 }

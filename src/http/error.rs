@@ -212,6 +212,17 @@ impl ApiError {
         }
     }
 
+    /// What went wrong with a photo that the body names: where there is no such photo, the address is not at fault.
+    pub(crate) fn of_named_photo(error: service::Error) -> Self {
+        match error {
+            service::Error::NotFound => Self {
+                errors: vec![json!({ "field": "photoId", "reason": "names no photo" })],
+                ..Self::with_message(ErrorCode::NotFound, "photoId: names no photo")
+            },
+            error => error.into(),
+        }
+    }
+
     /// A token without the scopes that the route asks for.
     pub(crate) fn lacks(scopes: Scopes) -> Self {
         let errors = scopes

@@ -129,7 +129,8 @@ async fn a_registered_photo_is_protected_once_under_its_id() {
     ] {
         let request = json!({ "photoId": unknown }).to_string();
         let parts = [Part::image(&image), Part::text("request", &request)];
-        client.post_form(PROTECT, &parts).await.problem(code);
+        let problem = client.post_form(PROTECT, &parts).await.problem(code);
+        assert_eq!(problem["errors"][0]["field"], "photoId");
     }
 }
 

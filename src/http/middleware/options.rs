@@ -66,7 +66,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTION
 /// is none.
 pub(in crate::http) async fn options(request: Request, next: Next) -> Response {
     let asked = request.method() == Method::OPTIONS;
-    if request.method() == Method::CONNECT {
+    if request.method() == Method::CONNECT && !request.uri().path().starts_with('/') {
         let mut refusal = ApiError::new(ErrorCode::MethodNotAllowed).into_response();
         refusal.headers_mut().insert(header::ALLOW, METHODS);
         return refusal;

@@ -41,7 +41,9 @@ pub(in crate::http) async fn handler(
         &form.others(),
     ];
     let once = idempotency.once(&meaning).await;
-    let protected = protect::protect(&ctx, &caller, request, once.as_ref()).await?;
+    let protected = protect::protect(&ctx, &caller, request, once.as_ref())
+        .await
+        .map_err(ApiError::of_named_photo)?;
     let photo = protected.photo;
     let file = format!("protected_{photo}.{}", protected.format.extension());
     let level = match protected.report.level {

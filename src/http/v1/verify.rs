@@ -25,7 +25,9 @@ pub(in crate::http) async fn handler(
 ) -> Result<Response, ApiError> {
     let request = read(&form)?;
     let (photo, policy) = (request.photo, request.policy);
-    let found = verify::verify(&ctx, &caller.tenant, request).await?;
+    let found = verify::verify(&ctx, &caller.tenant, request)
+        .await
+        .map_err(ApiError::of_named_photo)?;
     let evidence = found.evidence;
     let detection = found.detection.as_ref();
     let shown = detection.map_or(Published::NOTHING, watermark::Detection::published);
