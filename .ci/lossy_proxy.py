@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stands between clients and the server, and loses the first answer to each Idempotency-Key, as a broken connection does.
+"""Stands between clients and the server, and breaks off in the middle of the first answer to each Idempotency-Key.
 
     .ci/lossy_proxy.py HOST:PORT
 
@@ -18,25 +18,27 @@ class Proxy(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
+        if "Transfer-Encoding" in self.headers:
+            self.send_error(411)
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        upstream = http.client.HTTPConnection(UPSTREAM)
+        upstream = http.client.HTTPConnection(UPSTREAM, timeout=120)
         upstream.request("POST", self.path, body, dict(self.headers))
         answer = upstream.getresponse()
         content = answer.read()
         key = self.headers.get("Idempotency-Key")
-        if key and key not in SEEN:
+        replayed = answer.headers.get("Idempotency-Replayed") == "true"
+        lost = key is not None and key not in SEEN
+        if lost:
             SEEN.add(key)
-            print("lost", answer.status, flush=True)
-            self.close_connection = True
-            return
         if key:
-            replayed = answer.headers.get("Idempotency-Replayed") == "true"
-            print("replayed" if replayed else "not replayed", answer.status, flush=True)
+            print("lost" if lost else "replayed" if replayed else "not replayed", answer.status, flush=True)
         self.send_response_only(answer.status)
         for name, value in answer.getheaders():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: len(content) // 2] if lost else content)
+        self.close_connection = lost
 
     def log_message(self, *_):
         pass

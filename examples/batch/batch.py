@@ -61,7 +61,7 @@ def protect(session, stop, name, content, sha256):
         try:
             answer = requests.post(f"{URL}/api/v1/photos/protect", timeout=300, files={"image": (Path(name).name, content)},
                                    headers={"Authorization": f"Bearer {token}", "Idempotency-Key": key})
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
             stop.wait(wait)
             wait = min(2 * wait, 30)
             continue

@@ -13,12 +13,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 const url = process.env.LUMATRACE_URL ?? "http://127.0.0.1:8081";
 const tries = 5;
 
-/** Sends a request; again after a lost connection, 409 in progress, 429 or 503, when the server says so. */
+/** Sends a request and reads the answer; again after a lost connection, 409 in progress, 429 or 503, when the server says so. */
 async function send(path, request) {
   for (let attempt = 0; attempt < tries; attempt += 1) {
-    let answer;
+    let answer, content;
     try {
       answer = await fetch(url + path, { method: "POST", signal: AbortSignal.timeout(120_000), ...request });
+      content = Buffer.from(await answer.arrayBuffer());
     } catch (error) {
       if (attempt === tries - 1) throw error;
       await sleep(1000 * 2 ** attempt);
@@ -30,10 +31,10 @@ async function send(path, request) {
       continue;
     }
     if (!answer.ok) {
-      const { code, message, action, traceId } = await answer.json();
+      const { code, message, action, traceId } = JSON.parse(content);
       throw new Error(`${code}: ${message} (${action}) traceId ${traceId}`);
     }
-    return answer;
+    return { headers: answer.headers, content };
   }
   throw new Error(`${path}: no answer after ${tries} tries`);
 }
@@ -45,7 +46,7 @@ const login = await send("/api/v1/auth/login", {
   headers: { "content-type": "application/json" },
   body: JSON.stringify({ tenantId, username, password }),
 });
-const authorization = `Bearer ${(await login.json()).token}`;
+const authorization = `Bearer ${JSON.parse(login.content).token}`;
 
 const upload = new FormData();
 upload.append("image", new Blob([await readFile(file)]), "photo");
@@ -55,13 +56,13 @@ const sent = await send("/api/v1/photos/protect", {
   body: upload,
 });
 const photoId = sent.headers.get("x-photo-id");
-const marked = await sent.arrayBuffer();
-console.log(`protected ${photoId}, ${sent.headers.get("x-watermark-psnr")} dB, ${marked.byteLength} bytes`);
+console.log(`protected ${photoId}, ${sent.headers.get("x-watermark-psnr")} dB, ${sent.content.length} bytes`);
 
 const question = new FormData();
-question.append("image", new Blob([marked]), "photo");
+question.append("image", new Blob([sent.content]), "photo");
 question.append("photoId", photoId);
-const verdict = await (await send("/api/v1/photos/verify", { headers: { authorization }, body: question })).json();
+const answer = await send("/api/v1/photos/verify", { headers: { authorization }, body: question });
+const verdict = JSON.parse(answer.content);
 console.log(`verify: authentic ${verdict.authentic}, ${verdict.verdict}, ${verdict.message}`);
 await send("/api/v1/auth/logout", { headers: { authorization } });
 if (!verdict.authentic || verdict.verdict !== "INTACT") {

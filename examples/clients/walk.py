@@ -24,7 +24,7 @@ def send(session, method, path, **request):
     for attempt in range(TRIES):
         try:
             answer = session.request(method, URL + path, timeout=120, **request)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
             if attempt == TRIES - 1:
                 raise
             time.sleep(2**attempt)

@@ -42,29 +42,29 @@ fn main() -> Result<()> {
         "username": env::var("LUMATRACE_USERNAME")?,
         "password": env::var("LUMATRACE_PASSWORD")?,
     });
-    let login: Value = send(|| Ok(post("/auth/login").json(&account)))?.json()?;
+    let (_, login) = send(|| Ok(post("/auth/login").json(&account)))?;
+    let login: Value = serde_json::from_slice(&login)?;
     let token = login["token"].as_str().ok_or("no token")?;
 
     let key = Uuid::new_v4().to_string();
-    let protected = send(|| {
+    let (headers, file) = send(|| {
         let form = Form::new()
             .part("image", Part::bytes(photo.clone()).file_name("photo"))
             .text("request", json!({ "deviceModel": "walk.rs" }).to_string());
         let request = post("/photos/protect").bearer_auth(token);
         Ok(request.header("Idempotency-Key", &key).multipart(form))
     })?;
-    let id = text(protected.headers(), "x-photo-id")?;
-    let psnr = text(protected.headers(), "x-watermark-psnr")?;
-    let file = protected.bytes()?;
+    let id = text(&headers, "x-photo-id")?;
+    let psnr = text(&headers, "x-watermark-psnr")?;
     println!("protected {id}, {psnr} dB, {} bytes", file.len());
 
-    let verdict: Value = send(|| {
+    let (_, verdict) = send(|| {
         let form = Form::new()
-            .part("image", Part::bytes(file.to_vec()).file_name("photo"))
+            .part("image", Part::bytes(file.clone()).file_name("photo"))
             .text("photoId", id.clone());
         Ok(post("/photos/verify").bearer_auth(token).multipart(form))
-    })?
-    .json()?;
+    })?;
+    let verdict: Value = serde_json::from_slice(&verdict)?;
     let word = |name: &str| verdict[name].as_str().unwrap_or_default();
     println!(
         "verify: authentic {}, {}, {}",
@@ -80,10 +80,14 @@ fn main() -> Result<()> {
     }
 }
 
-/// Sends a request; again after a lost connection, 409 in progress, 429 or 503, when the server says so.
-fn send(request: impl Fn() -> Result<RequestBuilder>) -> Result<Response> {
+/// Sends a request and reads the answer; again after a lost connection, 409 in progress, 429 or 503, when the server says so.
+fn send(request: impl Fn() -> Result<RequestBuilder>) -> Result<(HeaderMap, Vec<u8>)> {
     for attempt in 0..TRIES {
-        let answer = match request()?.send() {
+        let read = |answer: Response| {
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            Ok((status, headers, answer.bytes()?.to_vec()))
+        };
+        let (status, headers, content) = match request()?.send().and_then(read) {
             Err(_) if attempt + 1 < TRIES => {
                 thread::sleep(Duration::from_secs(1 << attempt));
                 continue;
@@ -95,17 +99,17 @@ fn send(request: impl Fn() -> Result<RequestBuilder>) -> Result<Response> {
             StatusCode::TOO_MANY_REQUESTS,
             StatusCode::SERVICE_UNAVAILABLE,
         ];
-        if answer.status().is_success() {
-            return Ok(answer);
+        if status.is_success() {
+            return Ok((headers, content));
         }
         if let (true, Ok(wait)) = (
-            again.contains(&answer.status()),
-            text(answer.headers(), RETRY_AFTER.as_str()),
+            again.contains(&status),
+            text(&headers, RETRY_AFTER.as_str()),
         ) {
             thread::sleep(Duration::from_secs(wait.parse()?));
             continue;
         }
-        let problem: Value = answer.json()?;
+        let problem: Value = serde_json::from_slice(&content)?;
         let part = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
         let [code, message, action, id] = ["code", "message", "action", "traceId"].map(part);
         return Err(format!("{code}: {message} ({action}) traceId {id}").into());

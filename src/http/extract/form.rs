@@ -1,16 +1,10 @@
 //! URL-encoded forms, bounded in size (WHATWG URL, application/x-www-form-urlencoded). A field is given once; those that nobody asks
 //! for are ignored (RFC 6749 section 3.2).
 
-use axum::{
-    body::to_bytes,
-    extract::{FromRequest, Request},
-};
+use axum::extract::{FromRequest, Request};
 
-use super::json::check_content_type;
+use super::json::{check_content_type, read_short};
 use crate::http::error::ApiError;
-
-/// Longest form in bytes.
-const LONGEST_BODY_BYTES: usize = 64 * 1024;
 
 /// The fields of a form.
 #[derive(Debug)]
@@ -43,12 +37,7 @@ impl<S: Sync> FromRequest<S> for Form {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         check_content_type(request.headers(), "application/x-www-form-urlencoded")?;
-        let body = to_bytes(request.into_body(), LONGEST_BODY_BYTES)
-            .await
-            .map_err(|_| {
-                let most = LONGEST_BODY_BYTES as u64;
-                ApiError::too_large("body", "bytes", most, most + 1)
-            })?;
+        let body = read_short(request).await?;
         Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
     }
 }

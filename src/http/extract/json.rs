@@ -1,21 +1,22 @@
-//! JSON bodies: one object, no duplicate members, bounded in size and depth.
+//! JSON bodies: one object, none of its members twice, bounded in size and depth.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use axum::{
-    body::to_bytes,
+    body::{Bytes, to_bytes},
     extract::{FromRequest, Request},
     http::{
         HeaderMap,
         header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
     },
 };
+use http_body_util::LengthLimitError;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, error::Category};
 
 use crate::http::error::{ApiError, ErrorCode};
 
-/// Longest JSON body in bytes.
+/// Longest JSON body or form in bytes.
 const LONGEST_BODY_BYTES: usize = 64 * 1024;
 
 /// The object in a JSON body.
@@ -27,22 +28,31 @@ impl<S: Sync> FromRequest<S> for Json {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         check_content_type(request.headers(), "application/json")?;
-        let length = request.headers().get(CONTENT_LENGTH);
-        let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
-        let too_large = |actual| {
-            let most = LONGEST_BODY_BYTES as u64;
-            ApiError::too_large("body", "bytes", most, actual)
-        };
-        if let Some(length) = length.filter(|length| *length > LONGEST_BODY_BYTES as u64) {
-            return Err(too_large(length));
-        }
-        let body = to_bytes(request.into_body(), LONGEST_BODY_BYTES)
-            .await
-            .map_err(|_| too_large(LONGEST_BODY_BYTES as u64 + 1))?;
+        let body = read_short(request).await?;
         parse_object(&body)
             .map(Self)
             .map_err(|reason| ApiError::field("body", &reason))
     }
+}
+
+/// Reads a body that must be short.
+pub(super) async fn read_short(request: Request) -> Result<Bytes, ApiError> {
+    let most = LONGEST_BODY_BYTES as u64;
+    let too_large = |actual| ApiError::too_large("body", "bytes", most, actual);
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
+    if let Some(length) = length.filter(|length| *length > most) {
+        return Err(too_large(length));
+    }
+    let read = to_bytes(request.into_body(), LONGEST_BODY_BYTES).await;
+    read.map_err(|error| {
+        let too_long = |cause: &(dyn Error + 'static)| cause.is::<LengthLimitError>();
+        if error.source().is_some_and(too_long) {
+            too_large(most + 1)
+        } else {
+            ApiError::field("body", "is cut off")
+        }
+    })
 }
 
 /// Refuses another content type, a charset that cannot be read as UTF-8, and compressed bodies. Of a form's parts each has a charset
@@ -67,7 +77,11 @@ pub(super) fn check_content_type(headers: &HeaderMap, wanted: &str) -> Result<()
     });
     let encoding = text(CONTENT_ENCODING);
     let plain = encoding.is_empty() || encoding.eq_ignore_ascii_case("identity");
-    if kind.eq_ignore_ascii_case(wanted) && utf8 && plain {
+    // Of two, another reader could take the other one.
+    let once = [CONTENT_TYPE, CONTENT_ENCODING]
+        .into_iter()
+        .all(|name| headers.get_all(name).iter().count() <= 1);
+    if kind.eq_ignore_ascii_case(wanted) && utf8 && plain && once {
         return Ok(());
     }
     let message = format!("this endpoint takes {wanted} in UTF-8, not compressed");

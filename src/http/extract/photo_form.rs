@@ -55,9 +55,9 @@ impl PhotoForm {
         self.texts.get(part).map(String::as_str)
     }
 
-    /// What stands for the parts that are skipped; the same for the same parts in any order.
-    pub(in crate::http) fn others(&self) -> Vec<u8> {
-        self.others.concat()
+    /// What stands for the parts that are skipped, if there are any; the same for the same parts in any order.
+    pub(in crate::http) fn others(&self) -> Option<Vec<u8>> {
+        (!self.others.is_empty()).then(|| self.others.concat())
     }
 }
 
@@ -97,8 +97,9 @@ impl PhotoForm {
             .await
             .map_err(|_| malformed())?;
         let (mut image, mut texts, mut others) = (None, HashMap::new(), Vec::new());
+        let mut beside = 0;
         for _ in 0..=MOST_PARTS {
-            let Some(mut field) = multipart.next_field().await.map_err(|_| malformed())? else {
+            let Some(field) = multipart.next_field().await.map_err(|_| malformed())? else {
                 others.sort_unstable();
                 return Ok(Self {
                     image: image.ok_or_else(|| ApiError::field("image", "is required"))?,
@@ -107,21 +108,38 @@ impl PhotoForm {
                     _intake: intake.clone(),
                 });
             };
-            let name = field.name().unwrap_or_default();
+            intake.progress();
+            let mut part = Part { field, intake };
+            let name = part.field.name().unwrap_or_default();
             if name == "image" {
                 if image.is_some() {
                     return Err(ApiError::field("image", "must be given once"));
                 }
-                image = Some(read_image(&mut field, max, expected).await?);
-            } else if let Some(part) = TEXT_PARTS.into_iter().find(|part| *part == name) {
-                let text = read_text(&mut field, part).await?;
-                add(&mut texts, part, text)?;
+                image = Some(read_image(&mut part, max, expected).await?);
+            } else if let Some(name) = TEXT_PARTS.into_iter().find(|known| *known == name) {
+                let text = read_text(&mut part, name).await?;
+                add(&mut texts, name, text)?;
             } else {
-                others.push(skip(&mut field).await?);
+                others.push(skip(&mut part, &mut beside).await?);
             }
         }
         let reason = format!("has more than {MOST_PARTS} parts");
         Err(ApiError::field("body", &reason))
+    }
+}
+
+/// A part that is being read.
+struct Part<'a> {
+    field: Field<'a>,
+    intake: &'a Intake,
+}
+
+impl Part<'_> {
+    /// The next piece of its content.
+    async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
+        let chunk = self.field.chunk().await.map_err(|_| malformed())?;
+        self.intake.progress();
+        Ok(chunk)
     }
 }
 
@@ -144,10 +162,10 @@ fn check_boundary(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// Reads the image; one that is too long is counted to its end, so that the answer can say how long it was.
-async fn read_image(field: &mut Field<'_>, max: u64, expected: u64) -> Result<Bytes, ApiError> {
+async fn read_image(part: &mut Part<'_>, max: u64, expected: u64) -> Result<Bytes, ApiError> {
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     let mut actual = 0;
-    while let Some(chunk) = field.chunk().await.map_err(|_| malformed())? {
+    while let Some(chunk) = part.chunk().await? {
         actual += chunk.len() as u64;
         if actual <= max {
             bytes.extend_from_slice(&chunk);
@@ -160,7 +178,7 @@ async fn read_image(field: &mut Field<'_>, max: u64, expected: u64) -> Result<By
     }
 }
 
-/// Adds a text part; an empty one is none, as forms send what nobody filled in. Some clients send `request` twice, once as their
+/// Adds a text part; an empty one is none, as forms send what nobody filled in. Some clients send `request` again as their
 /// language writes objects (`[object Object]`): beside an object, what is none does not count.
 fn add(
     texts: &mut HashMap<&'static str, String>,
@@ -170,10 +188,8 @@ fn add(
     let stray = |text: &str| part == "request" && !text.trim_start().starts_with('{');
     match texts.get(part) {
         _ if text.trim().is_empty() => {}
-        Some(before) if stray(&text) && !stray(before) => {}
-        Some(before) if stray(&text) == stray(before) => {
-            return Err(ApiError::field(part, "must be given once"));
-        }
+        Some(_) if stray(&text) => {}
+        Some(before) if !stray(before) => return Err(ApiError::field(part, "must be given once")),
         _ => {
             texts.insert(part, text);
         }
@@ -181,25 +197,34 @@ fn add(
     Ok(())
 }
 
-async fn read_text(field: &mut Field<'_>, part: &'static str) -> Result<String, ApiError> {
+async fn read_text(part: &mut Part<'_>, name: &'static str) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|_| malformed())? {
+    while let Some(chunk) = part.chunk().await? {
         if bytes.len() + chunk.len() > LONGEST_TEXT_BYTES {
-            return Err(ApiError::field(part, "is too long"));
+            return Err(ApiError::field(name, "is too long"));
         }
         bytes.extend_from_slice(&chunk);
     }
-    String::from_utf8(bytes).map_err(|_| ApiError::field(part, "must be UTF-8"))
+    String::from_utf8(bytes).map_err(|_| ApiError::field(name, "must be UTF-8"))
 }
 
-/// Passes over a part; SHA-256 of it, its name and what it holds.
-async fn skip(field: &mut Field<'_>) -> Result<[u8; 32], ApiError> {
-    let name = field.name().unwrap_or_default();
+/// Passes over a part; SHA-256 of it, its name and what it holds. All of them together must not be long.
+async fn skip(part: &mut Part<'_>, beside: &mut u64) -> Result<[u8; 32], ApiError> {
+    let name = part.field.name().unwrap_or_default();
     let mut hash = Sha256::new();
     hash.update((name.len() as u64).to_be_bytes());
     hash.update(name);
-    while let Some(chunk) = field.chunk().await.map_err(|_| malformed())? {
+    while let Some(chunk) = part.chunk().await? {
         hash.update(&chunk);
+        *beside += chunk.len() as u64;
+        if *beside > OVERHEAD_BYTES {
+            return Err(ApiError::too_large(
+                "body",
+                "bytes",
+                OVERHEAD_BYTES,
+                *beside,
+            ));
+        }
     }
     Ok(hash.finalize().into())
 }

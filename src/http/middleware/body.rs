@@ -4,7 +4,7 @@
 //! the request ends with 408: a client that trickles or stalls cannot hold a place. And when a handler answers before it has
 //! read all, the rest is read and thrown away before the answer goes out, within bounds: most clients send everything before they
 //! look at the answer, and a connection closed under them loses it. A client that sent `Expect: 100-continue` looks first, so it
-//! is answered at once.
+//! is answered at once, unless it was asked for its body already.
 
 use std::{
     pin::Pin,
@@ -56,6 +56,7 @@ struct Incoming {
     started: Instant,
     received: u64,
     deadline: Pin<Box<Sleep>>,
+    ended: bool,
     too_slow: bool,
 }
 
@@ -86,6 +87,7 @@ impl HttpBody for Shared {
                     let pause = Instant::now() + LONGEST_PAUSE;
                     incoming.deadline.as_mut().reset(pace.min(pause));
                 }
+                incoming.ended |= frame.is_none();
                 return Poll::Ready(frame);
             }
             ready!(incoming.deadline.as_mut().poll(cx));
@@ -117,6 +119,7 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
         started,
         received: 0,
         deadline: Box::pin(sleep_until(started + HEAD_START)),
+        ended: false,
         too_slow: false,
     })));
     let mut response = next
@@ -124,7 +127,7 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
         .await;
     if shared.with(|incoming| incoming.too_slow) {
         response = ApiError::new(ErrorCode::RequestTimeout).into_response();
-    } else if !looks_first {
+    } else if !looks_first || shared.with(|incoming| incoming.received > 0) {
         let drain = async {
             let mut dropped = 0;
             while let Ok(Some(Ok(frame))) = timeout(LONGEST_DRAIN_PAUSE, shared.frame()).await {
@@ -137,7 +140,9 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
         // Whether it ended or was cut off, the answer goes out now.
         timeout(LONGEST_DRAIN, drain).await.ok();
     }
-    if !shared.is_end_stream() && version <= Version::HTTP_11 {
+    if !shared.with(|incoming| incoming.ended || incoming.body.is_end_stream())
+        && version <= Version::HTTP_11
+    {
         // What is still to come cannot be told from a next request: the connection ends, and the client knows.
         response
             .headers_mut()
@@ -192,5 +197,36 @@ mod tests {
         assert_eq!(status, StatusCode::OK);
         assert!(closes, "the rest could be taken for a request");
         assert_eq!(after.as_secs(), LONGEST_DRAIN_PAUSE.as_secs());
+    }
+
+    /// How long an answer waits for who sent `Expect: 100-continue` and goes on sending, slowly.
+    async fn expects(reads_some: bool) -> Duration {
+        let handler = move |mut body: Body| async move {
+            if reads_some {
+                body.frame().await;
+            }
+            StatusCode::PAYLOAD_TOO_LARGE
+        };
+        let app = Router::new().route("/", post(handler)).layer(from_fn(body));
+        let (mut sender, body) = Channel::<Bytes, axum::Error>::new(1);
+        let sending = tokio::spawn(async move {
+            for _ in 0..3 {
+                sender.send_data(vec![0; 1000].into()).await.ok();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let started = Instant::now();
+        let request = Request::post("/").header(EXPECT, "100-continue");
+        let request = request.body(Body::new(body)).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        sending.abort();
+        started.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_looks_first_is_answered_at_once_unless_it_was_asked_to_send() {
+        assert_eq!(expects(false).await.as_secs(), 0);
+        assert_eq!(expects(true).await.as_secs(), 3, "all of it was read");
     }
 }

@@ -31,19 +31,27 @@ pub(in crate::http) async fn handler(
     form: PhotoForm,
 ) -> Result<Response, ApiError> {
     let (request, object) = read(&form)?;
+    let names_a_photo = request.photo.is_some();
     let words = serde_json::to_vec(&object).map_err(service::Error::internal)?;
     let [photo_id, policy] = ["photoId", "policy"].map(|part| form.text(part).unwrap_or_default());
-    let meaning = [
+    let others = form.others();
+    let mut meaning = vec![
         &*request.image,
         &words,
         photo_id.as_bytes(),
         policy.as_bytes(),
-        &form.others(),
     ];
+    meaning.extend(others.as_deref());
     let once = idempotency.once(&meaning).await;
     let protected = protect::protect(&ctx, &caller, request, once.as_ref())
         .await
-        .map_err(ApiError::of_named_photo)?;
+        .map_err(|error| {
+            if names_a_photo {
+                ApiError::of_named_photo(error)
+            } else {
+                error.into()
+            }
+        })?;
     let photo = protected.photo;
     let file = format!("protected_{photo}.{}", protected.format.extension());
     let level = match protected.report.level {

@@ -1,6 +1,6 @@
 //! Work that was claimed and not done.
 
-use std::sync::mpsc;
+use std::{sync::mpsc, time::Duration};
 
 use lumatrace::http::ErrorCode;
 use sqlx::{Connection, PgConnection};
@@ -23,17 +23,27 @@ async fn occupy(app: &App) -> (mpsc::Sender<()>, JoinHandle<()>) {
     (release, busy)
 }
 
+/// What comes true before a test has failed.
+async fn soon<T>(event: impl Future<Output = T>) -> T {
+    let patience = Duration::from_mins(1);
+    tokio::time::timeout(patience, event).await.expect("soon")
+}
+
 /// The photo of the first claim that appears.
 async fn claimed(app: &App) -> Uuid {
     let mut owner = PgConnection::connect_with(&app.database.owner())
         .await
         .unwrap();
-    loop {
-        let claimed = sqlx::query_scalar("select photo_id from idempotency_keys");
-        if let Some(photo) = claimed.fetch_optional(&mut owner).await.unwrap() {
-            return photo;
+    soon(async {
+        loop {
+            let claimed = sqlx::query_scalar("select photo_id from idempotency_keys");
+            if let Some(photo) = claimed.fetch_optional(&mut owner).await.unwrap() {
+                return photo;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
-    }
+    })
+    .await
 }
 
 #[tokio::test]
@@ -51,13 +61,16 @@ async fn who_hangs_up_may_send_the_same_again_at_once() {
     busy.await.unwrap();
 
     // The clock stands still: the claim does not run out.
-    let again = loop {
-        let answer = send(&acme, &picture(), None).await;
-        if answer.status == 200 {
-            break answer;
+    let again = soon(async {
+        loop {
+            let answer = send(&acme, &picture(), None).await;
+            if answer.status == 200 {
+                return answer;
+            }
+            answer.problem(ErrorCode::IdempotencyInProgress);
         }
-        answer.problem(ErrorCode::IdempotencyInProgress);
-    };
+    })
+    .await;
     is_replay(&again, &send(&acme, &picture(), None).await);
     assert_eq!(traces(&app, &acme).await, (1, 1, 1));
 }
