@@ -20,7 +20,7 @@ struct Dialect {
     request: &'static str,
 }
 
-const DIALECTS: [Dialect; 15] = [
+const DIALECTS: [Dialect; 16] = [
     Dialect {
         client: "curl",
         boundary: "------------------------f9892fa1faaf7981",
@@ -106,6 +106,12 @@ const DIALECTS: [Dialect; 15] = [
         request: "Content-Disposition: form-data; name=\"request\"\r\nContent-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit",
     },
     Dialect {
+        client: "JavaMail, without the quotes",
+        boundary: "----=_Part_5_1234567.1700000000000",
+        image: "Content-Disposition: form-data; name=\"image\"; filename=\"photo.jpg\"\r\nContent-Type: image/jpeg",
+        request: "Content-Disposition: form-data; name=\"request\"\r\nContent-Type: application/json",
+    },
+    Dialect {
         client: "Go mime/multipart",
         boundary: "d4f1c2b3a4958677665544332211ffeeddccbbaa99887766554433221100",
         image: "Content-Disposition: form-data; name=\"image\"; filename=\"photo.jpg\"\r\nContent-Type: application/octet-stream",
@@ -158,7 +164,7 @@ async fn forms_are_understood_as_clients_write_them() {
         }
     }
     println!("{sent} forms of {} clients", DIALECTS.len());
-    assert_eq!(sent, 30);
+    assert_eq!(sent, 32);
 }
 
 #[tokio::test]

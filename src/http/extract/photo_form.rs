@@ -9,7 +9,7 @@ use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Multipart, Request, multipart::Field},
     http::{
-        HeaderMap,
+        HeaderMap, HeaderValue,
         header::{CONTENT_LENGTH, CONTENT_TYPE},
     },
 };
@@ -64,9 +64,9 @@ impl PhotoForm {
 impl FromRequest<Context> for PhotoForm {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, ctx: &Context) -> Result<Self, ApiError> {
+    async fn from_request(mut request: Request, ctx: &Context) -> Result<Self, ApiError> {
         check_content_type(request.headers(), "multipart/form-data")?;
-        check_boundary(request.headers())?;
+        quote_boundary(request.headers_mut())?;
         let max = ctx.settings.limits.max_bytes as u64;
         let length = request.headers().get(CONTENT_LENGTH);
         let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
@@ -143,22 +143,30 @@ impl Part<'_> {
     }
 }
 
-/// Parsers differ in which of two boundaries they take, and how long one may be.
-fn check_boundary(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Puts the boundary into quotes, which some clients leave out where it needs them. Parsers differ in which of two they take, and how
+/// long one may be, so there is one of the length that the standard allows.
+fn quote_boundary(headers: &mut HeaderMap) -> Result<(), ApiError> {
     let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let boundaries = value.unwrap_or_default().split(';').skip(1);
     let mut boundaries = boundaries
         .filter_map(|parameter| parameter.split_once('='))
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"));
-    let wrong = |reason| Err(ApiError::field("Content-Type", reason));
-    match (boundaries.next(), boundaries.next()) {
-        (None, _) => wrong("names no boundary; most HTTP clients set this header themselves"),
-        (Some(_), Some(_)) => wrong("names two boundaries"),
-        (Some((_, boundary)), None) => match boundary.trim().trim_matches('"').len() {
-            1..=LONGEST_BOUNDARY_BYTES => Ok(()),
-            _ => wrong("must name a boundary of 1 to 70 characters"),
-        },
-    }
+    let wrong = |reason| ApiError::field("Content-Type", reason);
+    let boundary = match (boundaries.next(), boundaries.next()) {
+        (Some((_, boundary)), None) => boundary.trim().trim_matches('"'),
+        (Some(_), Some(_)) => return Err(wrong("names two boundaries")),
+        (None, _) => {
+            return Err(wrong(
+                "names no boundary; most HTTP clients set this header themselves",
+            ));
+        }
+    };
+    let fits = (1..=LONGEST_BOUNDARY_BYTES).contains(&boundary.len());
+    let quoted = format!("multipart/form-data; boundary=\"{boundary}\"");
+    let quoted = HeaderValue::from_str(&quoted).ok().filter(|_| fits);
+    let quoted = quoted.ok_or_else(|| wrong("must name a boundary of 1 to 70 characters"))?;
+    headers.insert(CONTENT_TYPE, quoted);
+    Ok(())
 }
 
 /// Reads the image; one that is too long is counted to its end, so that the answer can say how long it was.
