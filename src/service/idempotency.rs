@@ -174,12 +174,10 @@ impl Claim<'_> {
 
     /// Ends the call: errors are not remembered, so that the key is free for a corrected request.
     pub(super) async fn end<T>(mut self, done: Result<T, Error>) -> Result<T, Error> {
-        if done.is_ok() {
-            self.key = None;
-        } else if let Some(key) = self.key {
+        if let (Err(_), Some(key)) = (&done, self.key) {
             release(self.ctx, self.tenant, key).await;
-            self.key = None;
         }
+        self.key = None;
         done
     }
 }

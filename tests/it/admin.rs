@@ -1,26 +1,14 @@
 //! What an administrator of a tenant does over HTTP.
 
 use axum::http::Method;
-use lumatrace::{domain::Role, http::ErrorCode};
+use lumatrace::http::ErrorCode;
 use serde_json::{Value, json};
 
-use crate::support::{App, Client, PASSWORD, Tenant};
+use crate::support::{App, Client, PASSWORD};
 
 const ACCOUNTS: &str = "/api/v1/admin/accounts";
 const API_KEYS: &str = "/api/v1/admin/api-keys";
 const APPLICATIONS: &str = "/api/v1/admin/applications";
-
-/// A tenant with an administrator beside its account, and his client.
-async fn administered(app: &App, name: &str) -> (Tenant, Client) {
-    let tenant = app.tenant(name).await;
-    let username = app.account(&tenant.id, "chief", Role::Admin).await;
-    let chief = Tenant {
-        id: tenant.id.clone(),
-        username,
-    };
-    let client = app.client(&chief).await;
-    (tenant, client)
-}
 
 async fn patch(client: &Client, path: &str, body: &Value) -> u16 {
     let request = axum::http::Request::patch(path)
@@ -41,7 +29,7 @@ async fn login(app: &App, username: &str, password: &str) -> u16 {
 #[tokio::test]
 async fn accounts_are_made_changed_and_their_sessions_ended() {
     let app = App::spawn().await;
-    let (acme, chief) = administered(&app, "acme").await;
+    let (acme, chief) = app.administered("acme").await;
     let made = chief
         .post_json(ACCOUNTS, &json!({ "username": "desk" }))
         .await;
@@ -130,7 +118,7 @@ async fn accounts_are_made_changed_and_their_sessions_ended() {
 #[tokio::test]
 async fn keys_and_applications_are_made_shown_once_and_revoked() {
     let app = App::spawn().await;
-    let (_, chief) = administered(&app, "acme").await;
+    let (_, chief) = app.administered("acme").await;
     let key = chief
         .post_json(API_KEYS, &json!({ "name": "desk", "scope": "photos:read" }))
         .await;
@@ -193,8 +181,8 @@ async fn keys_and_applications_are_made_shown_once_and_revoked() {
 #[tokio::test]
 async fn another_tenants_accounts_and_credentials_are_as_good_as_none() {
     let app = App::spawn().await;
-    let (_, acme) = administered(&app, "acme").await;
-    let (_, bolt) = administered(&app, "bolt").await;
+    let (_, acme) = app.administered("acme").await;
+    let (_, bolt) = app.administered("bolt").await;
     let key = acme
         .post_json(API_KEYS, &json!({ "name": "desk" }))
         .await

@@ -3,7 +3,7 @@
 
 use axum::extract::{FromRequest, Request};
 
-use super::json::{check_content_type, read_short};
+use super::body::{check_content_type, read_short};
 use crate::http::error::ApiError;
 
 /// The fields of a form.

@@ -1,5 +1,6 @@
 //! From requests to domain values; all refusing of malformed requests happens here.
 
+mod body;
 mod caller;
 mod fields;
 mod form;

@@ -8,17 +8,14 @@ use std::collections::HashMap;
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Multipart, Request, multipart::Field},
-    http::{
-        HeaderMap, HeaderValue,
-        header::{CONTENT_LENGTH, CONTENT_TYPE},
-    },
+    http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
 };
 use sha2::{Digest, Sha256};
 
 use super::{
     Caller,
+    body::{check_content_type, content_length},
     intake::{Intake, OVERHEAD_BYTES},
-    json::check_content_type,
 };
 use crate::{
     http::error::{ApiError, ErrorCode},
@@ -68,8 +65,7 @@ impl FromRequest<Context> for PhotoForm {
         check_content_type(request.headers(), "multipart/form-data")?;
         quote_boundary(request.headers_mut())?;
         let max = ctx.settings.limits.max_bytes as u64;
-        let length = request.headers().get(CONTENT_LENGTH);
-        let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        let length = content_length(request.headers());
         if let Some(length) = length.filter(|length| *length > max + OVERHEAD_BYTES) {
             return Err(ApiError::too_large("image", "bytes", max, length));
         }

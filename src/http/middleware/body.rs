@@ -56,6 +56,7 @@ struct Incoming {
     started: Instant,
     received: u64,
     deadline: Pin<Box<Sleep>>,
+    /// All of it came; the server's own body does not tell that of chunks.
     ended: bool,
     too_slow: bool,
 }
@@ -97,7 +98,7 @@ impl HttpBody for Shared {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.with(|incoming| incoming.body.is_end_stream())
+        self.with(|incoming| incoming.ended || incoming.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -140,9 +141,7 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
         // Whether it ended or was cut off, the answer goes out now.
         timeout(LONGEST_DRAIN, drain).await.ok();
     }
-    if !shared.with(|incoming| incoming.ended || incoming.body.is_end_stream())
-        && version <= Version::HTTP_11
-    {
+    if !shared.is_end_stream() && version <= Version::HTTP_11 {
         // What is still to come cannot be told from a next request: the connection ends, and the client knows.
         response
             .headers_mut()

@@ -6,7 +6,7 @@ use axum::http::Method;
 use lumatrace::{
     auth::hash_password,
     domain::{
-        ContentHash, Role, TenantId, Username,
+        ContentHash, TenantId, Username,
         audit::{Actor, Head},
     },
     http::ErrorCode,
@@ -20,19 +20,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::support::{App, Client, PASSWORD, Part, Tenant, pictures};
+use crate::support::{App, Client, PASSWORD, Part, pictures};
 
 fn tenant_id(name: &str) -> TenantId {
     TenantId::parse(name).unwrap()
-}
-
-/// A tenant with an account that may read the log.
-async fn audited(app: &App, name: &str) -> (Tenant, Client) {
-    let tenant = app.tenant(name).await;
-    let username = app.account(&tenant.id, "chief", Role::Admin).await;
-    let id = tenant.id.clone();
-    let chief = app.client(&Tenant { id, username }).await;
-    (tenant, chief)
 }
 
 /// The whole log, oldest first.
@@ -83,7 +74,7 @@ async fn intact(app: &App, tenant: &str) -> Head {
 #[tokio::test]
 async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
     let app = App::spawn().await;
-    let (acme, chief) = audited(&app, "acme").await;
+    let (acme, chief) = app.administered("acme").await;
     let press = app.client(&acme).await;
     let registration = json!({
         "deviceModel": "SECRET-CAMERA", "latitude": 47.376_887, "longitude": 8.541_694,
@@ -195,7 +186,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
 #[tokio::test]
 async fn who_holds_the_answers_can_check_the_chain_without_us() {
     let app = App::spawn().await;
-    let (acme, chief) = audited(&app, "acme").await;
+    let (acme, chief) = app.administered("acme").await;
     let press = app.client(&acme).await;
     press.post_json("/api/v1/photos/register", &json!({})).await;
     let mut previous = "0".repeat(64);
@@ -221,8 +212,8 @@ async fn who_holds_the_answers_can_check_the_chain_without_us() {
 #[tokio::test]
 async fn only_who_administers_the_tenant_reads_its_log_and_no_other() {
     let app = App::spawn().await;
-    let (acme, chief) = audited(&app, "acme").await;
-    let (_, other) = audited(&app, "bolt").await;
+    let (acme, chief) = app.administered("acme").await;
+    let (_, other) = app.administered("bolt").await;
     app.client(&acme)
         .await
         .get("/api/v1/audit")
@@ -258,8 +249,8 @@ async fn only_who_administers_the_tenant_reads_its_log_and_no_other() {
 #[tokio::test]
 async fn calls_in_parallel_leave_one_chain_a_tenant_without_gap() {
     let app = App::spawn().await;
-    let (acme, _) = audited(&app, "acme").await;
-    let (bolt, _) = audited(&app, "bolt").await;
+    let (acme, _) = app.administered("acme").await;
+    let (bolt, _) = app.administered("bolt").await;
     let clients = [app.client(&acme).await, app.client(&bolt).await];
     let before = [intact(&app, "acme").await, intact(&app, "bolt").await];
     let image = pictures::png(&pictures::scene(96, 64, 32));
@@ -294,7 +285,7 @@ async fn calls_in_parallel_leave_one_chain_a_tenant_without_gap() {
 #[tokio::test]
 async fn what_was_rolled_back_is_not_in_the_log_and_what_cannot_be_logged_is_not_done() {
     let app = App::spawn().await;
-    let (acme, _) = audited(&app, "acme").await;
+    let (acme, _) = app.administered("acme").await;
     let press = app.client(&acme).await;
     let mut owner = owner(&app).await;
     owner

@@ -11,7 +11,7 @@ use lumatrace::{
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
-use super::{audited, intact, owner};
+use super::{intact, owner};
 use crate::{
     process::{DataDir, lumatrace},
     support::{App, MASTER_KEY},
@@ -21,8 +21,8 @@ use crate::{
 async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
     const FROM: &str = "with e as (select * from audit_events where tenant_id = 'acme')";
     let app = App::spawn().await;
-    let (acme, _) = audited(&app, "acme").await;
-    audited(&app, "bolt").await;
+    let (acme, _) = app.administered("acme").await;
+    app.administered("bolt").await;
     let press = app.client(&acme).await;
     for _ in 0..4 {
         press.post_json("/api/v1/photos/register", &json!({})).await;
@@ -127,7 +127,7 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
 #[tokio::test]
 async fn even_the_owner_of_the_tables_does_not_alter_the_log_by_accident() {
     let app = App::spawn().await;
-    audited(&app, "acme").await;
+    app.administered("acme").await;
     let mut owner = owner(&app).await;
     for statement in [
         "update audit_events set actor = 'operator'",
@@ -148,8 +148,8 @@ async fn even_the_owner_of_the_tables_does_not_alter_the_log_by_accident() {
 #[tokio::test]
 async fn of_a_deleted_tenants_log_a_tombstone_stays() {
     let app = App::spawn().await;
-    let (acme, chief) = audited(&app, "acme").await;
-    audited(&app, "bolt").await;
+    let (acme, chief) = app.administered("acme").await;
+    app.administered("bolt").await;
     let bolt = intact(&app, "bolt").await;
     let mut owner = owner(&app).await;
     for round in 1..3 {
@@ -203,8 +203,8 @@ fn check(app: &App, data_dir: &DataDir, arguments: &[&str]) -> (bool, Vec<Value>
 async fn the_command_checks_one_tenant_or_all_and_fails_when_one_is_broken() {
     let app = App::spawn().await;
     let data_dir = DataDir::new();
-    audited(&app, "acme").await;
-    audited(&app, "bolt").await;
+    app.administered("acme").await;
+    app.administered("bolt").await;
     let Head { sequence, hash } = intact(&app, "bolt").await;
     let bolt = json!({
         "tenantId": "bolt", "events": sequence, "head": hash.to_string(), "status": "intact",

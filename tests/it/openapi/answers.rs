@@ -5,11 +5,10 @@ use axum::{
     http::{Method, Request},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lumatrace::domain::Role;
 use serde_json::{Value, json};
 
 use super::contract::Contract;
-use crate::support::{App, Client, PASSWORD, Part, Tenant, pictures};
+use crate::support::{App, PASSWORD, Part, pictures};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -56,18 +55,6 @@ async fn what_public_endpoints_answer_is_what_is_described() {
     let expected = 14;
     println!("{} answers", contract.used.len());
     assert_eq!(contract.used.len(), expected, "{:?}", contract.used);
-}
-
-/// A tenant with an administrator who has logged in.
-async fn administered(app: &App, name: &str) -> (Tenant, Client) {
-    let tenant = app.tenant(name).await;
-    let username = app.account(&tenant.id, "chief", Role::Admin).await;
-    let chief = Tenant {
-        id: tenant.id.clone(),
-        username,
-    };
-    let client = app.client(&chief).await;
-    (tenant, client)
 }
 
 fn send(method: &str, path: &str, kind: &str, body: impl Into<String>) -> Request<Body> {
@@ -136,7 +123,7 @@ async fn what_is_answered_about_photos_is_what_is_described() {
 #[tokio::test]
 async fn what_an_administrator_is_answered_is_what_is_described() {
     let app = App::spawn().await;
-    let (_, chief) = administered(&app, "acme").await;
+    let (_, chief) = app.administered("acme").await;
     let mut contract = Contract::new();
     let json = "application/json";
     let accounts = "/api/v1/admin/accounts";
@@ -231,7 +218,7 @@ async fn what_an_administrator_is_answered_is_what_is_described() {
 #[tokio::test]
 async fn what_other_sign_ins_answer_is_what_is_described() {
     let app = App::spawn().await;
-    let (_, chief) = administered(&app, "acme").await;
+    let (_, chief) = app.administered("acme").await;
     let mut contract = Contract::new();
     let named = json!({ "name": "desk" });
     let key = chief

@@ -157,6 +157,15 @@ impl App {
         username
     }
 
+    /// Adds a tenant with an administrator beside its account, and logs him in.
+    pub(crate) async fn administered(&self, name: &str) -> (Tenant, Client) {
+        let tenant = self.tenant(name).await;
+        let id = tenant.id.clone();
+        let username = self.account(&id, "chief", Role::Admin).await;
+        let chief = self.client(&Tenant { id, username }).await;
+        (tenant, chief)
+    }
+
     /// Changes an account as the operator does.
     pub(crate) async fn change_account(
         &self,
