@@ -20,6 +20,11 @@ use super::{
 /// Local correlation from which a tile certainly shows the original's content, in place.
 const INTACT_RHO: f32 = 0.7;
 
+/// Whitened energy around a tile, of all bands, from which it has content.
+const TEXTURED: f32 = 0.6;
+/// Fewest tiles with content that say what is seen.
+const LEAST_TEXTURED: usize = 24;
+
 /// What received sums are compared with.
 #[derive(Debug)]
 pub(super) struct Agreement {
@@ -91,6 +96,31 @@ impl Agreement {
             rho: ratio(product, (host_energy * received_energy).sqrt()),
             gain: ratio(product, host_energy),
         }
+    }
+
+    /// Correlation over the shown tiles that have content, -1..=1; nothing if they are few. Empty places say nothing of
+    /// what is seen.
+    pub(super) fn textured_rho(&self, received: &Sums, coverage: &Coverage) -> Option<f64> {
+        let mean = LocalMean::new(1.0, coverage);
+        let count = received.tiling().count();
+        let texture = mean.of(|tile| {
+            (0..BANDS)
+                .map(|band| self.host[band * count + tile].powi(2))
+                .sum()
+        });
+        let (mut seen, mut product, mut host_energy, mut received_energy) = (0, 0.0, 0.0, 0.0);
+        for tile in mean.shown().filter(|&tile| texture[tile] > TEXTURED) {
+            seen += 1;
+            for index in (0..BANDS).map(|band| band * count + tile) {
+                let r = f64::from(clip(received.values()[index], self.whitening[index]));
+                let h = f64::from(self.host[index]);
+                product += r * h;
+                host_energy += h * h;
+                received_energy += r * r;
+            }
+        }
+        let tiles = seen * received.tiling().tiles_per_sum();
+        (tiles >= LEAST_TEXTURED).then(|| ratio(product, (host_energy * received_energy).sqrt()))
     }
 
     /// Share of the shown tiles, 0..=1, around which the content is the original's and lies in its place.

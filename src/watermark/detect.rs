@@ -9,14 +9,16 @@ use super::{
     agreement::Agreement,
     carrier::{Signs, Tiling},
     chroma::ChromaPlanes,
+    content::{self, Content},
     frame,
+    homography::Homography,
     query::Query,
     record::Record,
     refine::Reference,
     register::{Depth, RECOGNISED_RHO, Registered, register},
     score::{DetectionStatus, Published, confidence, false_positive_probability, status},
     statistic::{Statistic, smooth_mark, statistic},
-    tamper::{self, Finding, Original, Received, Tampering},
+    tamper::{self, Finding, Original, Received, Region, Tampering},
 };
 use crate::imaging::{Photo, pixel_digest};
 
@@ -46,6 +48,8 @@ pub struct Detection {
     pub coverage: f64,
     /// Share of the received picture that the protected photo fills, 0..=1.
     pub filled: f64,
+    /// Whether what is seen is the protected content, on an absolute scale.
+    pub content: Content,
     /// Where the content is another; nothing unless the mark is detected.
     pub tampering: Option<Tampering>,
 }
@@ -75,6 +79,34 @@ pub struct Transform {
     pub flipped: bool,
     /// Share of the protected photo's area that was kept, 0..=1.
     pub crop_kept: f64,
+    /// Homography from the protected photo to the received picture, row by row; both span the unit square, upright.
+    pub matrix: [[f64; 3]; 3],
+    /// The protected photo's corners in the received picture, fractions of it, from the upper left clockwise.
+    pub corners: Quad,
+}
+
+/// Four points (x, y) in fractions of the received picture, which may lie outside of it.
+pub type Quad = [(f64, f64); 4];
+
+impl Transform {
+    /// Where a rectangle of the protected photo lies in the received picture: its corners from the upper left clockwise.
+    pub fn quad(&self, region: &Region) -> Quad {
+        let (right, bottom) = (region.x + region.width, region.y + region.height);
+        quad(
+            &Homography(self.matrix),
+            [
+                (region.x, region.y),
+                (right, region.y),
+                (right, bottom),
+                (region.x, bottom),
+            ],
+        )
+    }
+}
+
+/// Maps four corners. None of what was detected lies behind the horizon; a corner that does stays at the middle.
+fn quad(map: &Homography, corners: Quad) -> Quad {
+    corners.map(|(u, v)| map.apply(u, v).unwrap_or((0.5, 0.5)))
 }
 
 /// What was done to a protected photo.
@@ -120,7 +152,7 @@ pub(super) fn detect_in(
     let status = status(z);
     let tampering = (status == DetectionStatus::Detected).then(|| {
         if record.tiling() != Tiling::Fine {
-            return Tampering::unknown();
+            return Tampering::not_examined();
         }
         let before = record.chroma().map(|hidden| hidden.uncover(key));
         let after = ChromaPlanes::of(query.photo()).map(|planes| planes.cells(map));
@@ -152,6 +184,7 @@ pub(super) fn detect_in(
             .flatten(),
         coverage: coverage.share(),
         filled: frame::overlap(map),
+        content: content::judge(reference.agreement, &registered, tampering.as_ref()),
         tampering,
     }
 }
@@ -185,6 +218,8 @@ fn transform_of(query: &Query<'_>, record: &Record, registered: &Registered) -> 
         rotation_degrees: degrees.rem_euclid(360.0),
         flipped,
         crop_kept: (registered.warp.map.inverse()).map_or(0.0, |back| frame::overlap(&back)),
+        matrix: registered.warp.map.0,
+        corners: quad(&registered.warp.map, frame::CORNERS),
     })
 }
 

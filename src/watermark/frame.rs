@@ -5,8 +5,8 @@
 
 use super::homography::Homography;
 
-/// Corners of the unit square, in order.
-const CORNERS: [(f64, f64); 4] = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
+/// Corners of the unit square, from the upper left clockwise.
+pub(super) const CORNERS: [(f64, f64); 4] = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
 
 /// Area of the part of the unit square that a map's image of the unit square covers, 0..=1.
 ///

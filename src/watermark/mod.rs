@@ -43,6 +43,7 @@ mod candidates;
 mod carrier;
 mod chroma;
 mod companding;
+mod content;
 mod correlation;
 mod coverage;
 mod crop;
@@ -84,7 +85,8 @@ mod trial;
 mod warp;
 mod words;
 
-pub use detect::{Detection, TamperClass, Transform, detect, tamper_class};
+pub use content::Content;
+pub use detect::{Detection, Quad, TamperClass, Transform, detect, tamper_class};
 pub use embed::{EmbedReport, Embedded, embed, embed_with_privacy};
 pub use error::WatermarkError;
 pub use fingerprint::Fingerprint;

@@ -72,10 +72,12 @@ pub(super) struct Received<'a> {
 pub enum Finding {
     /// Nothing beyond what compression, filters and noise do.
     Unaltered,
-    /// Something deviates, but the picture's tones or colours were changed so much that this may be the reason.
+    /// Something deviates, but what was done to the whole picture may be the reason; or too little is seen.
     Uncertain,
     /// Content was replaced, erased, painted over or recoloured in the regions.
     Altered,
+    /// The record keeps too little to tell: that of strict privacy.
+    NotExamined,
 }
 
 /// What the comparison of contents found.
@@ -85,8 +87,11 @@ pub struct Tampering {
     pub finding: Finding,
     /// Where; most certain first, at most 16. Empty unless [`Finding::Altered`].
     pub regions: Vec<Region>,
-    /// Share of the protected photo that could be compared, 0..=1.
+    /// Share of the protected photo that was seen and could be compared, 0..=1.
     pub compared: f64,
+    /// Share of the photo's area, 0..=1, from which a replacement in this very copy is found nine times in ten;
+    /// nothing where nothing is found, whatever its size.
+    pub smallest_visible: Option<f64>,
     /// See [`Self::map`].
     map: Vec<f32>,
 }
@@ -99,9 +104,9 @@ impl Tampering {
     }
 
     /// What is said with a record of strict privacy, whose sums tell too little about a single place.
-    pub(super) fn unknown() -> Self {
+    pub(super) fn not_examined() -> Self {
         Self {
-            finding: Finding::Uncertain,
+            finding: Finding::NotExamined,
             ..Self::none(0.0)
         }
     }
@@ -112,6 +117,7 @@ impl Tampering {
             finding: Finding::Unaltered,
             regions: Vec::new(),
             compared,
+            smallest_visible: None,
             map: vec![0.0; TILE_COUNT],
         }
     }
@@ -173,6 +179,7 @@ fn conclude(alarms: &Alarms, compared: f64) -> Tampering {
         finding,
         regions,
         compared,
+        smallest_visible: None,
         map: alarms.ratio.clone(),
     }
 }

@@ -62,7 +62,7 @@ fn a_strict_record_reads_the_same_picture_with_half_the_evidence() {
         // Where it was altered cannot be told, and is not claimed.
         assert_eq!(
             found.tampering.unwrap().finding,
-            Finding::Uncertain,
+            Finding::NotExamined,
             "{name}"
         );
         let other = WatermarkKey::derive(&[8; 32], &[9; 16]);
