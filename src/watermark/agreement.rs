@@ -4,7 +4,10 @@
 //! q    = 1 / sqrt(G_1.5(h^2) + mean(h^2) / 4 + tiles in a sum)       per band
 //! rho  = <clip3(r q), clip3(h q)> / (|clip3(r q)| |clip3(h q)|)      over the tiles that are shown
 //! gain = <clip3(r q), clip3(h q)> / |clip3(h q)|^2
-//! intact share: of the tiles, those with G_1(x y) > 0.7 sqrt(G_1(x^2) G_1(y^2)),  x = clip3(r q), y = clip3(h q)
+//! x    = clip3(r q), y = clip3(h q)
+//! l    = G_1(sum_b x y) / sqrt(G_1(sum_b x^2) G_1(sum_b y^2))            of a tile: local correlation
+//! intact share: of the tiles, those with l > 0.7;  foreign share: of the textured tiles, those with l < 0.3
+//! textured: G_1(sum_b y^2) > 0.6, all bands
 //! ```
 //!
 //! Every product has both factors of one tile and band, which flip together with its sign. So no number here sees the
@@ -21,9 +24,9 @@ use super::{
 const INTACT_RHO: f32 = 0.7;
 
 /// Whitened energy around a tile, of all bands, from which it has content.
-const TEXTURED: f32 = 0.6;
-/// Fewest tiles with content that say what is seen.
-const LEAST_TEXTURED: usize = 24;
+pub(super) const TEXTURED: f32 = 0.6;
+/// Keeps the correlation of nothing finite.
+const TINY: f32 = 1e-6;
 
 /// What received sums are compared with.
 #[derive(Debug)]
@@ -98,29 +101,24 @@ impl Agreement {
         }
     }
 
-    /// Correlation over the shown tiles that have content, -1..=1; nothing if they are few. Empty places say nothing of
-    /// what is seen.
-    pub(super) fn textured_rho(&self, received: &Sums, coverage: &Coverage) -> Option<f64> {
-        let mean = LocalMean::new(1.0, coverage);
+    /// Multiplies the whitened sums of both pictures, in the first `bands` bands of the tiles that are shown.
+    pub(super) fn products(&self, received: &Sums, coverage: &Coverage, bands: usize) -> Products {
         let count = received.tiling().count();
-        let texture = mean.of(|tile| {
-            (0..BANDS)
-                .map(|band| self.host[band * count + tile].powi(2))
-                .sum()
-        });
-        let (mut seen, mut product, mut host_energy, mut received_energy) = (0, 0.0, 0.0, 0.0);
-        for tile in mean.shown().filter(|&tile| texture[tile] > TEXTURED) {
-            seen += 1;
-            for index in (0..BANDS).map(|band| band * count + tile) {
-                let r = f64::from(clip(received.values()[index], self.whitening[index]));
-                let h = f64::from(self.host[index]);
-                product += r * h;
-                host_energy += h * h;
-                received_energy += r * r;
+        let mut products = Products {
+            xy: vec![0.0; count],
+            xx: vec![0.0; count],
+            yy: vec![0.0; count],
+        };
+        for tile in coverage.shown() {
+            for index in (0..bands).map(|band| band * count + tile) {
+                let x = clip(received.values()[index], self.whitening[index]);
+                let y = self.host[index];
+                products.xy[tile] += x * y;
+                products.xx[tile] += x * x;
+                products.yy[tile] += y * y;
             }
         }
-        let tiles = seen * received.tiling().tiles_per_sum();
-        (tiles >= LEAST_TEXTURED).then(|| ratio(product, (host_energy * received_energy).sqrt()))
+        products
     }
 
     /// Share of the shown tiles, 0..=1, around which the content is the original's and lies in its place.
@@ -128,26 +126,56 @@ impl Agreement {
     /// Where something was pasted over a picture, rho falls but the rest stays intact; where the picture lies
     /// wrongly, little does.
     pub(super) fn intact_share(&self, received: &Sums, coverage: &Coverage) -> f64 {
-        let mean = LocalMean::new(1.0, coverage);
-        let count = received.tiling().count();
-        let over_bands = |value: &dyn Fn(f32, f32) -> f32| {
-            mean.of(|tile| {
-                (0..BANDS)
-                    .map(|band| {
-                        let index = band * count + tile;
-                        let x = clip(received.values()[index], self.whitening[index]);
-                        value(x, self.host[index])
-                    })
-                    .sum()
-            })
-        };
-        let product = over_bands(&|x, y| x * y);
-        let received_energy = over_bands(&|x, _| x * x);
-        let host_energy = over_bands(&|_, y| y * y);
-        let intact = mean.shown().filter(|&tile| {
-            product[tile] > INTACT_RHO * (received_energy[tile] * host_energy[tile]).sqrt()
-        });
+        let around = self.products(received, coverage, BANDS).around(coverage);
+        let intact = coverage
+            .shown()
+            .filter(|&tile| around.correlation(tile) > INTACT_RHO);
         intact.count() as f64 / coverage.count().max(1) as f64
+    }
+}
+
+/// Products of whitened sums, summed over bands: one number a tile; 0 where a tile is not shown.
+#[derive(Debug)]
+pub(super) struct Products {
+    /// x y.
+    pub(super) xy: Vec<f32>,
+    /// x^2.
+    pub(super) xx: Vec<f32>,
+    /// y^2.
+    pub(super) yy: Vec<f32>,
+}
+
+impl Products {
+    /// Gaussian means of one tile's width over the tiles that are shown.
+    pub(super) fn around(&self, coverage: &Coverage) -> Self {
+        let mean = LocalMean::new(1.0, coverage);
+        let of = |values: &[f32]| mean.of(|tile| values[tile]);
+        Self {
+            xy: of(&self.xy),
+            xx: of(&self.xx),
+            yy: of(&self.yy),
+        }
+    }
+
+    /// Correlation at a tile, -1..=1; 0 where there is nothing.
+    pub(super) fn correlation(&self, tile: usize) -> f32 {
+        self.xy[tile] / ((self.xx[tile] * self.yy[tile]).sqrt() + TINY)
+    }
+
+    /// Correlation over some tiles, -1..=1.
+    pub(super) fn correlation_of(&self, tiles: impl Iterator<Item = usize>) -> f64 {
+        let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
+        for tile in tiles {
+            xy += f64::from(self.xy[tile]);
+            xx += f64::from(self.xx[tile]);
+            yy += f64::from(self.yy[tile]);
+        }
+        ratio(xy, (xx * yy).sqrt())
+    }
+
+    /// Whether the original has content at a tile, of means of all bands.
+    pub(super) fn textured(&self, tile: usize) -> bool {
+        self.yy[tile] > TEXTURED
     }
 }
 

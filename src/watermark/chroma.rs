@@ -11,11 +11,10 @@
 //! Chroma of a JPEG comes from its coefficients ([`super::reduced`]), usually from the means of blocks alone.
 //! Grey pictures have none.
 
-use rand_chacha::rand_core::Rng;
-
 use super::{
-    WatermarkError, WatermarkKey,
+    WatermarkKey,
     carrier::TILES,
+    hidden::Hidden,
     homography::Homography,
     key::Stream,
     reduced::ReducedLuma,
@@ -63,60 +62,29 @@ impl ChromaCells {
 
     /// Hides the cells for a record. A cell that is not seen counts as grey.
     pub(super) fn hide(&self, key: &WatermarkKey) -> HiddenChroma {
-        let mut bytes = pad(key);
-        for channel in 0..2 {
-            for (cell, byte) in bytes[channel * CELL_COUNT..][..CELL_COUNT]
-                .iter_mut()
-                .enumerate()
-            {
-                let mean = self.0[cell].map_or(0.0, |cell| cell[channel]);
-                let code = mean.round().clamp(-127.0, 127.0) as i8;
-                *byte = byte.wrapping_add(code.cast_unsigned());
-            }
-        }
-        HiddenChroma(bytes)
+        let code = |channel: usize, cell: &Option<[f32; 2]>| {
+            let mean = cell.map_or(0.0, |cell| cell[channel]);
+            (mean.round().clamp(-127.0, 127.0) as i8).cast_unsigned()
+        };
+        let codes = (0..2).flat_map(|channel| self.0.iter().map(move |cell| code(channel, cell)));
+        Hidden::new(codes, key, Stream::Chroma)
+    }
+
+    /// Uncovers the cells of a record. Another key gives noise.
+    pub(super) fn uncover(hidden: &HiddenChroma, key: &WatermarkKey) -> Self {
+        let codes = hidden.uncover(key, Stream::Chroma);
+        let (blue, red) = codes.split_at(CELL_COUNT);
+        let value = |code: &u8| f32::from(code.cast_signed());
+        Self(
+            (blue.iter().zip(red))
+                .map(|(b, r)| Some([value(b), value(r)]))
+                .collect(),
+        )
     }
 }
 
 /// Cells as a record keeps them.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct HiddenChroma(Box<[u8; SECTION_BYTES]>);
-
-impl HiddenChroma {
-    /// Uncovers the cells. Another key gives noise.
-    pub(super) fn uncover(&self, key: &WatermarkKey) -> ChromaCells {
-        let pad = pad(key);
-        let value = |at: usize| f32::from(self.0[at].wrapping_sub(pad[at]).cast_signed());
-        ChromaCells(
-            (0..CELL_COUNT)
-                .map(|cell| Some([value(cell), value(CELL_COUNT + cell)]))
-                .collect(),
-        )
-    }
-
-    /// Returns the bytes of the record's section.
-    pub(super) fn to_bytes(&self) -> &[u8] {
-        &*self.0
-    }
-
-    /// Reads a section.
-    ///
-    /// # Errors
-    ///
-    /// [`WatermarkError::InvalidRecord`] if it has another length.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, WatermarkError> {
-        Box::try_from(bytes.to_vec())
-            .map(Self)
-            .map_err(|_| WatermarkError::InvalidRecord("a chroma section of another length"))
-    }
-}
-
-/// The bytes that are added to a section.
-fn pad(key: &WatermarkKey) -> Box<[u8; SECTION_BYTES]> {
-    let mut bytes = Box::new([0; SECTION_BYTES]);
-    key.stream(Stream::Chroma).fill_bytes(&mut *bytes);
-    bytes
-}
+pub(super) type HiddenChroma = Hidden<SECTION_BYTES>;
 
 /// The chroma of a received picture, upright and squashed to 128 x 128, as Cb + 128 and Cr + 128.
 #[derive(Debug)]
@@ -342,13 +310,13 @@ mod tests {
         let cells = ChromaCells::from_fn(|cell| Some([cell as f32 * 0.7 - 90.0, -130.0]));
         let hidden = cells.hide(&key());
         let bytes = hidden.to_bytes();
-        let back = HiddenChroma::from_bytes(bytes).unwrap().uncover(&key());
+        let back = ChromaCells::uncover(&HiddenChroma::from_bytes(bytes).unwrap(), &key());
         for cell in 0..CELL_COUNT {
             let [b, r] = back.cell(cell).unwrap();
             assert!((b - (cell as f32 * 0.7 - 90.0)).abs() <= 0.5);
             assert_eq!(r.to_bits(), (-127.0_f32).to_bits());
         }
-        let other = hidden.uncover(&WatermarkKey::derive(&[7; 32], &[8; 16]));
+        let other = ChromaCells::uncover(&hidden, &WatermarkKey::derive(&[7; 32], &[8; 16]));
         let same = (0..CELL_COUNT).filter(|&cell| other.cell(cell) == back.cell(cell));
         assert!(same.count() < 4);
         assert!(HiddenChroma::from_bytes(&bytes[1..]).is_err());

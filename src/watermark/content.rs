@@ -3,21 +3,40 @@
 //! ```text
 //! textured   tiles (or coarse sums) that are shown, with G_1(sum over bands of y^2) > 0.6
 //! rho_t      sum xy / sqrt(sum x^2 sum y^2) over the textured tiles; over all that are shown if they are fewer than 24
-//! other      rho_t < 0.30
-//! agrees     rho_t >= 0.55
+//! e          share of the lowest band's energy that is not the photo's                          tamper/explained.rs
+//! s          luma that the tone curve leaves unexplained, robust scale in levels of the photo   tamper/levels.rs
+//!
+//! other      rho_t < 0.30, and s > 3.5 where it is known
+//! agrees     rho_t >= 0.55 and e <= 0.14 and s <= 3.5
 //! doubtful   what lies between
 //! ```
 //!
 //! x and y are the whitened received and host sums of [`super::agreement`]. Of unrelated content rho_t is 0.0 +- 0.1;
-//! of the photo after all that leaves the mark readable it is 0.6 and more. So a mark that was carried to another
-//! picture is told from one that is at home. Nothing here sees the signs, and the bound on z is not touched.
+//! of the photo after all that leaves the mark readable it is 0.6 and more, and it falls with the share of other content.
+//! e and s catch what lies over all of the picture, s also where it has little texture. Nothing here sees the signs, and
+//! the bound on z is not touched.
+//!
+//! With a record of strict privacy, whose sums are coarse, at most a tenth of the textured sums may have a local
+//! correlation under 0.3: the part that is replaced stands out by that.
 
-use super::{agreement::Agreement, register::Registered, tamper::Tampering};
+use super::{
+    agreement::Agreement, carrier::{BANDS, Tiling}, register::Registered, tamper::Tampering,
+};
 
 /// Agreement below which the content is another picture's.
 const OTHER_RHO: f64 = 0.3;
 /// Agreement from which it is the photo's.
 const AGREES_RHO: f64 = 0.55;
+/// Share of energy that may be another picture's.
+const MOST_FOREIGN_ENERGY: f32 = 0.14;
+/// Levels that the tone may leave unexplained.
+const MOST_UNEXPLAINED: f64 = 3.5;
+/// Fewest textured tiles that say what is seen.
+const LEAST_TEXTURED: usize = 24;
+/// Local correlation below which a coarse sum is another picture's.
+const FOREIGN_RHO: f32 = 0.3;
+/// Share of the textured coarse sums that may be.
+const MOST_FOREIGN: f64 = 0.1;
 
 /// Whether the content that is seen is the one that was protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,20 +49,37 @@ pub enum Content {
     Other,
 }
 
-/// Compares what is seen with the protected photo.
+/// Compares what is seen with the protected photo: the answer, and `rho_t`; `tampering` is what a comparison of alterations found, if there was one.
 pub(super) fn judge(
     agreement: &Agreement,
     registered: &Registered,
-    _tampering: Option<&Tampering>,
-) -> Content {
-    let rho = agreement
-        .textured_rho(&registered.sums, &registered.coverage)
-        .unwrap_or(registered.likeness.rho);
-    if rho < OTHER_RHO {
-        Content::Other
-    } else if rho < AGREES_RHO {
-        Content::Doubtful
+    tampering: Option<&Tampering>,
+) -> (Content, f64) {
+    let coverage = &registered.coverage;
+    let products = agreement.products(&registered.sums, coverage, BANDS);
+    let around = products.around(coverage);
+    let textured: Vec<usize> = coverage.shown().filter(|&at| around.textured(at)).collect();
+    let tiles = textured.len() * coverage.tiling().tiles_per_sum();
+    let rho = if tiles < LEAST_TEXTURED {
+        registered.likeness.rho
     } else {
-        Content::Agrees
+        products.correlation_of(textured.iter().copied())
+    };
+    let unexplained = tampering.and_then(|tampering| tampering.unexplained);
+    if rho < OTHER_RHO && unexplained.is_none_or(|levels| levels > MOST_UNEXPLAINED) {
+        return (Content::Other, rho);
     }
+    let agrees = rho >= AGREES_RHO
+        && unexplained.is_none_or(|levels| levels <= MOST_UNEXPLAINED)
+        && tampering.is_none_or(|tampering| tampering.foreign_energy <= MOST_FOREIGN_ENERGY)
+        && (coverage.tiling() == Tiling::Fine || {
+            let foreign = textured.iter().filter(|&&at| around.correlation(at) < FOREIGN_RHO);
+            foreign.count() as f64 <= MOST_FOREIGN * textured.len() as f64
+        });
+    let content = if agrees {
+        Content::Agrees
+    } else {
+        Content::Doubtful
+    };
+    (content, rho)
 }

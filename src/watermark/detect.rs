@@ -8,10 +8,11 @@ use super::{
     WatermarkKey,
     agreement::Agreement,
     carrier::{Signs, Tiling},
-    chroma::ChromaPlanes,
+    chroma::{ChromaCells, ChromaPlanes},
     content::{self, Content},
     frame,
     homography::Homography,
+    levels::Levels,
     query::Query,
     record::Record,
     refine::Reference,
@@ -50,6 +51,8 @@ pub struct Detection {
     pub filled: f64,
     /// Whether what is seen is the protected content, on an absolute scale.
     pub content: Content,
+    /// Agreement of the places with content, -1..=1: what [`Self::content`] follows from above all.
+    pub content_rho: f64,
     /// Where the content is another; nothing unless the mark is detected.
     pub tampering: Option<Tampering>,
 }
@@ -154,13 +157,15 @@ pub(super) fn detect_in(
         if record.tiling() != Tiling::Fine {
             return Tampering::not_examined();
         }
-        let before = record.chroma().map(|hidden| hidden.uncover(key));
+        let before = (record.chroma()).map(|hidden| ChromaCells::uncover(hidden, key));
+        let levels = (record.levels()).map(|hidden| Levels::uncover(hidden, key));
         let after = ChromaPlanes::of(query.photo()).map(|planes| planes.cells(map));
         tamper::examine(
             &Original {
                 host: &host,
                 mark: &mark,
                 chroma: before.as_ref(),
+                levels: levels.as_ref(),
             },
             &Received {
                 luma: &registered.luma,
@@ -169,8 +174,11 @@ pub(super) fn detect_in(
                 coverage,
                 chroma: after.as_ref(),
             },
+            reference.agreement,
         )
     });
+    let (content, content_rho) =
+        content::judge(reference.agreement, &registered, tampering.as_ref());
     let recognised = status != DetectionStatus::NotFound || rho > RECOGNISED_RHO;
     Detection {
         z,
@@ -184,7 +192,8 @@ pub(super) fn detect_in(
             .flatten(),
         coverage: coverage.share(),
         filled: frame::overlap(map),
-        content: content::judge(reference.agreement, &registered, tampering.as_ref()),
+        content,
+        content_rho,
         tampering,
     }
 }

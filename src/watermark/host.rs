@@ -17,6 +17,7 @@ use super::{
     fingerprint::{Fingerprint, Spectrum},
     grid::{Grid, Source, fitted, tile_means, to_stored},
     keypoints::{self, Keypoint},
+    levels::{HiddenLevels, Levels},
     mask::mask,
     privacy::Privacy,
     record::Record,
@@ -45,6 +46,8 @@ pub(super) struct Host {
     sums: Sums,
     /// Coarse colour, hidden; nothing for a grey picture.
     chroma: Option<HiddenChroma>,
+    /// Coarse luma, hidden.
+    levels: HiddenLevels,
     /// Mean mask of each upright tile, times its alpha.
     tile_mask: Vec<f32>,
     keypoints: Vec<Keypoint>,
@@ -83,6 +86,7 @@ impl Host {
             signs,
             sums,
             chroma: ChromaCells::of(photo).map(|cells| cells.hide(key)),
+            levels: Levels::of(&grid.luma).hide(key),
             tile_mask,
             keypoints,
             mask: to_stored(photo.orientation, &mask),
@@ -112,6 +116,7 @@ impl Host {
             record.set_chroma(chroma.clone());
         }
         record.set_fingerprint(self.fingerprint);
+        record.set_levels(self.levels.clone());
         record
     }
 

@@ -31,6 +31,8 @@ pub(super) enum Stream {
     Dither,
     /// What hides the chroma of a record.
     Chroma,
+    /// What hides the levels of a record.
+    Levels,
 }
 
 impl Stream {
@@ -40,6 +42,7 @@ impl Stream {
             Self::Signs => b"signs\x01",
             Self::Dither => b"dither\x01",
             Self::Chroma => b"chroma\x01",
+            Self::Levels => b"levels\x01",
         }
     }
 }

@@ -13,6 +13,7 @@
 //! tag 1   keypoints of the unmarked picture, 37 bytes each, at most 400      keypoints/section.rs
 //! tag 2   coarse colour of a photo in colour, 512 bytes                      chroma.rs
 //! tag 3   fingerprint of the unmarked picture, 32 bytes                      fingerprint.rs
+//! tag 4   coarse luma, 256 bytes                                             levels.rs
 //! ```
 //!
 //! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
@@ -32,6 +33,7 @@ use super::{
     companding,
     fingerprint::Fingerprint,
     keypoints::{self, Keypoint},
+    levels::HiddenLevels,
     privacy::Privacy,
 };
 
@@ -45,6 +47,8 @@ const KEYPOINTS: u8 = 1;
 const CHROMA: u8 = 2;
 /// Tag of the section with the fingerprint.
 const FINGERPRINT: u8 = 3;
+/// Tag of the section with the coarse luma.
+const LEVELS: u8 = 4;
 /// Codes of the expected mark per octave.
 const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
@@ -68,6 +72,8 @@ pub struct Record {
     keypoints: Vec<Keypoint>,
     /// Coarse colour; nothing for grey photos and older records.
     chroma: Option<HiddenChroma>,
+    /// Coarse luma; nothing in older records.
+    levels: Option<HiddenLevels>,
 }
 
 impl Record {
@@ -92,6 +98,7 @@ impl Record {
             fingerprint: None,
             keypoints: Vec::new(),
             chroma: None,
+            levels: None,
         }
     }
 
@@ -118,6 +125,16 @@ impl Record {
     /// Returns the coarse colour of the photo, if it is kept.
     pub(super) fn chroma(&self) -> Option<&HiddenChroma> {
         self.chroma.as_ref()
+    }
+
+    /// Adds the coarse luma of the photo.
+    pub(super) fn set_levels(&mut self, levels: HiddenLevels) {
+        self.levels = Some(levels);
+    }
+
+    /// Returns the coarse luma of the photo, if it is kept.
+    pub(super) fn levels(&self) -> Option<&HiddenLevels> {
+        self.levels.as_ref()
     }
 
     /// Sets the fingerprint of the unmarked picture.
@@ -200,6 +217,9 @@ impl Record {
         if let Some(fingerprint) = self.fingerprint {
             put_section(bytes, FINGERPRINT, &fingerprint.to_bytes());
         }
+        if let Some(levels) = &self.levels {
+            put_section(bytes, LEVELS, levels.to_bytes());
+        }
     }
 
     /// Reads a record.
@@ -247,6 +267,7 @@ impl Record {
             mark: mark.to_vec(),
             keypoints: Vec::new(),
             chroma: None,
+            levels: None,
             fingerprint: None,
         };
         record.read_sections(rest)?;
@@ -260,6 +281,7 @@ impl Record {
                 KEYPOINTS => self.keypoints = keypoints::from_bytes(section)?,
                 CHROMA => self.chroma = Some(HiddenChroma::from_bytes(section)?),
                 FINGERPRINT => self.fingerprint = Some(Fingerprint::from_bytes(section)?),
+                LEVELS => self.levels = Some(HiddenLevels::from_bytes(section)?),
                 _ => {}
             }
         }

@@ -19,25 +19,42 @@
 //! All this runs after the mark was detected, and the decision on the mark knows nothing of it. Thresholds:
 //! docs/watermark.md has the photographs and attacks that they were set on, and the rates on others.
 
+mod comparable;
+mod explained;
+mod least_squares;
+mod levels;
 mod likelihood;
+mod neighbourhoods;
 mod recolour;
 mod regions;
 mod residual;
 mod scan;
+mod tone;
+mod trust;
 
-use self::{recolour::Recolouring, residual::Residual, scan::Alarms};
+use self::{
+    comparable::{cell_of, clipped, comparable, keeps_frame, tiles_of},
+    explained::Explained,
+    levels::{Colours, Relit, Surroundings},
+    recolour::Recolouring,
+    residual::Residual,
+    scan::Alarms,
+    trust::Trust,
+};
 use super::{
-    carrier::{Sums, TILE, TILE_COUNT, TILES, Tiling, band_amplitudes},
-    chroma::{CELL_COUNT, CELLS, ChromaCells},
+    agreement::Agreement,
+    carrier::{BANDS, Sums, TILE, TILE_COUNT, TILES, Tiling, band_amplitudes},
+    chroma::{CELL_COUNT, ChromaCells},
     coverage::Coverage,
     homography::Homography,
+    levels::Levels,
 };
 use crate::imaging::Plane;
 
 pub use self::regions::Region;
 
 /// Factor on the thresholds of sums after a strong change of tone or colour, which no gain per tile describes.
-const TONE_CAUTION: f32 = 1.6;
+const TONE_CAUTION: f32 = 1.2;
 /// Factor where the picture had to be laid in the photo's place by its content, which is never exact.
 const FRAME_CAUTION: f32 = 2.0;
 
@@ -50,6 +67,8 @@ pub(super) struct Original<'a> {
     pub(super) mark: &'a [f32],
     /// Coarse colour, if it was kept.
     pub(super) chroma: Option<&'a ChromaCells>,
+    /// Coarse luma, if it was kept.
+    pub(super) levels: Option<&'a Levels>,
 }
 
 /// The received picture, laid over the protected one.
@@ -92,6 +111,10 @@ pub struct Tampering {
     /// Share of the photo's area, 0..=1, from which a replacement in this very copy is found nine times in ten;
     /// nothing where nothing is found, whatever its size.
     pub smallest_visible: Option<f64>,
+    /// Share of the energy of the lowest band that is not the photo's; see explained.rs.
+    pub(super) foreign_energy: f32,
+    /// Robust scale of the luma that the tone curve leaves, in levels of the photo; nothing if the record has no levels.
+    pub(super) unexplained: Option<f64>,
     /// See [`Self::map`].
     map: Vec<f32>,
 }
@@ -101,6 +124,13 @@ impl Tampering {
     #[doc(hidden)]
     pub fn map(&self) -> &[f32] {
         &self.map
+    }
+
+    /// What speaks against the content as a whole: the share of the lowest band's energy that is not the photo's, and
+    /// the levels that its tone curve leaves unexplained, if the record has levels.
+    #[doc(hidden)]
+    pub fn foreign(&self) -> (f32, Option<f64>) {
+        (self.foreign_energy, self.unexplained)
     }
 
     /// What is said with a record of strict privacy, whose sums tell too little about a single place.
@@ -118,51 +148,147 @@ impl Tampering {
             regions: Vec::new(),
             compared,
             smallest_visible: None,
+            foreign_energy: 0.0,
+            unexplained: None,
             map: vec![0.0; TILE_COUNT],
         }
     }
 }
 
 /// Compares the content of a received picture, in which the mark was detected, with the protected photo.
-pub(super) fn examine(original: &Original<'_>, received: &Received<'_>) -> Tampering {
+///
+/// `agreement` is prepared with the same host sums.
+pub(super) fn examine(
+    original: &Original<'_>,
+    received: &Received<'_>,
+    agreement: &Agreement,
+) -> Tampering {
     let comparable = comparable(received.map, received.coverage);
-    let compared = comparable.count() as f64 / TILE_COUNT as f64;
+    let products = agreement.products(received.sums, &comparable, BANDS);
+    let trust = Trust::new(&products, &comparable);
     let expected = expected_sums(original);
-    let Some(residual) = Residual::new(received.sums, &expected, &comparable) else {
-        return Tampering::none(compared);
+    let Some(explained) = Explained::new(received.sums, &expected, &comparable, &trust) else {
+        return Tampering {
+            finding: Finding::Uncertain,
+            ..Tampering::none(comparable.share())
+        };
     };
-    let colours = match (original.chroma, received.chroma) {
-        (Some(before), Some(after)) => Recolouring::new(before, after, received.luma),
+    let reframed = !keeps_frame(received.map);
+    let gain = explained.gain();
+    let foreign_energy = explained.foreign_energy(&trust);
+    let after = Levels::of(received.luma);
+    let relit = original.levels.and_then(|before| {
+        let around = surroundings(original, &comparable, &trust);
+        let (before, after) = (
+            Colours {
+                luma: before.cells(),
+                chroma: original.chroma,
+            },
+            Colours {
+                luma: after.cells(),
+                chroma: received.chroma,
+            },
+        );
+        levels::compare(&before, &after, &around, reframed)
+    });
+    let recolouring = match (original.levels, original.chroma, received.chroma) {
+        (None, Some(before), Some(chroma)) => Recolouring::new(before, chroma, &after),
         _ => None,
     };
-    let (tone, colour) = (
-        residual.tone(),
-        colours.as_ref().map_or(0.0, Recolouring::change),
-    );
-    let unfit = if tone.abs() > 0.03 || colour > 1.5 {
-        clipped(received.luma, received.chroma)
-    } else {
-        vec![false; TILE_COUNT]
-    };
+    let steps = original.levels.map(|before| level_steps(received.luma, before, gain));
+    let residual = Residual::new(explained, steps.as_deref(), reframed);
     let mut evidence = likelihood::evidence(&residual, &comparable);
+
+    let tone = f64::from(gain).ln() as f32;
+    let unfit = unfit(received, relit.as_ref(), recolouring.as_ref(), tone);
     for (evidence, unfit) in evidence.iter_mut().zip(&unfit) {
         if *unfit {
             *evidence = evidence.min(0.0);
         }
     }
-    let toned = if tone.abs() > 0.08 || colour > 6.0 {
-        TONE_CAUTION
-    } else {
-        1.0
-    };
-    let reframed = !keeps_frame(received.map);
+    let toned = if tone.abs() > 0.08 { TONE_CAUTION } else { 1.0 };
     let framed = if reframed { FRAME_CAUTION } else { 1.0 };
     let mut alarms = scan::tiles(&evidence, toned * framed);
-    if let Some(colours) = colours {
-        let unfit = |cell: usize| tiles_of(cell).any(|tile| unfit[tile]);
-        alarms.merge(&colours.alarms(tone, reframed, unfit));
+    if let Some(relit) = &relit {
+        alarms.merge(&of_cells(relit.alarms()));
     }
-    conclude(&alarms, compared)
+    if let Some(colours) = recolouring {
+        let unfit = |cell: usize| tiles_of(cell).any(|tile| unfit[tile]);
+        alarms.merge(&of_cells(colours.alarms(tone, reframed, unfit)));
+    }
+    let fit = Coverage::from_fn(|tile| comparable.shows(tile) && !unfit[tile]);
+    let foreign = trust::foreign(&products, &fit);
+    alarms.merge(&Alarms {
+        ratio: foreign,
+        doubtful: false,
+    });
+    Tampering {
+        foreign_energy,
+        unexplained: relit.map(|relit| relit.unexplained / f64::from(gain)),
+        ..conclude(&alarms, fit.share())
+    }
+}
+
+/// What is known of the photo's cells besides their colours.
+fn surroundings(original: &Original<'_>, comparable: &Coverage, trust: &Trust) -> Surroundings {
+    let mean = |cell: usize, value: &dyn Fn(usize) -> f64| -> f64 {
+        tiles_of(cell).map(value).sum::<f64>() / 4.0
+    };
+    let energy = |tile: usize| -> f64 {
+        (0..BANDS)
+            .map(|band| f64::from(original.host.band(band)[tile]).powi(2))
+            .sum()
+    };
+    Surroundings {
+        seen: (0..CELL_COUNT)
+            .filter(|&cell| tiles_of(cell).all(|tile| comparable.shows(tile)))
+            .collect(),
+        trust: std::array::from_fn(|cell| mean(cell, &|tile| f64::from(trust.weights[tile]))),
+        contrast: std::array::from_fn(|cell| (mean(cell, &energy) / (TILE * TILE) as f64).sqrt()),
+    }
+}
+
+/// Mean received level of each tile, less the photo's under the same gain.
+fn level_steps(luma: &Plane, before: &Levels, gain: f32) -> Vec<f32> {
+    let mean = |tile: usize| {
+        let (x, y) = (tile % TILES * TILE, tile / TILES * TILE);
+        let rows = (y..y + TILE).map(|y| luma.row(y)[x..x + TILE].iter().sum::<f32>());
+        rows.sum::<f32>() / (TILE * TILE) as f32
+    };
+    (0..TILE_COUNT)
+        .map(|tile| mean(tile) - gain * before.cells()[cell_of(tile)])
+        .collect()
+}
+
+/// The tiles whose sums count for nothing: they look clipped, and the tone may have clipped them.
+fn unfit(
+    received: &Received<'_>,
+    relit: Option<&Relit>,
+    recolouring: Option<&Recolouring>,
+    tone: f32,
+) -> Vec<bool> {
+    let predicted: Box<dyn Fn(usize) -> bool> = match relit {
+        Some(relit) => Box::new(|tile| {
+            scan::square(tile % TILES, tile / TILES, 1).any(|near| relit.clips[cell_of(near)])
+        }),
+        None => {
+            let colour = recolouring.map_or(0.0, Recolouring::change);
+            let changed = tone.abs() > 0.03 || colour > 1.5;
+            Box::new(move |_| changed)
+        }
+    };
+    let looks = clipped(received.luma, received.chroma);
+    (0..TILE_COUNT)
+        .map(|tile| looks[tile] && predicted(tile))
+        .collect()
+}
+
+/// Alarms of cells as those of their tiles.
+fn of_cells((ratio, doubtful): (Vec<f32>, bool)) -> Alarms {
+    Alarms {
+        ratio: (0..TILE_COUNT).map(|tile| ratio[cell_of(tile)]).collect(),
+        doubtful,
+    }
 }
 
 /// Turns alarms into an answer.
@@ -178,9 +304,8 @@ fn conclude(alarms: &Alarms, compared: f64) -> Tampering {
     Tampering {
         finding,
         regions,
-        compared,
-        smallest_visible: None,
         map: alarms.ratio.clone(),
+        ..Tampering::none(compared)
     }
 }
 
@@ -190,63 +315,6 @@ fn expected_sums(original: &Original<'_>) -> Sums {
     Sums::from_fn(Tiling::Fine, |at| {
         original.host.values()[at] + original.mark[at % TILE_COUNT] * amplitudes[at / TILE_COUNT]
     })
-}
-
-/// The tiles whose sums may be compared.
-///
-/// The lapped transform wraps around, so a tile at an edge of the photo also needs the tile at the opposite edge.
-/// Where the picture's frame is not the photo's, resampling mixes its edge with what lies beyond: the outermost
-/// tiles are left out.
-fn comparable(map: &Homography, coverage: &Coverage) -> Coverage {
-    let last = TILES - 1;
-    let reframed = !keeps_frame(map);
-    let wraps = |at: usize| if at == 0 || at == last { last - at } else { at };
-    Coverage::from_fn(|tile| {
-        let (column, row) = (tile % TILES, tile / TILES);
-        let edge = wraps(column) != column || wraps(row) != row;
-        coverage.shows(tile)
-            && coverage.shows(row * TILES + wraps(column))
-            && coverage.shows(wraps(row) * TILES + column)
-            && !(reframed && edge)
-    })
-}
-
-/// Tells whether the four corners of the photo are those of the received picture, in some order.
-fn keeps_frame(map: &Homography) -> bool {
-    let corner = |at: f64| at.abs() < 2e-3 || (at - 1.0).abs() < 2e-3;
-    [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
-        .iter()
-        .all(|&(u, v)| map.apply(u, v).is_some_and(|(x, y)| corner(x) && corner(y)))
-}
-
-/// The four tiles of a chroma cell.
-fn tiles_of(cell: usize) -> impl Iterator<Item = usize> {
-    let first = cell / CELLS * 2 * TILES + cell % CELLS * 2;
-    [first, first + 1, first + TILES, first + TILES + 1].into_iter()
-}
-
-/// The tiles in which red, green or blue reach their limits somewhere, and their neighbours.
-///
-/// Colours are known as means over cells only, so that what looks close to a limit counts as well.
-fn clipped(luma: &Plane, chroma: Option<&ChromaCells>) -> Vec<bool> {
-    let mut at_limit = vec![false; TILE_COUNT];
-    for cell in 0..CELL_COUNT {
-        let colour = chroma.and_then(|chroma| chroma.cell(cell));
-        let [b, r] = colour.unwrap_or_default();
-        let offsets = [1.402 * r, -0.344_136 * b - 0.714_136 * r, 1.772 * b];
-        let highest = offsets.into_iter().fold(0.0, f32::max);
-        let lowest = offsets.into_iter().fold(0.0, f32::min);
-        let margin = if highest - lowest > 4.0 { 6.0 } else { 1.5 };
-        for tile in tiles_of(cell) {
-            let (x, y) = (tile % TILES * TILE, tile / TILES * TILE);
-            at_limit[tile] = (y..y + TILE)
-                .flat_map(|y| &luma.row(y)[x..x + TILE])
-                .any(|&luma| luma + highest > 255.0 - margin || luma + lowest < margin);
-        }
-    }
-    (0..TILE_COUNT)
-        .map(|tile| scan::square(tile % TILES, tile / TILES, 1).any(|near| at_limit[near]))
-        .collect()
 }
 
 #[cfg(test)]
@@ -311,6 +379,7 @@ mod tests {
             host: &host,
             mark: &vec![0.0; TILE_COUNT],
             chroma: None,
+            levels: None,
         };
         let received = Received {
             luma: &luma,
@@ -319,7 +388,7 @@ mod tests {
             coverage: &Coverage::full(),
             chroma: None,
         };
-        examine(&original, &received).finding
+        examine(&original, &received, &Agreement::new(&host)).finding
     }
 
     #[test]

@@ -10,15 +10,12 @@
 //! The fit is least squares, six rounds with the weights `1 / (1 + (e / 2.5 s)^2)`, drawn towards identity. A white
 //! balance, a hue, a saturation, a sepia or a conversion to grey is one such transform for all cells and no alarm. It
 //! also clips colours, which no transform describes: thresholds are raised with its size, and beyond [`TOO_MUCH`]
-//! nothing is said. 1.1774 is the median of a Rayleigh variable of unit scale.
+//! nothing is said. Only records without levels are compared so; with them [`super::levels`] sees colours as well. 1.1774 is the median of a Rayleigh variable of unit scale.
 
-use super::scan::{self, Alarms};
-use crate::{
-    imaging::Plane,
-    watermark::{
-        carrier::{GRID, TILE_COUNT, TILES},
-        chroma::{CELL_COUNT, CELLS, ChromaCells},
-    },
+use super::{least_squares::Normal, scan};
+use crate::watermark::{
+    chroma::{CELL_COUNT, CELLS, ChromaCells},
+    levels::Levels,
 };
 
 /// Sides of boxes of cells and their thresholds.
@@ -77,13 +74,13 @@ pub(super) struct Recolouring {
 
 impl Recolouring {
     /// Fits the transform; nothing if too few cells are seen. `luma` is the received one, in the photo's place.
-    pub(super) fn new(before: &ChromaCells, after: &ChromaCells, luma: &Plane) -> Option<Self> {
+    pub(super) fn new(before: &ChromaCells, after: &ChromaCells, luma: &Levels) -> Option<Self> {
         let pairs: Vec<Pair> = (0..CELL_COUNT)
             .filter_map(|cell| {
                 let ([b, r], after) = (before.cell(cell)?.map(f64::from), after.cell(cell)?);
                 Some(Pair {
                     cell,
-                    before: [b, r, (mean_luma(luma, cell) - 128.0) / 16.0, 1.0],
+                    before: [b, r, (f64::from(luma.cells()[cell]) - 128.0) / 16.0, 1.0],
                     after: after.map(f64::from),
                 })
             })
@@ -114,7 +111,7 @@ impl Recolouring {
         (sum / self.pairs.len() as f64).sqrt() as f32
     }
 
-    /// Finds the cells that the transform does not explain.
+    /// Finds the cells that the transform does not explain: the alarm of each, and whether caution alone kept one quiet.
     ///
     /// `tone` is the picture's change of tone as a logarithm; `reframed` says that the picture had to be laid in the
     /// photo's place by its content; cells for which `unfit` holds count for nothing.
@@ -123,7 +120,7 @@ impl Recolouring {
         tone: f32,
         reframed: bool,
         unfit: impl Fn(usize) -> bool,
-    ) -> Alarms {
+    ) -> (Vec<f32>, bool) {
         let misplaced = if reframed { REFRAMED } else { IN_PLACE };
         let change = self.change();
         let mut evidence = vec![0.0; CELL_COUNT];
@@ -139,12 +136,7 @@ impl Recolouring {
         }
         let much = tone.abs() > MUCH.0 || change > MUCH.1;
         let caution = misplaced.caution * if much { CAUTION } else { 1.0 };
-        let (ratio, doubtful) = scan::boxes(&evidence, CELLS, &CELL_BOXES, caution);
-        let of_tile = |tile: usize| ratio[tile / TILES / 2 * CELLS + tile % TILES / 2];
-        Alarms {
-            ratio: (0..TILE_COUNT).map(of_tile).collect(),
-            doubtful,
-        }
+        scan::boxes(&evidence, CELLS, &CELL_BOXES, caution)
     }
 }
 
@@ -199,57 +191,18 @@ fn median(values: &[f64]) -> f64 {
 
 /// Weighted least squares with a ridge towards identity.
 fn least_squares(pairs: &[Pair], weights: &[f64]) -> Transform {
-    let mut normal = [[0.0; UNKNOWNS]; UNKNOWNS];
-    let mut right = [[0.0; UNKNOWNS]; 2];
-    for (index, row) in normal.iter_mut().enumerate() {
-        row[index] = if index < 3 { RIDGE } else { 0.01 * RIDGE };
-    }
-    for (channel, right) in right.iter_mut().enumerate() {
-        right[channel] = RIDGE;
-    }
-    for (pair, weight) in pairs.iter().zip(weights) {
-        let x = &pair.before;
-        for (row, xi) in normal.iter_mut().zip(x) {
-            for (entry, xj) in row.iter_mut().zip(x) {
-                *entry += weight * xi * xj;
-            }
+    let channel = |channel: usize| {
+        let mut normal = Normal::new();
+        for at in 0..UNKNOWNS {
+            let weight = if at < 3 { RIDGE } else { 0.01 * RIDGE };
+            normal.draw(at, if at == channel { 1.0 } else { 0.0 }, weight);
         }
-        for (right, y) in right.iter_mut().zip(pair.after) {
-            for (entry, xi) in right.iter_mut().zip(x) {
-                *entry += weight * xi * y;
-            }
+        for (pair, &weight) in pairs.iter().zip(weights) {
+            normal.add(&pair.before, pair.after[channel], weight);
         }
-    }
-    Transform(right.map(|right| solve(normal, right)))
-}
-
-/// Solves equations with a positive definite matrix, by elimination.
-fn solve(mut matrix: [[f64; UNKNOWNS]; UNKNOWNS], mut right: [f64; UNKNOWNS]) -> [f64; UNKNOWNS] {
-    for pivot in 0..UNKNOWNS {
-        let line = matrix[pivot];
-        for row in pivot + 1..UNKNOWNS {
-            let factor = matrix[row][pivot] / line[pivot];
-            for (entry, above) in matrix[row].iter_mut().zip(line) {
-                *entry -= factor * above;
-            }
-            right[row] -= factor * right[pivot];
-        }
-    }
-    for row in (0..UNKNOWNS).rev() {
-        let known: f64 = (row + 1..UNKNOWNS)
-            .map(|column| matrix[row][column] * right[column])
-            .sum();
-        right[row] = (right[row] - known) / matrix[row][row];
-    }
-    right
-}
-
-/// Mean luma of a cell.
-fn mean_luma(luma: &Plane, cell: usize) -> f64 {
-    const SIDE: usize = GRID / CELLS;
-    let (x, y) = (cell % CELLS * SIDE, cell / CELLS * SIDE);
-    let sum: f32 = (y..y + SIDE).flat_map(|y| &luma.row(y)[x..x + SIDE]).sum();
-    f64::from(sum) / (SIDE * SIDE) as f64
+        normal.solve()
+    };
+    Transform([channel(0), channel(1)])
 }
 
 /// Variance of the colours of a cell and its neighbours, both channels together.
@@ -272,6 +225,7 @@ fn contrast(cells: &ChromaCells, cell: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{imaging::Plane, watermark::carrier::GRID};
 
     /// Colours that vary smoothly.
     fn before() -> ChromaCells {
@@ -281,14 +235,14 @@ mod tests {
         })
     }
 
-    fn luma() -> Plane {
+    fn luma() -> Levels {
         let mut luma = Plane::new(GRID, GRID);
         for y in 0..GRID {
             for (x, sample) in luma.row_mut(y).iter_mut().enumerate() {
                 *sample = 40.0 + (x / 2 + y / 4) as f32;
             }
         }
-        luma
+        Levels::of(&luma)
     }
 
     fn alarmed(after: impl Fn(usize, [f32; 2]) -> [f32; 2]) -> (Vec<usize>, f32) {
@@ -296,39 +250,36 @@ mod tests {
         let after =
             ChromaCells::from_fn(|cell| before.cell(cell).map(|colour| after(cell, colour)));
         let found = Recolouring::new(&before, &after, &luma()).unwrap();
-        let alarms = found.alarms(0.0, false, |_| false);
-        let tiles = (0..TILE_COUNT).filter(|&tile| alarms.ratio[tile] >= 1.0);
-        (tiles.collect(), found.change())
+        let (ratio, _) = found.alarms(0.0, false, |_| false);
+        let cells = (0..CELL_COUNT).filter(|&cell| ratio[cell] >= 1.0);
+        (cells.collect(), found.change())
     }
 
     #[test]
     fn one_transform_for_all_is_no_alarm() {
-        let grey_balance = |cell: usize| (mean_luma(&luma(), cell) * 0.04) as f32;
-        for (tiles, change) in [
+        let grey_balance = |cell: usize| luma().cells()[cell] * 0.04;
+        for (cells, change) in [
             alarmed(|_, colour| colour),
             alarmed(|_, [b, r]| [1.3 * b, 1.3 * r]),
             alarmed(|_, [b, r]| [b * 0.7 - r * 0.5 + 3.0, b * 0.5 + r * 0.7]),
             alarmed(|_, _| [0.0; 2]),
             alarmed(|cell, [b, r]| [b - grey_balance(cell), r + grey_balance(cell)]),
         ] {
-            assert!(tiles.is_empty() && change < 16.0, "{change} {tiles:?}");
+            assert!(cells.is_empty() && change < 16.0, "{change} {cells:?}");
         }
     }
 
     #[test]
     fn cells_of_another_transform_are_pointed_out() {
         let place = [3 * CELLS + 2, 3 * CELLS + 3, 4 * CELLS + 2];
-        let (tiles, change) = alarmed(|cell, [b, r]| {
+        let (cells, change) = alarmed(|cell, [b, r]| {
             if place.contains(&cell) {
                 [-b, r + 9.0]
             } else {
                 [b, r]
             }
         });
-        let expected: Vec<usize> = (0..TILE_COUNT)
-            .filter(|tile| place.contains(&(tile / TILES / 2 * CELLS + tile % TILES / 2)))
-            .collect();
-        assert_eq!(tiles, expected);
+        assert_eq!(cells, place);
         assert!(change < 1.0, "{change}");
     }
 

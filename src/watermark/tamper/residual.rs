@@ -1,35 +1,51 @@
-//! What remains of the received sums after the expected ones, and how much noise explains.
+//! What remains of the received sums after the expected ones, and how much of it noise explains.
 //!
-//! Per band, over the comparable tiles, with `G_s` a Gaussian of s tiles normalised by them and c = h + w:
+//! Per band, with d, a, c, E of explained.rs and u of trust.rs:
 //!
 //! ```text
-//! g    = least absolute deviations, then three times <q r, c> / <q c, c>,
-//!        q = 1 / (1 + (d / 3 s)^2),  s = 1.5 sqrt(median d^2)
-//! a    = (G_3(q r c) + lambda g) / (G_3(q c^2) + lambda),   within g/2 .. 2 g + 0.05;   lambda = mean(c^2) / 2
-//! d    = r - a c
-//! E    = G_0.8(c^2)      n = cumulative maximum, over 8 classes of tiles by E, of median(d^2) / 0.455
-//! v    = n(E) + 0.02 chips + 0.0006 (1 + c^2) + 0.003 E
+//! m(T) = cumulative maximum, over classes of the tiles T by E, of median(d^2) / 0.455, between them linear in E
+//! n    = min( m(all, 8 classes),  K (m(anchors, 4 classes) + 0.02 chips + 0.001 a^2 E) )       K = 4, reframed 6
+//! v    = n + 0.02 chips + 0.0006 (1 + c^2) + 0.003 E + edge
+//! edge = ((a - a') / 2)^2 E + ((a - a') c / 4)^2 + W max(0, |dY' - g_0 dY| - 3)^2        a', dY: against the opposite edge
 //! ```
 //!
-//! n grows with E beyond its last class; 0.0006 (1 + c^2) is the rounding of a companded h. 0.003 E is what
+//! Noise is learned from the picture itself, so that nothing needs to know what was done to it. But a picture that is half
+//! something else would explain itself: the anchors, the 35 % of the stronger tiles in which least is unexplained,
+//! say what the same handling did to what certainly is the photo, and a tile may have K times that and no more.
+//!
+//! m grows with E beyond its last class; 0.0006 (1 + c^2) is the rounding of a companded h. 0.003 E is what
 //! sums from a large JPEG's coefficients and from its decoded pixels differ by at strong edges: without it an untouched
-//! dusk sky of 10 megapixels, decoded, had up to 1.9 times the evidence of an alarm, with it 0.5. Compression leaves d
-//! nearly normal; blurs, resampling and a registration that is a little off leave heavy tails, where a tile's chips
-//! were not all changed alike. The ratio of the quantiles 0.9 and 0.5 of d^2 / v tells how heavy, and gives the
-//! degrees of freedom of a t distribution. 0.455 is the median of chi-squared of one degree.
+//! dusk sky of 10 megapixels, decoded, had up to 1.9 times the evidence of an alarm, with it 0.5. The lapped transform
+//! wraps around, so a tile at the photo's edge holds half of the opposite one: where light falls unevenly, or the levels at
+//! both edges moved apart, it holds what neither side's gain explains.
+//!
+//! Compression leaves d nearly normal; blurs, resampling and a registration that is a little off leave heavy tails, where a
+//! tile's chips were not all changed alike. The ratio of the quantiles 0.9 and 0.5 of d^2 / v tells how heavy, and gives the
+//! degrees of freedom of a t distribution, 2.5 at least: a picture of two halves has tails of any weight. 0.455 is the
+//! median of chi-squared of one degree.
 
-use crate::watermark::{
-    blur::Blur,
-    carrier::{BAND_CHIPS, BANDS, Sums, TILE_COUNT, TILES},
-    coverage::Coverage,
+use super::{
+    explained::{Explained, ExplainedBand},
+    neighbourhoods::{Neighbourhoods, TINY, quantile, squares},
 };
+use crate::watermark::carrier::{BAND_CHIPS, BANDS, TILE_COUNT, TILES};
 
-/// Fewest tiles that a noise model is made from.
-const LEAST_TILES: usize = 32;
-/// Classes of tiles by energy.
-const CLASSES: usize = 8;
-/// Keeps quotients of empty sums finite.
-const TINY: f32 = 1e-6;
+/// Classes of all tiles by energy, and of the anchors.
+const CLASSES: (usize, usize) = (8, 4);
+/// Share of the tiles, by energy from below, that cannot be anchors.
+const WEAK: f32 = 0.25;
+/// Share of the others that are.
+const ANCHORS: f32 = 0.35;
+/// Fewest anchors that bound the noise.
+const LEAST_ANCHORS: usize = 24;
+/// K, in the photo's own frame and in another.
+const CAP: (f32, f32) = (4.0, 6.0);
+/// W of each band.
+const WRAP: [f32; BANDS] = [0.5, 0.25, 0.12, 0.06];
+/// Levels by which two edges may move apart for free.
+const WRAP_SLACK: f32 = 3.0;
+/// Most that the tails may weigh: 2.5 degrees of freedom.
+const MOST_TAIL: f32 = 10.62;
 /// Ratio of the 0.9 and 0.5 quantiles of a squared t variable, its degrees of freedom, and
 /// `ln(density(0) sqrt(2 pi))`: how its density at 0 differs from the normal one's.
 const TAILS: [(f32, f32, f32); 9] = [
@@ -53,10 +69,6 @@ pub(super) struct BandResidual {
     pub(super) variance: Vec<f32>,
     /// What replacing a tile would add to v: `a^2 E + G_0.8(r^2)`.
     pub(super) replaced: Vec<f32>,
-    /// g.
-    gain: f32,
-    /// The 0.9 quantile of d^2 / v over the 0.5 quantile.
-    tail: f32,
 }
 
 /// All bands, and the tails that they have in common.
@@ -70,35 +82,119 @@ pub(super) struct Residual {
 }
 
 impl Residual {
-    /// Compares received and expected sums; nothing if too few tiles are comparable.
-    pub(super) fn new(received: &Sums, expected: &Sums, comparable: &Coverage) -> Option<Self> {
-        if comparable.count() < LEAST_TILES {
-            return None;
-        }
-        let region = Neighbourhoods::new(comparable);
-        let bands: Vec<BandResidual> = (0..BANDS)
-            .map(|band| {
-                band_residual(
-                    received.band(band),
-                    expected.band(band),
-                    BAND_CHIPS[band],
-                    &region,
-                )
+    /// Weighs what is left unexplained. `steps`: how far the mean level of each tile and of the opposite edge's moved
+    /// apart, in received levels; nothing if levels are not known.
+    pub(super) fn new(explained: Explained, steps: Option<&[f32]>, reframed: bool) -> Self {
+        let anchors = anchors(&explained);
+        let cap = if reframed { CAP.1 } else { CAP.0 };
+        let region = &explained.region;
+        let variances: Vec<Vec<f32>> = (explained.bands.iter().enumerate())
+            .map(|(at, band)| {
+                let mut variance = variance(band, BAND_CHIPS[at], region, &anchors, cap);
+                widen_edges(&mut variance, band, WRAP[at], steps);
+                variance
             })
             .collect();
-        let mut tails: Vec<f32> = bands.iter().map(|band| band.tail).collect();
+        let mut tails: Vec<f32> = (explained.bands.iter().zip(&variances))
+            .map(|(band, variance)| {
+                let pairs = band.difference.iter().zip(variance);
+                let standard: Vec<f32> = pairs.map(|(d, v)| d * d / v).collect();
+                let of = |at| quantile(&standard, &region.tiles, at);
+                of(0.9) / of(0.5).max(TINY)
+            })
+            .collect();
         tails.sort_unstable_by(f32::total_cmp);
-        let (freedom, peak) = tail_shape(f32::midpoint(tails[1], tails[2]));
-        Some(Self {
-            bands,
+        let (freedom, peak) = tail_shape(f32::midpoint(tails[1], tails[2]).min(MOST_TAIL));
+        let bands = explained.bands.into_iter().zip(variances);
+        Self {
+            bands: bands
+                .map(|(band, variance)| BandResidual {
+                    replaced: (0..TILE_COUNT)
+                        .map(|tile| {
+                            let kept = band.local[tile] * band.local[tile] * band.energy[tile];
+                            kept + band.received_energy[tile] + TINY
+                        })
+                        .collect(),
+                    difference: band.difference,
+                    variance,
+                })
+                .collect(),
             freedom,
             peak,
-        })
+        }
     }
+}
 
-    /// Change of tone, as the logarithm of the lowest band's gain: the band that filters change least.
-    pub(super) fn tone(&self) -> f32 {
-        f64::from(self.bands[0].gain.max(1e-3)).ln() as f32
+/// The tiles in which least of the energy is left unexplained, of those that have some.
+fn anchors(explained: &Explained) -> Vec<usize> {
+    let region = &explained.region;
+    let mut strength = vec![0.0; TILE_COUNT];
+    let mut unexplained = vec![0.0; TILE_COUNT];
+    for (band, chips) in explained.bands.iter().zip(BAND_CHIPS) {
+        let rest = region.middle.of(&squares(&band.difference));
+        let kept: Vec<f32> = (band.local.iter().zip(&band.expected))
+            .map(|(a, c)| (a * c) * (a * c))
+            .collect();
+        let kept = region.middle.of(&kept);
+        for tile in 0..TILE_COUNT {
+            let kept = kept[tile] + 0.5 * chips as f32;
+            strength[tile] += kept;
+            unexplained[tile] += f64::from(rest[tile] / kept + 1e-3).ln() as f32;
+        }
+    }
+    let least = quantile(&strength, &region.tiles, WEAK);
+    let strong: Vec<usize> = (region.tiles.iter().copied())
+        .filter(|&tile| strength[tile] > least)
+        .collect();
+    if strong.is_empty() {
+        return strong;
+    }
+    let most = quantile(&unexplained, &strong, ANCHORS);
+    let agreeing = strong.into_iter().filter(|&tile| unexplained[tile] <= most);
+    agreeing.collect()
+}
+
+/// v of each tile but for the edges.
+fn variance(
+    band: &ExplainedBand,
+    chips: usize,
+    region: &Neighbourhoods,
+    anchors: &[usize],
+    cap: f32,
+) -> Vec<f32> {
+    let own = noise(&band.difference, &band.energy, &region.tiles, CLASSES.0);
+    let of_anchors = (anchors.len() >= LEAST_ANCHORS)
+        .then(|| noise(&band.difference, &band.energy, anchors, CLASSES.1));
+    let chips = 0.02 * chips as f32;
+    (0..TILE_COUNT)
+        .map(|tile| {
+            let (a, c, energy) = (band.local[tile], band.expected[tile], band.energy[tile]);
+            let most = of_anchors.as_ref().map_or(f32::INFINITY, |noise| {
+                cap * (noise[tile] + chips + 1e-3 * a * a * energy)
+            });
+            own[tile].min(most) + chips + 6e-4 * (1.0 + c * c) + 3e-3 * energy
+        })
+        .collect()
+}
+
+/// Adds what the tiles at the photo's edge hold of the opposite edge.
+fn widen_edges(variance: &mut [f32], band: &ExplainedBand, wrap: f32, steps: Option<&[f32]>) {
+    let last = TILES - 1;
+    for at in 0..TILES {
+        for (tile, opposite) in [
+            (at * TILES, at * TILES + last),
+            (at * TILES + last, at * TILES),
+            (at, last * TILES + at),
+            (last * TILES + at, at),
+        ] {
+            let step = band.local[tile] - band.local[opposite];
+            let c = band.expected[tile];
+            variance[tile] += 0.25 * step * step * band.energy[tile] + (0.25 * step * c).powi(2);
+            if let Some(steps) = steps {
+                let apart = (steps[tile] - steps[opposite]).abs() - WRAP_SLACK;
+                variance[tile] += wrap * apart.max(0.0).powi(2);
+            }
+        }
     }
 }
 
@@ -116,168 +212,15 @@ fn tail_shape(ratio: f32) -> (f32, f32) {
     (between(lower.1, upper.1), between(lower.2, upper.2))
 }
 
-/// Means over neighbouring comparable tiles.
-struct Neighbourhoods {
-    weights: Vec<f32>,
-    tiles: Vec<usize>,
-    narrow: Blur,
-    narrow_norm: Vec<f32>,
-    wide: Blur,
-    wide_norm: Vec<f32>,
-}
-
-impl Neighbourhoods {
-    fn new(comparable: &Coverage) -> Self {
-        let weights = comparable.weights();
-        let norm = |blur: &Blur| {
-            blur.apply(TILES, &weights)
-                .iter()
-                .map(|w| w + TINY)
-                .collect()
-        };
-        let (narrow, wide) = (Blur::gaussian(0.8), Blur::gaussian(3.0));
-        Self {
-            tiles: (0..TILE_COUNT)
-                .filter(|&tile| comparable.shows(tile))
-                .collect(),
-            narrow_norm: norm(&narrow),
-            wide_norm: norm(&wide),
-            narrow,
-            wide,
-            weights,
-        }
-    }
-
-    /// `G_0.8` of squares that are zero outside.
-    fn energy(&self, values: &[f32]) -> Vec<f32> {
-        let squares: Vec<f32> = values.iter().map(|value| value * value).collect();
-        mean(&self.narrow, &self.narrow_norm, &squares)
-    }
-
-    /// A quantile of the comparable tiles' values.
-    fn quantile(&self, values: &[f32], quantile: f32) -> f32 {
-        let mut sorted: Vec<f32> = self.tiles.iter().map(|&tile| values[tile]).collect();
-        let index = (quantile * (sorted.len() - 1) as f32).round() as usize;
-        *sorted.select_nth_unstable_by(index, f32::total_cmp).1
-    }
-}
-
-/// A blur over its norm.
-fn mean(blur: &Blur, norm: &[f32], values: &[f32]) -> Vec<f32> {
-    let mut means = blur.apply(TILES, values);
-    for (mean, norm) in means.iter_mut().zip(norm) {
-        *mean /= norm;
-    }
-    means
-}
-
-/// Compares one band.
-fn band_residual(r: &[f32], c: &[f32], chips: usize, region: &Neighbourhoods) -> BandResidual {
-    let inside = |values: &[f32]| -> Vec<f32> {
-        values
-            .iter()
-            .zip(&region.weights)
-            .map(|(value, weight)| value * weight)
-            .collect()
-    };
-    let (r, c) = (inside(r), inside(c));
-    let (gain, local) = gains(&r, &c, region);
-    let difference: Vec<f32> = (0..TILE_COUNT)
-        .map(|tile| r[tile] - local[tile] * c[tile])
-        .collect();
-    let energy = region.energy(&c);
-    let mut variance = noise(&difference, &energy, region);
-    for ((variance, c), energy) in variance.iter_mut().zip(&c).zip(&energy) {
-        *variance += 0.02 * chips as f32 + 6e-4 * (1.0 + c * c) + 3e-3 * energy;
-    }
-    let standard: Vec<f32> = difference
-        .iter()
-        .zip(&variance)
-        .map(|(d, v)| d * d / v)
-        .collect();
-    let tail = region.quantile(&standard, 0.9) / region.quantile(&standard, 0.5).max(TINY);
-    let replaced = region
-        .energy(&r)
-        .iter()
-        .zip(energy.iter().zip(&local))
-        .map(|(received, (energy, a))| a * a * energy + received + TINY)
-        .collect();
-    BandResidual {
-        difference,
-        variance,
-        replaced,
-        gain,
-        tail,
-    }
-}
-
-/// g of the band and a of each tile.
-fn gains(r: &[f32], c: &[f32], region: &Neighbourhoods) -> (f32, Vec<f32>) {
-    let count = region.tiles.len() as f32;
-    let mut gain = least_absolute(r, c);
-    let mut weights = region.weights.clone();
-    for _ in 0..3 {
-        let squares: Vec<f32> = r
-            .iter()
-            .zip(c)
-            .map(|(r, c)| (r - gain * c) * (r - gain * c))
-            .collect();
-        let scale = 1.5 * region.quantile(&squares, 0.5).sqrt() + 1e-3;
-        let (mut product, mut square) = (0.0, 0.0);
-        for (tile, weight) in weights.iter_mut().enumerate() {
-            *weight = region.weights[tile] / (1.0 + squares[tile] / (9.0 * scale * scale));
-            product += f64::from(*weight * r[tile] * c[tile]);
-            square += f64::from(*weight * c[tile] * c[tile]);
-        }
-        gain = (product / (square + f64::from(TINY))).max(0.0) as f32;
-    }
-    let weighted = |values: &[f32]| -> Vec<f32> {
-        let products: Vec<f32> = (0..TILE_COUNT)
-            .map(|t| weights[t] * values[t] * c[t])
-            .collect();
-        mean(&region.wide, &region.wide_norm, &products)
-    };
-    let lambda = 0.5 * c.iter().map(|c| f64::from(c * c)).sum::<f64>() as f32 / count + TINY;
-    let local = weighted(r)
-        .iter()
-        .zip(weighted(c))
-        .map(|(product, square)| {
-            ((product + lambda * gain) / (square + lambda)).clamp(0.5 * gain, 2.0 * gain + 0.05)
-        })
-        .collect();
-    (gain, local)
-}
-
-/// The g with the least `sum |r - g c|`: the median of r / c, weighted by |c|. Edits of up to half of the energy
-/// do not move it far.
-fn least_absolute(r: &[f32], c: &[f32]) -> f32 {
-    let mut slopes: Vec<(f32, f32)> = r
-        .iter()
-        .zip(c)
-        .filter(|(_, c)| c.abs() > TINY)
-        .map(|(r, c)| (r / c, c.abs()))
-        .collect();
-    slopes.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half = slopes.iter().map(|slope| f64::from(slope.1)).sum::<f64>() / 2.0;
-    let mut below = 0.0;
-    slopes
-        .iter()
-        .find(|slope| {
-            below += f64::from(slope.1);
-            below >= half
-        })
-        .map_or(0.0, |slope| slope.0.max(0.0))
-}
-
-/// n of each tile.
-fn noise(difference: &[f32], energy: &[f32], region: &Neighbourhoods) -> Vec<f32> {
+/// m of every tile, from classes of some tiles.
+fn noise(difference: &[f32], energy: &[f32], tiles: &[usize], count: usize) -> Vec<f32> {
     /// Median of chi-squared of one degree.
     const CHI_MEDIAN: f32 = 0.455;
-    let mut order = region.tiles.clone();
+    let mut order = tiles.to_vec();
     order.sort_by(|&a, &b| energy[a].total_cmp(&energy[b]));
-    let mut classes: Vec<(f32, f32)> = Vec::with_capacity(CLASSES);
-    for class in 0..CLASSES {
-        let share = |end: usize| end * order.len() / CLASSES;
+    let mut classes: Vec<(f32, f32)> = Vec::with_capacity(count);
+    for class in 0..count {
+        let share = |end: usize| end * order.len() / count;
         let tiles = &order[share(class)..share(class + 1)];
         let centre = tiles.iter().map(|&tile| energy[tile]).sum::<f32>() / tiles.len() as f32;
         let mut squares: Vec<f32> = tiles.iter().map(|&tile| difference[tile].powi(2)).collect();

@@ -1,0 +1,75 @@
+//! Which places of a received picture can be compared with the photo at all.
+
+use super::scan;
+use crate::{
+    imaging::Plane,
+    watermark::{
+        carrier::{TILE, TILE_COUNT, TILES},
+        chroma::{CELL_COUNT, CELLS, ChromaCells},
+        coverage::Coverage,
+        homography::Homography,
+    },
+};
+
+/// The tiles whose sums may be compared.
+///
+/// The lapped transform wraps around, so a tile at an edge of the photo also needs the tile at the opposite edge.
+/// Where the picture's frame is not the photo's, resampling mixes its edge with what lies beyond: the outermost
+/// tiles are left out.
+pub(super) fn comparable(map: &Homography, coverage: &Coverage) -> Coverage {
+    let last = TILES - 1;
+    let reframed = !keeps_frame(map);
+    let wraps = |at: usize| if at == 0 || at == last { last - at } else { at };
+    Coverage::from_fn(|tile| {
+        let (column, row) = (tile % TILES, tile / TILES);
+        let edge = wraps(column) != column || wraps(row) != row;
+        coverage.shows(tile)
+            && coverage.shows(row * TILES + wraps(column))
+            && coverage.shows(wraps(row) * TILES + column)
+            && !(reframed && edge)
+    })
+}
+
+/// Tells whether the four corners of the photo are those of the received picture, in some order.
+pub(super) fn keeps_frame(map: &Homography) -> bool {
+    let corner = |at: f64| at.abs() < 2e-3 || (at - 1.0).abs() < 2e-3;
+    [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
+        .iter()
+        .all(|&(u, v)| map.apply(u, v).is_some_and(|(x, y)| corner(x) && corner(y)))
+}
+
+/// The cell that a tile belongs to.
+pub(super) fn cell_of(tile: usize) -> usize {
+    tile / TILES / 2 * CELLS + tile % TILES / 2
+}
+
+/// The four tiles of a cell.
+pub(super) fn tiles_of(cell: usize) -> impl Iterator<Item = usize> {
+    let first = cell / CELLS * 2 * TILES + cell % CELLS * 2;
+    [first, first + 1, first + TILES, first + TILES + 1].into_iter()
+}
+
+/// The tiles in which red, green or blue reach their limits somewhere, and their neighbours.
+///
+/// Colours are known as means over cells only, so that what looks close to a limit counts as well.
+pub(super) fn clipped(luma: &Plane, chroma: Option<&ChromaCells>) -> Vec<bool> {
+    let mut at_limit = vec![false; TILE_COUNT];
+    for cell in 0..CELL_COUNT {
+        let colour = chroma.and_then(|chroma| chroma.cell(cell));
+        let [b, r] = colour.unwrap_or_default();
+        let offsets = [1.402 * r, -0.344_136 * b - 0.714_136 * r, 1.772 * b];
+        let highest = offsets.into_iter().fold(0.0, f32::max);
+        let lowest = offsets.into_iter().fold(0.0, f32::min);
+        let margin = if highest - lowest > 4.0 { 6.0 } else { 1.5 };
+        for tile in tiles_of(cell) {
+            let (x, y) = (tile % TILES * TILE, tile / TILES * TILE);
+            at_limit[tile] = (y..y + TILE)
+                .flat_map(|y| &luma.row(y)[x..x + TILE])
+                .any(|&luma| luma + highest > 255.0 - margin || luma + lowest < margin);
+        }
+    }
+    (0..TILE_COUNT)
+        .map(|tile| scan::square(tile % TILES, tile / TILES, 1).any(|near| at_limit[near]))
+        .collect()
+}
+

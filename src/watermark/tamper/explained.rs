@@ -1,0 +1,195 @@
+//! How much of the received sums the expected ones explain.
+//!
+//! Per band, over the comparable tiles, with `G_s` a Gaussian of s tiles normalised by them, c = h + w and u the trust in
+//! each tile (trust.rs):
+//!
+//! ```text
+//! good = tiles of u > 0.5
+//! g    = least absolute deviations over the good tiles, then three times <q r, c> / <q c, c>,
+//!        q = u / (1 + (d / 3 s)^2),  s = 1.5 sqrt(median d^2 of the good tiles)
+//! a    = (G_3(q r c) + lambda g) / (G_3(q c^2) + lambda),   within g/2 .. 2 g + 0.05;   lambda = mean(c^2) / 2
+//! d    = r - a c
+//! E    = G_0.8(c^2)
+//! e    = median of G_1(d^2) / (G_1(a^2 c^2) + chips / 2), lowest band, over the textured inner tiles of G_1(a^2 c^2) > 30
+//! ```
+//!
+//! e is the share of energy that is not the photo's. What lies over the whole picture, as a double exposure does, has a
+//! photograph's spectrum and is as strong in the lowest band as above; codecs, noise and blurs are weakest there.
+
+use super::{
+    neighbourhoods::{Neighbourhoods, TINY, quantile, squares},
+    trust::Trust,
+};
+use crate::watermark::{
+    carrier::{BAND_CHIPS, BANDS, Sums, TILE_COUNT, TILES},
+    coverage::Coverage,
+};
+
+/// Fewest tiles that anything is said about.
+const LEAST_TILES: usize = 32;
+/// Trust from which a tile tells the gain.
+const GOOD: f32 = 0.5;
+/// Fewest of them; with less, all tiles tell.
+const LEAST_GOOD: usize = 40;
+/// Energy in the lowest band from which a tile tells what else shines through.
+const STRONG: f32 = 30.0;
+/// Fewest of those.
+const LEAST_STRONG: usize = 24;
+
+/// One band.
+#[derive(Debug)]
+pub(super) struct ExplainedBand {
+    /// c of each tile.
+    pub(super) expected: Vec<f32>,
+    /// g.
+    pub(super) gain: f32,
+    /// a of each tile.
+    pub(super) local: Vec<f32>,
+    /// d of each tile.
+    pub(super) difference: Vec<f32>,
+    /// E of each tile.
+    pub(super) energy: Vec<f32>,
+    /// `G_0.8(r^2)` of each tile.
+    pub(super) received_energy: Vec<f32>,
+}
+
+/// All bands.
+#[derive(Debug)]
+pub(super) struct Explained {
+    pub(super) bands: Vec<ExplainedBand>,
+    pub(super) region: Neighbourhoods,
+}
+
+impl Explained {
+    /// Compares received and expected sums; nothing if too few tiles are comparable.
+    pub(super) fn new(
+        received: &Sums,
+        expected: &Sums,
+        comparable: &Coverage,
+        trust: &Trust,
+    ) -> Option<Self> {
+        if comparable.count() < LEAST_TILES {
+            return None;
+        }
+        let region = Neighbourhoods::new(comparable);
+        let mut good: Vec<usize> = (comparable.shown())
+            .filter(|&tile| trust.weights[tile] > GOOD)
+            .collect();
+        if good.len() < LEAST_GOOD {
+            good.clone_from(&region.tiles);
+        }
+        let bands = (0..BANDS)
+            .map(|band| {
+                let r = region.inside(received.band(band));
+                let c = region.inside(expected.band(band));
+                explain(&r, c, &region, &trust.weights, &good)
+            })
+            .collect();
+        Some(Self { bands, region })
+    }
+
+    /// The lowest band's gain: the band that filters change least.
+    pub(super) fn gain(&self) -> f32 {
+        self.bands[0].gain.max(1e-3)
+    }
+
+    /// e; 0 where the photo has too little content to say.
+    pub(super) fn foreign_energy(&self, trust: &Trust) -> f32 {
+        let band = &self.bands[0];
+        let rest = self.region.middle.of(&squares(&band.difference));
+        let kept: Vec<f32> = (band.local.iter().zip(&band.expected))
+            .map(|(a, c)| (a * c) * (a * c))
+            .collect();
+        let kept = self.region.middle.of(&kept);
+        let inside = |at: usize| (1..TILES - 1).contains(&at);
+        let strong: Vec<usize> = (self.region.tiles.iter().copied())
+            .filter(|&tile| inside(tile % TILES) && inside(tile / TILES))
+            .filter(|&tile| trust.textured[tile] && kept[tile] > STRONG)
+            .collect();
+        if strong.len() < LEAST_STRONG {
+            return 0.0;
+        }
+        let noise = 0.5 * BAND_CHIPS[0] as f32;
+        let share: Vec<f32> = rest.iter().zip(&kept).map(|(r, k)| r / (k + noise)).collect();
+        quantile(&share, &strong, 0.5)
+    }
+}
+
+/// Explains one band.
+fn explain(
+    r: &[f32],
+    c: Vec<f32>,
+    region: &Neighbourhoods,
+    trust: &[f32],
+    good: &[usize],
+) -> ExplainedBand {
+    let (gain, local) = gains(r, &c, region, trust, good);
+    let difference = (0..TILE_COUNT).map(|tile| r[tile] - local[tile] * c[tile]);
+    ExplainedBand {
+        difference: difference.collect(),
+        energy: region.narrow.of(&squares(&c)),
+        received_energy: region.narrow.of(&squares(r)),
+        expected: c,
+        gain,
+        local,
+    }
+}
+
+/// g of the band and a of each tile.
+fn gains(
+    r: &[f32],
+    c: &[f32],
+    region: &Neighbourhoods,
+    trust: &[f32],
+    good: &[usize],
+) -> (f32, Vec<f32>) {
+    let mut gain = least_absolute(r, c, good);
+    let mut weights = trust.to_vec();
+    for _ in 0..3 {
+        let squares: Vec<f32> = (r.iter().zip(c))
+            .map(|(r, c)| (r - gain * c) * (r - gain * c))
+            .collect();
+        let scale = 1.5 * quantile(&squares, good, 0.5).sqrt() + 1e-3;
+        let (mut product, mut square) = (0.0, 0.0);
+        for (tile, weight) in weights.iter_mut().enumerate() {
+            *weight = trust[tile] / (1.0 + squares[tile] / (9.0 * scale * scale));
+            product += f64::from(*weight * r[tile] * c[tile]);
+            square += f64::from(*weight * c[tile] * c[tile]);
+        }
+        gain = (product / (square + f64::from(TINY))).max(0.0) as f32;
+    }
+    let weighted = |values: &[f32]| -> Vec<f32> {
+        let products: Vec<f32> = (0..TILE_COUNT)
+            .map(|t| weights[t] * values[t] * c[t])
+            .collect();
+        region.wide.of(&products)
+    };
+    let energy = c.iter().map(|c| f64::from(c * c)).sum::<f64>() as f32;
+    let lambda = 0.5 * energy / region.tiles.len() as f32 + TINY;
+    let local = (weighted(r).iter().zip(weighted(c)))
+        .map(|(product, square)| {
+            ((product + lambda * gain) / (square + lambda)).clamp(0.5 * gain, 2.0 * gain + 0.05)
+        })
+        .collect();
+    (gain, local)
+}
+
+/// The g with the least `sum |r - g c|`: the median of r / c, weighted by |c|. Edits of up to half of the energy
+/// do not move it far.
+fn least_absolute(r: &[f32], c: &[f32], tiles: &[usize]) -> f32 {
+    let mut slopes: Vec<(f32, f32)> = tiles
+        .iter()
+        .filter(|&&tile| c[tile].abs() > TINY)
+        .map(|&tile| (r[tile] / c[tile], c[tile].abs()))
+        .collect();
+    slopes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = slopes.iter().map(|slope| f64::from(slope.1)).sum::<f64>() / 2.0;
+    let mut below = 0.0;
+    slopes
+        .iter()
+        .find(|slope| {
+            below += f64::from(slope.1);
+            below >= half
+        })
+        .map_or(0.0, |slope| slope.0.max(0.0))
+}

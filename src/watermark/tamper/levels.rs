@@ -1,0 +1,243 @@
+//! Cells whose level or colour is not what the picture's tone makes of the photo's.
+//!
+//! ```text
+//! x0, x1   R, G, B of a cell before and now, within 0..=255; luma alone where the received picture is grey
+//! T        the tone curve of each channel                                                            tone.rs
+//! field    G_2(w e) / (G_2(w) + 0.02), twice, of e = x1 - T: what varies slowly is light, not paint;  e <- e - field
+//! sigma    sqrt(mean over the cell of sum_b h^2 / 64): the photo's contrast there;  spread = 2.5 sigma + 6
+//! excess   what T(x0 +- spread), not clipped, goes beyond 0 or 255
+//! v        s^2 + 1 + k^2 var_3x3(x0) T'^2 + (0.12 sigma T')^2 + (0.3 excess)^2 + (0.05 (T - x0))^2
+//!          k = 0.1, or 0.25 where the picture had to be laid in the photo's place by its content
+//! L        3 ln(1 + Z / 4) - 4, at least -2;   Z = max(e_Y^2 / v_Y, 0.8 max_c e_c^2 / v_c)
+//! clips    T(x0 + spread) > 250 and raised by more than 2, or T(x0 - spread) < 5 and lowered by more than 2
+//! ```
+//!
+//! This is the only part of the comparison that sees flat places: the sums begin at 12 cycles a picture.
+
+use super::{
+    scan,
+    tone::{Cells, Curve, redescending, robust_scale},
+};
+use crate::watermark::{
+    blur::Blur,
+    chroma::{CELL_COUNT, CELLS, ChromaCells},
+};
+
+/// Sides of boxes of cells and their thresholds.
+const CELL_BOXES: [(usize, f32); 3] = [(1, 6.0), (2, 9.0), (3, 10.0)];
+/// Factor on all thresholds where the picture had to be laid in its place.
+const FRAME_CAUTION: f32 = 1.5;
+/// Fewest cells that a curve is fitted to.
+const LEAST_CELLS: usize = 24;
+/// Share of the contrast around a cell that counts as noise, in the photo's own frame and in another.
+const MISPLACED: (f64, f64) = (0.1, 0.25);
+/// Weights of red, green and blue in luma.
+const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
+
+/// The level and the colour of each cell of a picture.
+#[derive(Debug)]
+pub(super) struct Colours<'a> {
+    /// Mean luma, 0..=255.
+    pub(super) luma: &'a [f32],
+    /// Mean chroma; nothing for a grey picture.
+    pub(super) chroma: Option<&'a ChromaCells>,
+}
+
+impl Colours<'_> {
+    /// R, G and B of each cell, or luma alone.
+    fn channels(&self, grey: bool) -> Vec<Cells> {
+        let channel = |at: usize| -> Cells {
+            std::array::from_fn(|cell| {
+                let [b, r] = (self.chroma)
+                    .and_then(|chroma| chroma.cell(cell))
+                    .unwrap_or_default()
+                    .map(f64::from);
+                let offset = [1.402 * r, -0.344_136 * b - 0.714_136 * r, 1.772 * b][at];
+                (f64::from(self.luma[cell]) + if grey { 0.0 } else { offset }).clamp(0.0, 255.0)
+            })
+        };
+        (0..if grey { 1 } else { 3 }).map(channel).collect()
+    }
+}
+
+/// What is known of a cell besides its colours.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    /// The cells that are seen.
+    pub(super) seen: Vec<usize>,
+    /// u: mean trust in the cell's tiles.
+    pub(super) trust: Cells,
+    /// sigma, grey levels.
+    pub(super) contrast: Cells,
+}
+
+/// What the levels say.
+#[derive(Debug)]
+pub(super) struct Relit {
+    /// L of each cell; 0 where it is not seen.
+    evidence: Vec<f32>,
+    /// Whether the tone drives something in the cell to a limit.
+    pub(super) clips: Vec<bool>,
+    /// Robust scale of the luma that the tone does not explain, received levels.
+    pub(super) unexplained: f64,
+    reframed: bool,
+}
+
+/// Compares the colours of the cells that are seen; nothing if they are too few.
+pub(super) fn compare(
+    before: &Colours<'_>,
+    after: &Colours<'_>,
+    around: &Surroundings,
+    reframed: bool,
+) -> Option<Relit> {
+    let grey = after.chroma.is_none();
+    let in_picture = |&cell: &usize| after.chroma.is_none_or(|chroma| chroma.cell(cell).is_some());
+    let cells: Vec<usize> = around.seen.iter().copied().filter(in_picture).collect();
+    if cells.len() < LEAST_CELLS {
+        return None;
+    }
+    let (old, new) = (before.channels(grey), after.channels(grey));
+    let channels: Vec<Channel> = (0..old.len())
+        .map(|at| {
+            let others = match &old[..] {
+                [r, g, b] => Some([[g, b], [r, b], [r, g]][at]),
+                _ => None,
+            };
+            Channel::compare(&cells, &old[at], &new[at], others, around, reframed)
+        })
+        .collect();
+    let weights: Vec<f64> = cells.iter().map(|&cell| around.trust[cell]).collect();
+    let shares: &[f64] = if grey { &[1.0] } else { &LUMA };
+    let luma: Vec<f64> = (cells.iter())
+        .map(|&cell| {
+            let parts = shares.iter().zip(&channels);
+            parts.map(|(share, channel)| share * channel.error[cell]).sum()
+        })
+        .collect();
+    let unexplained = robust_scale(&luma, &weights);
+    let mut evidence = vec![0.0; CELL_COUNT];
+    for (&cell, luma) in cells.iter().zip(&luma) {
+        let mut variance = unexplained * unexplained + 1.0;
+        let mut colour = 0.0_f64;
+        for (share, channel) in shares.iter().zip(&channels) {
+            let own = channel.variance[cell];
+            variance += share * (own - 1.0);
+            colour = colour.max(channel.error[cell].powi(2) / own);
+        }
+        let z = (luma * luma / variance).max(0.8 * colour);
+        evidence[cell] = (3.0 * (z / 4.0).ln_1p() - 4.0).max(-2.0) as f32;
+    }
+    Some(Relit {
+        evidence,
+        clips: (0..CELL_COUNT)
+            .map(|cell| channels.iter().any(|channel| channel.clips[cell]))
+            .collect(),
+        unexplained,
+        reframed,
+    })
+}
+
+impl Relit {
+    /// Looks for places that the tone does not explain: alarms of each cell.
+    pub(super) fn alarms(&self) -> (Vec<f32>, bool) {
+        let caution = if self.reframed { FRAME_CAUTION } else { 1.0 };
+        scan::boxes(&self.evidence, CELLS, &CELL_BOXES, caution)
+    }
+}
+
+/// One channel.
+#[derive(Debug)]
+struct Channel {
+    /// e of each cell.
+    error: Vec<f64>,
+    /// v of each cell.
+    variance: Vec<f64>,
+    clips: Vec<bool>,
+}
+
+impl Channel {
+    fn compare(
+        cells: &[usize],
+        before: &Cells,
+        after: &Cells,
+        others: Option<[&Cells; 2]>,
+        around: &Surroundings,
+        reframed: bool,
+    ) -> Self {
+        let curve = Curve::fit(cells, before, after, others, &around.trust);
+        let tone = |cell: usize, x: f64| curve.at(cell, x, before[cell], others);
+        let predicted: Cells =
+            std::array::from_fn(|cell| tone(cell, before[cell]).clamp(0.0, 255.0));
+        let mut weights = [0.0; CELL_COUNT];
+        for &cell in cells {
+            weights[cell] = around.trust[cell];
+        }
+        let error = without_field(
+            &std::array::from_fn(|cell| after[cell] - predicted[cell]),
+            curve.scale,
+            &weights,
+        );
+        let seen: Vec<f64> = cells.iter().map(|&cell| error[cell]).collect();
+        let trust: Vec<f64> = cells.iter().map(|&cell| weights[cell]).collect();
+        let scale = robust_scale(&seen, &trust);
+        let misplaced: f64 = if reframed { MISPLACED.1 } else { MISPLACED.0 };
+        let mut clips = vec![false; CELL_COUNT];
+        let variance = (0..CELL_COUNT)
+            .map(|cell| {
+                let sigma = around.contrast[cell];
+                let spread = 2.5 * sigma + 6.0;
+                let light = (before[cell] + spread).min(255.0);
+                let dark = (before[cell] - spread).max(0.0);
+                let (lightest, darkest) = (tone(cell, light), tone(cell, dark));
+                clips[cell] = lightest > 250.0 && lightest - light > 2.0
+                    || darkest < 5.0 && dark - darkest > 2.0;
+                let slope = ((lightest - darkest) / (light - dark).max(4.0)).clamp(0.3, 3.0);
+                let most = spread * slope;
+                let excess = (lightest - 255.0).clamp(0.0, most) + (-darkest).clamp(0.0, most);
+                scale * scale
+                    + 1.0
+                    + misplaced * misplaced * variance_around(before, cell) * slope * slope
+                    + (0.12 * sigma * slope).powi(2)
+                    + (0.3 * excess).powi(2)
+                    + (0.05 * (predicted[cell] - before[cell])).powi(2)
+            })
+            .collect();
+        Self {
+            error: error.to_vec(),
+            variance,
+            clips,
+        }
+    }
+}
+
+/// Takes away what varies slowly.
+fn without_field(error: &Cells, scale: f64, trust: &Cells) -> Cells {
+    let blur = Blur::gaussian(2.0);
+    let smooth = |value: &dyn Fn(usize) -> f64| {
+        let values: Vec<f32> = (0..CELL_COUNT).map(|cell| value(cell) as f32).collect();
+        blur.apply(CELLS, &values)
+    };
+    let mut weights = *trust;
+    let mut field = [0.0; CELL_COUNT];
+    for _ in 0..2 {
+        let sums = smooth(&|cell| weights[cell] * error[cell]);
+        let norms = smooth(&|cell| weights[cell]);
+        for (field, (sum, norm)) in field.iter_mut().zip(sums.iter().zip(norms)) {
+            *field = f64::from(*sum) / (f64::from(norm) + 0.02);
+        }
+        for cell in 0..CELL_COUNT {
+            let rest = (error[cell] - field[cell]) / (3.0 * scale);
+            weights[cell] = trust[cell] * redescending(rest);
+        }
+    }
+    std::array::from_fn(|cell| error[cell] - field[cell])
+}
+
+/// Variance of a channel over 3 x 3 cells.
+fn variance_around(values: &Cells, cell: usize) -> f64 {
+    let range = |at: usize| at.saturating_sub(1)..(at + 2).min(CELLS);
+    let near = || range(cell / CELLS).flat_map(|y| range(cell % CELLS).map(move |x| y * CELLS + x));
+    let count = near().count() as f64;
+    let mean = near().map(|at| values[at]).sum::<f64>() / count;
+    near().map(|at| (values[at] - mean).powi(2)).sum::<f64>() / count
+}

@@ -1,0 +1,86 @@
+//! How surely each tile shows the protected content, and which places show another.
+//!
+//! ```text
+//! l        local correlation of whitened sums                                             agreement.rs
+//! u        clip((l - 0.3) / 0.4, 0.02, 1) where the photo has content, 0.25 where it has none; 0 if not comparable
+//! A        sum x y / sqrt(sum x^2 sum y^2) over boxes of 5 x 5 and 7 x 7 tiles
+//! foreign  (0.45 - A) / 0.25: an alarm from 1 up, where A <= 0.2
+//! ```
+//!
+//! Of unrelated content A is 0.0 +- 0.1 (25 tiles, 100 sums), of the photo after nearly anything that leaves it
+//! recognisable 0.5 and more. So u and `foreign` need no model of the picture's noise, which a picture that is mostly
+//! something else would explain itself with. u weighs every fit of the comparison: what is painted or pasted cannot
+//! pull the gain, the tone curve or the noise towards itself.
+
+use super::scan::square;
+use crate::watermark::{
+    agreement::{Products, TEXTURED},
+    carrier::{TILE_COUNT, TILES},
+    coverage::Coverage,
+};
+
+/// Local correlation at which a tile begins to be trusted, and the range over which trust grows.
+const RAMP: (f32, f32) = (0.3, 0.4);
+/// Trust in a tile of the photo's that shows something else.
+const LEAST: f32 = 0.02;
+/// Trust in a tile without content, which cannot tell.
+const EMPTY: f32 = 0.25;
+/// Tiles around the middle one of a box.
+const REACHES: [usize; 2] = [2, 3];
+/// Share of a box that must be comparable.
+const LEAST_SHARE: f32 = 0.7;
+/// Agreement of a box below which it is foreign, and the range over which the alarm grows by one.
+const FOREIGN: (f32, f32) = (0.45, 0.25);
+
+/// What the local agreement of a picture with the photo says.
+#[derive(Debug)]
+pub(super) struct Trust {
+    /// u of each tile, 0..=1.
+    pub(super) weights: Vec<f32>,
+    /// Whether the photo has content there.
+    pub(super) textured: Vec<bool>,
+}
+
+impl Trust {
+    /// Weighs the tiles; `products` are of all bands.
+    pub(super) fn new(products: &Products, comparable: &Coverage) -> Self {
+        let around = products.around(comparable);
+        let mut trust = Self {
+            weights: vec![0.0; TILE_COUNT],
+            textured: vec![false; TILE_COUNT],
+        };
+        for tile in comparable.shown() {
+            trust.textured[tile] = around.textured(tile);
+            trust.weights[tile] = if trust.textured[tile] {
+                ((around.correlation(tile) - RAMP.0) / RAMP.1).clamp(LEAST, 1.0)
+            } else {
+                EMPTY
+            };
+        }
+        trust
+    }
+}
+
+/// Evidence of each tile that the box around it shows other content, in units of the alarm, at least 0.
+///
+/// Tiles at the photo's edge mix with the opposite one and are left out.
+pub(super) fn foreign(products: &Products, comparable: &Coverage) -> Vec<f32> {
+    let inside = |at: usize| (1..TILES - 1).contains(&at);
+    let inner = |tile: usize| {
+        comparable.shows(tile) && inside(tile % TILES) && inside(tile / TILES)
+    };
+    let mut ratio = vec![0.0_f32; TILE_COUNT];
+    for reach in REACHES {
+        let most = ((2 * reach + 1) * (2 * reach + 1)) as f32;
+        for tile in (0..TILE_COUNT).filter(|&tile| inner(tile)) {
+            let near = || square(tile % TILES, tile / TILES, reach).filter(|&tile| inner(tile));
+            let seen = near().count() as f32;
+            let texture: f32 = near().map(|tile| products.yy[tile]).sum();
+            if seen > LEAST_SHARE * most && texture > TEXTURED * seen {
+                let agreement = products.correlation_of(near()) as f32;
+                ratio[tile] = ratio[tile].max((FOREIGN.0 - agreement) / FOREIGN.1);
+            }
+        }
+    }
+    ratio
+}
