@@ -17,7 +17,9 @@ use super::{
     record::Record,
     refine::Reference,
     register::{Depth, RECOGNISED_RHO, Registered, register},
-    score::{DetectionStatus, Published, confidence, false_positive_probability, status},
+    score::{
+        DetectionStatus, Published, Signed, confidence, false_positive_probability, status,
+    },
     statistic::{Statistic, smooth_mark, statistic},
     tamper::{self, Finding, Original, Received, Region, Tampering},
 };
@@ -31,8 +33,11 @@ const UNTURNED_DEGREES: f64 = 0.05;
 /// What was found out about a photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detection {
-    /// Standard deviations above an unmarked picture.
+    /// Standard deviations above an unmarked picture; of a reversed mark, what it is worth.
     pub z: f64,
+    /// Whether the mark was detected with its sign reversed: copies were combined, or an original subtracted, to take
+    /// it away.
+    pub mark_reversed: bool,
     /// Agreement of the content with the original's, -1..=1; above 0.5 it is the same picture.
     pub rho: f64,
     /// Bound on the probability that a picture without this mark reaches this z; in (0, 1].
@@ -152,6 +157,7 @@ pub(super) fn detect_in(
     let mark = record.mark();
     let smooth = smooth_mark(record.tiling(), &mark);
     let Statistic { z, beta } = statistic(&registered.sums, &host, &smooth, coverage);
+    let Signed { z, reversed } = Signed::of(z);
     let status = status(z);
     let tampering = (status == DetectionStatus::Detected).then(|| {
         if record.tiling() != Tiling::Fine {
@@ -182,6 +188,7 @@ pub(super) fn detect_in(
     let recognised = status != DetectionStatus::NotFound || rho > RECOGNISED_RHO;
     Detection {
         z,
+        mark_reversed: reversed,
         rho,
         false_positive_probability: false_positive_probability(z),
         status,

@@ -12,8 +12,17 @@
 //!                                   of Rademacher random variables" (2015); Q: upper normal tail
 //! ```
 //!
-//! The search over geometries costs nothing, because it never sees the sign of d. `tests/it/false_positives.rs`
-//! measures the same null.
+//! The search over geometries costs nothing, because it never sees the sign of d; nor does the sign of the picture itself,
+//! which may be a negative, because content decides on it. `tests/it/false_positives.rs` measures the same null.
+//!
+//! A mark may also be there with its sign reversed: who combines copies to take a mark away can overshoot. So both
+//! tails are read, which must be paid for. They share the probability unequally (Bonferroni with weights), 256 to 1:
+//!
+//! ```text
+//! P(z >= t, or -z worth t among 256 tests) <= (1 + 1 / 256) P(z >= t)
+//! ```
+//!
+//! so that a detection at 6.2 stays below 1e-9, and a reversed mark is one from z = -7.03 on.
 
 use std::f64::consts::PI;
 
@@ -37,6 +46,33 @@ pub enum DetectionStatus {
     NotFound,
 }
 
+/// How much more rarely than a mark a reversed one may be found by chance.
+const REVERSED_TESTS: usize = 256;
+
+/// A z of either sign, as evidence for the mark.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Signed {
+    /// The evidence: z, or what a reversed mark is worth.
+    pub(super) z: f64,
+    /// Whether the mark was detected with its sign reversed.
+    pub(super) reversed: bool,
+}
+
+impl Signed {
+    /// Reads both tails of a statistic.
+    pub(super) fn of(z: f64) -> Self {
+        let worth = among(-z, REVERSED_TESTS);
+        if status(worth) == DetectionStatus::Detected {
+            Self {
+                z: worth,
+                reversed: true,
+            }
+        } else {
+            Self { z, reversed: false }
+        }
+    }
+}
+
 /// Classifies a z.
 pub fn status(z: f64) -> DetectionStatus {
     if z >= DETECTION_THRESHOLD {
@@ -48,7 +84,7 @@ pub fn status(z: f64) -> DetectionStatus {
     }
 }
 
-/// Bounds the probability that a picture without the mark reaches `z`; in (0, 1].
+/// Bounds the probability that a picture without the mark reaches `z`, or the same with a reversed sign; in (0, 1].
 ///
 /// Q has no closed form; `Q(t) <= 2 phi(t) / (t + sqrt(t^2 + 8 / pi))` for t > 0 (Pollak 1956, from Komatu's
 /// inequality) keeps it a bound. Beyond the range of `f64` (z > 37) the smallest positive number is returned.
@@ -56,7 +92,8 @@ pub(super) fn false_positive_probability(z: f64) -> f64 {
     if z <= 0.0 {
         return 1.0;
     }
-    ln_false_positive(z).exp().clamp(f64::MIN_POSITIVE, 1.0)
+    let both = 1.0 + 1.0 / REVERSED_TESTS as f64;
+    (both * ln_false_positive(z).exp()).clamp(f64::MIN_POSITIVE, 1.0)
 }
 
 /// The z that one test would have to reach to be worth as much as `z` is after `tests` tests, of which it was the best.
@@ -199,6 +236,24 @@ mod tests {
         assert_eq!(status(among(6.65, 20)), DetectionStatus::Marginal);
         assert_eq!(status(among(6.67, 20)), DetectionStatus::Detected);
         assert!(among(0.5, 1000).abs() < 1e-9 && among(-2.0, 9) < 0.0);
+    }
+
+    #[test]
+    fn a_reversed_mark_needs_more_and_leaves_the_bound() {
+        for (z, worth, reversed) in [
+            (6.2, 6.2, false),
+            (-3.0, -3.0, false),
+            (-7.02, -7.02, false),
+            (-7.03, among(7.03, 256), true),
+            (-50.0, among(50.0, 256), true),
+        ] {
+            let found = Signed::of(z);
+            assert_eq!((found.z, found.reversed), (worth, reversed), "{z}");
+        }
+        let reversed = ln_false_positive(7.03).exp();
+        let both = ln_false_positive(DETECTION_THRESHOLD).exp() + reversed;
+        assert!(both <= false_positive_probability(DETECTION_THRESHOLD) * 1.000_1);
+        assert_eq!(status(Signed::of(-7.03).z), DetectionStatus::Detected);
     }
 
     #[test]

@@ -2,8 +2,7 @@
 //!
 //! ```text
 //! x0, x1   R, G, B of a cell before and now, within 0..=255; luma alone where the received picture is grey
-//! T        the tone curve of each channel                                                            tone.rs
-//! field    G_2(w e) / (G_2(w) + 0.02), twice, of e = x1 - T: what varies slowly is light, not paint;  e <- e - field
+//! T        what tone and light made of the level of each channel, and s, what they leave: e = x1 - clip(T)   tone.rs
 //! sigma    sqrt(mean over the cell of sum_b h^2 / 64): the photo's contrast there;  spread = 2.5 sigma + 6
 //! excess   what T(x0 +- spread), not clipped, goes beyond 0 or 255
 //! v        s^2 + 1 + k^2 var_3x3(x0) T'^2 + (0.12 sigma T')^2 + (0.3 excess)^2 + (0.05 (T - x0))^2
@@ -16,10 +15,9 @@
 
 use super::{
     scan,
-    tone::{Cells, Curve, redescending, robust_scale},
+    tone::{Cells, Content, Tone, robust_scale},
 };
 use crate::watermark::{
-    blur::Blur,
     chroma::{CELL_COUNT, CELLS, ChromaCells},
 };
 
@@ -103,7 +101,12 @@ pub(super) fn compare(
                 [r, g, b] => Some([[g, b], [r, b], [r, g]][at]),
                 _ => None,
             };
-            Channel::compare(&cells, &old[at], &new[at], others, around, reframed)
+            let before = Content {
+                level: &old[at],
+                others,
+                contrast: &around.contrast,
+            };
+            Channel::compare(&cells, before, &new[at], around, reframed)
         })
         .collect();
     let weights: Vec<f64> = cells.iter().map(|&cell| around.trust[cell]).collect();
@@ -158,28 +161,16 @@ struct Channel {
 impl Channel {
     fn compare(
         cells: &[usize],
-        before: &Cells,
+        photo: Content<'_>,
         after: &Cells,
-        others: Option<[&Cells; 2]>,
         around: &Surroundings,
         reframed: bool,
     ) -> Self {
-        let curve = Curve::fit(cells, before, after, others, &around.trust);
-        let tone = |cell: usize, x: f64| curve.at(cell, x, before[cell], others);
+        let before = photo.level;
+        let (tone, scale) = Tone::fit(cells, photo, after, &around.trust);
+        let tone = |cell: usize, x: f64| tone.at(cell, x);
         let predicted: Cells =
             std::array::from_fn(|cell| tone(cell, before[cell]).clamp(0.0, 255.0));
-        let mut weights = [0.0; CELL_COUNT];
-        for &cell in cells {
-            weights[cell] = around.trust[cell];
-        }
-        let error = without_field(
-            &std::array::from_fn(|cell| after[cell] - predicted[cell]),
-            curve.scale,
-            &weights,
-        );
-        let seen: Vec<f64> = cells.iter().map(|&cell| error[cell]).collect();
-        let trust: Vec<f64> = cells.iter().map(|&cell| weights[cell]).collect();
-        let scale = robust_scale(&seen, &trust);
         let misplaced: f64 = if reframed { MISPLACED.1 } else { MISPLACED.0 };
         let mut clips = vec![false; CELL_COUNT];
         let variance = (0..CELL_COUNT)
@@ -193,7 +184,10 @@ impl Channel {
                     || darkest < 5.0 && dark - darkest > 2.0;
                 let slope = ((lightest - darkest) / (light - dark).max(4.0)).clamp(0.3, 3.0);
                 let most = spread * slope;
-                let excess = (lightest - 255.0).clamp(0.0, most) + (-darkest).clamp(0.0, most);
+                // What is beyond a limit as a whole is as certain as what is within.
+                let straddles = |beyond: f64, within: f64| beyond.min(within).clamp(0.0, most);
+                let excess = straddles(lightest - 255.0, 255.0 - darkest)
+                    + straddles(-darkest, lightest);
                 scale * scale
                     + 1.0
                     + misplaced * misplaced * variance_around(before, cell) * slope * slope
@@ -203,34 +197,13 @@ impl Channel {
             })
             .collect();
         Self {
-            error: error.to_vec(),
+            error: (after.iter().zip(&predicted))
+                .map(|(after, predicted)| after - predicted)
+                .collect(),
             variance,
             clips,
         }
     }
-}
-
-/// Takes away what varies slowly.
-fn without_field(error: &Cells, scale: f64, trust: &Cells) -> Cells {
-    let blur = Blur::gaussian(2.0);
-    let smooth = |value: &dyn Fn(usize) -> f64| {
-        let values: Vec<f32> = (0..CELL_COUNT).map(|cell| value(cell) as f32).collect();
-        blur.apply(CELLS, &values)
-    };
-    let mut weights = *trust;
-    let mut field = [0.0; CELL_COUNT];
-    for _ in 0..2 {
-        let sums = smooth(&|cell| weights[cell] * error[cell]);
-        let norms = smooth(&|cell| weights[cell]);
-        for (field, (sum, norm)) in field.iter_mut().zip(sums.iter().zip(norms)) {
-            *field = f64::from(*sum) / (f64::from(norm) + 0.02);
-        }
-        for cell in 0..CELL_COUNT {
-            let rest = (error[cell] - field[cell]) / (3.0 * scale);
-            weights[cell] = trust[cell] * redescending(rest);
-        }
-    }
-    std::array::from_fn(|cell| error[cell] - field[cell])
 }
 
 /// Variance of a channel over 3 x 3 cells.

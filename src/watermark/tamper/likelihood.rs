@@ -17,27 +17,40 @@ const LEAST: f64 = -1.5;
 
 /// Evidence of each tile that it was replaced, natural logarithm; 0 for tiles that are not comparable.
 pub(super) fn evidence(residual: &Residual, comparable: &Coverage) -> Vec<f32> {
+    of_all(residual, comparable, |band, tile| {
+        let replaced = band.variance[tile] + band.replaced[tile];
+        (band.difference[tile].powi(2), replaced)
+    })
+}
+
+/// The evidence that is to be expected of tiles of which a share was replaced by content as strong as the photo's.
+pub(super) fn of_replaced(residual: &Residual, comparable: &Coverage, share: f32) -> Vec<f32> {
+    of_all(residual, comparable, |band, tile| {
+        let replaced = band.variance[tile] + share * (band.kept[tile] + band.usual);
+        (replaced, replaced)
+    })
+}
+
+/// L of all bands; `seen` gives d^2 and V of a tile.
+fn of_all(
+    residual: &Residual,
+    comparable: &Coverage,
+    seen: impl Fn(&BandResidual, usize) -> (f32, f32),
+) -> Vec<f32> {
     let nu = f64::from(residual.freedom);
     let peak = f64::from(residual.peak);
     let of_band = |band: &BandResidual, tile: usize| {
         let v = f64::from(band.variance[tile]);
-        let replaced = v + f64::from(band.replaced[tile]);
-        let square = f64::from(band.difference[tile]).powi(2);
+        let (square, replaced) = seen(band, tile);
+        let (square, replaced) = (f64::from(square), f64::from(replaced));
         let gaussian = 0.5 * ((v / replaced).ln() - square / replaced);
         let student = 0.5 * (nu + 1.0) * (square / (nu * v)).ln_1p();
         (gaussian - peak + student).max(LEAST)
     };
-    (0..TILE_COUNT)
-        .map(|tile| {
-            if comparable.shows(tile) {
-                residual
-                    .bands
-                    .iter()
-                    .map(|band| of_band(band, tile))
-                    .sum::<f64>() as f32
-            } else {
-                0.0
-            }
-        })
-        .collect()
+    let mut evidence = vec![0.0; TILE_COUNT];
+    for tile in comparable.shown() {
+        let bands = residual.bands.iter();
+        evidence[tile] = bands.map(|band| of_band(band, tile)).sum::<f64>() as f32;
+    }
+    evidence
 }

@@ -29,6 +29,7 @@ mod recolour;
 mod regions;
 mod residual;
 mod scan;
+mod sensitivity;
 mod tone;
 mod trust;
 
@@ -223,6 +224,7 @@ pub(super) fn examine(
         doubtful: false,
     });
     Tampering {
+        smallest_visible: sensitivity::smallest_visible(&residual, &fit, toned * framed),
         foreign_energy,
         unexplained: relit.map(|relit| relit.unexplained / f64::from(gain)),
         ..conclude(&alarms, fit.share())

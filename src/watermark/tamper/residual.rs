@@ -67,8 +67,11 @@ pub(super) struct BandResidual {
     pub(super) difference: Vec<f32>,
     /// v of each tile.
     pub(super) variance: Vec<f32>,
-    /// What replacing a tile would add to v: `a^2 E + G_0.8(r^2)`.
+    /// What replacing a tile by what is seen there would add to v: `a^2 E + G_0.8(r^2)`.
     pub(super) replaced: Vec<f32>,
+    /// `a^2 E` of each tile, and its mean over the comparable ones.
+    pub(super) kept: Vec<f32>,
+    pub(super) usual: f32,
 }
 
 /// All bands, and the tails that they have in common.
@@ -105,22 +108,30 @@ impl Residual {
             .collect();
         tails.sort_unstable_by(f32::total_cmp);
         let (freedom, peak) = tail_shape(f32::midpoint(tails[1], tails[2]).min(MOST_TAIL));
-        let bands = explained.bands.into_iter().zip(variances);
+        let bands = (explained.bands.into_iter().zip(variances))
+            .map(|(band, variance)| BandResidual::new(band, variance, region.tiles.len()))
+            .collect();
         Self {
-            bands: bands
-                .map(|(band, variance)| BandResidual {
-                    replaced: (0..TILE_COUNT)
-                        .map(|tile| {
-                            let kept = band.local[tile] * band.local[tile] * band.energy[tile];
-                            kept + band.received_energy[tile] + TINY
-                        })
-                        .collect(),
-                    difference: band.difference,
-                    variance,
-                })
-                .collect(),
+            bands,
             freedom,
             peak,
+        }
+    }
+}
+
+impl BandResidual {
+    fn new(band: ExplainedBand, variance: Vec<f32>, tiles: usize) -> Self {
+        let kept: Vec<f32> = (band.local.iter().zip(&band.energy))
+            .map(|(a, energy)| a * a * energy)
+            .collect();
+        Self {
+            replaced: (kept.iter().zip(&band.received_energy))
+                .map(|(kept, received)| kept + received + TINY)
+                .collect(),
+            usual: kept.iter().sum::<f32>() / tiles as f32,
+            kept,
+            difference: band.difference,
+            variance,
         }
     }
 }

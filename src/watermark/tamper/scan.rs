@@ -8,6 +8,8 @@ use crate::watermark::carrier::TILES;
 
 /// Sides of boxes of tiles and their thresholds.
 const TILE_BOXES: [(usize, f32); 4] = [(1, 40.0), (2, 58.0), (3, 66.0), (5, 76.0)];
+/// Side of the largest box of tiles.
+pub(super) const LARGEST_BOX: usize = 5;
 
 /// The tiles that something is wrong with.
 #[derive(Debug)]
@@ -34,6 +36,12 @@ pub(super) fn tiles(evidence: &[f32], caution: f32) -> Alarms {
     Alarms { ratio, doubtful }
 }
 
+/// Threshold of boxes of tiles of a side; nothing for a side that is not scanned.
+pub(super) fn threshold(side: usize) -> Option<f32> {
+    let found = TILE_BOXES.iter().find(|(size, _)| *size == side);
+    found.map(|&(_, threshold)| threshold)
+}
+
 /// Scans a square field of `side` cells a side: the ratio of every cell, and whether caution alone kept it quiet.
 pub(super) fn boxes(
     evidence: &[f32],
@@ -50,8 +58,7 @@ pub(super) fn boxes(
                 // The box ends before `left + 1`, cut at the field's edges.
                 let (x, y) = (left.saturating_sub(size - 1), top.saturating_sub(size - 1));
                 let (end_x, end_y) = ((left + 1).min(side), (top + 1).min(side));
-                let at = |x: usize, y: usize| sums[y * (side + 1) + x];
-                let sum = at(end_x, end_y) - at(x, end_y) - at(end_x, y) + at(x, y);
+                let sum = box_sum(&sums, side, (x, y), (end_x, end_y));
                 let found = sum as f32 / threshold;
                 most = most.max(found);
                 for row in y..end_y {
@@ -68,7 +75,7 @@ pub(super) fn boxes(
 }
 
 /// Sums over all cells above and to the left, `side + 1` a row.
-fn integral(field: &[f32], side: usize) -> Vec<f64> {
+pub(super) fn integral(field: &[f32], side: usize) -> Vec<f64> {
     let mut sums = vec![0.0; (side + 1) * (side + 1)];
     for y in 0..side {
         let mut row = 0.0;
@@ -78,6 +85,12 @@ fn integral(field: &[f32], side: usize) -> Vec<f64> {
         }
     }
     sums
+}
+
+/// Sum over the box from one corner to before another, of an [`integral`].
+pub(super) fn box_sum(sums: &[f64], side: usize, from: (usize, usize), to: (usize, usize)) -> f64 {
+    let at = |x: usize, y: usize| sums[y * (side + 1) + x];
+    at(to.0, to.1) - at(from.0, to.1) - at(to.0, from.1) + at(from.0, from.1)
 }
 
 /// The tiles within `reach` of (column, row).

@@ -1,29 +1,38 @@
-//! The tone curve of a received picture, one a channel: what the level of each cell of the photo became.
+//! What a received picture's handling made of the levels of one channel: a tone curve, and light that varies slowly.
 //!
 //! ```text
-//! T(x0)   sum t_k hat_k(x0)                                         knots 0 16 32 64 96 128 160 192 224 240 255
-//!         + sum_j (p_j + q_j v + [j < 2] s_j v (1 - v)) phi_j       phi: x, y, x^2 - 1/3, x y, y^2 - 1/3;  v = x0 / 255
-//!         + (b, r, b^2, r^2, b r, b (v - 1/2), r (v - 1/2)) . m     b, r: the other two channels, (value - 128) / 128
-//! seen    clip(T, 0, 255)
-//! fit     ROUNDS of least squares, weight u (1 + (e / lim)^2)^-2, lim 6 s, then 3 s; then u counts at least 0.3
-//!         penalties: 0.02 n / 100 on second differences of t, 0.001 (t_k - knot)^2, 0.002 on the rest
-//! s       max(0.4, weighted median |e| / 0.6745)
+//! T(x0)    sum t_k hat_k(x0)                                         knots 0 16 32 64 96 128 160 192 224 240 255
+//!          + sum_j (p_j + q_j v + [j < 2] s_j v (1 - v)) phi_j       phi: x, y, x^2 - 1/3, x y, y^2 - 1/3;  v = x0 / 255
+//!          + (1, v, v^2) . k sigma^2 / 1000                          sigma: the photo's contrast in the cell
+//!          + (b, r, b^2, r^2, b r, b (v - 1/2), r (v - 1/2)) . m     b, r: the other two channels, (value - 128) / 128
+//! F(x0)    o + p (x0 - m)                                            light: around each cell, weights G_2 of the cells
+//! seen     clip(T + F, 0, 255)
+//! fit      ROUNDS times: T by least squares of x1 - F, F by local least squares of x1 - T,
+//!          weight u (1 + (e / lim)^2)^-2, lim 6 s, then 3 s; then u counts at least 0.3 for T
+//!          penalties: 0.02 n / 100 on second differences of t, 0.001 (t_k - knot)^2, 0.002 on the rest
+//! s        max(0.4, weighted median |e| / 0.6745)
 //! ```
 //!
-//! One curve for the whole picture describes brightness, contrast, gamma, levels, posters and curves of any kind; the low
-//! orders of the place a vignette or a filter that darkens the sky; the other channels a saturation, a hue or a
-//! conversion to grey. It saturates, so that it says where *it* clips: a place that is white where the curve says grey
-//! is no effect of the tone. u, the trust in each cell's sums, is what makes the fit safe: a painted place has none.
+//! One curve for the whole picture describes brightness, contrast, gamma, levels, posters and curves of any kind; the other
+//! channels a saturation, a hue or a conversion to grey. The mean of a curved T over a cell is not T of the mean: what
+//! lies between grows with the contrast, 1/2 T'' sigma^2. Leaks of light, vignettes, graduated filters and haze are an
+//! offset and a gain that vary slowly over the frame: low orders of the place in T, and what they leave in F. The sum saturates, so that it says where *it* clips: a place that
+//! is white where it says grey is no effect of the tone. u, the trust in each cell's sums, is what makes the fit safe: a
+//! painted place has none.
 
 use super::least_squares::Normal;
-use crate::watermark::chroma::{CELL_COUNT, CELLS};
+use crate::watermark::{
+    blur::Blur,
+    chroma::{CELL_COUNT, CELLS},
+};
 
 /// Knots of the curve.
 const KNOTS: [f64; 11] = [
     0.0, 16.0, 32.0, 64.0, 96.0, 128.0, 160.0, 192.0, 224.0, 240.0, 255.0,
 ];
-/// Unknowns: knots, two factors for each of five functions of the place, one for two of them, seven of the other channels.
-const UNKNOWNS: usize = KNOTS.len() + 5 + 5 + 2 + 7;
+/// Unknowns of the curve: knots, two factors for each of five functions of the place and one for two of them, three of the
+/// contrast, seven of the other channels.
+const UNKNOWNS: usize = KNOTS.len() + 12 + 3 + 7;
 /// Rounds of the fit with a wide limit, then with a narrow one.
 const ROUNDS: (usize, usize) = (4, 3);
 /// The limits, in units of s.
@@ -34,71 +43,151 @@ const LATER_TRUST: f64 = 0.3;
 const LEAST_SCALE: f64 = 0.4;
 /// Median of |x| of a normal variable.
 const NORMAL_MEDIAN: f64 = 0.6745;
+/// Variance of levels around a cell below which light has an offset rather than a gain.
+const LIGHT_RIDGE: f64 = 100.0;
+/// Most that light changes the gain.
+const MOST_SLOPE: f64 = 0.5;
 
 /// One number for each cell of the photo, rows first.
 pub(super) type Cells = [f64; CELL_COUNT];
 
-/// The curve of one channel.
-#[derive(Debug)]
-pub(super) struct Curve {
-    factors: [f64; UNKNOWNS],
-    /// s of the fit, received levels.
-    pub(super) scale: f64,
+/// What the photo has in its cells, as one channel sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Content<'a> {
+    /// Level of the channel, 0..=255.
+    pub(super) level: &'a Cells,
+    /// Levels of the two other channels; nothing for a grey picture.
+    pub(super) others: Option<[&'a Cells; 2]>,
+    /// sigma, grey levels.
+    pub(super) contrast: &'a Cells,
 }
 
-impl Curve {
-    /// Fits the curve from the photo's levels to the received ones over some cells. `others` are the two other channels
-    /// of the photo; nothing for a grey picture. `trust` is u of each cell.
+/// T and F of one channel.
+#[derive(Debug)]
+pub(super) struct Tone<'a> {
+    before: Content<'a>,
+    factors: [f64; UNKNOWNS],
+    light: Light,
+}
+
+impl<'a> Tone<'a> {
+    /// Fits the levels of some cells to the received ones; `trust` is u of each cell. Also returns s, received levels.
     pub(super) fn fit(
         cells: &[usize],
-        before: &Cells,
+        before: Content<'a>,
         after: &Cells,
-        others: Option<[&Cells; 2]>,
         trust: &Cells,
-    ) -> Self {
+    ) -> (Self, f64) {
         let rows: Vec<[f64; UNKNOWNS]> = (cells.iter())
-            .map(|&cell| row(cell, before[cell], before[cell], others))
+            .map(|&cell| row(before, cell, before.level[cell]))
             .collect();
         let base: Vec<f64> = cells.iter().map(|&cell| trust[cell]).collect();
-        let mut weights = base.clone();
         let penalties = penalties(cells.len());
-        let mut curve = Self {
+        let blur = Blur::gaussian(2.0);
+        let mut tone = Self {
+            before,
             factors: [0.0; UNKNOWNS],
-            scale: LEAST_SCALE,
+            light: Light::none(),
         };
+        let mut kept = vec![1.0; cells.len()];
+        let mut scale = LEAST_SCALE;
         for round in 0..ROUNDS.0 + ROUNDS.1 {
-            let mut normal = penalties.clone();
-            for ((row, &cell), &weight) in rows.iter().zip(cells).zip(&weights) {
-                normal.add(row, after[cell], weight);
-            }
-            curve.factors = normal.solve();
-            let errors: Vec<f64> = (rows.iter().zip(cells))
-                .map(|(row, &cell)| after[cell] - curve.of(row).clamp(0.0, 255.0))
-                .collect();
-            curve.scale = robust_scale(&errors, &base);
             let late = round >= ROUNDS.0;
-            let limit = curve.scale * if late { LIMITS.1 } else { LIMITS.0 };
-            for ((weight, error), &base) in weights.iter_mut().zip(&errors).zip(&base) {
-                let trust = if late { base.max(LATER_TRUST) } else { base };
-                *weight = trust * redescending(error / limit);
+            let mut normal = penalties.clone();
+            for (index, &cell) in cells.iter().enumerate() {
+                let trust = if late {
+                    base[index].max(LATER_TRUST)
+                } else {
+                    base[index]
+                };
+                let light = tone.light.at(cell, before.level[cell]);
+                normal.add(&rows[index], after[cell] - light, trust * kept[index]);
+            }
+            tone.factors = normal.solve();
+            let mut rest = [0.0; CELL_COUNT];
+            let mut weights = [0.0; CELL_COUNT];
+            for (index, &cell) in cells.iter().enumerate() {
+                rest[cell] = after[cell] - product(&rows[index], &tone.factors);
+                weights[cell] = base[index] * kept[index];
+            }
+            tone.light = Light::fit(&blur, before.level, &rest, &weights);
+            let errors: Vec<f64> = (cells.iter().zip(&rows))
+                .map(|(&cell, row)| {
+                    let light = tone.light.at(cell, before.level[cell]);
+                    let predicted = product(row, &tone.factors) + light;
+                    after[cell] - predicted.clamp(0.0, 255.0)
+                })
+                .collect();
+            scale = robust_scale(&errors, &base);
+            let limit = scale * if late { LIMITS.1 } else { LIMITS.0 };
+            for (kept, error) in kept.iter_mut().zip(errors) {
+                *kept = (1.0 + (error / limit).powi(2)).powi(-2);
             }
         }
-        curve
+        (tone, scale)
     }
 
-    /// T, not clipped, of a level `x` in a cell whose own level is `own`.
-    pub(super) fn at(&self, cell: usize, x: f64, own: f64, others: Option<[&Cells; 2]>) -> f64 {
-        self.of(&row(cell, x, own, others))
-    }
-
-    fn of(&self, row: &[f64; UNKNOWNS]) -> f64 {
-        row.iter().zip(&self.factors).map(|(a, b)| a * b).sum()
+    /// T + F, not clipped, of a level in a cell.
+    pub(super) fn at(&self, cell: usize, level: f64) -> f64 {
+        product(&row(self.before, cell, level), &self.factors) + self.light.at(cell, level)
     }
 }
 
-/// The weight of an error in units of its limit.
-pub(super) fn redescending(error: f64) -> f64 {
-    (1.0 + error * error).powi(-2)
+/// F: what falls on each cell.
+#[derive(Debug)]
+struct Light {
+    /// o, p and m.
+    cells: Vec<[f64; 3]>,
+}
+
+impl Light {
+    fn none() -> Self {
+        Self {
+            cells: vec![[0.0; 3]; CELL_COUNT],
+        }
+    }
+
+    /// Local least squares of what the curve leaves.
+    fn fit(blur: &Blur, level: &Cells, rest: &Cells, weights: &Cells) -> Self {
+        let smooth = |value: &dyn Fn(usize) -> f64| {
+            let values: Vec<f32> = (0..CELL_COUNT)
+                .map(|cell| (weights[cell] * value(cell)) as f32)
+                .collect();
+            blur.apply(CELLS, &values)
+        };
+        let norm = smooth(&|_| 1.0);
+        let mean = |value: &dyn Fn(usize) -> f64| -> Vec<f64> {
+            let pairs = smooth(value).into_iter().zip(&norm);
+            pairs
+                .map(|(sum, &norm)| f64::from(sum) / (f64::from(norm) + 0.02))
+                .collect()
+        };
+        // Around the middle, so that single precision is enough.
+        let x = |cell: usize| level[cell] - 128.0;
+        let (mean_x, mean_e) = (mean(&x), mean(&|cell| rest[cell]));
+        let (mean_xx, mean_xe) = (
+            mean(&|cell| x(cell) * x(cell)),
+            mean(&|cell| x(cell) * rest[cell]),
+        );
+        let cells = (0..CELL_COUNT)
+            .map(|cell| {
+                let variance = (mean_xx[cell] - mean_x[cell] * mean_x[cell]).max(0.0);
+                let slope = (mean_xe[cell] - mean_x[cell] * mean_e[cell]) / (variance + LIGHT_RIDGE);
+                let slope = slope.clamp(-MOST_SLOPE, MOST_SLOPE);
+                [mean_e[cell], slope, mean_x[cell] + 128.0]
+            })
+            .collect();
+        Self { cells }
+    }
+
+    fn at(&self, cell: usize, level: f64) -> f64 {
+        let [offset, slope, middle] = self.cells[cell];
+        offset + slope * (level - middle)
+    }
+}
+
+fn product(row: &[f64; UNKNOWNS], factors: &[f64; UNKNOWNS]) -> f64 {
+    row.iter().zip(factors).map(|(a, b)| a * b).sum()
 }
 
 /// s of errors whose sizes count with the given weights.
@@ -117,37 +206,45 @@ pub(super) fn robust_scale(errors: &[f64], weights: &[f64]) -> f64 {
 }
 
 /// What T is linear in.
-fn row(cell: usize, x: f64, own: f64, others: Option<[&Cells; 2]>) -> [f64; UNKNOWNS] {
+fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
     let mut row = [0.0; UNKNOWNS];
-    let next = KNOTS.partition_point(|&knot| knot <= x).clamp(1, KNOTS.len() - 1);
+    let next = (KNOTS.partition_point(|&knot| knot <= x)).clamp(1, KNOTS.len() - 1);
     let t = (x - KNOTS[next - 1]) / (KNOTS[next] - KNOTS[next - 1]);
     row[next - 1] = 1.0 - t;
     row[next] = t;
+    let v = x / 255.0;
+    let energy = before.contrast[cell].powi(2) / 1000.0;
+    let [b, r] = before
+        .others
+        .map_or([0.0; 2], |others| others.map(|other| (other[cell] - 128.0) / 128.0));
+    let w = before.level[cell] / 255.0 - 0.5;
     let unit = |at: usize| (at as f64 + 0.5) / CELLS as f64 * 2.0 - 1.0;
     let (across, down) = (unit(cell % CELLS), unit(cell / CELLS));
-    let v = x / 255.0;
-    let place = [
+    let (wide, tall) = (across * across - 1.0 / 3.0, down * down - 1.0 / 3.0);
+    row[KNOTS.len()..].copy_from_slice(&[
         across,
         down,
-        across * across - 1.0 / 3.0,
+        wide,
         across * down,
-        down * down - 1.0 / 3.0,
-    ];
-    let mut at = KNOTS.len();
-    let mut put = |value: f64| {
-        row[at] = value;
-        at += 1;
-    };
-    place.iter().for_each(|&phi| put(phi));
-    place.iter().for_each(|&phi| put(phi * v));
-    place[..2].iter().for_each(|&phi| put(phi * v * (1.0 - v)));
-    if let Some(others) = others {
-        let [b, r] = others.map(|other| (other[cell] - 128.0) / 128.0);
-        let w = own / 255.0 - 0.5;
-        [b, r, b * b, r * r, b * r, b * w, r * w]
-            .into_iter()
-            .for_each(put);
-    }
+        tall,
+        across * v,
+        down * v,
+        wide * v,
+        across * down * v,
+        tall * v,
+        across * v * (1.0 - v),
+        down * v * (1.0 - v),
+        energy,
+        energy * v,
+        energy * v * v,
+        b,
+        r,
+        b * b,
+        r * r,
+        b * r,
+        b * w,
+        r * w,
+    ]);
     row
 }
 

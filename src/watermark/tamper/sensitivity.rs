@@ -1,0 +1,73 @@
+//! How small a replacement is found in this very copy.
+//!
+//! ```text
+//! V     v + f (a^2 E + R)            what replacing a share f of a tile makes of d^2;  R: mean of a^2 E over the tiles
+//! L_V   sum over bands of the evidence of d^2 = V                                           likelihood.rs
+//! q_A   0.1 quantile over all places of (sum of L_V over the box of A tiles) / (its threshold times caution)
+//! S     least A with q_A >= MARGIN, between the sizes log-linear;   as a share of the photo's tiles
+//! ```
+//!
+//! R stands for what comes in: as much content as the photo has on average. At nine places in ten a replacement of size S
+//! then has MARGIN times the evidence of an alarm; MARGIN was set so that of real replacements of size S, which lie across
+//! tiles and differ in content, nine in ten are found (docs/watermark.md has the calibration).
+
+use super::{likelihood, residual::Residual, scan};
+use crate::watermark::{
+    carrier::{TILE_COUNT, TILES},
+    coverage::Coverage,
+};
+
+/// Evidence over threshold from which a replacement is found nine times in ten.
+const MARGIN: f64 = 1.6;
+/// Share of the places at which less may be seen.
+const WORST: f64 = 0.1;
+/// Shares of a tile that are tried.
+const PARTS: [f32; 3] = [0.125, 0.25, 0.5];
+
+/// S, as a share of the photo's area; nothing if not even the largest box is enough.
+///
+/// `fit` are the tiles that can be compared; places with none do not count. `caution` is the factor on the thresholds.
+pub(super) fn smallest_visible(residual: &Residual, fit: &Coverage, caution: f32) -> Option<f64> {
+    let tiles: Vec<usize> = fit.shown().collect();
+    let mut smaller: Option<(f64, f64)> = None;
+    let parts = PARTS.iter().map(|&part| (f64::from(part), part, 1));
+    let whole = (1..=scan::LARGEST_BOX).map(|side| ((side * side) as f64, 1.0, side));
+    for (area, part, side) in parts.chain(whole) {
+        let Some(threshold) = scan::threshold(side) else {
+            continue;
+        };
+        let evidence = likelihood::of_replaced(residual, fit, part);
+        let found = worst(&evidence, &tiles, side) / f64::from(threshold * caution);
+        if found >= MARGIN {
+            let share = match smaller {
+                // As log-linear as evidence grows with the area.
+                Some((less, before)) if found > before => {
+                    let t = (MARGIN - before) / (found - before);
+                    less * (area / less).powf(t)
+                }
+                _ => area,
+            };
+            return Some((share / TILE_COUNT as f64).min(1.0));
+        }
+        smaller = Some((area, found));
+    }
+    None
+}
+
+/// The [`WORST`] quantile of the sums over boxes.
+fn worst(evidence: &[f32], tiles: &[usize], side: usize) -> f64 {
+    let sums = scan::integral(evidence, TILES);
+    let mut found: Vec<f64> = (tiles.iter())
+        .map(|&tile| {
+            // The box that begins here, moved inside where it reaches beyond the photo.
+            let start = |at: usize| at.min(TILES - side);
+            let (x, y) = (start(tile % TILES), start(tile / TILES));
+            scan::box_sum(&sums, TILES, (x, y), (x + side, y + side))
+        })
+        .collect();
+    if found.is_empty() {
+        return 0.0;
+    }
+    let at = (WORST * (found.len() - 1) as f64) as usize;
+    *found.select_nth_unstable_by(at, f64::total_cmp).1
+}
