@@ -6,8 +6,8 @@
 //! e          share of the lowest band's energy that is not the photo's                          tamper/explained.rs
 //! s          luma that the tone curve leaves unexplained, robust scale in levels of the photo   tamper/levels.rs
 //!
-//! other      rho_t < 0.30, and s > 3.5 where it is known
-//! agrees     rho_t >= 0.55 and e <= 0.14 and s <= 3.5
+//! other      rho_t < 0.30, and s > 3.0 where it is known
+//! agrees     rho_t >= 0.55 and e <= 0.14 and s <= 3.0
 //! doubtful   what lies between
 //! ```
 //!
@@ -30,7 +30,7 @@ const AGREES_RHO: f64 = 0.55;
 /// Share of energy that may be another picture's.
 const MOST_FOREIGN_ENERGY: f32 = 0.14;
 /// Levels that the tone may leave unexplained.
-const MOST_UNEXPLAINED: f64 = 3.5;
+const MOST_UNEXPLAINED: f64 = 3.0;
 /// Fewest textured tiles that say what is seen.
 const LEAST_TEXTURED: usize = 24;
 /// Local correlation below which a coarse sum is another picture's.

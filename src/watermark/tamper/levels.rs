@@ -29,6 +29,10 @@ const FRAME_CAUTION: f32 = 1.5;
 const LEAST_CELLS: usize = 24;
 /// Share of the contrast around a cell that counts as noise, in the photo's own frame and in another.
 const MISPLACED: (f64, f64) = (0.1, 0.25);
+/// Bounds of the gain of a cell relative to the others.
+const RELATIVE_GAIN: (f64, f64) = (0.25, 4.0);
+/// Levels on both sides of a cell's own between which the tone's slope is taken at least.
+const LEAST_SPREAD: f64 = 12.0;
 /// Weights of red, green and blue in luma.
 const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
 
@@ -78,6 +82,8 @@ pub(super) struct Relit {
     pub(super) clips: Vec<bool>,
     /// Robust scale of the luma that the tone does not explain, received levels.
     pub(super) unexplained: f64,
+    /// What the tone makes of the contrast in each cell, relative to the others: 1 in the middle, near 0 where it clips.
+    pub(super) gain: Vec<f32>,
     reframed: bool,
 }
 
@@ -130,7 +136,15 @@ pub(super) fn compare(
         let z = (luma * luma / variance).max(0.8 * colour);
         evidence[cell] = (3.0 * (z / 4.0).ln_1p() - 4.0).max(-2.0) as f32;
     }
+    let sum = |value: &dyn Fn(&Channel) -> f64| -> f64 {
+        (shares.iter().zip(&channels)).map(|(share, channel)| share * value(channel)).sum()
+    };
+    let slopes: Vec<f64> = (0..CELL_COUNT).map(|cell| sum(&|channel| channel.slope[cell])).collect();
+    let mut usual: Vec<f64> = cells.iter().map(|&cell| slopes[cell]).collect();
+    let middle = usual.len() / 2;
+    let usual = usual.select_nth_unstable_by(middle, f64::total_cmp).1.max(0.05);
     Some(Relit {
+        gain: slopes.iter().map(|slope| (slope / usual).clamp(RELATIVE_GAIN.0, RELATIVE_GAIN.1) as f32).collect(),
         evidence,
         clips: (0..CELL_COUNT)
             .map(|cell| channels.iter().any(|channel| channel.clips[cell]))
@@ -156,6 +170,8 @@ struct Channel {
     /// v of each cell.
     variance: Vec<f64>,
     clips: Vec<bool>,
+    /// What the tone makes of each cell's contrast.
+    slope: Vec<f64>,
 }
 
 impl Channel {
@@ -167,8 +183,8 @@ impl Channel {
         reframed: bool,
     ) -> Self {
         let before = photo.level;
-        let (tone, scale) = Tone::fit(cells, photo, after, &around.trust);
-        let tone = |cell: usize, x: f64| tone.at(cell, x);
+        let (fitted, scale) = Tone::fit(cells, photo, after, &around.trust);
+        let tone = |cell: usize, x: f64| fitted.at(cell, x);
         let predicted: Cells =
             std::array::from_fn(|cell| tone(cell, before[cell]).clamp(0.0, 255.0));
         let misplaced: f64 = if reframed { MISPLACED.1 } else { MISPLACED.0 };
@@ -202,6 +218,9 @@ impl Channel {
                 .collect(),
             variance,
             clips,
+            slope: (0..CELL_COUNT)
+                .map(|cell| fitted.slope(before[cell], around.contrast[cell].max(LEAST_SPREAD)))
+                .collect(),
         }
     }
 }

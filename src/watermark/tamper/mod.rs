@@ -167,16 +167,7 @@ pub(super) fn examine(
     let comparable = comparable(received.map, received.coverage);
     let products = agreement.products(received.sums, &comparable, BANDS);
     let trust = Trust::new(&products, &comparable);
-    let expected = expected_sums(original);
-    let Some(explained) = Explained::new(received.sums, &expected, &comparable, &trust) else {
-        return Tampering {
-            finding: Finding::Uncertain,
-            ..Tampering::none(comparable.share())
-        };
-    };
     let reframed = !keeps_frame(received.map);
-    let gain = explained.gain();
-    let foreign_energy = explained.foreign_energy(&trust);
     let after = Levels::of(received.luma);
     let relit = original.levels.and_then(|before| {
         let around = surroundings(original, &comparable, &trust);
@@ -192,12 +183,24 @@ pub(super) fn examine(
         );
         levels::compare(&before, &after, &around, reframed)
     });
+    let gains: Vec<f32> = (0..TILE_COUNT)
+        .map(|tile| relit.as_ref().map_or(1.0, |relit| relit.gain[cell_of(tile)]))
+        .collect();
+    let expected = expected_sums(original, &gains);
+    let Some(explained) = Explained::new(received.sums, &expected, &comparable, &trust) else {
+        return Tampering {
+            finding: Finding::Uncertain,
+            ..Tampering::none(comparable.share())
+        };
+    };
+    let gain = explained.gain();
+    let foreign_energy = explained.foreign_energy(&trust);
     let recolouring = match (original.levels, original.chroma, received.chroma) {
         (None, Some(before), Some(chroma)) => Recolouring::new(before, chroma, &after),
         _ => None,
     };
     let steps = original.levels.map(|before| level_steps(received.luma, before, gain));
-    let residual = Residual::new(explained, steps.as_deref(), reframed);
+    let residual = Residual::new(explained, steps.as_deref(), &gains, reframed);
     let mut evidence = likelihood::evidence(&residual, &comparable);
 
     let tone = f64::from(gain).ln() as f32;
@@ -311,11 +314,13 @@ fn conclude(alarms: &Alarms, compared: f64) -> Tampering {
     }
 }
 
-/// The sums of an untouched copy: host and mark.
-fn expected_sums(original: &Original<'_>) -> Sums {
+/// The sums of an untouched copy, host and mark, times what the tone makes of the contrast in each place.
+fn expected_sums(original: &Original<'_>, gains: &[f32]) -> Sums {
     let amplitudes = band_amplitudes();
     Sums::from_fn(Tiling::Fine, |at| {
-        original.host.values()[at] + original.mark[at % TILE_COUNT] * amplitudes[at / TILE_COUNT]
+        let tile = at % TILE_COUNT;
+        let copy = original.host.values()[at] + original.mark[tile] * amplitudes[at / TILE_COUNT];
+        copy * gains[tile]
     })
 }
 

@@ -87,14 +87,19 @@ pub(super) struct Residual {
 impl Residual {
     /// Weighs what is left unexplained. `steps`: how far the mean level of each tile and of the opposite edge's moved
     /// apart, in received levels; nothing if levels are not known.
-    pub(super) fn new(explained: Explained, steps: Option<&[f32]>, reframed: bool) -> Self {
+    pub(super) fn new(
+        explained: Explained,
+        steps: Option<&[f32]>,
+        gain: &[f32],
+        reframed: bool,
+    ) -> Self {
         let anchors = anchors(&explained);
         let cap = if reframed { CAP.1 } else { CAP.0 };
         let region = &explained.region;
         let variances: Vec<Vec<f32>> = (explained.bands.iter().enumerate())
             .map(|(at, band)| {
                 let mut variance = variance(band, BAND_CHIPS[at], region, &anchors, cap);
-                widen_edges(&mut variance, band, WRAP[at], steps);
+                widen_edges(&mut variance, band, gain, WRAP[at], steps);
                 variance
             })
             .collect();
@@ -189,7 +194,13 @@ fn variance(
 }
 
 /// Adds what the tiles at the photo's edge hold of the opposite edge.
-fn widen_edges(variance: &mut [f32], band: &ExplainedBand, wrap: f32, steps: Option<&[f32]>) {
+fn widen_edges(
+    variance: &mut [f32],
+    band: &ExplainedBand,
+    gain: &[f32],
+    wrap: f32,
+    steps: Option<&[f32]>,
+) {
     let last = TILES - 1;
     for at in 0..TILES {
         for (tile, opposite) in [
@@ -198,7 +209,7 @@ fn widen_edges(variance: &mut [f32], band: &ExplainedBand, wrap: f32, steps: Opt
             (at, last * TILES + at),
             (last * TILES + at, at),
         ] {
-            let step = band.local[tile] - band.local[opposite];
+            let step = band.local[tile] - band.local[opposite] * gain[opposite] / gain[tile];
             let c = band.expected[tile];
             variance[tile] += 0.25 * step * step * band.energy[tile] + (0.25 * step * c).powi(2);
             if let Some(steps) = steps {

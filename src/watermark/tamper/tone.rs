@@ -133,6 +133,18 @@ impl<'a> Tone<'a> {
     }
 }
 
+impl Tone<'_> {
+    /// Slope of the curve alone around a level: what it makes of contrast, wherever light falls.
+    pub(super) fn slope(&self, level: f64, spread: f64) -> f64 {
+        let (light, dark) = ((level + spread).min(255.0), (level - spread).max(0.0));
+        let curve = |x: f64| {
+            let (next, t) = between_knots(x);
+            (1.0 - t) * self.factors[next - 1] + t * self.factors[next]
+        };
+        (curve(light) - curve(dark)) / (light - dark)
+    }
+}
+
 /// F: what falls on each cell.
 #[derive(Debug)]
 struct Light {
@@ -205,11 +217,16 @@ pub(super) fn robust_scale(errors: &[f64], weights: &[f64]) -> f64 {
     (median.map_or(0.0, |(size, _)| size / NORMAL_MEDIAN)).max(LEAST_SCALE)
 }
 
+/// The knot above a level, and how far it is from the one below, 0..=1.
+fn between_knots(x: f64) -> (usize, f64) {
+    let next = (KNOTS.partition_point(|&knot| knot <= x)).clamp(1, KNOTS.len() - 1);
+    (next, (x - KNOTS[next - 1]) / (KNOTS[next] - KNOTS[next - 1]))
+}
+
 /// What T is linear in.
 fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
     let mut row = [0.0; UNKNOWNS];
-    let next = (KNOTS.partition_point(|&knot| knot <= x)).clamp(1, KNOTS.len() - 1);
-    let t = (x - KNOTS[next - 1]) / (KNOTS[next] - KNOTS[next - 1]);
+    let (next, t) = between_knots(x);
     row[next - 1] = 1.0 - t;
     row[next] = t;
     let v = x / 255.0;
