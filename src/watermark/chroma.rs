@@ -55,6 +55,12 @@ impl ChromaCells {
         Self((0..CELL_COUNT).map(value).collect())
     }
 
+    /// The colours of the picture with light and dark exchanged.
+    pub(super) fn negative(self) -> Self {
+        let exchanged = |cell: Option<[f32; 2]>| cell.map(|cell| cell.map(|value| -value));
+        Self(self.0.into_iter().map(exchanged).collect())
+    }
+
     /// Returns the (Cb, Cr) of a cell, if it is seen.
     pub(super) fn cell(&self, cell: usize) -> Option<[f32; 2]> {
         self.0[cell]

@@ -20,7 +20,10 @@
 //! correlation under 0.3: the part that is replaced stands out by that.
 
 use super::{
-    agreement::Agreement, carrier::{BANDS, Tiling}, register::Registered, tamper::Tampering,
+    agreement::Agreement,
+    carrier::{BANDS, Tiling},
+    register::Registered,
+    tamper::Tampering,
 };
 
 /// Agreement below which the content is another picture's.
@@ -73,7 +76,9 @@ pub(super) fn judge(
         && unexplained.is_none_or(|levels| levels <= MOST_UNEXPLAINED)
         && tampering.is_none_or(|tampering| tampering.foreign_energy <= MOST_FOREIGN_ENERGY)
         && (coverage.tiling() == Tiling::Fine || {
-            let foreign = textured.iter().filter(|&&at| around.correlation(at) < FOREIGN_RHO);
+            let foreign = textured
+                .iter()
+                .filter(|&&at| around.correlation(at) < FOREIGN_RHO);
             foreign.count() as f64 <= MOST_FOREIGN * textured.len() as f64
         });
     let content = if agrees {

@@ -17,9 +17,7 @@ use super::{
     record::Record,
     refine::Reference,
     register::{Depth, RECOGNISED_RHO, Registered, register},
-    score::{
-        DetectionStatus, Published, Signed, confidence, false_positive_probability, status,
-    },
+    score::{DetectionStatus, Published, Signed, confidence, false_positive_probability, status},
     statistic::{Statistic, smooth_mark, statistic},
     tamper::{self, Finding, Original, Received, Region, Tampering},
 };
@@ -85,6 +83,8 @@ pub struct Transform {
     pub rotation_degrees: f64,
     /// Whether it was mirrored left to right first.
     pub flipped: bool,
+    /// Whether light and dark were exchanged: a negative.
+    pub negative: bool,
     /// Share of the protected photo's area that was kept, 0..=1.
     pub crop_kept: f64,
     /// Homography from the protected photo to the received picture, row by row; both span the unit square, upright.
@@ -159,13 +159,21 @@ pub(super) fn detect_in(
     let Statistic { z, beta } = statistic(&registered.sums, &host, &smooth, coverage);
     let Signed { z, reversed } = Signed::of(z);
     let status = status(z);
-    let tampering = (status == DetectionStatus::Detected).then(|| {
+    let mut tampering = (status == DetectionStatus::Detected).then(|| {
         if record.tiling() != Tiling::Fine {
             return Tampering::not_examined();
         }
         let before = (record.chroma()).map(|hidden| ChromaCells::uncover(hidden, key));
         let levels = (record.levels()).map(|hidden| Levels::uncover(hidden, key));
-        let after = ChromaPlanes::of(query.photo()).map(|planes| planes.cells(map));
+        let after = ChromaPlanes::of(query.photo())
+            .map(|planes| planes.cells(map))
+            .map(|cells| {
+                if registered.negative {
+                    cells.negative()
+                } else {
+                    cells
+                }
+            });
         tamper::examine(
             &Original {
                 host: &host,
@@ -183,6 +191,9 @@ pub(super) fn detect_in(
             reference.agreement,
         )
     });
+    if let Some(tampering) = tampering.as_mut().filter(|_| reversed) {
+        tampering.doubt();
+    }
     let (content, content_rho) =
         content::judge(reference.agreement, &registered, tampering.as_ref());
     let recognised = status != DetectionStatus::NotFound || rho > RECOGNISED_RHO;
@@ -233,6 +244,7 @@ fn transform_of(query: &Query<'_>, record: &Record, registered: &Registered) -> 
         scale_y: along_y.0.hypot(along_y.1),
         rotation_degrees: degrees.rem_euclid(360.0),
         flipped,
+        negative: registered.negative,
         crop_kept: (registered.warp.map.inverse()).map_or(0.0, |back| frame::overlap(&back)),
         matrix: registered.warp.map.0,
         corners: quad(&registered.warp.map, frame::CORNERS),

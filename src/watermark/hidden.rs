@@ -16,11 +16,7 @@ pub(super) struct Hidden<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Hidden<N> {
     /// Hides codes under one stream of a key; missing ones count as 0.
-    pub(super) fn new(
-        codes: impl Iterator<Item = u8>,
-        key: &WatermarkKey,
-        stream: Stream,
-    ) -> Self {
+    pub(super) fn new(codes: impl Iterator<Item = u8>, key: &WatermarkKey, stream: Stream) -> Self {
         let mut bytes = pad(key, stream);
         for (byte, code) in bytes.iter_mut().zip(codes) {
             *byte = byte.wrapping_add(code);

@@ -44,13 +44,22 @@ impl Levels {
 
     /// Hides the levels for a record.
     pub(super) fn hide(&self, key: &WatermarkKey) -> HiddenLevels {
-        let codes = self.0.iter().map(|mean| mean.round().clamp(0.0, 255.0) as u8);
+        let codes = self
+            .0
+            .iter()
+            .map(|mean| mean.round().clamp(0.0, 255.0) as u8);
         Hidden::new(codes, key, Stream::Levels)
     }
 
     /// Uncovers the levels of a record. Another key gives noise.
     pub(super) fn uncover(hidden: &HiddenLevels, key: &WatermarkKey) -> Self {
-        Self(hidden.uncover(key, Stream::Levels).into_iter().map(f32::from).collect())
+        Self(
+            hidden
+                .uncover(key, Stream::Levels)
+                .into_iter()
+                .map(f32::from)
+                .collect(),
+        )
     }
 }
 
@@ -77,7 +86,11 @@ mod tests {
             assert!((back - level).abs() <= 0.501);
         }
         let other = Levels::uncover(&hidden, &WatermarkKey::derive(&[7; 32], &[8; 16]));
-        let same = other.cells().iter().zip(back.cells()).filter(|(a, b)| a == b);
+        let same = other
+            .cells()
+            .iter()
+            .zip(back.cells())
+            .filter(|(a, b)| a == b);
         assert!(same.count() < 8);
         assert!(HiddenLevels::from_bytes(&bytes[1..]).is_err());
     }

@@ -45,6 +45,8 @@ pub(super) enum Sampling {
 #[derive(Debug)]
 pub(super) struct Query<'a> {
     photo: &'a Photo,
+    /// Whether 255 - Y is looked at.
+    negative: bool,
     whole: OnceCell<Plane>,
     levels: OnceCell<Vec<Plane>>,
     sight: OnceCell<Sight>,
@@ -84,10 +86,24 @@ impl<'a> Query<'a> {
     pub(super) fn new(photo: &'a Photo) -> Self {
         Self {
             photo,
+            negative: false,
             whole: OnceCell::new(),
             levels: OnceCell::new(),
             sight: OnceCell::new(),
         }
+    }
+
+    /// The same picture with light and dark exchanged.
+    pub(super) fn negative(&self) -> Self {
+        Self {
+            negative: !self.negative,
+            ..Self::new(self.photo)
+        }
+    }
+
+    /// Whether light and dark were exchanged.
+    pub(super) fn is_negative(&self) -> bool {
+        self.negative
     }
 
     /// The picture itself.
@@ -97,7 +113,8 @@ impl<'a> Query<'a> {
 
     /// The upright picture squashed to the grid, 256 x 256.
     pub(super) fn whole(&self) -> &Plane {
-        self.whole.get_or_init(|| upright_luma(self.photo))
+        self.whole
+            .get_or_init(|| self.of_polarity(upright_luma(self.photo)))
     }
 
     /// The keypoints of the usual effort.
@@ -123,11 +140,21 @@ impl<'a> Query<'a> {
         self.photo.upright_size()
     }
 
+    /// The plane, or its negative.
+    fn of_polarity(&self, mut plane: Plane) -> Plane {
+        if self.negative {
+            for sample in plane.data_mut() {
+                *sample = 255.0 - *sample;
+            }
+        }
+        plane
+    }
+
     fn levels(&self) -> &[Plane] {
         self.levels.get_or_init(|| {
             let (width, height) = fitted((self.photo.width(), self.photo.height()), LONG_SIDE);
             let stored = Source::new(&self.photo.pixels).shrink(width, height);
-            let base = self.photo.orientation.apply(&stored);
+            let base = self.of_polarity(self.photo.orientation.apply(&stored));
             let mut levels = vec![base];
             while let Some(next) = next_level(&levels) {
                 levels.push(next);

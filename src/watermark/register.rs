@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 1  as it is                      certain: done, the straight path
-//! 2  mirrored, turned by quarters  seven more readings of the same grid
+//! 2  mirrored, turned by quarters  seven more readings of the same grid; its negative, if one of them says so
 //! 3  refined                       if there is some likeness
 //! 4  crops at the size they had    all places, all eight symmetries       (crop.rs)
 //! 5  key points                    any turn, scale and view               (candidates)
@@ -99,6 +99,8 @@ pub(super) struct Registered {
     pub(super) warp: Warp,
     /// What of the original it shows.
     pub(super) coverage: Coverage,
+    /// Whether it shows it with light and dark exchanged; luma and sums are those of the positive.
+    pub(super) negative: bool,
 }
 
 /// Finds a record's photo in a received picture.
@@ -116,7 +118,15 @@ pub(super) fn register(
     let reading = if upright.likeness.rho > UPRIGHT_RHO {
         upright
     } else {
-        best_symmetry(whole, upright, reference)
+        let (reading, least) = best_symmetry(whole, upright, reference);
+        if least < -UPRIGHT_RHO.max(reading.likeness.rho) && !query.is_negative() {
+            // Unrelated content comes nowhere near; what is the photo's with light and dark exchanged goes on as such.
+            return Registered {
+                negative: true,
+                ..register(&query.negative(), record, reference, depth)
+            };
+        }
+        reading
     };
     if reading.likeness.rho > EXACT_RHO {
         return reading.registered();
@@ -177,20 +187,24 @@ impl Reading {
             likeness: self.likeness,
             coverage: Coverage::full().on(self.sums.tiling()),
             sums: self.sums,
+            negative: false,
         }
     }
 }
 
-/// The symmetry of best agreement; as it is, unless another shows clearly more.
-fn best_symmetry(whole: &Plane, upright: Reading, reference: &Reference<'_>) -> Reading {
+/// The symmetry of best agreement, as it is unless another shows clearly more; and the least agreement of any.
+fn best_symmetry(whole: &Plane, upright: Reading, reference: &Reference<'_>) -> (Reading, f64) {
     let least_gain = upright.likeness.gain + TURN_GAIN;
-    Orientation::ALL[1..]
+    let mut least = upright.likeness.rho;
+    let best = Orientation::ALL[1..]
         .iter()
         .map(|&way_back| Reading::new(whole, way_back, reference))
+        .inspect(|turned| least = least.min(turned.likeness.rho))
         .filter(|turned| turned.likeness.rho > TURN_RHO && turned.likeness.gain > least_gain)
         .max_by(|a, b| a.likeness.rho.total_cmp(&b.likeness.rho))
         .filter(|turned| turned.likeness.rho > upright.likeness.rho)
-        .unwrap_or(upright)
+        .unwrap_or(upright);
+    (best, least)
 }
 
 /// The search beyond the picture as a whole.
@@ -406,6 +420,7 @@ impl<'a> Search<'a> {
             sums,
             warp: best.warp,
             coverage: best.coverage,
+            negative: false,
         }
     }
 }

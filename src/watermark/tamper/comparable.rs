@@ -73,3 +73,43 @@ pub(super) fn clipped(luma: &Plane, chroma: Option<&ChromaCells>) -> Vec<bool> {
         .collect()
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watermark::carrier::GRID;
+
+    #[test]
+    fn a_tile_at_an_edge_needs_the_one_that_its_window_wraps_to() {
+        let all = comparable(&Homography::IDENTITY, &Coverage::full());
+        assert!(all.is_full());
+        // The right-hand half: its last column wraps to the first, which is not shown.
+        let half = Coverage::from_fn(|tile| tile % TILES >= 16);
+        let shown = comparable(&Homography::IDENTITY, &half);
+        assert_eq!(shown.count(), 15 * TILES);
+        assert!(!shown.shows(31) && shown.shows(30));
+    }
+
+    #[test]
+    fn a_picture_in_another_frame_is_compared_without_its_edge() {
+        let border = Homography([[0.8, 0.0, 0.1], [0.0, 0.8, 0.1], [0.0, 0.0, 1.0]]);
+        assert_eq!(comparable(&border, &Coverage::full()).count(), 30 * 30);
+        let turned = Homography([[0.0, -1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]);
+        assert!(comparable(&turned, &Coverage::full()).is_full());
+    }
+
+    #[test]
+    fn a_colour_may_clip_where_luma_does_not() {
+        let mut luma = Plane::new(GRID, GRID);
+        luma.data_mut().fill(180.0);
+        luma.row_mut(100)[100] = 255.0;
+        let clipped_tiles = |chroma| {
+            clipped(&luma, chroma)
+                .iter()
+                .filter(|&&clipped| clipped)
+                .count()
+        };
+        assert_eq!(clipped_tiles(None), 9);
+        let red = ChromaCells::from_fn(|cell| Some([0.0, if cell == 0 { 60.0 } else { 0.0 }]));
+        assert_eq!(clipped_tiles(Some(&red)), 9 + 9);
+    }
+}

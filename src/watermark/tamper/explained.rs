@@ -110,7 +110,11 @@ impl Explained {
             return 0.0;
         }
         let noise = 0.5 * BAND_CHIPS[0] as f32;
-        let share: Vec<f32> = rest.iter().zip(&kept).map(|(r, k)| r / (k + noise)).collect();
+        let share: Vec<f32> = rest
+            .iter()
+            .zip(&kept)
+            .map(|(r, k)| r / (k + noise))
+            .collect();
         quantile(&share, &strong, 0.5)
     }
 }
@@ -192,4 +196,78 @@ fn least_absolute(r: &[f32], c: &[f32], tiles: &[usize]) -> f32 {
             below >= half
         })
         .map_or(0.0, |slope| slope.0.max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watermark::carrier::Tiling;
+
+    fn trusted(weight: impl Fn(usize) -> f32) -> Trust {
+        Trust {
+            weights: (0..TILE_COUNT).map(weight).collect(),
+            textured: vec![true; TILE_COUNT],
+        }
+    }
+
+    fn pattern(tile: usize) -> f32 {
+        (tile * 37 % 101) as f32 - 50.0
+    }
+
+    /// Sums of a picture whose first `other` tiles show something else, the rest at 0.8 of its contrast.
+    fn pictures(other: usize) -> (Sums, Sums) {
+        let expected = Sums::from_fn(Tiling::Fine, |at| pattern(at % TILE_COUNT) + 0.5);
+        let received = Sums::from_fn(Tiling::Fine, |at| {
+            let tile = at % TILE_COUNT;
+            if tile < other {
+                60.0 - pattern(tile * 3)
+            } else {
+                0.8 * expected.values()[at]
+            }
+        });
+        (received, expected)
+    }
+
+    #[test]
+    fn the_gain_is_that_of_the_larger_part_and_of_the_trusted_one() {
+        let gain = |other: usize, trust: &Trust| {
+            let (received, expected) = pictures(other);
+            let found = Explained::new(&received, &expected, &Coverage::full(), trust).unwrap();
+            found.gain()
+        };
+        assert!((gain(250, &trusted(|_| 1.0)) - 0.8).abs() < 0.02);
+        let wary = trusted(|tile| if tile < 700 { 0.02 } else { 1.0 });
+        assert!((gain(700, &wary) - 0.8).abs() < 0.02);
+        assert!((gain(700, &trusted(|_| 1.0)) - 0.8).abs() > 0.1);
+    }
+
+    #[test]
+    fn what_lies_over_all_of_the_picture_is_foreign_energy() {
+        let (_, expected) = pictures(0);
+        let over = |share: f32| {
+            let received = Sums::from_fn(Tiling::Fine, |at| {
+                expected.values()[at] + share * pattern(at % TILE_COUNT * 29 + 11)
+            });
+            let trust = trusted(|_| 1.0);
+            let found = Explained::new(&received, &expected, &Coverage::full(), &trust).unwrap();
+            found.foreign_energy(&trust)
+        };
+        assert!(
+            over(0.05) < 0.05 && over(0.7) > 0.25,
+            "{} {}",
+            over(0.05),
+            over(0.7)
+        );
+    }
+
+    #[test]
+    fn a_handful_of_tiles_is_no_sample() {
+        let of = |count: usize| {
+            let (received, expected) = pictures(0);
+            let few = Coverage::from_fn(|tile| tile < count);
+            Explained::new(&received, &expected, &few, &trusted(|_| 1.0))
+        };
+        assert!(of(LEAST_TILES - 1).is_none());
+        assert!(of(LEAST_TILES).unwrap().gain().is_finite());
+    }
 }

@@ -47,9 +47,7 @@ impl<const N: usize> Normal<N> {
         let mut p = self.right;
         for row in 0..N {
             for column in 0..=row {
-                let product: f64 = (0..column)
-                    .map(|k| lower[row][k] * lower[column][k])
-                    .sum();
+                let product: f64 = (0..column).map(|k| lower[row][k] * lower[column][k]).sum();
                 let rest = lower[row][column] - product;
                 lower[row][column] = if row == column {
                     rest.max(0.0).sqrt()
@@ -80,7 +78,12 @@ mod tests {
     #[test]
     fn the_heavier_equations_win_and_penalties_draw() {
         let mut normal = Normal::<2>::new();
-        for (x, y, weight) in [(0.0, 1.0, 1.0), (1.0, 3.0, 1.0), (2.0, 5.0, 1.0), (2.0, 50.0, 0.0)] {
+        for (x, y, weight) in [
+            (0.0, 1.0, 1.0),
+            (1.0, 3.0, 1.0),
+            (2.0, 5.0, 1.0),
+            (2.0, 50.0, 0.0),
+        ] {
             normal.add(&[1.0, x], y, weight);
         }
         let [constant, slope] = normal.solve();

@@ -17,9 +17,7 @@ use super::{
     scan,
     tone::{Cells, Content, Tone, robust_scale},
 };
-use crate::watermark::{
-    chroma::{CELL_COUNT, CELLS, ChromaCells},
-};
+use crate::watermark::chroma::{CELL_COUNT, CELLS, ChromaCells};
 
 /// Sides of boxes of cells and their thresholds.
 const CELL_BOXES: [(usize, f32); 3] = [(1, 6.0), (2, 9.0), (3, 10.0)];
@@ -95,7 +93,11 @@ pub(super) fn compare(
     reframed: bool,
 ) -> Option<Relit> {
     let grey = after.chroma.is_none();
-    let in_picture = |&cell: &usize| after.chroma.is_none_or(|chroma| chroma.cell(cell).is_some());
+    let in_picture = |&cell: &usize| {
+        after
+            .chroma
+            .is_none_or(|chroma| chroma.cell(cell).is_some())
+    };
     let cells: Vec<usize> = around.seen.iter().copied().filter(in_picture).collect();
     if cells.len() < LEAST_CELLS {
         return None;
@@ -120,7 +122,9 @@ pub(super) fn compare(
     let luma: Vec<f64> = (cells.iter())
         .map(|&cell| {
             let parts = shares.iter().zip(&channels);
-            parts.map(|(share, channel)| share * channel.error[cell]).sum()
+            parts
+                .map(|(share, channel)| share * channel.error[cell])
+                .sum()
         })
         .collect();
     let unexplained = robust_scale(&luma, &weights);
@@ -137,14 +141,24 @@ pub(super) fn compare(
         evidence[cell] = (3.0 * (z / 4.0).ln_1p() - 4.0).max(-2.0) as f32;
     }
     let sum = |value: &dyn Fn(&Channel) -> f64| -> f64 {
-        (shares.iter().zip(&channels)).map(|(share, channel)| share * value(channel)).sum()
+        (shares.iter().zip(&channels))
+            .map(|(share, channel)| share * value(channel))
+            .sum()
     };
-    let slopes: Vec<f64> = (0..CELL_COUNT).map(|cell| sum(&|channel| channel.slope[cell])).collect();
+    let slopes: Vec<f64> = (0..CELL_COUNT)
+        .map(|cell| sum(&|channel| channel.slope[cell]))
+        .collect();
     let mut usual: Vec<f64> = cells.iter().map(|&cell| slopes[cell]).collect();
     let middle = usual.len() / 2;
-    let usual = usual.select_nth_unstable_by(middle, f64::total_cmp).1.max(0.05);
+    let usual = usual
+        .select_nth_unstable_by(middle, f64::total_cmp)
+        .1
+        .max(0.05);
     Some(Relit {
-        gain: slopes.iter().map(|slope| (slope / usual).clamp(RELATIVE_GAIN.0, RELATIVE_GAIN.1) as f32).collect(),
+        gain: slopes
+            .iter()
+            .map(|slope| (slope / usual).clamp(RELATIVE_GAIN.0, RELATIVE_GAIN.1) as f32)
+            .collect(),
         evidence,
         clips: (0..CELL_COUNT)
             .map(|cell| channels.iter().any(|channel| channel.clips[cell]))
@@ -202,8 +216,8 @@ impl Channel {
                 let most = spread * slope;
                 // What is beyond a limit as a whole is as certain as what is within.
                 let straddles = |beyond: f64, within: f64| beyond.min(within).clamp(0.0, most);
-                let excess = straddles(lightest - 255.0, 255.0 - darkest)
-                    + straddles(-darkest, lightest);
+                let excess =
+                    straddles(lightest - 255.0, 255.0 - darkest) + straddles(-darkest, lightest);
                 scale * scale
                     + 1.0
                     + misplaced * misplaced * variance_around(before, cell) * slope * slope
@@ -232,4 +246,97 @@ fn variance_around(values: &Cells, cell: usize) -> f64 {
     let count = near().count() as f64;
     let mean = near().map(|at| values[at]).sum::<f64>() / count;
     near().map(|at| (values[at] - mean).powi(2)).sum::<f64>() / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Evidence of the cells after `change` of the level and colour of each, with the tone of the rest.
+    fn alarmed(change: impl Fn(usize, [f32; 3]) -> [f32; 3]) -> Vec<usize> {
+        let level = |cell: usize| 50.0 + (cell * 97 % 151) as f32;
+        let colour = |cell: usize| {
+            [
+                (cell * 31 % 41) as f32 - 20.0,
+                (cell * 17 % 37) as f32 - 18.0,
+            ]
+        };
+        let luma: Vec<f32> = (0..CELL_COUNT).map(level).collect();
+        let chroma = ChromaCells::from_fn(|cell| Some(colour(cell)));
+        let after: Vec<[f32; 3]> = (0..CELL_COUNT)
+            .map(|cell| change(cell, [level(cell), colour(cell)[0], colour(cell)[1]]))
+            .collect();
+        let after_luma: Vec<f32> = after.iter().map(|cell| cell[0]).collect();
+        let after_chroma = ChromaCells::from_fn(|cell| Some([after[cell][1], after[cell][2]]));
+        let around = Surroundings {
+            seen: (0..CELL_COUNT).collect(),
+            trust: [1.0; CELL_COUNT],
+            contrast: [4.0; CELL_COUNT],
+        };
+        let of = |luma, chroma| Colours {
+            luma,
+            chroma: Some(chroma),
+        };
+        let found = compare(
+            &of(&luma, &chroma),
+            &of(&after_luma, &after_chroma),
+            &around,
+            false,
+        );
+        let (ratio, _) = found.unwrap().alarms();
+        (0..CELL_COUNT).filter(|&cell| ratio[cell] >= 1.0).collect()
+    }
+
+    #[test]
+    fn paint_is_found_under_any_tone_and_the_tone_itself_is_not() {
+        let place = [3 * CELLS + 2, 3 * CELLS + 3, 4 * CELLS + 2, 4 * CELLS + 3];
+        type Change = fn([f32; 3]) -> [f32; 3];
+        let tones: [(&str, Change); 4] = [
+            ("none", |cell| cell),
+            ("lighter", |[y, b, r]| [1.15 * y, 1.15 * b, 1.15 * r]),
+            ("contrast", |[y, b, r]| {
+                [1.12 * (y - 128.0) + 128.0, 1.12 * b, 1.12 * r]
+            }),
+            ("warm", |[y, b, r]| [y + 4.0, b - 9.0, r + 7.0]),
+        ];
+        let paints: [(&str, [f32; 3]); 4] = [
+            ("white", [255.0, 0.0, 0.0]),
+            ("black", [0.0, 0.0, 0.0]),
+            ("red", [76.0, -43.0, 127.0]),
+            ("blue", [29.0, 127.0, -20.0]),
+        ];
+        let mut tried = 0;
+        for (tone, toned) in tones {
+            assert!(alarmed(|_, cell| toned(cell)).is_empty(), "{tone}");
+            for (paint, colour) in paints {
+                let found = alarmed(|cell, before| {
+                    if place.contains(&cell) {
+                        colour
+                    } else {
+                        toned(before)
+                    }
+                });
+                assert_eq!(found, place, "{tone} {paint}");
+                tried += 1;
+            }
+        }
+        assert_eq!(tried, 16);
+    }
+
+    #[test]
+    fn too_few_cells_say_nothing() {
+        let luma = vec![100.0; CELL_COUNT];
+        let grey = Colours {
+            luma: &luma,
+            chroma: None,
+        };
+        let around = |seen: usize| Surroundings {
+            seen: (0..seen).collect(),
+            trust: [1.0; CELL_COUNT],
+            contrast: [4.0; CELL_COUNT],
+        };
+        assert!(compare(&grey, &grey, &around(LEAST_CELLS - 1), false).is_none());
+        let found = compare(&grey, &grey, &around(LEAST_CELLS), false).unwrap();
+        assert!((found.unexplained - 0.4).abs() < 1e-6);
+    }
 }

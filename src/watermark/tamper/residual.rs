@@ -270,7 +270,11 @@ fn interpolate(classes: &[(f32, f32)], energy: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watermark::carrier::Tiling;
+    use crate::watermark::{
+        carrier::{Sums, Tiling},
+        coverage::Coverage,
+        tamper::trust::Trust,
+    };
 
     #[test]
     fn tails_are_read_between_the_rows_of_their_table() {
@@ -295,39 +299,59 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_gain_is_that_of_the_larger_part() {
-        let pattern = |tile: usize| (tile * 37 % 101) as f32 - 50.0;
-        let expected = Sums::from_fn(Tiling::Fine, |at| pattern(at % TILE_COUNT) + 0.5);
+    /// Explained sums of a picture in which the right half was replaced by content as strong.
+    fn half_replaced() -> Explained {
+        let pattern = |at: usize| ((at * 7919 % 1009) as f32 - 504.0) / 20.0;
+        let expected = Sums::from_fn(Tiling::Fine, pattern);
         let received = Sums::from_fn(Tiling::Fine, |at| {
-            let tile = at % TILE_COUNT;
-            if tile < 250 {
-                60.0 - pattern(tile * 3)
+            let noise = (at * 104_729 % 31) as f32 / 31.0 - 0.5;
+            let from = if at % TILES < TILES / 2 {
+                at
             } else {
-                0.8 * expected.values()[at]
-            }
+                at + 1777
+            };
+            pattern(from) + noise
         });
-        let found = Residual::new(&received, &expected, &Coverage::full()).unwrap();
-        assert!(
-            (found.tone() - 0.8_f32.ln()).abs() < 0.02,
-            "{}",
-            found.tone()
-        );
+        let trust = Trust {
+            weights: (0..TILE_COUNT)
+                .map(|tile| if tile % TILES < TILES / 2 { 1.0 } else { 0.02 })
+                .collect(),
+            textured: vec![true; TILE_COUNT],
+        };
+        Explained::new(&received, &expected, &Coverage::full(), &trust).unwrap()
     }
 
     #[test]
-    fn a_handful_of_tiles_is_no_sample() {
-        let few = Coverage::from_fn(|tile| tile < LEAST_TILES - 1);
-        assert!(
-            Residual::new(&Sums::zeros(Tiling::Fine), &Sums::zeros(Tiling::Fine), &few).is_none()
-        );
-        let enough = Coverage::from_fn(|tile| tile < LEAST_TILES);
-        let found = Residual::new(
-            &Sums::zeros(Tiling::Fine),
-            &Sums::zeros(Tiling::Fine),
-            &enough,
-        )
-        .unwrap();
-        assert!(found.freedom.is_finite() && found.tone().is_finite());
+    fn a_half_that_was_replaced_does_not_explain_itself() {
+        let residual = Residual::new(half_replaced(), None, &[1.0; TILE_COUNT], false);
+        for band in &residual.bands {
+            let mean = |right: bool| {
+                let columns = if right { 18..30 } else { 2..14 };
+                let tiles = (0..TILE_COUNT).filter(|tile| columns.contains(&(tile % TILES)));
+                let ratios: Vec<f32> = tiles
+                    .map(|tile| band.difference[tile].powi(2) / band.variance[tile])
+                    .collect();
+                ratios.iter().sum::<f32>() / ratios.len() as f32
+            };
+            assert!(mean(true) > 20.0, "{}", mean(true));
+            assert!(mean(false) < 3.0, "{}", mean(false));
+        }
+        assert!(residual.freedom >= 2.5);
+    }
+
+    #[test]
+    fn edges_whose_levels_moved_apart_hold_more_noise() {
+        let steps: Vec<f32> = (0..TILE_COUNT)
+            .map(|tile| if tile % TILES == 0 { 40.0 } else { 0.0 })
+            .collect();
+        let of = |steps| Residual::new(half_replaced(), steps, &[1.0; TILE_COUNT], false);
+        let (without, with) = (of(None), of(Some(&steps[..])));
+        let (before, after) = (&without.bands[0].variance, &with.bands[0].variance);
+        for tile in 0..TILE_COUNT {
+            let wraps = [0, TILES - 1].contains(&(tile % TILES));
+            let added = after[tile] - before[tile];
+            let expected = if wraps { 0.5 * 37.0 * 37.0 } else { 0.0 };
+            assert!((added - expected).abs() < 1.0, "{tile}: {added}");
+        }
     }
 }

@@ -71,3 +71,39 @@ fn worst(evidence: &[f32], tiles: &[usize], side: usize) -> f64 {
     let at = (WORST * (found.len() - 1) as f64) as usize;
     *found.select_nth_unstable_by(at, f64::total_cmp).1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watermark::{carrier::BANDS, tamper::residual::BandResidual};
+
+    /// A residual of content and noise of the given strengths.
+    fn residual(content: f32, noise: f32) -> Residual {
+        let band = || BandResidual {
+            difference: vec![0.0; TILE_COUNT],
+            variance: vec![noise; TILE_COUNT],
+            replaced: vec![2.0 * content; TILE_COUNT],
+            kept: vec![content; TILE_COUNT],
+            usual: content,
+        };
+        Residual {
+            bands: (0..BANDS).map(|_| band()).collect(),
+            freedom: 10.0,
+            peak: -0.025,
+        }
+    }
+
+    #[test]
+    fn less_is_seen_under_noise_and_under_caution_and_nothing_in_nothing() {
+        let all = Coverage::full();
+        let of =
+            |content, noise, caution| smallest_visible(&residual(content, noise), &all, caution);
+        let clear = of(1000.0, 1.0, 1.0).unwrap();
+        let noisy = of(1000.0, 100.0, 1.0).unwrap();
+        let wary = of(1000.0, 1.0, 2.0).unwrap();
+        assert!((1e-4..4e-3).contains(&clear), "{clear}");
+        assert!(noisy > 2.0 * clear, "{noisy} {clear}");
+        assert!(wary > clear, "{wary} {clear}");
+        assert_eq!(of(0.1, 100.0, 1.0), None);
+    }
+}

@@ -184,7 +184,8 @@ impl Light {
         let cells = (0..CELL_COUNT)
             .map(|cell| {
                 let variance = (mean_xx[cell] - mean_x[cell] * mean_x[cell]).max(0.0);
-                let slope = (mean_xe[cell] - mean_x[cell] * mean_e[cell]) / (variance + LIGHT_RIDGE);
+                let slope =
+                    (mean_xe[cell] - mean_x[cell] * mean_e[cell]) / (variance + LIGHT_RIDGE);
                 let slope = slope.clamp(-MOST_SLOPE, MOST_SLOPE);
                 [mean_e[cell], slope, mean_x[cell] + 128.0]
             })
@@ -220,7 +221,10 @@ pub(super) fn robust_scale(errors: &[f64], weights: &[f64]) -> f64 {
 /// The knot above a level, and how far it is from the one below, 0..=1.
 fn between_knots(x: f64) -> (usize, f64) {
     let next = (KNOTS.partition_point(|&knot| knot <= x)).clamp(1, KNOTS.len() - 1);
-    (next, (x - KNOTS[next - 1]) / (KNOTS[next] - KNOTS[next - 1]))
+    (
+        next,
+        (x - KNOTS[next - 1]) / (KNOTS[next] - KNOTS[next - 1]),
+    )
 }
 
 /// What T is linear in.
@@ -231,9 +235,9 @@ fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
     row[next] = t;
     let v = x / 255.0;
     let energy = before.contrast[cell].powi(2) / 1000.0;
-    let [b, r] = before
-        .others
-        .map_or([0.0; 2], |others| others.map(|other| (other[cell] - 128.0) / 128.0));
+    let [b, r] = before.others.map_or([0.0; 2], |others| {
+        others.map(|other| (other[cell] - 128.0) / 128.0)
+    });
     let w = before.level[cell] / 255.0 - 0.5;
     let unit = |at: usize| (at as f64 + 0.5) / CELLS as f64 * 2.0 - 1.0;
     let (across, down) = (unit(cell % CELLS), unit(cell / CELLS));
@@ -284,4 +288,80 @@ fn penalties(cells: usize) -> Normal<UNKNOWNS> {
         }
     }
     normal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(value: impl Fn(usize) -> f64) -> Cells {
+        std::array::from_fn(value)
+    }
+
+    /// Levels of a photo, 20 to 230 in no order.
+    fn photo() -> Cells {
+        cells(|cell| 20.0 + (cell * 97 % 211) as f64)
+    }
+
+    /// Fits what `change` makes of each cell's level; the largest error of the cells where `trust` is 1, in levels.
+    fn worst(change: impl Fn(usize, f64) -> f64, trust: &Cells) -> f64 {
+        let (level, contrast) = (photo(), [0.0; CELL_COUNT]);
+        let before = Content {
+            level: &level,
+            others: None,
+            contrast: &contrast,
+        };
+        let after = cells(|cell| change(cell, level[cell]).clamp(0.0, 255.0).round());
+        let all: Vec<usize> = (0..CELL_COUNT).collect();
+        let (tone, _) = Tone::fit(&all, before, &after, trust);
+        (0..CELL_COUNT)
+            .filter(|&cell| trust[cell] >= 1.0)
+            .map(|cell| (tone.at(cell, level[cell]).clamp(0.0, 255.0) - after[cell]).abs())
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn tones_and_light_of_up_to_sixty_levels_are_explained_to_eight() {
+        let all = [1.0; CELL_COUNT];
+        let unit = |cell: usize| ((cell % CELLS) as f64 / 15.0, (cell / CELLS) as f64 / 15.0);
+        let gamma = |_: usize, x: f64| 255.0 * (x / 255.0).powf(0.7);
+        let lighter = |_: usize, x: f64| 1.15 * x;
+        let vignette = |cell: usize, x: f64| {
+            let (u, v) = unit(cell);
+            x * (1.0 - 0.5 * ((u - 0.5).powi(2) + (v - 0.5).powi(2)))
+        };
+        let leak = |cell: usize, x: f64| {
+            let (u, v) = unit(cell);
+            x + (255.0 - x) * 0.25 * (-(u * u + v * v) / 0.3).exp()
+        };
+        for (name, found) in [
+            ("gamma", worst(gamma, &all)),
+            ("lighter", worst(lighter, &all)),
+            ("vignette", worst(vignette, &all)),
+            ("leak", worst(leak, &all)),
+        ] {
+            assert!(found < 8.0, "{name}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_trusted_does_not_pull_the_tone() {
+        let painted = |cell: usize| cell % CELLS >= 8;
+        let trust = cells(|cell| if painted(cell) { 0.02 } else { 1.0 });
+        let found = worst(
+            |cell, x| if painted(cell) { 255.0 } else { 1.1 * x },
+            &trust,
+        );
+        assert!(found < 4.0, "{found}");
+    }
+
+    #[test]
+    fn the_robust_scale_is_of_the_weighty_half() {
+        let errors = [0.5, -1.0, 1.5, 200.0, -300.0];
+        assert!((robust_scale(&errors, &[1.0; 5]) - 1.5 / NORMAL_MEDIAN).abs() < 1e-9);
+        assert!(
+            (robust_scale(&errors, &[1.0, 3.0, 1.0, 1.0, 1.0]) - 1.0 / NORMAL_MEDIAN).abs() < 1e-9
+        );
+        assert!((robust_scale(&[0.0], &[1.0]) - LEAST_SCALE).abs() < 1e-12);
+    }
 }

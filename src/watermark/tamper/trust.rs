@@ -66,9 +66,8 @@ impl Trust {
 /// Tiles at the photo's edge mix with the opposite one and are left out.
 pub(super) fn foreign(products: &Products, comparable: &Coverage) -> Vec<f32> {
     let inside = |at: usize| (1..TILES - 1).contains(&at);
-    let inner = |tile: usize| {
-        comparable.shows(tile) && inside(tile % TILES) && inside(tile / TILES)
-    };
+    let inner =
+        |tile: usize| comparable.shows(tile) && inside(tile % TILES) && inside(tile / TILES);
     let mut ratio = vec![0.0_f32; TILE_COUNT];
     for reach in REACHES {
         let most = ((2 * reach + 1) * (2 * reach + 1)) as f32;
@@ -83,4 +82,47 @@ pub(super) fn foreign(products: &Products, comparable: &Coverage) -> Vec<f32> {
         }
     }
     ratio
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Products of content that agrees but for some tiles, and of no content in the last rows.
+    fn products(other: impl Fn(usize) -> bool) -> Products {
+        let empty = |tile: usize| tile / TILES >= 24;
+        let of = |value: &dyn Fn(usize) -> f32| (0..TILE_COUNT).map(value).collect();
+        let energy = |tile: usize| if empty(tile) { 0.01 } else { 4.0 };
+        Products {
+            xy: of(&|tile| {
+                let sign = if tile % 2 == 0 { 1.0 } else { -1.0 };
+                energy(tile) * if other(tile) { 0.1 * sign } else { 0.9 }
+            }),
+            xx: of(&energy),
+            yy: of(&energy),
+        }
+    }
+
+    #[test]
+    fn other_content_is_not_trusted_and_empty_places_cannot_tell() {
+        let square = |tile: usize| tile % TILES / 8 == 1 && tile / TILES / 8 == 1;
+        let all = Coverage::from_fn(|tile| tile != 5);
+        let trust = Trust::new(&products(square), &all);
+        assert!(trust.weights[12 * TILES + 12] < 0.03, "in the square");
+        assert!(trust.weights[4 * TILES + 20] > 0.99, "far from it");
+        assert!((trust.weights[30 * TILES + 3] - EMPTY).abs() < 1e-6);
+        assert!(!trust.textured[30 * TILES + 3] && trust.weights[5] == 0.0);
+    }
+
+    #[test]
+    fn a_box_of_other_content_is_foreign_whatever_surrounds_it() {
+        let square = |tile: usize| tile % TILES / 8 == 1 && tile / TILES / 8 == 1;
+        for other in [&square as &dyn Fn(usize) -> bool, &|tile| !square(tile)] {
+            let ratio = foreign(&products(other), &Coverage::full());
+            for tile in [11 * TILES + 11, 4 * TILES + 20, 19 * TILES + 26] {
+                assert_eq!(ratio[tile] >= 1.0, other(tile), "{tile}: {}", ratio[tile]);
+            }
+            assert!(ratio[30 * TILES + 3] < 1.0, "nothing is there to compare");
+        }
+    }
 }
