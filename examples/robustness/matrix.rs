@@ -143,7 +143,7 @@ fn small(picture: &RgbImage) -> RgbImage {
 }
 
 /// Saves an attacked picture as PNG.
-fn save(folder: &Path, photo: &str, attack: &str, picture: &RgbImage) {
+pub(crate) fn save(folder: &Path, photo: &str, attack: &str, picture: &RgbImage) {
     std::fs::create_dir_all(folder).unwrap();
     let path = folder.join(format!("{photo}.{attack}.png"));
     picture.save(path).unwrap();

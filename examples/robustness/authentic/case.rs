@@ -4,7 +4,7 @@ use image::RgbImage;
 use rand_chacha::ChaCha8Rng;
 
 use super::{mask::Mask, scene::Scene};
-use crate::attacks::{Attacked, jpeg};
+use crate::attacks::{Attacked, generator, jpeg};
 
 /// What is right to say.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,12 +29,20 @@ impl Expected {
     }
 }
 
-/// What is sent, and where it was edited.
+/// What is sent, and what was edited in it.
 pub(crate) struct Sent {
     /// The picture or file.
     pub(crate) attacked: Attacked,
-    /// The edited places of the protected photograph; nothing where there is no such place.
-    pub(crate) edit: Option<Mask>,
+    /// The edit; nothing where no place of the photograph was edited.
+    pub(crate) edit: Option<Edit>,
+}
+
+/// An edit.
+pub(crate) struct Edit {
+    /// Its places in the protected photograph.
+    pub(crate) mask: Mask,
+    /// Mean change there, in grey levels.
+    pub(crate) change: f64,
 }
 
 impl<A: Into<Attacked>> From<A> for Sent {
@@ -47,11 +55,16 @@ impl<A: Into<Attacked>> From<A> for Sent {
 }
 
 impl Sent {
-    /// Sends an edited picture.
-    pub(crate) fn edited(attacked: impl Into<Attacked>, edit: Mask) -> Self {
+    /// Sends an edited picture after a last step; `before` is the same picture without the edit.
+    pub(crate) fn edited(
+        before: &RgbImage,
+        (edited, mask): (RgbImage, Mask),
+        last: fn(RgbImage) -> Attacked,
+    ) -> Self {
+        let change = mask.change(before, &edited);
         Self {
-            attacked: attacked.into(),
-            edit: Some(edit),
+            attacked: last(edited),
+            edit: Some(Edit { mask, change }),
         }
     }
 }
@@ -93,9 +106,10 @@ impl Case {
             .map_or(&self.name, |(name, _)| name)
     }
 
-    /// Makes what is sent.
-    pub(crate) fn make(&self, scene: &Scene, random: &mut ChaCha8Rng) -> Sent {
-        (self.function)(scene, random)
+    /// Makes what is sent of a photograph.
+    pub(crate) fn make(&self, scene: &Scene, photo: &str) -> Sent {
+        let mut random = generator(&format!("{}.{}.{photo}", self.group, self.name));
+        (self.function)(scene, &mut random)
     }
 }
 
@@ -103,5 +117,9 @@ impl Case {
 pub(crate) type LastStep = (&'static str, fn(RgbImage) -> Attacked);
 
 /// As it is, and saved as a JPEG of quality 85.
-pub(crate) const PLAIN_AND_JPEG: [LastStep; 2] =
-    [("", Attacked::Pixels), ("_jpeg85", |i| jpeg(&i, 85).into())];
+pub(crate) const PLAIN_AND_JPEG: [LastStep; 2] = [("", Attacked::Pixels), ("_jpeg85", jpeg85)];
+
+/// Saves a JPEG of quality 85.
+pub(crate) fn jpeg85(picture: RgbImage) -> Attacked {
+    jpeg(&picture, 85).into()
+}

@@ -3,7 +3,7 @@
 use image::imageops::crop_imm;
 
 use super::{
-    case::{Case, Expected, Sent},
+    case::{Case, Edit, Expected, Sent},
     mask::Mask,
     scene::Scene,
 };
@@ -37,5 +37,9 @@ fn overlaid(scene: &Scene, attacked: Attacked) -> Sent {
     let top = (picture.height() - height) / 2;
     let shown = crop_imm(&picture, 0, top, width, height).to_image();
     let mask = Mask::between(&scene.protected, &shown);
-    Sent::edited(picture, mask)
+    let change = mask.change(&scene.protected, &shown);
+    Sent {
+        attacked: picture.into(),
+        edit: Some(Edit { mask, change }),
+    }
 }

@@ -5,6 +5,7 @@ use super::{
     compose::{mix, replace},
     scene::Scene,
 };
+use crate::attacks::Attacked;
 
 /// Shares of the protected picture, in percent.
 const KEPT: [u8; 3] = [65, 50, 35];
@@ -31,8 +32,8 @@ pub(super) fn cases(others: usize) -> Vec<Case> {
         Expected::Edited,
         |scene, _| {
             let right = |x: f64, _: f64| f64::from(u8::from(x >= 0.5));
-            let (picture, mask) = replace(&scene.protected, &scene.other_protected, right);
-            Sent::edited(picture, mask)
+            let halves = replace(&scene.protected, &scene.other_protected, right);
+            Sent::edited(&scene.protected, halves, Attacked::Pixels)
         },
     ));
     cases

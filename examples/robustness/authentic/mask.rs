@@ -13,6 +13,11 @@ const CHANGED: u8 = 8;
 /// Cells of a photograph that were edited, rows first.
 pub(crate) struct Mask(Vec<bool>);
 
+/// The column or row of cells that a pixel lies in.
+fn cell(at: u32, side: u32) -> usize {
+    at as usize * SIDE / side as usize
+}
+
 /// How regions lie on an edit.
 #[derive(Clone, Copy)]
 pub(crate) struct Overlap {
@@ -36,24 +41,39 @@ impl Mask {
     /// A rectangle; at least the cell of its centre.
     pub(crate) fn of(area: &Area) -> Self {
         let mut mask = Self::from_fn(|x, y| area.holds(x, y));
-        let cell = |at: f64| ((at * SIDE as f64) as usize).min(SIDE - 1);
-        let column = cell(area.x + area.width / 2.0);
-        mask.0[cell(area.y + area.height / 2.0) * SIDE + column] = true;
+        let middle = |start: f64, length: f64| ((start + length / 2.0) * SIDE as f64) as usize;
+        let (column, row) = (middle(area.x, area.width), middle(area.y, area.height));
+        mask.0[column + SIDE * row] = true;
         mask
     }
 
     /// The places where two pictures of one size differ.
     pub(crate) fn between(one: &RgbImage, other: &RgbImage) -> Self {
         let mut cells = vec![false; SIDE * SIDE];
-        let cell = |at: u32, side: u32| at as usize * SIDE / side as usize;
         let (width, height) = one.dimensions();
         for ((x, y, before), after) in one.enumerate_pixels().zip(other.pixels()) {
             let mut samples = before.0.into_iter().zip(after.0);
             if samples.any(|(before, after)| before.abs_diff(after) > CHANGED) {
-                cells[cell(y, height) * SIDE + cell(x, width)] = true;
+                cells[cell(x, width) + SIDE * cell(y, height)] = true;
             }
         }
         Self(cells)
+    }
+
+    /// Mean change of its places from one picture to another, in grey levels.
+    pub(crate) fn change(&self, before: &RgbImage, after: &RgbImage) -> f64 {
+        let (width, height) = before.dimensions();
+        let (mut sum, mut count) = (0u64, 0u64);
+        for ((x, y, before), after) in before.enumerate_pixels().zip(after.pixels()) {
+            if self.0[cell(x, width) + SIDE * cell(y, height)] {
+                count += 3;
+                let changes = before.0.into_iter().zip(after.0);
+                sum += changes
+                    .map(|(before, after)| u64::from(before.abs_diff(after)))
+                    .sum::<u64>();
+            }
+        }
+        sum as f64 / count.max(1) as f64
     }
 
     /// Compares with regions.

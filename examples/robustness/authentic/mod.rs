@@ -39,7 +39,7 @@ use self::{case::Case, scene::Scene, trial::Trial};
 use crate::{
     attacks::NO_LIMITS,
     container::Container,
-    matrix::progress,
+    matrix::{progress, save},
     options::Options,
     photograph::{File, Photograph, read, shown},
 };
@@ -73,7 +73,17 @@ pub(crate) fn run(options: &Options, files: &[File]) {
         bar.set_message(photograph.name.clone());
         let identity = (&photograph.record, &photograph.key);
         let attempt = |case: &Case| {
-            let trial = Trial::run(case, &scene, &photograph.name, identity);
+            let sent = case.make(&scene, &photograph.name);
+            let trial = Trial::run(case, &sent, &photograph.name, identity);
+            if let Some(folder) = &options.save {
+                let name = format!("{}.{}", case.group, case.name.replace('/', "_"));
+                save(
+                    folder,
+                    &photograph.name,
+                    &name,
+                    &sent.attacked.into_pixels(),
+                );
+            }
             bar.inc(1);
             trial
         };

@@ -3,16 +3,16 @@
 use image::{Rgb, RgbImage};
 
 use super::{
-    case::{Case, Expected, LastStep, Sent},
+    case::{Case, Expected, LastStep, Sent, jpeg85},
     mask::Mask,
-    paint::{fill, somewhere},
+    paint::{filled, somewhere},
     scene::Scene,
 };
 use crate::attacks::{Attacked, jpeg, resize};
 
 const AFTER: [LastStep; 3] = [
     ("", Attacked::Pixels),
-    ("_jpeg85", |i| jpeg(&i, 85).into()),
+    ("_jpeg85", jpeg85),
     ("_half_jpeg75", |i| jpeg(&resize(&i, 0.5), 75).into()),
 ];
 
@@ -31,10 +31,10 @@ pub(super) fn cases() -> Vec<Case> {
         "inverted_box_5",
         Expected::Edited,
         |scene, random| {
-            let mut picture = inverted(&scene.protected);
+            let inverted = inverted(&scene.protected);
             let area = somewhere(0.05, 1.0, random);
-            fill(&mut picture, &area, Rgb([255; 3]));
-            Sent::edited(picture, Mask::of(&area))
+            let painted = filled(&inverted, &area, Rgb([255; 3]));
+            Sent::edited(&inverted, (painted, Mask::of(&area)), Attacked::Pixels)
         },
     ));
     cases

@@ -4,13 +4,13 @@ use image::{Rgb, RgbImage, imageops};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    case::{Case, Expected, Sent},
+    case::{Case, Expected, Sent, jpeg85},
     mask::Mask,
     scene::Scene,
     tone::{TONES, Tone},
 };
 use crate::{
-    attacks::{Pen, jpeg, text, uniform},
+    attacks::{Pen, text, uniform},
     edits::Area,
 };
 
@@ -42,20 +42,20 @@ pub(super) fn cases() -> Vec<Case> {
         for percent in PERCENT {
             for (colour, value) in COLOURS {
                 let make = move |scene: &Scene, random: &mut ChaCha8Rng| {
-                    let mut picture = tone(&scene.protected);
+                    let toned = tone(&scene.protected);
                     let area = somewhere(f64::from(percent) / 100.0, 1.0, random);
-                    fill(&mut picture, &area, Rgb(value));
-                    Sent::edited(jpeg(&picture, 85), Mask::of(&area))
+                    let painted = (filled(&toned, &area, Rgb(value)), Mask::of(&area));
+                    Sent::edited(&toned, painted, jpeg85)
                 };
                 let name = format!("{colour}_{percent}_{tone_name}");
                 cases.push(Case::new("box", name, Expected::Edited, make));
             }
         }
         let make = move |scene: &Scene, random: &mut ChaCha8Rng| {
-            let mut picture = tone(&scene.protected);
+            let toned = tone(&scene.protected);
             let area = somewhere(QUOTATION_SHARE, 1.5, random);
-            quote(&mut picture, &area);
-            Sent::edited(jpeg(&picture, 85), Mask::of(&area))
+            let painted = (quoted(&toned, &area), Mask::of(&area));
+            Sent::edited(&toned, painted, jpeg85)
         };
         let name = format!("quotation_{tone_name}");
         cases.push(Case::new("box", name, Expected::Edited, make));
@@ -81,14 +81,16 @@ pub(super) fn within(part: (f64, f64), share: f64, stretch: f64, random: &mut Ch
 }
 
 /// Fills a rectangle.
-pub(super) fn fill(picture: &mut RgbImage, area: &Area, colour: Rgb<u8>) {
+pub(super) fn filled(picture: &RgbImage, area: &Area, colour: Rgb<u8>) -> RgbImage {
     let (left, top, width, height) = area.pixels(picture);
-    let filled = RgbImage::from_pixel(width, height, colour);
-    imageops::replace(picture, &filled, left.into(), top.into());
+    let paint = RgbImage::from_pixel(width, height, colour);
+    let mut filled = picture.clone();
+    imageops::replace(&mut filled, &paint, left.into(), top.into());
+    filled
 }
 
 /// Puts a white box with a quotation there.
-fn quote(picture: &mut RgbImage, area: &Area) {
+fn quoted(picture: &RgbImage, area: &Area) -> RgbImage {
     let (left, top, width, height) = area.pixels(picture);
     let mut page = RgbImage::from_pixel(width, height, Rgb([255; 3]));
     let line = f64::from(height) / (QUOTATION.len() as f64 + 0.5);
@@ -102,5 +104,7 @@ fn quote(picture: &mut RgbImage, area: &Area) {
         let place = (0.04 * f64::from(width), (at as f64 + 0.25) * line);
         text(&mut page, words, place, &pen);
     }
-    imageops::replace(picture, &page, left.into(), top.into());
+    let mut quoted = picture.clone();
+    imageops::replace(&mut quoted, &page, left.into(), top.into());
+    quoted
 }

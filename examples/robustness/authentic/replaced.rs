@@ -41,16 +41,15 @@ pub(super) fn cases() -> Vec<Case> {
             for percent in PERCENT {
                 let make = move |scene: &Scene, random: &mut ChaCha8Rng| {
                     let share = f64::from(percent) / 100.0;
-                    let (picture, mask) = shape.replaced(scene, share, random);
-                    Sent::edited(last(picture), mask)
+                    let replaced = shape.replaced(scene, share, random);
+                    Sent::edited(&scene.protected, replaced, last)
                 };
                 let name = format!("{name}_{percent}{after}");
                 cases.push(Case::new("replaced", name, Expected::Edited, make));
             }
         }
         let make = move |scene: &Scene, _: &mut _| {
-            let (picture, mask) = mirrored_half(&scene.protected);
-            Sent::edited(last(picture), mask)
+            Sent::edited(&scene.protected, mirrored_half(&scene.protected), last)
         };
         let name = format!("mirrored_half{after}");
         cases.push(Case::new("replaced", name, Expected::Edited, make));

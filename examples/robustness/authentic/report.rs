@@ -11,7 +11,7 @@ use super::{
 /// Writes a line for every trial.
 pub(super) fn csv(trials: &[Trial]) -> String {
     let mut text = String::from(
-        "photo,group,case,severity,z,rho,coverage,said,finding,compared,evidence,regions,covered,iou,ms\n",
+        "photo,group,case,severity,z,rho,coverage,said,finding,compared,evidence,regions,change,covered,iou,ms\n",
     );
     for trial in trials {
         write_line(&mut text, trial).unwrap();
@@ -38,10 +38,13 @@ fn write_line(text: &mut String, trial: &Trial) -> Result {
         trial.evidence,
         trial.regions
     )?;
-    if let Some(overlap) = trial.overlap {
-        write!(text, "{:.3},{:.3}", overlap.covered, overlap.iou)?;
-    } else {
-        write!(text, ",")?;
+    match trial.edit {
+        Some((change, overlap)) => write!(
+            text,
+            "{change:.2},{:.3},{:.3}",
+            overlap.covered, overlap.iou
+        )?,
+        None => write!(text, ",,")?,
     }
     writeln!(text, ",{:.1}", trial.milliseconds)
 }
@@ -119,7 +122,11 @@ fn write_verdict(text: &mut String, trials: &[Trial]) -> Result {
             benign.uncertain
         )?;
     }
-    writeln!(text)
+    let without_effect = trials.iter().filter(|trial| !trial.counts()).count();
+    writeln!(
+        text,
+        "Not counted: {without_effect} edits that change their place by less than one grey level on average.\n"
+    )
 }
 
 /// Opens a table.
@@ -150,7 +157,7 @@ struct Tally {
 impl Tally {
     fn of<'a>(trials: impl Iterator<Item = &'a Trial>) -> Self {
         let mut tally = Self::default();
-        for trial in trials {
+        for trial in trials.filter(|trial| trial.counts()) {
             tally.trials += 1;
             tally.detected += usize::from(trial.detected());
             tally.authentic += usize::from(trial.said == Said::Authentic);
@@ -158,7 +165,7 @@ impl Tally {
             tally.uncertain += usize::from(trial.uncertain());
             tally.conflict += usize::from(trial.said == Said::Conflict);
             tally.on_the_edit += usize::from(trial.on_the_edit());
-            if let Some(overlap) = trial.overlap {
+            if let Some((_, overlap)) = trial.edit {
                 tally.edits += 1;
                 if trial.said == Said::Altered {
                     tally.covered.push(overlap.covered);

@@ -4,11 +4,11 @@ use image::{Rgb, RgbImage};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    case::{Case, Expected, LastStep, Sent},
+    case::{Case, Expected, LastStep, Sent, jpeg85},
     compose::{each_pixel, replace, step},
     scene::Scene,
 };
-use crate::attacks::{Attacked, brightness, jpeg, resize_to, uniform};
+use crate::attacks::{Attacked, brightness, resize_to, uniform};
 
 /// Shares of the height, in percent.
 const PERCENT: [u8; 3] = [35, 57, 80];
@@ -21,7 +21,7 @@ const WHITE: [f32; 3] = [245.0; 3];
 
 const AFTER: [LastStep; 3] = [
     ("", Attacked::Pixels),
-    ("_jpeg85", |i| jpeg(&i, 85).into()),
+    ("_jpeg85", jpeg85),
     ("_brightness1.06", |i| brightness(&i, 1.06).into()),
 ];
 
@@ -42,9 +42,8 @@ pub(super) fn cases() -> Vec<Case> {
                 let share = f64::from(percent) / 100.0;
                 let make = move |scene: &Scene, random: &mut ChaCha8Rng| {
                     let sky = sky(scene, share as f32, random);
-                    let (picture, mask) =
-                        replace(&scene.protected, &sky, |_, y| step(share - y, EDGE));
-                    Sent::edited(last(picture), mask)
+                    let replaced = replace(&scene.protected, &sky, |_, y| step(share - y, EDGE));
+                    Sent::edited(&scene.protected, replaced, last)
                 };
                 let name = format!("{name}_{percent}{after}");
                 cases.push(Case::new("sky", name, Expected::Edited, make));

@@ -4,7 +4,7 @@ use image::{Rgb, RgbImage, imageops};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    case::{Case, Expected, LastStep, Sent},
+    case::{Case, Expected, LastStep, Sent, jpeg85},
     light::leak,
     mask::Mask,
     paint::within,
@@ -27,7 +27,7 @@ const KEPT: (f64, f64) = (0.15, 0.85);
 
 const AFTER: [LastStep; 9] = [
     ("", Attacked::Pixels),
-    ("_jpeg85", |i| jpeg(&i, 85).into()),
+    ("_jpeg85", jpeg85),
     ("_x0.6_jpeg70", |i| jpeg(&resize(&i, 0.6), 70).into()),
     ("_brightness1.06", |i| brightness(&i, 1.06).into()),
     ("_leak2", |i| leak(&i, 2, &mut generator("small")).into()),
@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
             let make = move |scene: &Scene, random: &mut ChaCha8Rng| {
                 let area = within(KEPT, percent / 100.0, 1.0, random);
                 let edited = Edit::Splice.make(&scene.protected, &area, scene.other(0));
-                Sent::edited(last(edited), Mask::of(&area))
+                Sent::edited(&scene.protected, (edited, Mask::of(&area)), last)
             };
             let name = format!("splice_{percent}{after}");
             cases.push(Case::new("small", name, Expected::Edited, make));
@@ -54,9 +54,8 @@ pub(super) fn cases() -> Vec<Case> {
     for percent in LINES {
         let make = move |scene: &Scene, random: &mut ChaCha8Rng| {
             let area = within(KEPT, percent / 100.0, 4.0, random);
-            let mut written = scene.protected.clone();
-            write(&mut written, &area);
-            Sent::edited(written, Mask::of(&area))
+            let written = (written(&scene.protected, &area), Mask::of(&area));
+            Sent::edited(&scene.protected, written, Attacked::Pixels)
         };
         let name = format!("digits_{percent}");
         cases.push(Case::new("writing", name, Expected::Edited, make));
@@ -65,7 +64,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Writes a line of digits on a ground of the mean colour around it: dark, or light where the ground is dark.
-fn write(picture: &mut RgbImage, area: &Area) {
+fn written(picture: &RgbImage, area: &Area) -> RgbImage {
     // Letters have a least size, so the line is written large and reduced.
     const HEIGHT: u32 = 64;
     let (left, top, width, height) = area.pixels(picture);
@@ -82,7 +81,9 @@ fn write(picture: &mut RgbImage, area: &Area) {
     };
     text(&mut line, "8352604", (2.0, 2.0), &pen);
     let line = resize_to(&line, width, height);
-    imageops::replace(picture, &line, left.into(), top.into());
+    let mut written = picture.clone();
+    imageops::replace(&mut written, &line, left.into(), top.into());
+    written
 }
 
 /// Mean colour of the border pixels.

@@ -5,12 +5,13 @@ use std::time::Instant;
 use lumatrace::watermark::{Finding, Record, WatermarkKey, detect};
 
 use super::{
-    case::{Case, Expected},
+    case::{Case, Expected, Sent},
     mask::Overlap,
     said::{Said, said},
-    scene::Scene,
 };
-use crate::attacks::generator;
+
+/// The least mean change of an edit that counts, in grey levels.
+const LEAST_CHANGE: f64 = 1.0;
 
 /// What came of it.
 pub(crate) struct Trial {
@@ -40,22 +41,20 @@ pub(crate) struct Trial {
     pub(crate) evidence: f32,
     /// Number of regions.
     pub(crate) regions: usize,
-    /// How they lie on the edit, where there is one.
-    pub(crate) overlap: Option<Overlap>,
+    /// Mean change of the edited places in grey levels, and how the regions lie on them.
+    pub(crate) edit: Option<(f64, Overlap)>,
     /// Time of the detection without decoding, in milliseconds.
     pub(crate) milliseconds: f64,
 }
 
 impl Trial {
-    /// Makes the case and asks the engine.
+    /// Asks the engine what it says of a case.
     pub(crate) fn run(
         case: &Case,
-        scene: &Scene,
+        sent: &Sent,
         photo: &str,
         (record, key): (&Record, &WatermarkKey),
     ) -> Self {
-        let mut random = generator(&format!("{}.{}.{photo}", case.group, case.name));
-        let sent = case.make(scene, &mut random);
         let received = sent.attacked.photo();
         let started = Instant::now();
         let detection = detect(&received, record, key);
@@ -77,9 +76,17 @@ impl Trial {
             compared: tampering.map_or(0.0, |tampering| tampering.compared),
             evidence: map.iter().copied().fold(0.0, f32::max),
             regions: regions.len(),
-            overlap: sent.edit.map(|edit| edit.compare(regions)),
+            edit: sent
+                .edit
+                .as_ref()
+                .map(|edit| (edit.change, edit.mask.compare(regions))),
             milliseconds,
         }
+    }
+
+    /// Tells whether it is counted: an edit that changes next to nothing, as white on white, is none.
+    pub(crate) fn counts(&self) -> bool {
+        self.edit.is_none_or(|(change, _)| change >= LEAST_CHANGE)
     }
 
     /// Tells whether the mark was detected.
@@ -94,6 +101,6 @@ impl Trial {
 
     /// Tells whether it was called altered, with a region on the edit.
     pub(crate) fn on_the_edit(&self) -> bool {
-        self.said == Said::Altered && self.overlap.is_some_and(|overlap| overlap.covered > 0.0)
+        self.said == Said::Altered && self.edit.is_some_and(|(_, overlap)| overlap.covered > 0.0)
     }
 }
