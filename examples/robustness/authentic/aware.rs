@@ -14,9 +14,12 @@ const FIRST: f64 = 12.0;
 const LOWEST_END: f64 = 28.0;
 const LAST: f64 = 72.0;
 
+/// What makes a picture, with another photograph by its index.
+type Forgery = fn(&Scene, usize) -> RgbImage;
+
 /// The cases; each with some other photographs.
 pub(super) fn cases(others: usize) -> Vec<Case> {
-    let makes: [(&str, fn(&Scene, usize) -> RgbImage); 3] = [
+    let makes: [(&str, Forgery); 3] = [
         ("low_frequencies_kept", low_frequencies),
         ("band_kept", band),
         ("third_kept_x3", third),

@@ -6,14 +6,11 @@
 use image::RgbImage;
 
 use super::{
-    case::{Case, Expected, Sent},
+    case::{Case, Expected, Sent, plain},
     mask::Mask,
     scene::Scene,
 };
-use crate::{
-    attacks::{Attacked, gaussian_noise},
-    edits::Area,
-};
+use crate::{attacks::gaussian_noise, edits::Area};
 
 /// How far the frame moves, in sides.
 const SHIFT: f64 = 0.015;
@@ -44,7 +41,7 @@ pub(super) fn cases() -> Vec<Case> {
             Sent::edited(
                 &scene.protected,
                 (marked(scene, 0.0), Mask::of(&PART)),
-                Attacked::Pixels,
+                plain,
             )
         };
         let name = format!("laid_in_place_x{strength}");

@@ -59,11 +59,11 @@ impl Sent {
     pub(crate) fn edited(
         before: &RgbImage,
         (edited, mask): (RgbImage, Mask),
-        last: fn(RgbImage) -> Attacked,
+        last: fn(&RgbImage) -> Attacked,
     ) -> Self {
         let change = mask.change(before, &edited);
         Self {
-            attacked: last(edited),
+            attacked: last(&edited),
             edit: Some(Edit { mask, change }),
         }
     }
@@ -114,12 +114,17 @@ impl Case {
 }
 
 /// A last step before something is sent: what it adds to the name, and what it does.
-pub(crate) type LastStep = (&'static str, fn(RgbImage) -> Attacked);
+pub(crate) type LastStep = (&'static str, fn(&RgbImage) -> Attacked);
 
 /// As it is, and saved as a JPEG of quality 85.
-pub(crate) const PLAIN_AND_JPEG: [LastStep; 2] = [("", Attacked::Pixels), ("_jpeg85", jpeg85)];
+pub(crate) const PLAIN_AND_JPEG: [LastStep; 2] = [("", plain), ("_jpeg85", jpeg85)];
+
+/// Leaves the picture as it is.
+pub(crate) fn plain(picture: &RgbImage) -> Attacked {
+    picture.clone().into()
+}
 
 /// Saves a JPEG of quality 85.
-pub(crate) fn jpeg85(picture: RgbImage) -> Attacked {
-    jpeg(&picture, 85).into()
+pub(crate) fn jpeg85(picture: &RgbImage) -> Attacked {
+    jpeg(picture, 85).into()
 }

@@ -1,11 +1,10 @@
 //! Two pictures in one: over each other, or side by side.
 
 use super::{
-    case::{Case, Expected, Sent},
+    case::{Case, Expected, Sent, plain},
     compose::{mix, replace},
     scene::Scene,
 };
-use crate::attacks::Attacked;
 
 /// Shares of the protected picture, in percent.
 const KEPT: [u8; 3] = [65, 50, 35];
@@ -33,7 +32,7 @@ pub(super) fn cases(others: usize) -> Vec<Case> {
         |scene, _| {
             let right = |x: f64, _: f64| f64::from(u8::from(x >= 0.5));
             let halves = replace(&scene.protected, &scene.other_protected, right);
-            Sent::edited(&scene.protected, halves, Attacked::Pixels)
+            Sent::edited(&scene.protected, halves, plain)
         },
     ));
     cases

@@ -3,17 +3,17 @@
 use image::{Rgb, RgbImage};
 
 use super::{
-    case::{Case, Expected, LastStep, Sent, jpeg85},
+    case::{Case, Expected, LastStep, Sent, jpeg85, plain},
     mask::Mask,
     paint::{filled, somewhere},
     scene::Scene,
 };
-use crate::attacks::{Attacked, jpeg, resize};
+use crate::attacks::{jpeg, resize};
 
 const AFTER: [LastStep; 3] = [
-    ("", Attacked::Pixels),
+    ("", plain),
     ("_jpeg85", jpeg85),
-    ("_half_jpeg75", |i| jpeg(&resize(&i, 0.5), 75).into()),
+    ("_half_jpeg75", |i| jpeg(&resize(i, 0.5), 75).into()),
 ];
 
 /// The cases; the last one is a forgery besides.
@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = AFTER
         .into_iter()
         .map(|(after, last)| {
-            let make = move |scene: &Scene, _: &mut _| last(inverted(&scene.protected));
+            let make = move |scene: &Scene, _: &mut _| last(&inverted(&scene.protected));
             let name = format!("inverted{after}");
             Case::new("negative", name, Expected::Benign(3), make)
         })
@@ -34,7 +34,7 @@ pub(super) fn cases() -> Vec<Case> {
             let inverted = inverted(&scene.protected);
             let area = somewhere(0.05, 1.0, random);
             let painted = filled(&inverted, &area, Rgb([255; 3]));
-            Sent::edited(&inverted, (painted, Mask::of(&area)), Attacked::Pixels)
+            Sent::edited(&inverted, (painted, Mask::of(&area)), plain)
         },
     ));
     cases

@@ -4,11 +4,11 @@ use image::{Rgb, RgbImage};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    case::{Case, Expected, LastStep, Sent, jpeg85},
+    case::{Case, Expected, LastStep, Sent, jpeg85, plain},
     compose::{each_pixel, replace, step},
     scene::Scene,
 };
-use crate::attacks::{Attacked, brightness, resize_to, uniform};
+use crate::attacks::{brightness, resize_to, uniform};
 
 /// Shares of the height, in percent.
 const PERCENT: [u8; 3] = [35, 57, 80];
@@ -20,9 +20,9 @@ const PALE: [f32; 3] = [190.0, 210.0, 230.0];
 const WHITE: [f32; 3] = [245.0; 3];
 
 const AFTER: [LastStep; 3] = [
-    ("", Attacked::Pixels),
+    ("", plain),
     ("_jpeg85", jpeg85),
-    ("_brightness1.06", |i| brightness(&i, 1.06).into()),
+    ("_brightness1.06", |i| brightness(i, 1.06).into()),
 ];
 
 /// What makes a sky of the size of the picture.

@@ -4,7 +4,7 @@ use image::{Rgb, RgbImage, imageops};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    case::{Case, Expected, LastStep, Sent, jpeg85},
+    case::{Case, Expected, LastStep, Sent, jpeg85, plain},
     light::leak,
     mask::Mask,
     paint::within,
@@ -12,8 +12,7 @@ use super::{
 };
 use crate::{
     attacks::{
-        Attacked, Pen, brightness, crop, generator, jpeg, resize, resize_to, rotate_inner,
-        screenshot, text,
+        Pen, brightness, crop, generator, jpeg, resize, resize_to, rotate_inner, screenshot, text,
     },
     edits::{Area, Edit},
 };
@@ -26,15 +25,15 @@ const LINES: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.5];
 const KEPT: (f64, f64) = (0.15, 0.85);
 
 const AFTER: [LastStep; 9] = [
-    ("", Attacked::Pixels),
+    ("", plain),
     ("_jpeg85", jpeg85),
-    ("_x0.6_jpeg70", |i| jpeg(&resize(&i, 0.6), 70).into()),
-    ("_brightness1.06", |i| brightness(&i, 1.06).into()),
-    ("_leak2", |i| leak(&i, 2, &mut generator("small")).into()),
-    ("_crop90", |i| crop(&i, 0.81, 0.4, 0.6).into()),
-    ("_crop80", |i| crop(&i, 0.64, 0.4, 0.6).into()),
-    ("_screenshot", |i| screenshot(&i).into()),
-    ("_turned3", |i| rotate_inner(&i, 3.0).into()),
+    ("_x0.6_jpeg70", |i| jpeg(&resize(i, 0.6), 70).into()),
+    ("_brightness1.06", |i| brightness(i, 1.06).into()),
+    ("_leak2", |i| leak(i, 2, &mut generator("small")).into()),
+    ("_crop90", |i| crop(i, 0.81, 0.4, 0.6).into()),
+    ("_crop80", |i| crop(i, 0.64, 0.4, 0.6).into()),
+    ("_screenshot", |i| screenshot(i).into()),
+    ("_turned3", |i| rotate_inner(i, 3.0).into()),
 ];
 
 /// The cases.
@@ -55,7 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
         let make = move |scene: &Scene, random: &mut ChaCha8Rng| {
             let area = within(KEPT, percent / 100.0, 4.0, random);
             let written = (written(&scene.protected, &area), Mask::of(&area));
-            Sent::edited(&scene.protected, written, Attacked::Pixels)
+            Sent::edited(&scene.protected, written, plain)
         };
         let name = format!("digits_{percent}");
         cases.push(Case::new("writing", name, Expected::Edited, make));
