@@ -51,7 +51,7 @@ const OTHERS: usize = 3;
 pub(crate) fn run(options: &Options, files: &[File]) {
     let others = OTHERS.min(files.len() - 1);
     let mut cases = cases(others);
-    cases.retain(|case| options.wants(&case.name, case.group));
+    cases.retain(|case| options.wants(case.counted_as(), case.group));
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.jobs)
         .build()
