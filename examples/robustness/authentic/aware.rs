@@ -19,8 +19,12 @@ type Forgery = fn(&Scene, usize) -> RgbImage;
 
 /// The cases; each with some other photographs.
 pub(super) fn cases(others: usize) -> Vec<Case> {
-    let makes: [(&str, Forgery); 3] = [
+    let makes: [(&str, Forgery); 4] = [
         ("low_frequencies_kept", low_frequencies),
+        ("low_frequencies_kept_x3", |scene, other| {
+            let picture = low_frequencies(scene, other);
+            scene.known_mark().added_to(&picture, 3.0)
+        }),
         ("band_kept", band),
         ("third_kept_x3", third),
     ];
