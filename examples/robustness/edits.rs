@@ -45,8 +45,13 @@ impl Area {
             && !apart(self.y, self.height, other.y, other.height)
     }
 
+    /// Tells whether a place lies in it.
+    pub(crate) fn holds(&self, x: f64, y: f64) -> bool {
+        (self.x..self.x + self.width).contains(&x) && (self.y..self.y + self.height).contains(&y)
+    }
+
     /// Left, top, width and height in pixels.
-    fn pixels(&self, picture: &RgbImage) -> (u32, u32, u32, u32) {
+    pub(crate) fn pixels(&self, picture: &RgbImage) -> (u32, u32, u32, u32) {
         let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
         let length = |share: f64, side: f64| ((share * side).round() as u32).max(4);
         (

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example robustness -- FOLDER... [--out DIR] [--attacks a,b,family,harsh | --core]
 //!                                             [--limit N] [--max-side PIXELS] [--jobs N] [--pairs] [--quick] [--save DIR]
+//! cargo run --release --example robustness -- FOLDER... --authentic [--cases a,b,group] [--as CONTAINER] [--strict]
 //! ```
 //!
 //! It needs no server and no database; what it writes into DIR is described in `examples/README.md`.
@@ -19,6 +20,8 @@
 )]
 
 mod attacks;
+mod authentic;
+mod container;
 mod edits;
 mod jpeg_table;
 mod matrix;
@@ -57,6 +60,14 @@ fn main() -> ExitCode {
         let table = jpeg_table::table(&options, &files);
         println!("{table}");
         std::fs::write(options.out.join("jpeg.md"), table).unwrap();
+        return ExitCode::SUCCESS;
+    }
+    if options.authentic {
+        if files.len() < 2 {
+            eprintln!("forgeries need a second photograph");
+            return ExitCode::from(2);
+        }
+        authentic::run(&options, &files);
         return ExitCode::SUCCESS;
     }
     let matrix = run(&options, &files);

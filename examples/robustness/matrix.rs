@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options, files: &[File]) -> Matrix {
     let bar = progress((files.len() * attacks.len()) as u64, options.pairs);
     for (photo, file) in files.iter().enumerate() {
         // One photograph at a time: its copies are what memory is needed for.
-        let photograph = match Photograph::protect(&file.path, options.max_side) {
+        let photograph = match Photograph::protect(file, options.max_side) {
             Ok(photograph) => photograph,
             Err(message) => {
                 bar.println(&message);
@@ -107,7 +107,8 @@ pub(crate) fn run(options: &Options, files: &[File]) -> Matrix {
     matrix
 }
 
-fn progress(pairs: u64, hidden: bool) -> ProgressBar {
+/// A bar of trials.
+pub(crate) fn progress(pairs: u64, hidden: bool) -> ProgressBar {
     if hidden {
         return ProgressBar::hidden();
     }
@@ -142,7 +143,7 @@ fn small(picture: &RgbImage) -> RgbImage {
 }
 
 /// Saves an attacked picture as PNG.
-fn save(folder: &Path, photo: &str, attack: &str, picture: &RgbImage) {
+pub(crate) fn save(folder: &Path, photo: &str, attack: &str, picture: &RgbImage) {
     std::fs::create_dir_all(folder).unwrap();
     let path = folder.join(format!("{photo}.{attack}.png"));
     picture.save(path).unwrap();

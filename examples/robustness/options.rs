@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::attacks::{Attack, CORE, catalogue, harsh};
+use crate::{
+    attacks::{Attack, CORE, catalogue, harsh},
+    container::Container,
+};
 
 /// Protects photographs, attacks them and looks for the mark.
 #[derive(Parser)]
@@ -37,6 +40,18 @@ pub(crate) struct Options {
     /// Measures JPEG sources of five qualities and up to four sizes instead, and writes jpeg.md.
     #[arg(long)]
     pub(crate) jpeg_table: bool,
+    /// Asks whether forgeries are called authentic and handled pictures are not, instead; writes authentic.md and authentic.csv.
+    #[arg(long)]
+    pub(crate) authentic: bool,
+    /// With --authentic: cases or groups, like --attacks. Default: all.
+    #[arg(long, value_delimiter = ',', requires = "authentic")]
+    cases: Vec<String>,
+    /// With --authentic: protects photographs in this container: png, jpeg:QUALITY, webp:QUALITY or webp-lossless.
+    #[arg(long = "as", default_value = "as-is", requires = "authentic")]
+    pub(crate) container: Container,
+    /// With --authentic: keeps records of strict privacy.
+    #[arg(long, requires = "authentic")]
+    pub(crate) strict: bool,
     /// Saves the protected and every attacked picture into this folder.
     #[arg(long)]
     pub(crate) save: Option<PathBuf>,
@@ -53,16 +68,23 @@ impl Options {
         if self.core {
             all.retain(|attack| CORE.split_whitespace().any(|name| name == attack.name));
         } else if !self.attacks.is_empty() {
-            all.retain(|attack| self.attacks.iter().any(|pattern| matches(pattern, attack)));
+            all.retain(|attack| named(&self.attacks, &attack.name, attack.family));
         }
         all
     }
+
+    /// Tells whether a case was chosen.
+    pub(crate) fn wants(&self, case: &str, group: &str) -> bool {
+        self.cases.is_empty() || named(&self.cases, case, group)
+    }
 }
 
-/// Tells whether a pattern names an attack or its family.
-fn matches(pattern: &str, attack: &Attack) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(start) => attack.name.starts_with(start),
-        None => pattern == attack.name || pattern == attack.family,
-    }
+/// Tells whether a pattern names something by its name or its kin.
+fn named(patterns: &[String], name: &str, kin: &str) -> bool {
+    patterns
+        .iter()
+        .any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => pattern == name || pattern == kin,
+        })
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, RgbImage, metadata::Orientation};
 use lumatrace::{
     imaging::{Photo, decode},
-    watermark::{EmbedReport, Record, WatermarkKey, embed},
+    watermark::{EmbedReport, Privacy, Record, WatermarkKey, embed_with_privacy},
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
     attacks::{NO_LIMITS, long_edge, png, unpack},
+    container::Container,
     options::Options,
 };
 
@@ -87,45 +88,73 @@ impl Photograph {
     /// # Errors
     ///
     /// A sentence where it cannot be read or protected.
-    pub(crate) fn protect(path: &Path, max_side: Option<u32>) -> Result<Self, String> {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let source = std::fs::read(path).map_err(|error| format!("{name}: {error}"))?;
-        Self::protect_bytes(name.into_owned(), source, max_side)
+    pub(crate) fn protect(file: &File, max_side: Option<u32>) -> Result<Self, String> {
+        let source = read(&file.path, max_side, Container::AsItIs)?;
+        Self::protect_bytes(file.name(), source, Privacy::Full)
     }
 
-    /// Protects the bytes of a file.
+    /// Protects a source.
     ///
     /// # Errors
     ///
-    /// A sentence where they cannot be decoded or protected.
+    /// A sentence where it cannot be decoded or protected.
     pub(crate) fn protect_bytes(
         name: String,
-        mut source: Vec<u8>,
-        max_side: Option<u32>,
+        source: Source,
+        privacy: Privacy,
     ) -> Result<Self, String> {
         let failed = |error: &dyn std::error::Error| format!("{name}: {error}");
-        let mut photo = decode(&source, &NO_LIMITS).map_err(|error| failed(&error))?;
-        let (width, height) = photo.upright_size();
-        let largest = max_side.unwrap_or(u32::MAX);
-        let reduced = width.max(height) > largest;
-        if reduced {
-            source = png(&long_edge(&shown(&source, &photo), largest));
-            photo = decode(&source, &NO_LIMITS).map_err(|error| failed(&error))?;
-        }
+        let photo = decode(&source.bytes, &NO_LIMITS).map_err(|error| failed(&error))?;
         let key = key(&name);
-        let embedded = embed(photo, &key).map_err(|error| failed(&error))?;
+        let embedded = embed_with_privacy(photo, &key, privacy).map_err(|error| failed(&error))?;
         let photo = decode(&embedded.bytes, &NO_LIMITS).map_err(|error| failed(&error))?;
         Ok(Self {
             shown: shown(&embedded.bytes, &photo),
             name,
-            source,
+            source: source.bytes,
             protected: embedded.bytes,
             record: embedded.record,
             key,
             report: embedded.report,
-            reduced,
+            reduced: source.reduced,
         })
     }
+}
+
+/// What is protected.
+pub(crate) struct Source {
+    /// The bytes of a file.
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it was reduced.
+    pub(crate) reduced: bool,
+}
+
+/// Reads a photograph, reduces it if a side is longer than `max_side`, and puts it into a container. One that is reduced and stays
+/// as it is otherwise becomes a PNG.
+///
+/// # Errors
+///
+/// A sentence where it cannot be read.
+pub(crate) fn read(
+    path: &Path,
+    max_side: Option<u32>,
+    container: Container,
+) -> Result<Source, String> {
+    let failed = |error: &dyn std::error::Error| format!("{}: {error}", path.display());
+    let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
+    let photo = decode(&bytes, &NO_LIMITS).map_err(|error| failed(&error))?;
+    let (width, height) = photo.upright_size();
+    let largest = max_side.unwrap_or(u32::MAX);
+    let reduced = width.max(height) > largest;
+    if !reduced && container == Container::AsItIs {
+        return Ok(Source { bytes, reduced });
+    }
+    let mut picture = shown(&bytes, &photo);
+    if reduced {
+        picture = long_edge(&picture, largest);
+    }
+    let bytes = container.encode(&picture).unwrap_or_else(|| png(&picture));
+    Ok(Source { bytes, reduced })
 }
 
 /// Derives the key of a photograph from its file name: tenant key SHA-256("lumatrace laboratory"), photo id the first 16 bytes of

@@ -13,65 +13,18 @@ use std::fmt::Write;
 
 use butteraugli::{ButteraugliParams, ImgRef, RGB8, butteraugli};
 use image::RgbImage;
+use lumatrace::watermark::Privacy;
 use rayon::prelude::*;
 
 use crate::{
-    attacks::{NO_LIMITS, jpeg, long_edge, png, webp, webp_lossless},
+    attacks::{NO_LIMITS, long_edge},
+    container::Container,
     metrics::{psnr, ssim, ssimulacra2},
-    photograph::{File, Photograph, shown},
+    photograph::{File, Photograph, read, shown},
 };
 
 /// Long side of a screen, in pixels.
 const SCREEN: u32 = 1600;
-
-/// In which file format a source is protected.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Container {
-    /// The file as it is.
-    AsItIs,
-    /// A PNG of its pixels.
-    Png,
-    /// A JPEG of this quality, 4:2:0.
-    Jpeg(u8),
-    /// A lossless WebP.
-    WebPLossless,
-    /// A lossy WebP of quality 90.
-    WebP,
-}
-
-impl Container {
-    /// All of them, in the order of the table.
-    const ALL: [Self; 6] = [
-        Self::AsItIs,
-        Self::Png,
-        Self::Jpeg(85),
-        Self::Jpeg(95),
-        Self::WebPLossless,
-        Self::WebP,
-    ];
-
-    /// Returns its name for a table.
-    pub(crate) fn name(self) -> String {
-        match self {
-            Self::AsItIs => "file as it is".to_owned(),
-            Self::Png => "PNG".to_owned(),
-            Self::Jpeg(quality) => format!("JPEG {quality}"),
-            Self::WebPLossless => "WebP lossless".to_owned(),
-            Self::WebP => "WebP 90".to_owned(),
-        }
-    }
-
-    /// Encodes a picture so.
-    fn encode(self, picture: &RgbImage) -> Option<Vec<u8>> {
-        match self {
-            Self::AsItIs => None,
-            Self::Png => Some(png(picture)),
-            Self::Jpeg(quality) => Some(jpeg(picture, quality)),
-            Self::WebPLossless => Some(webp_lossless(picture)),
-            Self::WebP => Some(webp(picture, 90.0)),
-        }
-    }
-}
 
 /// The quality of one protected file.
 pub(crate) struct Quality {
@@ -104,16 +57,8 @@ pub(crate) fn measure(files: &[File], max_side: Option<u32>, jobs: usize) -> Vec
         .collect();
     let measure = |&(photo, container): &(usize, Container)| {
         let file = &files[photo];
-        let original = std::fs::read(&file.path).unwrap();
-        let decoded = lumatrace::imaging::decode(&original, &NO_LIMITS).ok()?;
-        let mut picture = shown(&original, &decoded);
-        drop(decoded);
-        if picture.width().max(picture.height()) > max_side.unwrap_or(u32::MAX) {
-            picture = long_edge(&picture, max_side?);
-        }
-        let name = file.path.file_stem()?.to_string_lossy().into_owned();
-        let source = container.encode(&picture).unwrap_or(original);
-        let photograph = Photograph::protect_bytes(name, source, max_side).ok()?;
+        let source = read(&file.path, max_side, container).ok()?;
+        let photograph = Photograph::protect_bytes(file.name(), source, Privacy::Full).ok()?;
         Some(compare(photo, container, &photograph))
     };
     let mut rows: Vec<Quality> = pool.install(|| cases.par_iter().filter_map(measure).collect());

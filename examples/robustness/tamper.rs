@@ -53,7 +53,7 @@ pub(crate) fn measure(options: &Options, files: &[File]) -> Edits {
     let mut other: Option<RgbImage> = None;
     for (number, file) in files.iter().chain(&files[..1]).enumerate() {
         // Once round, so that the first has one before it, too.
-        let Ok(photograph) = Photograph::protect(&file.path, options.max_side) else {
+        let Ok(photograph) = Photograph::protect(file, options.max_side) else {
             continue;
         };
         if let Some(other) = &other {

@@ -38,12 +38,12 @@ pub(super) fn attacks() -> Vec<Attack> {
 }
 
 /// Keeps `area` (0..=1) at the picture's aspect; (0, 0) places it at the top left, (1, 1) at the bottom right.
-pub(super) fn crop(picture: &RgbImage, area: f64, across: f64, down: f64) -> RgbImage {
+pub(crate) fn crop(picture: &RgbImage, area: f64, across: f64, down: f64) -> RgbImage {
     strip(picture, (area.sqrt(), area.sqrt()), across, down)
 }
 
 /// Keeps shares of width and height.
-pub(super) fn strip(picture: &RgbImage, kept: (f64, f64), across: f64, down: f64) -> RgbImage {
+pub(crate) fn strip(picture: &RgbImage, kept: (f64, f64), across: f64, down: f64) -> RgbImage {
     let (width, height) = (
         scaled(picture.width(), kept.0),
         scaled(picture.height(), kept.1),

@@ -34,7 +34,7 @@ const PATCH: isize = 2;
 const SEARCH: isize = 6;
 
 /// Non-local means (Buades, Coll, Morel 2005) of luma and of both colour differences, as `OpenCV` does it in Lab.
-pub(super) fn non_local_means(picture: &RgbImage, h: f32) -> RgbImage {
+pub(crate) fn non_local_means(picture: &RgbImage, h: f32) -> RgbImage {
     let luma = |pixel: Rgb<u8>| {
         let [r, g, b] = pixel.0.map(f32::from);
         0.299 * r + 0.587 * g + 0.114 * b
@@ -119,7 +119,7 @@ fn differences(
 }
 
 /// Soft-threshold Haar shrinkage on three levels, averaged over eight shifts (cycle spinning), channel by channel.
-pub(super) fn wavelet_denoise(picture: &RgbImage, threshold: f32) -> RgbImage {
+pub(crate) fn wavelet_denoise(picture: &RgbImage, threshold: f32) -> RgbImage {
     const SHIFTS: [(usize, usize); 8] = [
         (0, 0),
         (1, 3),

@@ -95,7 +95,7 @@ pub(super) fn rotate(picture: &RgbImage, degrees: f64) -> RgbImage {
 }
 
 /// Turns, then cuts the largest rectangle without black corners.
-pub(super) fn rotate_inner(picture: &RgbImage, degrees: f64) -> RgbImage {
+pub(crate) fn rotate_inner(picture: &RgbImage, degrees: f64) -> RgbImage {
     let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
     let turned = rotate(picture, degrees);
     let (sin, cos) = degrees.to_radians().sin_cos();

@@ -24,9 +24,15 @@ use image::RgbImage;
 use lumatrace::imaging::{Layout, Limits, Photo, Pixels, Raster, Samples, decode};
 
 pub(crate) use codec::{jpeg, png, python_available, unpack, webp, webp_lossless};
+pub(crate) use crop::{crop, strip};
+pub(crate) use denoise::{non_local_means, wavelet_denoise};
+pub(crate) use geometry::rotate_inner;
+pub(crate) use noise::{gaussian_noise, generator, uniform};
 pub(crate) use overlay::{Pen, text};
+pub(crate) use pipeline::screenshot;
 pub(crate) use resize::{long_edge, resize, resize_to};
 pub(crate) use smooth::gaussian as blur;
+pub(crate) use tone::{brightness, contrast, gamma, hue, saturation, white_balance};
 
 /// What an attacked picture arrives as.
 pub(crate) enum Attacked {

@@ -30,17 +30,17 @@ pub(super) fn attacks() -> Vec<Attack> {
 }
 
 /// A generator of an attack's own.
-pub(super) fn generator(name: &str) -> ChaCha8Rng {
+pub(crate) fn generator(name: &str) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(Sha256::digest(name).into())
 }
 
 /// A number in 0..1.
-pub(super) fn uniform(generator: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn uniform(generator: &mut ChaCha8Rng) -> f64 {
     f64::from(generator.next_u32()) / 4_294_967_296.0
 }
 
 /// Adds normal noise of a deviation to each sample (Box and Muller 1958).
-pub(super) fn gaussian_noise(picture: &RgbImage, sigma: f64, name: &str) -> RgbImage {
+pub(crate) fn gaussian_noise(picture: &RgbImage, sigma: f64, name: &str) -> RgbImage {
     let mut generator = generator(name);
     let mut noisy = picture.clone();
     for pair in noisy.chunks_mut(2) {

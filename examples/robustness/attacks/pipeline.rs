@@ -60,7 +60,7 @@ pub(super) fn attacks() -> Vec<Attack> {
 }
 
 /// The picture in a dark page with a title bar and a footer.
-fn screenshot(picture: &RgbImage) -> RgbImage {
+pub(crate) fn screenshot(picture: &RgbImage) -> RgbImage {
     let shown = resize(picture, 0.87);
     let (width, height) = shown.dimensions();
     let [top, bottom] = [0.09, 0.13].map(|share| scaled(height, share));

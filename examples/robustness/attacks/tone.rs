@@ -107,19 +107,21 @@ fn each_sample(picture: &RgbImage, curve: impl Fn(u8) -> f64) -> RgbImage {
     changed
 }
 
-fn brightness(picture: &RgbImage, factor: f64) -> RgbImage {
+/// Multiplies all samples.
+pub(crate) fn brightness(picture: &RgbImage, factor: f64) -> RgbImage {
     each_sample(picture, |sample| f64::from(sample) * factor)
 }
 
 /// Stretches samples about the picture's mean luma.
-pub(super) fn contrast(picture: &RgbImage, factor: f64) -> RgbImage {
+pub(crate) fn contrast(picture: &RgbImage, factor: f64) -> RgbImage {
     let sum: u64 = picture.pixels().map(|pixel| u64::from(luma(*pixel))).sum();
     let pixels = u64::from(picture.width()) * u64::from(picture.height());
     let mean = (sum as f64 / pixels as f64 + 0.5).floor();
     each_sample(picture, |sample| mean + (f64::from(sample) - mean) * factor)
 }
 
-fn saturation(picture: &RgbImage, factor: f32) -> RgbImage {
+/// Moves samples away from the pixel's luma, or towards it.
+pub(crate) fn saturation(picture: &RgbImage, factor: f32) -> RgbImage {
     let mut changed = picture.clone();
     for pixel in changed.pixels_mut() {
         let grey = f32::from(luma(*pixel));
@@ -130,14 +132,15 @@ fn saturation(picture: &RgbImage, factor: f32) -> RgbImage {
     changed
 }
 
-pub(super) fn gamma(picture: &RgbImage, exponent: f64) -> RgbImage {
+/// Raises samples, as shares of 255, to a power.
+pub(crate) fn gamma(picture: &RgbImage, exponent: f64) -> RgbImage {
     each_sample(picture, |sample| {
         (255.0 * (f64::from(sample) / 255.0).powf(exponent)).round()
     })
 }
 
 /// Multiplies the channels.
-pub(super) fn white_balance(picture: &RgbImage, factors: [f64; 3]) -> RgbImage {
+pub(crate) fn white_balance(picture: &RgbImage, factors: [f64; 3]) -> RgbImage {
     let mut changed = picture.clone();
     for pixel in changed.pixels_mut() {
         for (sample, factor) in pixel.0.iter_mut().zip(factors) {
@@ -148,7 +151,7 @@ pub(super) fn white_balance(picture: &RgbImage, factors: [f64; 3]) -> RgbImage {
 }
 
 /// Turns the hue of HSV.
-fn hue(picture: &RgbImage, degrees: f32) -> RgbImage {
+pub(crate) fn hue(picture: &RgbImage, degrees: f32) -> RgbImage {
     let mut changed = picture.clone();
     for pixel in changed.pixels_mut() {
         let [r, g, b] = pixel.0.map(f32::from);
