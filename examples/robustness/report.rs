@@ -285,7 +285,7 @@ impl Findings<'_> {
                         *by.entry(&attack.name).or_default() += 1;
                     }
                     Finding::Uncertain => uncertain += 1,
-                    Finding::Unaltered => {}
+                    Finding::Unaltered | Finding::NotExamined => {}
                 }
             }
             let by: Vec<String> = by

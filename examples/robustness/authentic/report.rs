@@ -11,7 +11,7 @@ use super::{
 /// Writes a line for every trial.
 pub(super) fn csv(trials: &[Trial]) -> String {
     let mut text = String::from(
-        "photo,group,case,severity,z,rho,coverage,said,finding,compared,evidence,regions,change,covered,iou,ms\n",
+        "photo,group,case,severity,z,rho,content_rho,foreign,unexplained,smallest,coverage,said,finding,compared,evidence,regions,change,covered,iou,ms\n",
     );
     for trial in trials {
         write_line(&mut text, trial).unwrap();
@@ -25,13 +25,17 @@ fn write_line(text: &mut String, trial: &Trial) -> Result {
         .map_or(String::new(), |finding| format!("{finding:?}"));
     write!(
         text,
-        "{},{},{},{},{:.3},{:.4},{:.3},{:?},{finding},{:.3},{:.3},{},",
+        "{},{},{},{},{:.3},{:.4},{:.4},{:.4},{},{},{:.3},{:?},{finding},{:.3},{:.3},{},",
         trial.photo,
         trial.group,
         trial.case,
         trial.expected.severity(),
         trial.z,
         trial.rho,
+        trial.content_rho,
+        trial.foreign.0,
+        number(trial.foreign.1, 3),
+        number(trial.smallest, 6),
         trial.coverage,
         trial.said,
         trial.compared,
@@ -47,6 +51,11 @@ fn write_line(text: &mut String, trial: &Trial) -> Result {
         None => write!(text, ",,")?,
     }
     writeln!(text, ",{:.1}", trial.milliseconds)
+}
+
+/// A number with so many decimals, or nothing.
+fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or(String::new(), |value| format!("{value:.decimals$}"))
 }
 
 /// Writes the tables: groups, then cases.

@@ -1,6 +1,6 @@
 //! What the product says of a picture, in one word.
 
-use lumatrace::watermark::{Detection, DetectionStatus, Finding};
+use lumatrace::watermark::{Content, Detection, DetectionStatus, Finding};
 
 /// The answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,13 +17,16 @@ pub(crate) enum Said {
     NotDetected,
 }
 
-/// Concludes as `verify` does. An uncertain finding is a remark there and no conclusion.
+/// Concludes as `verify` does.
 pub(crate) fn said(detection: &Detection) -> Said {
     if detection.status != DetectionStatus::Detected {
         return Said::NotDetected;
     }
-    match &detection.tampering {
-        Some(tampering) if tampering.finding == Finding::Altered => Said::Altered,
-        _ => Said::Authentic,
+    let finding = detection.tampering.as_ref().map(|found| found.finding);
+    match (detection.content, finding) {
+        (Content::Other, _) => Said::Conflict,
+        (_, Some(Finding::Altered)) => Said::Altered,
+        (Content::Agrees, Some(Finding::Unaltered | Finding::NotExamined)) => Said::Authentic,
+        _ => Said::Uncertain,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use lumatrace::watermark::{Finding, Record, WatermarkKey, detect};
+use lumatrace::watermark::{Finding, Record, Tampering, WatermarkKey, detect};
 
 use super::{
     case::{Case, Expected, Sent},
@@ -29,6 +29,12 @@ pub(crate) struct Trial {
     pub(crate) z: f64,
     /// Agreement of the content.
     pub(crate) rho: f64,
+    /// Agreement of the places with content.
+    pub(crate) content_rho: f64,
+    /// Share of energy that is not the photograph's, and levels that its tone leaves unexplained.
+    pub(crate) foreign: (f32, Option<f64>),
+    /// Share of the area from which a replacement is found nine times in ten; nothing where none is.
+    pub(crate) smallest: Option<f64>,
     /// Share of the photograph that is seen.
     pub(crate) coverage: f64,
     /// The conclusion.
@@ -70,6 +76,9 @@ impl Trial {
             expected: case.expected,
             z: detection.z,
             rho: detection.rho,
+            content_rho: detection.content_rho,
+            foreign: tampering.map_or((0.0, None), Tampering::foreign),
+            smallest: tampering.and_then(|tampering| tampering.smallest_visible),
             coverage: detection.coverage,
             said: said(&detection),
             finding: tampering.map(|tampering| tampering.finding),
@@ -94,9 +103,9 @@ impl Trial {
         self.said != Said::NotDetected
     }
 
-    /// Tells whether doubt was expressed, as a conclusion or as a remark.
+    /// Tells whether doubt was expressed.
     pub(crate) fn uncertain(&self) -> bool {
-        self.said == Said::Uncertain || self.finding == Some(Finding::Uncertain)
+        self.said == Said::Uncertain
     }
 
     /// Tells whether it was called altered, with a region on the edit.
