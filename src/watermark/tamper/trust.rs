@@ -12,7 +12,7 @@
 //! something else would explain itself with. u weighs every fit of the comparison: what is painted or pasted cannot
 //! pull the gain, the tone curve or the noise towards itself.
 
-use super::scan::square;
+use super::scan::{box_sum, integral};
 use crate::watermark::{
     agreement::{Products, TEXTURED},
     carrier::{TILE_COUNT, TILES},
@@ -28,9 +28,11 @@ const EMPTY: f32 = 0.25;
 /// Tiles around the middle one of a box.
 const REACHES: [usize; 2] = [2, 3];
 /// Share of a box that must be comparable.
-const LEAST_SHARE: f32 = 0.7;
+const LEAST_SHARE: f64 = 0.7;
 /// Agreement of a box below which it is foreign, and the range over which the alarm grows by one.
-const FOREIGN: (f32, f32) = (0.45, 0.25);
+const FOREIGN: (f64, f64) = (0.45, 0.25);
+/// Keeps the agreement of nothing finite.
+const TINY: f64 = 1e-9;
 
 /// What the local agreement of a picture with the photo says.
 #[derive(Debug)]
@@ -66,18 +68,33 @@ impl Trust {
 /// Tiles at the photo's edge mix with the opposite one and are left out.
 pub(super) fn foreign(products: &Products, comparable: &Coverage) -> Vec<f32> {
     let inside = |at: usize| (1..TILES - 1).contains(&at);
-    let inner =
-        |tile: usize| comparable.shows(tile) && inside(tile % TILES) && inside(tile / TILES);
+    let inner: Vec<bool> = (0..TILE_COUNT)
+        .map(|tile| comparable.shows(tile) && inside(tile % TILES) && inside(tile / TILES))
+        .collect();
+    let sums = |value: &dyn Fn(usize) -> f32| {
+        let field: Vec<f32> = (0..TILE_COUNT)
+            .map(|tile| if inner[tile] { value(tile) } else { 0.0 })
+            .collect();
+        integral(&field, TILES)
+    };
+    let (count, xy) = (sums(&|_| 1.0), sums(&|tile| products.xy[tile]));
+    let (xx, yy) = (
+        sums(&|tile| products.xx[tile]),
+        sums(&|tile| products.yy[tile]),
+    );
     let mut ratio = vec![0.0_f32; TILE_COUNT];
     for reach in REACHES {
-        let most = ((2 * reach + 1) * (2 * reach + 1)) as f32;
-        for tile in (0..TILE_COUNT).filter(|&tile| inner(tile)) {
-            let near = || square(tile % TILES, tile / TILES, reach).filter(|&tile| inner(tile));
-            let seen = near().count() as f32;
-            let texture: f32 = near().map(|tile| products.yy[tile]).sum();
-            if seen > LEAST_SHARE * most && texture > TEXTURED * seen {
-                let agreement = products.correlation_of(near()) as f32;
-                ratio[tile] = ratio[tile].max((FOREIGN.0 - agreement) / FOREIGN.1);
+        let most = ((2 * reach + 1) * (2 * reach + 1)) as f64;
+        for tile in (0..TILE_COUNT).filter(|&tile| inner[tile]) {
+            let (x, y) = (tile % TILES, tile / TILES);
+            let from = (x.saturating_sub(reach), y.saturating_sub(reach));
+            let to = ((x + reach + 1).min(TILES), (y + reach + 1).min(TILES));
+            let around = |sums: &[f64]| box_sum(sums, TILES, from, to);
+            let (seen, texture) = (around(&count), around(&yy));
+            if seen > LEAST_SHARE * most && texture > f64::from(TEXTURED) * seen {
+                let agreement = around(&xy) / (around(&xx) * texture).sqrt().max(TINY);
+                let found = (FOREIGN.0 - agreement) / FOREIGN.1;
+                ratio[tile] = ratio[tile].max(found as f32);
             }
         }
     }
