@@ -3,6 +3,7 @@
 //! Real photographs, and the attacks that take long, belong to the integration tests.
 
 mod candidates;
+mod distance;
 mod geometry;
 mod jpeg;
 mod null;
