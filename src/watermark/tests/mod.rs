@@ -11,5 +11,6 @@ pub(super) mod pictures;
 mod pinned;
 mod pixels;
 mod privacy;
+mod spill;
 mod symmetry;
 mod tampering;
