@@ -19,6 +19,7 @@
 )]
 
 mod attacks;
+mod collusion;
 mod edits;
 mod jpeg_table;
 mod matrix;
@@ -57,6 +58,12 @@ fn main() -> ExitCode {
         let table = jpeg_table::table(&options, &files);
         println!("{table}");
         std::fs::write(options.out.join("jpeg.md"), table).unwrap();
+        return ExitCode::SUCCESS;
+    }
+    if options.collusion {
+        let table = collusion::table(&options, &files);
+        println!("{table}");
+        std::fs::write(options.out.join("collusion.md"), table).unwrap();
         return ExitCode::SUCCESS;
     }
     let matrix = run(&options, &files);

@@ -37,6 +37,9 @@ pub(crate) struct Options {
     /// Measures JPEG sources of five qualities and up to four sizes instead, and writes jpeg.md.
     #[arg(long)]
     pub(crate) jpeg_table: bool,
+    /// Protects each photograph under up to 16 ids instead, combines the copies, and writes collusion.md.
+    #[arg(long)]
+    pub(crate) collusion: bool,
     /// Saves the protected and every attacked picture into this folder.
     #[arg(long)]
     pub(crate) save: Option<PathBuf>,

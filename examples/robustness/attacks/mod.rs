@@ -24,6 +24,7 @@ use image::RgbImage;
 use lumatrace::imaging::{Layout, Limits, Photo, Pixels, Raster, Samples, decode};
 
 pub(crate) use codec::{jpeg, png, python_available, unpack, webp, webp_lossless};
+pub(crate) use noise::{generator, uniform};
 pub(crate) use overlay::{Pen, text};
 pub(crate) use resize::{long_edge, resize, resize_to};
 pub(crate) use smooth::gaussian as blur;

@@ -30,12 +30,12 @@ pub(super) fn attacks() -> Vec<Attack> {
 }
 
 /// A generator of an attack's own.
-pub(super) fn generator(name: &str) -> ChaCha8Rng {
+pub(crate) fn generator(name: &str) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(Sha256::digest(name).into())
 }
 
 /// A number in 0..1.
-pub(super) fn uniform(generator: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn uniform(generator: &mut ChaCha8Rng) -> f64 {
     f64::from(generator.next_u32()) / 4_294_967_296.0
 }
 
