@@ -21,6 +21,7 @@
 
 mod attacks;
 mod authentic;
+mod collusion;
 mod container;
 mod edits;
 mod jpeg_table;
@@ -68,6 +69,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
         authentic::run(&options, &files);
+        return ExitCode::SUCCESS;
+    }
+    if options.collusion {
+        let table = collusion::table(&options, &files);
+        println!("{table}");
+        std::fs::write(options.out.join("collusion.md"), table).unwrap();
         return ExitCode::SUCCESS;
     }
     let matrix = run(&options, &files);

@@ -52,6 +52,9 @@ pub(crate) struct Options {
     /// With --authentic: keeps records of strict privacy.
     #[arg(long, requires = "authentic")]
     pub(crate) strict: bool,
+    /// Protects each photograph under up to 16 ids instead, combines the copies, and writes collusion.md.
+    #[arg(long)]
+    pub(crate) collusion: bool,
     /// Saves the protected and every attacked picture into this folder.
     #[arg(long)]
     pub(crate) save: Option<PathBuf>,

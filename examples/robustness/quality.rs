@@ -34,6 +34,8 @@ pub(crate) struct Quality {
     pub(crate) container: Container,
     /// PSNR of all channels, in dB.
     pub(crate) psnr: f64,
+    /// The PSNR that protecting reported, in dB.
+    pub(crate) told_psnr: f64,
     /// Structural similarity of luma.
     pub(crate) ssim: f64,
     /// SSIMULACRA2.
@@ -78,6 +80,7 @@ fn compare(photo: usize, container: Container, photograph: &Photograph) -> Quali
         photo,
         container,
         psnr,
+        told_psnr: photograph.report.psnr_db,
         ssim,
         ssimulacra2,
         butteraugli,
@@ -115,16 +118,17 @@ fn largest_distance(one: &RgbImage, other: &RgbImage) -> f64 {
 /// Writes a line for every protected file.
 pub(crate) fn csv(rows: &[Quality], files: &[File]) -> String {
     let mut text = String::from(
-        "folder,photo,output,psnr,ssim,ssimulacra2,butteraugli,bytes_before,bytes_after,z_sent\n",
+        "folder,photo,output,psnr,told_psnr,ssim,ssimulacra2,butteraugli,bytes_before,bytes_after,z_sent\n",
     );
     for row in rows {
         let (file, container) = (&files[row.photo], row.container.name());
         writeln!(
             text,
-            "{},{},{container},{:.3},{:.5},{:.3},{:.4},{},{},{:.2}",
+            "{},{},{container},{:.3},{:.3},{:.5},{:.3},{:.4},{},{},{:.2}",
             file.folder,
             file.name(),
             row.psnr,
+            row.told_psnr,
             row.ssim,
             row.ssimulacra2,
             row.butteraugli,

@@ -1,7 +1,7 @@
 //! How often a tenant has protected the same picture.
 //!
-//! Marks of one picture under many ids can be averaged away by who holds all the copies, so each is counted and a tenant's
-//! policy may refuse one too many. Two originals are the same picture when their bytes are the same, or their fingerprints
+//! Who holds three copies of one picture, each marked under another id, can combine them to one without a mark, so each is
+//! counted and a tenant's policy may refuse one too many. Two originals are the same picture when their bytes are the same, or their fingerprints
 //! differ in at most [`SAME_PICTURE`] of 256 bits: a file that was saved again, scaled or filtered does, another shot of the
 //! same scene does not. Records of strict privacy have no fingerprint; there only the bytes count.
 

@@ -24,9 +24,9 @@ use crate::{
     watermark::{self, EmbedReport, IndexKey, ProtectionLevel, Record, WatermarkKey, Words},
 };
 
-/// From how many photos of the same picture on it is said in the log: the average of so many copies reads near the line
-/// (docs/watermark.md, "Averaging").
-const MANY_COPIES: u32 = 8;
+/// From how many photos of the same picture on it is said in the log: so many copies can be combined to one without a mark
+/// (docs/watermark.md, "Collusion").
+const MANY_COPIES: u32 = 3;
 
 /// What a client sends to `protect`.
 #[derive(Debug)]
@@ -204,7 +204,7 @@ async fn first(
             tenant.id = %tenant,
             photo.id = %photo,
             copies,
-            "the same picture was protected many times: the average of its copies loses their marks"
+            "the same picture was protected several times: who holds three copies can combine them to one without a mark"
         );
     }
     Ok(marked.answer(photo, copies, false))

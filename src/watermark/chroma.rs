@@ -114,11 +114,24 @@ impl ChromaPlanes {
 
     /// Means over the cells of the protected photo, under a map from it to the picture.
     pub(super) fn cells(&self, map: &Homography) -> ChromaCells {
+        if *map == Homography::IDENTITY {
+            return ChromaCells((0..CELL_COUNT).map(|cell| Some(self.own(cell))).collect());
+        }
         ChromaCells(
             (0..CELL_COUNT)
                 .map(|cell| self.cell(map, cell % CELLS, cell / CELLS))
                 .collect(),
         )
+    }
+
+    /// Mean over one cell of the picture itself: what [`Self::cell`] gives under the map that leaves everything in place.
+    fn own(&self, cell: usize) -> [f32; 2] {
+        let (x, y) = (cell % CELLS * PLACES, cell / CELLS * PLACES);
+        [0, 1].map(|channel| {
+            let plane = &self.0[channel];
+            let rows = (y..y + PLACES).map(|y| plane.row(y)[x..x + PLACES].iter().sum::<f32>());
+            rows.sum::<f32>() / (PLACES * PLACES) as f32 - MID
+        })
     }
 
     /// Mean over one cell, if all of it lies in the picture.
@@ -216,16 +229,17 @@ impl LumaRows for ChromaRows<'_> {
 impl ChromaRows<'_> {
     /// Weighs the samples of a row; `scale` takes them to 0..=255.
     fn weigh<S: Copy + Into<f32>>(&self, samples: &[S], scale: f32, out: &mut [f32]) {
-        let layout = self.raster.layout();
         let [red, green, blue] = self.weights.map(|weight| weight * scale);
-        for (out, pixel) in out.iter_mut().zip(samples.chunks_exact(layout.channels())) {
-            let chroma = red * pixel[0].into() + green * pixel[1].into() + blue * pixel[2].into();
-            *out = MID
-                + if layout.has_alpha() {
-                    chroma * (pixel[3].into() * scale / 255.0)
-                } else {
-                    chroma
-                };
+        let of = |r: S, g: S, b: S| red * r.into() + green * g.into() + blue * b.into();
+        // Two loops over pixels of known size, which vectorise.
+        if self.raster.layout().has_alpha() {
+            for (out, &[r, g, b, a]) in out.iter_mut().zip(samples.as_chunks().0) {
+                *out = MID + of(r, g, b) * (a.into() * scale / 255.0);
+            }
+        } else {
+            for (out, &[r, g, b]) in out.iter_mut().zip(samples.as_chunks().0) {
+                *out = MID + of(r, g, b);
+            }
         }
     }
 }
@@ -293,6 +307,20 @@ mod tests {
         assert!((0..CELL_COUNT).all(|cell| cells.cell(cell) == Some([0.0; 2])));
         let grey = photo(256, 256, Layout::Gray, Samples::U8(vec![7; 256 * 256]));
         assert!(ChromaCells::of(&grey).is_none());
+    }
+
+    #[test]
+    fn in_place_cells_are_means_of_blocks() {
+        let rgb = colours(500, 300);
+        let planes = ChromaPlanes::of(&photo(500, 300, Layout::Rgb, Samples::U8(rgb))).unwrap();
+        let map = Homography::IDENTITY;
+        let all = planes.cells(&map);
+        for cell in 0..CELL_COUNT {
+            let sampled = planes.cell(&map, cell % CELLS, cell / CELLS).unwrap();
+            for (a, b) in all.cell(cell).unwrap().into_iter().zip(sampled) {
+                assert!((a - b).abs() < 1e-3, "{cell}: {a} {b}");
+            }
+        }
     }
 
     #[test]

@@ -33,7 +33,11 @@ pub struct Embedded {
 /// How marking a photo went.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EmbedReport {
-    /// Luma PSNR of the sent picture against the original, in dB, at most 99.
+    /// PSNR of the sent picture against the original, both as a decoder shows them, in dB, at most 99: over all samples of
+    /// red, green and blue (or grey), on white where there is alpha, for a peak of 255.
+    ///
+    /// Of a JPEG it is computed from the coefficients that moved. Where a decoder clips their change, in white and black
+    /// places, the picture changed less than it says (docs/watermark.md, "Measured").
     pub psnr_db: f64,
     /// How much the mark endures.
     pub level: ProtectionLevel,

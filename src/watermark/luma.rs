@@ -18,9 +18,9 @@ const GREEN: f32 = 0.587;
 /// Share of blue in luma.
 const BLUE: f32 = 0.114;
 /// White, and an opaque alpha, on the common scale.
-const WHITE: f32 = 255.0;
+pub(super) const WHITE: f32 = 255.0;
 /// 16-bit steps in an 8-bit step.
-const STEPS_16: f32 = 257.0;
+pub(super) const STEPS_16: f32 = 257.0;
 
 impl LumaRows for Raster {
     fn width(&self) -> usize {
@@ -66,13 +66,13 @@ impl LumaRows for AlphaRows<'_> {
 }
 
 /// The samples of one row.
-enum Row<'a> {
+pub(super) enum Row<'a> {
     U8(&'a [u8]),
     U16(&'a [u16]),
 }
 
 /// Returns row `y` of a raster.
-fn row(raster: &Raster, y: usize) -> Row<'_> {
+pub(super) fn row(raster: &Raster, y: usize) -> Row<'_> {
     let length = raster.width() as usize * raster.layout().channels();
     let range = y * length..(y + 1) * length;
     match raster.samples() {

@@ -6,9 +6,9 @@
 
 use super::{
     WatermarkError, WatermarkKey,
+    difference::mean_square_difference,
     host::Host,
     lattice::{self, Lattice, Step},
-    resample::LumaRows,
     rounding::add_residual,
     strength::{Schedule, strength},
 };
@@ -22,7 +22,7 @@ pub(super) trait Medium {
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError>;
     /// Returns the pixels that the recipient will have.
     fn sent(&self) -> &Pixels;
-    /// Returns the mean square difference of their luma from the original's, grey levels squared per pixel.
+    /// Returns the mean square difference of their colours from the original's, in grey levels squared.
     fn change(&self) -> f64;
     /// Encodes what is sent.
     fn finish(self) -> Result<Vec<u8>, WatermarkError>;
@@ -179,17 +179,4 @@ impl Medium for JpegMedium {
     fn finish(self) -> Result<Vec<u8>, WatermarkError> {
         Ok(encode(&self.photo)?)
     }
-}
-
-/// Mean square difference of the luma of two pictures of equal size.
-fn mean_square_difference(a: &impl LumaRows, b: &impl LumaRows) -> f64 {
-    let (mut row_a, mut row_b) = (vec![0.0; a.width()], vec![0.0; a.width()]);
-    let mut sum = 0.0;
-    for y in 0..a.height() {
-        a.read_row(y, &mut row_a);
-        b.read_row(y, &mut row_b);
-        let squares = row_a.iter().zip(&row_b).map(|(a, b)| (a - b) * (a - b));
-        sum += f64::from(squares.sum::<f32>());
-    }
-    sum / (a.width() * a.height()) as f64
 }

@@ -48,6 +48,7 @@ mod correlation;
 mod coverage;
 mod crop;
 mod detect;
+mod difference;
 mod diffusion;
 mod embed;
 mod error;

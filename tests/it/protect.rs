@@ -41,7 +41,7 @@ async fn a_photo_comes_back_looking_the_same_in_its_own_container() {
         let seen = quality::psnr(&pictures::read(&image), &pictures::read(&answer.body));
         println!("{kind}: PSNR {seen:.2} dB, told {told:.2}");
         assert!(
-            seen > 40.0 && (seen - told).abs() < 1.5,
+            seen > 40.0 && (seen - told).abs() < 0.1,
             "{kind}: {seen} against {told}"
         );
         let kept = client.get(answer.header("location")).await.json();

@@ -290,7 +290,7 @@ pub(super) fn headers() -> Value {
         "RateLimit": header(false, text(), r#""burst";r=99;t=1, "hour";r=49999;t=2400"#, "What is left of them."),
         "X-Photo-Id": header(true, json!({ "type": "string", "format": "uuid" }), photo, "The photo."),
         "X-Content-SHA256": header(true, json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }), hash, "SHA-256 of the file."),
-        "X-Watermark-PSNR": header(true, json!({ "type": "number" }), "44.52", "How little the picture changed, in dB."),
+        "X-Watermark-PSNR": header(true, json!({ "type": "number" }), "44.52", "PSNR of the returned picture against the one that came, both decoded, over all colours, in dB: how little it changed."),
         "X-Protection-Level": header(true, level, "FULL", "How well the mark reads."),
         "X-Content-Copies": header(true, json!({ "type": "integer", "minimum": 1 }), "1", "Protected photos of the tenant that show the same picture."),
         "Idempotency-Replayed": header(false, json!({ "type": "string", "const": "true" }), "true", "The call was done before, under the same key."),

@@ -7,10 +7,7 @@
 use crate::watermark::carrier::TILES;
 
 /// Sides of boxes of tiles and their thresholds.
-const TILE_BOXES: [(usize, f32); 4] = [(1, 40.0), (2, 58.0), (3, 66.0), (5, 76.0)];
-/// Side of the largest box of tiles.
-pub(super) const LARGEST_BOX: usize = 5;
-
+pub(super) const TILE_BOXES: [(usize, f32); 4] = [(1, 40.0), (2, 58.0), (3, 66.0), (5, 76.0)];
 /// The tiles that something is wrong with.
 #[derive(Debug)]
 pub(super) struct Alarms {
@@ -34,12 +31,6 @@ impl Alarms {
 pub(super) fn tiles(evidence: &[f32], caution: f32) -> Alarms {
     let (ratio, doubtful) = boxes(evidence, TILES, &TILE_BOXES, caution);
     Alarms { ratio, doubtful }
-}
-
-/// Threshold of boxes of tiles of a side; nothing for a side that is not scanned.
-pub(super) fn threshold(side: usize) -> Option<f32> {
-    let found = TILE_BOXES.iter().find(|(size, _)| *size == side);
-    found.map(|&(_, threshold)| threshold)
 }
 
 /// Scans a square field of `side` cells a side: the ratio of every cell, and whether caution alone kept it quiet.

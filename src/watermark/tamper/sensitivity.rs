@@ -21,37 +21,50 @@ use crate::watermark::{
 const MARGIN: f64 = 1.6;
 /// Share of the places at which less may be seen.
 const WORST: f64 = 0.1;
-/// Shares of a tile that are tried.
-const PARTS: [f32; 3] = [0.125, 0.25, 0.5];
+/// Shares of a tile that are tried, from above.
+const PARTS: [f32; 3] = [0.5, 0.25, 0.125];
 
 /// S, as a share of the photo's area; nothing if not even the largest box is enough.
 ///
 /// `fit` are the tiles that can be compared; places with none do not count. `caution` is the factor on the thresholds.
 pub(super) fn smallest_visible(residual: &Residual, fit: &Coverage, caution: f32) -> Option<f64> {
     let tiles: Vec<usize> = fit.shown().collect();
-    let mut smaller: Option<(f64, f64)> = None;
-    let parts = PARTS.iter().map(|&part| (f64::from(part), part, 1));
-    let whole = (1..=scan::LARGEST_BOX).map(|side| ((side * side) as f64, 1.0, side));
-    for (area, part, side) in parts.chain(whole) {
-        let Some(threshold) = scan::threshold(side) else {
+    let whole = likelihood::of_replaced(residual, fit, 1.0);
+    let found = |evidence: &[f32], side: usize, threshold: f32| {
+        worst(evidence, &tiles, side) / f64::from(threshold * caution)
+    };
+    // Sizes from below, each with the evidence there; those under a tile only where a tile is enough.
+    let mut sizes: Vec<(f64, f64)> = Vec::new();
+    for (side, threshold) in scan::TILE_BOXES {
+        let here = found(&whole, side, threshold);
+        sizes.push(((side * side) as f64, here));
+        if here < MARGIN {
             continue;
-        };
-        let evidence = likelihood::of_replaced(residual, fit, part);
-        let found = worst(&evidence, &tiles, side) / f64::from(threshold * caution);
-        if found >= MARGIN {
-            let share = match smaller {
-                // As log-linear as evidence grows with the area.
-                Some((less, before)) if found > before => {
-                    let t = (MARGIN - before) / (found - before);
-                    less * (area / less).powf(t)
-                }
-                _ => area,
-            };
-            return Some((share / TILE_COUNT as f64).min(1.0));
         }
-        smaller = Some((area, found));
+        if side == 1 {
+            for part in PARTS {
+                let evidence = likelihood::of_replaced(residual, fit, part);
+                sizes.insert(0, (f64::from(part), found(&evidence, 1, threshold)));
+                if sizes[0].1 < MARGIN {
+                    break;
+                }
+            }
+        }
+        return Some(crossing(&sizes) / TILE_COUNT as f64);
     }
     None
+}
+
+/// Where the evidence of sizes from below reaches [`MARGIN`], which the last one has: log-linear between two sizes.
+fn crossing(sizes: &[(f64, f64)]) -> f64 {
+    let first = sizes.partition_point(|&(_, found)| found < MARGIN);
+    let (area, found) = sizes[first];
+    match first.checked_sub(1).map(|before| sizes[before]) {
+        Some((less, before)) if found > before => {
+            less * (area / less).powf((MARGIN - before) / (found - before))
+        }
+        _ => area,
+    }
 }
 
 /// The [`WORST`] quantile of the sums over boxes.

@@ -3,6 +3,7 @@
 //! Real photographs, and the attacks that take long, belong to the integration tests.
 
 mod candidates;
+mod distance;
 mod forged;
 mod geometry;
 mod jpeg;
@@ -11,5 +12,6 @@ pub(super) mod pictures;
 mod pinned;
 mod pixels;
 mod privacy;
+mod spill;
 mod symmetry;
 mod tampering;
