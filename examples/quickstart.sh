@@ -156,17 +156,20 @@ call_with_token "$name" 200 -F "image=@$work/protected" -F "photoId=$photo" /api
 expect "$name" authentic True
 expect "$name" exactMatch True
 expect "$name" verdict INTACT
+expect "$name" alteration NONE_FOUND
 step "$name" "authentic, confidence $(member confidenceScore), z $(member watermark.zScore)"
 
 name="verify the original"
 call_with_token "$name" 200 -F "image=@$work/original" -F "photoId=$photo" /api/v1/photos/verify
 expect "$name" authentic False
 expect "$name" exactMatch False
+expect "$name" alteration NOT_EXAMINED
 step "$name" "not authentic, z $(member watermark.zScore)"
 
 name="identify as returned"
 call_with_token "$name" 200 -F "image=@$work/protected" /api/v1/photos/identify
 expect "$name" matches.0.photoId "$photo"
+expect "$name" matches.0.authentic True
 step "$name" "found, confidence $(member matches.0.confidenceScore)"
 
 name="identify the original"

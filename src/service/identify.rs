@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Context, Error, usage,
-    verify::{status, tamper_class},
+    verification::{Asked, Verification},
 };
 use crate::{
     auth::TenantSecret,
@@ -30,10 +30,10 @@ use crate::{
     },
     domain::{
         ContentHash, Operation, PhotoId, TenantId,
-        verdict::{C2paStatus, Evidence, Policy, Verdict, WatermarkStatus},
+        verdict::{Policy, WatermarkStatus},
     },
     imaging::{self, Limits},
-    watermark::{self, IndexKey, Published, ReceivedPhoto, Record, Sought, WatermarkKey},
+    watermark::{IndexKey, ReceivedPhoto, Record, Sought, WatermarkKey},
 };
 
 /// Fewest words that a candidate shares.
@@ -46,16 +46,12 @@ const MOST_READ: usize = 64;
 const SAME_LOOK: u32 = 70;
 
 /// A photo whose mark is in the image.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Match {
     /// The photo.
     pub photo: PhotoId,
-    /// The evidence from 0 to 100, after all candidates are allowed for.
-    pub confidence: f64,
-    /// The same as a status.
-    pub watermark: WatermarkStatus,
-    /// What it supports.
-    pub verdict: Verdict,
+    /// What was found, after all candidates are allowed for.
+    pub found: Verification,
 }
 
 /// Finds the tenant's photos whose marks are in an image, best first; mostly one, often none.
@@ -208,26 +204,17 @@ fn decide(
         }
         let key = WatermarkKey::derive(secret.as_bytes(), candidate.photo.as_uuid().as_bytes());
         let detection = received.detect(&candidate.record, &key);
-        let z = watermark::among(detection.z, likely.len());
-        let watermark = status(watermark::status(z));
-        if watermark != WatermarkStatus::Detected {
-            continue;
-        }
-        let exact_match = candidate.exact_match;
-        let evidence = Evidence {
-            c2pa: C2paStatus::Missing,
-            watermark,
-            tamper_class: tamper_class(&photo, &candidate.record, &detection, exact_match),
-            exact_match,
+        let z = detection.z;
+        let asked = Asked {
+            candidates: likely.len(),
+            exact_match: candidate.exact_match,
             policy: Policy::Standard,
         };
-        let found = Match {
-            photo: candidate.photo,
-            confidence: Published::of(z).confidence,
-            watermark,
-            verdict: evidence.verdict(),
-        };
-        matches.push((z, found));
+        let found = Verification::weigh(&photo, &candidate.record, detection, asked);
+        if found.evidence.watermark == WatermarkStatus::Detected {
+            let photo = candidate.photo;
+            matches.push((z, Match { photo, found }));
+        }
     }
     // By what was measured: what is published comes in steps.
     matches.sort_by(|(a, _), (b, _)| b.total_cmp(a));

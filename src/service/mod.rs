@@ -26,7 +26,9 @@ pub mod register;
 pub mod throttle;
 pub mod uploads;
 pub mod usage;
+mod verification;
 pub mod verify;
 
 pub use context::{Context, Inner, Settings};
 pub use error::{Error, FieldError};
+pub use verification::Verification;

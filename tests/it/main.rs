@@ -18,6 +18,7 @@ mod support;
 
 mod admin;
 mod audit;
+mod authentic;
 mod authentication;
 mod capacity;
 mod contract;

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use image::imageops;
 use lumatrace::{
     domain::{Privacy, TenantId, TenantPolicy},
     http::ErrorCode,
@@ -10,6 +11,8 @@ use lumatrace::{
         operator::{self, PolicyChange},
     },
 };
+
+use serde_json::{Value, json};
 
 use crate::support::{App, Client, pictures};
 
@@ -128,6 +131,59 @@ async fn strict_privacy_holds_for_photos_protected_from_then_on() {
     }
     // 1024 sums cannot give more than 32 deviations; 4096 give nearly 64.
     assert!(evidence[0] > 40.0 && evidence[1] < 32.0, "{evidence:?}");
+}
+
+#[tokio::test]
+async fn under_strict_privacy_alterations_are_not_examined_and_the_answer_says_so() {
+    let app = App::spawn().await;
+    let acme = client(&app, "acme").await;
+    let strict = PolicyChange {
+        privacy: Some(Privacy::Strict),
+        ..PolicyChange::default()
+    };
+    set(&app, "acme", strict).await;
+    let scene = pictures::scene(768, 512, 25);
+    let protected = acme.protect(&pictures::png(&scene)).await;
+    let photo = protected.header("x-photo-id").to_owned();
+    let sent = pictures::read(&protected.body);
+    let copy = pictures::jpeg(&sent, 85);
+
+    let answer = acme.verify(&copy, &photo).await.json();
+    assert_eq!(
+        (&answer["authentic"], &answer["verdict"]),
+        (&json!(true), &json!("RECOVERED")),
+        "{answer}"
+    );
+    assert_eq!(answer["alteration"], "NOT_EXAMINED");
+    assert_eq!(
+        (&answer["compared"], &answer["smallestVisible"]),
+        (&json!(0.0), &Value::Null)
+    );
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.contains("was not examined"), "{message}");
+
+    // Who must know is told no.
+    let answer = acme.verify_under("strict", &copy, &photo).await.json();
+    assert_eq!(answer["authentic"], false, "{answer}");
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.contains("asks for that"), "{message}");
+
+    // The very bytes and the very pixels need no examination.
+    for file in [protected.body.to_vec(), pictures::webp(&sent)] {
+        let answer = acme.verify(&file, &photo).await.json();
+        assert_eq!(answer["alteration"], "NONE_FOUND", "{answer}");
+    }
+
+    // Whether it is the photo's content can be told nevertheless.
+    let other = imageops::rotate90(&pictures::scene(512, 768, 26));
+    let forged = pictures::carried(&scene, &sent, &other, 3);
+    let answer = acme.verify(&pictures::png(&forged), &photo).await.json();
+    assert_eq!(answer["watermarkStatus"], "DETECTED", "{answer}");
+    assert_eq!(
+        (&answer["authentic"], &answer["verdict"]),
+        (&json!(false), &json!("CONFLICT")),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

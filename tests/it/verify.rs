@@ -52,7 +52,15 @@ async fn a_protected_photo_is_intact_as_returned() {
         );
         assert!(answer["confidenceScore"].as_f64().unwrap() > 90.0);
         assert_eq!(answer["tamperedRegions"], json!([]));
-        assert!(answer["message"].as_str().unwrap().ends_with('.'));
+        assert_eq!(
+            (&answer["alteration"], &answer["compared"]),
+            (&json!("NONE_FOUND"), &json!(1.0))
+        );
+        assert_eq!(answer["smallestVisible"], 0.0, "the very bytes");
+        assert_eq!(
+            answer["message"],
+            "This is the protected photo, byte for byte."
+        );
     }
 }
 
@@ -105,6 +113,7 @@ async fn a_copy_that_changed_hands_is_recovered() {
             "{name}"
         );
         assert_eq!(answer["tamperedRegions"], json!([]), "{name}");
+        assert_eq!(answer["alteration"], "NONE_FOUND", "{name}");
         tried += 1;
     }
     assert_eq!(tried, 7);
@@ -156,6 +165,7 @@ async fn an_altered_copy_is_not_authentic_and_the_place_is_named() {
             (&json!("DETECTED"), &json!("STRUCTURAL_ALTERATION")),
             "{name}"
         );
+        assert_eq!(answer["alteration"], "FOUND", "{name}");
         let first = &answer["tamperedRegions"][0];
         let of = |field: &str| first[field].as_f64().unwrap();
         let shared =
@@ -219,6 +229,7 @@ async fn nothing_else_is_authentic() {
             "{name}"
         );
         assert_ne!(answer["watermarkStatus"], "DETECTED", "{name}");
+        assert_eq!(answer["alteration"], "NOT_EXAMINED", "{name}");
         assert_eq!(answer["exactMatch"], false, "{name}");
     }
 }
@@ -231,22 +242,16 @@ async fn a_strict_policy_asks_for_a_manifest_too() {
         .protect(&pictures::png(&pictures::scene(384, 256, 15)))
         .await;
     let photo = protected.header("x-photo-id").to_owned();
-    let ask = |policy: &'static str| {
-        let (client, body, photo) = (client.clone(), protected.body.clone(), photo.clone());
-        async move {
-            let parts = [
-                Part::text("policy", policy),
-                Part::text("photoId", &photo),
-                Part::image(&body),
-            ];
-            client.post_form("/api/v1/photos/verify", &parts).await
-        }
-    };
+    let ask = |policy| client.verify_under(policy, &protected.body, &photo);
     assert_eq!(ask("standard").await.json()["authentic"], true);
     let strict = ask("strict").await.json();
     assert_eq!(
-        (&strict["authentic"], &strict["watermarkStatus"]),
-        (&json!(false), &json!("DETECTED"))
+        (&strict["authentic"], &strict["verdict"]),
+        (&json!(false), &json!("INTACT"))
+    );
+    assert_eq!(
+        strict["message"],
+        "This is the protected photo, byte for byte; the strict policy asks for a valid manifest as well."
     );
     let problem = ask("lax").await.problem(ErrorCode::ValidationFailed);
     assert_eq!(problem["errors"][0]["field"], "policy");
@@ -270,6 +275,10 @@ async fn a_registered_photo_without_an_image_matches_nothing() {
         (&json!(false), &json!("NOT_FOUND"))
     );
     assert_eq!(answer["transform"], Value::Null);
+    assert_eq!(
+        (&answer["alteration"], &answer["compared"]),
+        (&json!("NOT_EXAMINED"), &json!(0.0))
+    );
 }
 
 #[tokio::test]

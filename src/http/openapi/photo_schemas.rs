@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::schema::{
-    count, flag, hash, line, list, named, number, object, one_of, or_null, page, real, text, time,
-    uuid,
+    count, flag, hash, line, list, named, number, object, one_of, or_null, page, real, so_many,
+    text, time, uuid,
 };
 
 /// The schemas of the bodies of [`super::photos`].
@@ -101,7 +101,7 @@ fn requests() -> Vec<(&'static str, Value)> {
                 "policy",
                 one_of(
                     &["standard", "strict"],
-                    "`strict` asks for content credentials too.",
+                    "`strict` asks for content credentials too, and that alterations were looked for.",
                 ),
             ),
         ],
@@ -159,9 +159,11 @@ fn answers() -> Vec<(&'static str, Value)> {
         &[],
         [
             ("photoId", uuid("The photo.")),
+            ("authentic", authentic()),
             ("confidenceScore", number(0.0, 100.0, "For people.")),
             ("watermarkStatus", named("WatermarkStatus")),
             ("verdict", named("Verdict")),
+            ("alteration", named("Alteration")),
         ],
     );
     vec![
@@ -176,6 +178,14 @@ fn answers() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// The answer itself.
+fn authentic() -> Value {
+    flag(
+        "The mark of this photo is there, what is seen agrees with the protected content, no alteration was found, and the policy \
+         is met. What was cut off, what lies around the photo, and alterations smaller than `smallestVisible` are not spoken for.",
+    )
+}
+
 fn verification() -> Vec<(&'static str, Value)> {
     let classes = [
         "NONE",
@@ -188,14 +198,21 @@ fn verification() -> Vec<(&'static str, Value)> {
     let mark = object(
         &[],
         [
-            ("zScore", real("The score.")),
+            (
+                "zScore",
+                real("The score, rounded down in steps of 6 from the threshold."),
+            ),
             (
                 "falsePositiveProbability",
-                share("How likely an unmarked image scores so high."),
+                share("At most so likely an unmarked image scores so high. Never below 1e-30."),
             ),
             ("threshold", real("The score from which a mark counts.")),
         ],
     );
+    let quad = |about| {
+        let point = so_many(2, &json!({ "type": "number" }), "x, y.");
+        so_many(4, &point, about)
+    };
     let transform = object(
         &[],
         [
@@ -204,6 +221,21 @@ fn verification() -> Vec<(&'static str, Value)> {
             ("rotationDegrees", real("Turn.")),
             ("flipped", flag("Mirrored.")),
             ("cropKept", real("The share of the area that is left.")),
+            (
+                "corners",
+                quad(
+                    "The protected photo's corners in the received image, in fractions of its sides, from the upper left clockwise. \
+                     They lie outside of 0 to 1 where the photo was cut.",
+                ),
+            ),
+            (
+                "matrix",
+                so_many(
+                    9,
+                    &json!({ "type": "number" }),
+                    "Homography, row by row: from the protected photo to the received image, both from 0 to 1.",
+                ),
+            ),
         ],
     );
     let region = object(
@@ -214,15 +246,16 @@ fn verification() -> Vec<(&'static str, Value)> {
             ("width", real("Width.")),
             ("height", real("Height.")),
             ("score", share("How clear it is.")),
+            (
+                "quad",
+                quad("The same place in the received image, in fractions of its sides."),
+            ),
         ],
     );
     let verification = object(
         &[],
         [
-            (
-                "authentic",
-                flag("The mark is there, nothing was altered, and the policy is met."),
-            ),
+            ("authentic", authentic()),
             ("confidenceScore", number(0.0, 100.0, "For people.")),
             ("photoId", uuid("The photo.")),
             ("tenantId", text("The tenant.")),
@@ -238,28 +271,59 @@ fn verification() -> Vec<(&'static str, Value)> {
             ("watermarkStatus", named("WatermarkStatus")),
             (
                 "tamperClass",
-                one_of(&classes, "What was done to the picture."),
+                one_of(
+                    &classes,
+                    "What was done to the picture. `STRUCTURAL_ALTERATION` exactly where `alteration` is `FOUND`.",
+                ),
             ),
             ("watermark", mark),
             ("transform", or_null(transform)),
+            ("alteration", named("Alteration")),
+            (
+                "compared",
+                share("The share of the protected photo that was seen and could be compared."),
+            ),
+            (
+                "smallestVisible",
+                or_null(share(
+                    "The share of the photo's area from which a replacement in this very copy is found nine times in ten. 0 for the very \
+                     pixels; null where that cannot be said.",
+                )),
+            ),
             ("tamperedRegions", list(&named("Region"))),
             (
                 "exactMatch",
                 flag("The bytes are those that `protect` sent."),
             ),
-            ("message", text("One sentence for a person.")),
+            (
+                "message",
+                text("One sentence for a person: what is said to be so, and what is not."),
+            ),
         ],
     );
     vec![("Verification", verification), ("Region", region)]
 }
 
 fn words() -> Vec<(&'static str, Value)> {
-    let about = "`INTACT`: the very file. `RECOVERED`: the mark is there, the file has changed. `ALTERED`: the mark is there, \
-                 parts of the picture are not what was protected. `UNKNOWN`: no mark of this photo.";
-    let verdict = one_of(&["INTACT", "RECOVERED", "ALTERED", "UNKNOWN"], about);
+    let verdict = one_of(
+        &["INTACT", "RECOVERED", "ALTERED", "CONFLICT", "UNKNOWN"],
+        "`INTACT`: the very file. `RECOVERED`: the mark is there, the file has changed; `authentic` tells whether its content is \
+         vouched for. `ALTERED`: the mark is there, parts of the picture are not what was protected. `CONFLICT`: the mark sits on other \
+         content. `UNKNOWN`: no mark of this photo.",
+    );
     let status = one_of(
         &["DETECTED", "MARGINAL", "NOT_FOUND"],
         "`MARGINAL` is too weak to count.",
     );
-    vec![("Verdict", verdict), ("WatermarkStatus", status)]
+    let alteration = one_of(
+        &["NONE_FOUND", "FOUND", "UNCERTAIN", "NOT_EXAMINED"],
+        "Whether content was replaced, erased, painted over or recoloured. `FOUND`: in `tamperedRegions`, or all of it under \
+         `CONFLICT`. `UNCERTAIN`: something deviates, or the content agrees only in part; never authentic. `NOT_EXAMINED`: the record of \
+         strict privacy cannot tell, or no mark was detected.",
+    );
+    vec![
+        ("Verdict", verdict),
+        ("WatermarkStatus", status),
+        ("Alteration", alteration),
+    ]
 }

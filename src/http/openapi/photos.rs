@@ -78,7 +78,12 @@ pub(in crate::http) fn protect() -> Operation {
 /// `POST /api/v1/photos/verify`.
 pub(in crate::http) fn verify() -> Operation {
     Operation::new("verifyPhoto", TAG, "Is this image that photo, and what was done to it")
-        .about("`authentic` is the answer; the rest explains it.")
+        .about(
+            "`authentic` is the answer; the rest explains it. It is true only if the mark of this photo is there, what is seen agrees with \
+             what was protected, and no alteration was found. It says nothing about what was cut off, about what lies around the photo \
+             (`transform.corners` shows where it lies), and about alterations smaller than `smallestVisible`. Under strict privacy \
+             alterations cannot be looked for: `alteration` is `NOT_EXAMINED`, and `policy` `strict` says no.",
+        )
         .takes_photo(
             "PhotoToVerify",
             &json!({ "image": FILE, "photoId": PHOTO, "policy": "standard" }),
@@ -89,7 +94,7 @@ pub(in crate::http) fn verify() -> Operation {
             "Verification",
             &json!({
                 "authentic": true,
-                "confidenceScore": 97.48,
+                "confidenceScore": 97.5,
                 "photoId": PHOTO,
                 "tenantId": "demo",
                 "policy": "standard",
@@ -97,13 +102,18 @@ pub(in crate::http) fn verify() -> Operation {
                 "c2paStatus": "MISSING",
                 "watermarkStatus": "DETECTED",
                 "tamperClass": "RESIZE",
-                "watermark": { "zScore": 31.5, "falsePositiveProbability": 1e-12, "threshold": 6.5 },
+                "watermark": { "zScore": 30.2, "falsePositiveProbability": 1e-30, "threshold": 6.2 },
                 "transform": {
                     "scaleX": 0.5, "scaleY": 0.5, "rotationDegrees": 0.0, "flipped": false, "cropKept": 1.0,
+                    "corners": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]],
+                    "matrix": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
                 },
+                "alteration": "NONE_FOUND",
+                "compared": 1.0,
+                "smallestVisible": 0.005,
                 "tamperedRegions": [],
                 "exactMatch": false,
-                "message": "The mark of this photo is in the image; the file was changed since it was protected.",
+                "message": "This is the protected photo: its content was compared and no change was found; a replaced area below about 0.5 % of the photo might not be seen.",
             }),
         ))
         .refuses(&[ErrorCode::NotFound])
@@ -116,7 +126,10 @@ pub(in crate::http) fn identify() -> Operation {
         TAG,
         "Which of the tenant's photos is this image",
     )
-    .about("By the mark, not by the look. Best first, mostly one or none.")
+    .about(
+        "By the mark, not by the look. Best first, mostly one or none. A match is not yet authentic: a mark can be carried to other \
+         content (`CONFLICT`), and a marked photo can be altered (`ALTERED`). `verify` with the id says more.",
+    )
     .takes_photo("PhotoToIdentify", &json!({ "image": FILE }))
     .answers(Answer::json(
         200,
@@ -124,9 +137,11 @@ pub(in crate::http) fn identify() -> Operation {
         "Identification",
         &json!({ "matches": [{
                 "photoId": PHOTO,
-                "confidenceScore": 97.48,
+                "authentic": true,
+                "confidenceScore": 97.5,
                 "watermarkStatus": "DETECTED",
                 "verdict": "RECOVERED",
+                "alteration": "NONE_FOUND",
             }] }),
     ))
 }

@@ -30,6 +30,13 @@ pub(super) fn list(items: &Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
+/// So many of them.
+pub(super) fn so_many(count: usize, items: &Value, about: &str) -> Value {
+    json!({
+        "type": "array", "items": items, "minItems": count, "maxItems": count, "description": about,
+    })
+}
+
 /// Text.
 pub(super) fn text(about: &str) -> Value {
     json!({ "type": "string", "description": about })

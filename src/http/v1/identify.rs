@@ -23,11 +23,14 @@ pub(in crate::http) async fn handler(
     wire::json(&json!({ "matches": matches }))
 }
 
-fn wire_match(found: &identify::Match) -> Value {
+fn wire_match(one: &identify::Match) -> Value {
+    let evidence = one.found.evidence;
     json!({
-        "photoId": found.photo.to_string(),
-        "confidenceScore": found.confidence,
-        "watermarkStatus": found.watermark.as_str(),
-        "verdict": found.verdict.as_str(),
+        "photoId": one.photo.to_string(),
+        "authentic": evidence.authentic(),
+        "confidenceScore": one.found.mark.confidence,
+        "watermarkStatus": evidence.watermark.as_str(),
+        "verdict": evidence.verdict().as_str(),
+        "alteration": evidence.alteration().as_str(),
     })
 }

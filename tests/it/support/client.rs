@@ -259,4 +259,14 @@ impl Client {
         let parts = [Part::image(image), Part::text("photoId", photo)];
         self.post_form("/api/v1/photos/verify", &parts).await
     }
+
+    /// The same under a policy, which stands first in the form.
+    pub(crate) async fn verify_under(&self, policy: &str, image: &[u8], photo: &str) -> Answer {
+        let parts = [
+            Part::text("policy", policy),
+            Part::text("photoId", photo),
+            Part::image(image),
+        ];
+        self.post_form("/api/v1/photos/verify", &parts).await
+    }
 }

@@ -34,6 +34,18 @@ pub(crate) fn scene(width: u32, height: u32, seed: u32) -> RgbImage {
     })
 }
 
+/// The mark of a protected picture, which is its difference from the original, so many times, added to another picture of its size.
+pub(crate) fn carried(original: &RgbImage, sent: &RgbImage, to: &RgbImage, times: i32) -> RgbImage {
+    RgbImage::from_fn(to.width(), to.height(), |x, y| {
+        let [before, after, host] =
+            [original, sent, to].map(|picture| picture.get_pixel(x, y).0.map(i32::from));
+        Rgb([0, 1, 2].map(|channel| {
+            let mark = after[channel] - before[channel];
+            (host[channel] + times * mark).clamp(0, 255) as u8
+        }))
+    })
+}
+
 /// The picture as PNG.
 pub(crate) fn png(picture: &RgbImage) -> Vec<u8> {
     encode(&DynamicImage::from(picture.clone()), ImageFormat::Png)
