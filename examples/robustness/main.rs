@@ -44,7 +44,7 @@ use image::RgbImage;
 use crate::{
     matrix::run,
     options::Options,
-    photograph::files,
+    photograph::{File, files},
     pictures::{contact_sheet, curves, tamper_maps},
     report::Findings,
 };
@@ -57,25 +57,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     std::fs::create_dir_all(&options.out).unwrap();
-    if options.jpeg_table {
-        let table = jpeg_table::table(&options, &files);
-        println!("{table}");
-        std::fs::write(options.out.join("jpeg.md"), table).unwrap();
-        return ExitCode::SUCCESS;
-    }
-    if options.authentic {
-        if files.len() < 2 {
-            eprintln!("forgeries need a second photograph");
-            return ExitCode::from(2);
-        }
-        authentic::run(&options, &files);
-        return ExitCode::SUCCESS;
-    }
-    if options.collusion {
-        let table = collusion::table(&options, &files);
-        println!("{table}");
-        std::fs::write(options.out.join("collusion.md"), table).unwrap();
-        return ExitCode::SUCCESS;
+    if let Some(code) = other_measurement(&options, &files) {
+        return code;
     }
     let matrix = run(&options, &files);
     let quality = if options.quick {
@@ -131,4 +114,26 @@ fn main() -> ExitCode {
         options.out.join("robustness.md").display()
     );
     ExitCode::SUCCESS
+}
+
+/// What is asked for instead of the matrix.
+fn other_measurement(options: &Options, files: &[File]) -> Option<ExitCode> {
+    let write = |name: &str, table: String| {
+        println!("{table}");
+        std::fs::write(options.out.join(name), table).unwrap();
+    };
+    if options.jpeg_table {
+        write("jpeg.md", jpeg_table::table(options, files));
+    } else if options.collusion {
+        write("collusion.md", collusion::table(options, files));
+    } else if options.authentic {
+        if files.len() < 2 {
+            eprintln!("forgeries need a second photograph");
+            return Some(ExitCode::from(2));
+        }
+        authentic::run(options, files);
+    } else {
+        return None;
+    }
+    Some(ExitCode::SUCCESS)
 }

@@ -11,7 +11,7 @@
 //! doubtful   what lies between
 //! ```
 //!
-//! x and y are the whitened received and host sums of [`super::agreement`]. Of unrelated content rho_t is 0.0 +- 0.1;
+//! x and y are the whitened received and host sums of [`super::agreement`]. Of unrelated content `rho_t` is 0.0 +- 0.1;
 //! of the photo after all that leaves the mark readable it is 0.6 and more, and it falls with the share of other content.
 //! e and s catch what lies over all of the picture, s also where it has little texture. Nothing here sees the signs, and
 //! the bound on z is not touched.

@@ -17,7 +17,8 @@ pub(super) struct Hidden<const N: usize>(Box<[u8; N]>);
 impl<const N: usize> Hidden<N> {
     /// Hides codes under one stream of a key; missing ones count as 0.
     pub(super) fn new(codes: impl Iterator<Item = u8>, key: &WatermarkKey, stream: Stream) -> Self {
-        let mut bytes = pad(key, stream);
+        let mut bytes = Box::new([0; N]);
+        key.stream(stream).fill_bytes(&mut *bytes);
         for (byte, code) in bytes.iter_mut().zip(codes) {
             *byte = byte.wrapping_add(code);
         }
@@ -26,9 +27,12 @@ impl<const N: usize> Hidden<N> {
 
     /// Gives the codes back. Another key gives noise.
     pub(super) fn uncover(&self, key: &WatermarkKey, stream: Stream) -> Vec<u8> {
-        let pad = pad::<N>(key, stream);
-        let pairs = self.0.iter().zip(&*pad);
-        pairs.map(|(byte, pad)| byte.wrapping_sub(*pad)).collect()
+        let mut codes = vec![0; N];
+        key.stream(stream).fill_bytes(&mut codes);
+        for (code, byte) in codes.iter_mut().zip(&*self.0) {
+            *code = byte.wrapping_sub(*code);
+        }
+        codes
     }
 
     /// Returns the bytes of the record's section.
@@ -46,11 +50,4 @@ impl<const N: usize> Hidden<N> {
             .map(Self)
             .map_err(|_| WatermarkError::InvalidRecord("a hidden section of another length"))
     }
-}
-
-/// The bytes that are added.
-fn pad<const N: usize>(key: &WatermarkKey, stream: Stream) -> Box<[u8; N]> {
-    let mut bytes = Box::new([0; N]);
-    key.stream(stream).fill_bytes(&mut *bytes);
-    bytes
 }

@@ -89,9 +89,10 @@ impl Collusion {
                 let (above, below): (Vec<f32>, Vec<f32>) =
                     chips.iter().partition(|chip| **chip > middle);
                 let by_lot = above.len() == below.len() && uniform(lots) < 0.5;
-                match above.is_empty() {
-                    false if above.len() < below.len() || by_lot => average(&above),
-                    _ => average(&below),
+                if !above.is_empty() && (above.len() < below.len() || by_lot) {
+                    average(&above)
+                } else {
+                    average(&below)
                 }
             }
             Self::Average | Self::Mosaic => average(chips),

@@ -117,7 +117,7 @@ impl ChipTransform {
 
 /// Tells whether a chip is the mean of its tile, which carries no mark.
 pub(super) fn is_mean(index: usize) -> bool {
-    index / SIDE % FREQUENCIES == 0 && index % SIDE % FREQUENCIES == 0
+    (index / SIDE).is_multiple_of(FREQUENCIES) && (index % SIDE).is_multiple_of(FREQUENCIES)
 }
 
 fn basis() -> Matrix {

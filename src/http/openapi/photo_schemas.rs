@@ -195,63 +195,8 @@ fn verification() -> Vec<(&'static str, Value)> {
         "STRUCTURAL_ALTERATION",
     ];
     let share = |about| number(0.0, 1.0, about);
-    let mark = object(
-        &[],
-        [
-            (
-                "zScore",
-                real("The score, rounded down in steps of 6 from the threshold."),
-            ),
-            (
-                "falsePositiveProbability",
-                share("At most so likely an unmarked image scores so high. Never below 1e-30."),
-            ),
-            ("threshold", real("The score from which a mark counts.")),
-        ],
-    );
-    let quad = |about| {
-        let point = so_many(2, &json!({ "type": "number" }), "x, y.");
-        so_many(4, &point, about)
-    };
-    let transform = object(
-        &[],
-        [
-            ("scaleX", real("Width against the protected photo.")),
-            ("scaleY", real("Height against it.")),
-            ("rotationDegrees", real("Turn.")),
-            ("flipped", flag("Mirrored.")),
-            ("cropKept", real("The share of the area that is left.")),
-            (
-                "corners",
-                quad(
-                    "The protected photo's corners in the received image, in fractions of its sides, from the upper left clockwise. \
-                     They lie outside of 0 to 1 where the photo was cut.",
-                ),
-            ),
-            (
-                "matrix",
-                so_many(
-                    9,
-                    &json!({ "type": "number" }),
-                    "Homography, row by row: from the protected photo to the received image, both from 0 to 1.",
-                ),
-            ),
-        ],
-    );
-    let region = object(
-        &[],
-        [
-            ("x", real("Left edge.")),
-            ("y", real("Upper edge.")),
-            ("width", real("Width.")),
-            ("height", real("Height.")),
-            ("score", share("How clear it is.")),
-            (
-                "quad",
-                quad("The same place in the received image, in fractions of its sides."),
-            ),
-        ],
-    );
+    let (transform, region) = places();
+    let mark = mark();
     let verification = object(
         &[],
         [
@@ -302,6 +247,77 @@ fn verification() -> Vec<(&'static str, Value)> {
         ],
     );
     vec![("Verification", verification), ("Region", region)]
+}
+
+/// The evidence for the mark.
+fn mark() -> Value {
+    object(
+        &[],
+        [
+            (
+                "zScore",
+                real("The score, rounded down in steps of 6 from the threshold."),
+            ),
+            (
+                "falsePositiveProbability",
+                number(
+                    0.0,
+                    1.0,
+                    "At most so likely an unmarked image scores so high. Never below 1e-30.",
+                ),
+            ),
+            ("threshold", real("The score from which a mark counts.")),
+        ],
+    )
+}
+
+/// Where the photo lies in an image, and where something was altered.
+fn places() -> (Value, Value) {
+    let quad = |about| {
+        let point = so_many(2, &json!({ "type": "number" }), "x, y.");
+        so_many(4, &point, about)
+    };
+    let transform = object(
+        &[],
+        [
+            ("scaleX", real("Width against the protected photo.")),
+            ("scaleY", real("Height against it.")),
+            ("rotationDegrees", real("Turn.")),
+            ("flipped", flag("Mirrored.")),
+            ("negative", flag("Light and dark are exchanged.")),
+            ("cropKept", real("The share of the area that is left.")),
+            (
+                "corners",
+                quad(
+                    "The protected photo's corners in the received image, in fractions of its sides, from the upper left clockwise. \
+                     They lie outside of 0 to 1 where the photo was cut.",
+                ),
+            ),
+            (
+                "matrix",
+                so_many(
+                    9,
+                    &json!({ "type": "number" }),
+                    "Homography, row by row: from the protected photo to the received image, both from 0 to 1.",
+                ),
+            ),
+        ],
+    );
+    let region = object(
+        &[],
+        [
+            ("x", real("Left edge.")),
+            ("y", real("Upper edge.")),
+            ("width", real("Width.")),
+            ("height", real("Height.")),
+            ("score", number(0.0, 1.0, "How clear it is.")),
+            (
+                "quad",
+                quad("The same place in the received image, in fractions of its sides."),
+            ),
+        ],
+    );
+    (transform, region)
 }
 
 fn words() -> Vec<(&'static str, Value)> {

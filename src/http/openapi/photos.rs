@@ -104,7 +104,7 @@ pub(in crate::http) fn verify() -> Operation {
                 "tamperClass": "RESIZE",
                 "watermark": { "zScore": 30.2, "falsePositiveProbability": 1e-30, "threshold": 6.2 },
                 "transform": {
-                    "scaleX": 0.5, "scaleY": 0.5, "rotationDegrees": 0.0, "flipped": false, "cropKept": 1.0,
+                    "scaleX": 0.5, "scaleY": 0.5, "rotationDegrees": 0.0, "flipped": false, "negative": false, "cropKept": 1.0,
                     "corners": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]],
                     "matrix": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
                 },

@@ -15,6 +15,7 @@ pub(super) fn message(found: &Verification) -> String {
         evidence: found.evidence,
         protected: detection.is_some(),
         same_picture: found.same_picture(),
+        mark_reversed: detection.is_some_and(|found| found.mark_reversed),
         smallest_visible: found.smallest_visible(),
         kept: detection
             .and_then(|found| found.transform.as_ref())
@@ -32,6 +33,8 @@ struct Case {
     protected: bool,
     /// The image shows the photo, marked or not.
     same_picture: bool,
+    /// The mark is there with its sign reversed.
+    mark_reversed: bool,
     /// Share of the photo's area from which a replacement would be seen.
     smallest_visible: Option<f64>,
     /// Share of the photo that the image shows.
@@ -82,7 +85,9 @@ impl Case {
 
     /// Why it is not said that nothing was altered.
     fn uncertain(self) -> &'static str {
-        if self.evidence.content == Content::Agrees {
+        if self.mark_reversed {
+            "The mark of this photo is in the image with its sign reversed: copies were combined, or an original was subtracted, to take it away, so it is not called authentic."
+        } else if self.evidence.content == Content::Agrees {
             "The mark of this photo is in the image, but something deviates, and what was done to the whole picture may be the reason: a change of its content cannot be ruled out, so it is not called authentic."
         } else {
             "The mark of this photo is in the image, but what the image shows agrees with the protected photo only in part, so it is not called authentic."
@@ -160,12 +165,17 @@ mod tests {
         },
         protected: true,
         same_picture: true,
+        mark_reversed: false,
         smallest_visible: Some(0.005),
         kept: 1.0,
         filled: 1.0,
     };
 
     #[test]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table: a case and its sentence a row"
+    )]
     fn each_case_has_its_sentence() {
         let found = COPY.evidence;
         let with = |evidence| Case { evidence, ..COPY };
@@ -226,6 +236,13 @@ mod tests {
             (
                 compared(Alteration::Uncertain),
                 "The mark of this photo is in the image, but something deviates, and what was done to the whole picture may be the reason: a change of its content cannot be ruled out, so it is not called authentic.",
+            ),
+            (
+                Case {
+                    mark_reversed: true,
+                    ..compared(Alteration::Uncertain)
+                },
+                "The mark of this photo is in the image with its sign reversed: copies were combined, or an original was subtracted, to take it away, so it is not called authentic.",
             ),
             (
                 compared(Alteration::Found),

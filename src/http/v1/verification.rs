@@ -53,6 +53,7 @@ fn transform(way: &Transform) -> Value {
         "scaleY": round(way.scale_y, 4),
         "rotationDegrees": round(way.rotation_degrees, 2) % 360.0,
         "flipped": way.flipped,
+        "negative": way.negative,
         "cropKept": round(way.crop_kept, 4),
         "corners": quad(way.corners),
         // Finer than the corners, which its entries are multiplied and divided to.

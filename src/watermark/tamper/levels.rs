@@ -287,10 +287,11 @@ mod tests {
         (0..CELL_COUNT).filter(|&cell| ratio[cell] >= 1.0).collect()
     }
 
+    type Change = fn([f32; 3]) -> [f32; 3];
+
     #[test]
     fn paint_is_found_under_any_tone_and_the_tone_itself_is_not() {
         let place = [3 * CELLS + 2, 3 * CELLS + 3, 4 * CELLS + 2, 4 * CELLS + 3];
-        type Change = fn([f32; 3]) -> [f32; 3];
         let tones: [(&str, Change); 4] = [
             ("none", |cell| cell),
             ("lighter", |[y, b, r]| [1.15 * y, 1.15 * b, 1.15 * r]),

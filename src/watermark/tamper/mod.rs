@@ -234,7 +234,7 @@ pub(super) fn examine(
         alarms.merge(&of_cells(colours.alarms(tone, reframed, unfit)));
     }
     let fit = Coverage::from_fn(|tile| comparable.shows(tile) && !unfit[tile]);
-    let foreign = trust::foreign(&products, &fit);
+    let foreign = trust::foreign(&products, &fit, &trust);
     alarms.merge(&Alarms {
         ratio: foreign,
         doubtful: false,
@@ -285,15 +285,12 @@ fn unfit(
     recolouring: Option<&Recolouring>,
     tone: f32,
 ) -> Vec<bool> {
-    let predicted: Box<dyn Fn(usize) -> bool> = match relit {
-        Some(relit) => Box::new(|tile| {
+    let colour = recolouring.map_or(0.0, Recolouring::change);
+    let changed = tone.abs() > 0.03 || colour > 1.5;
+    let predicted = |tile: usize| {
+        relit.map_or(changed, |relit| {
             scan::square(tile % TILES, tile / TILES, 1).any(|near| relit.clips[cell_of(near)])
-        }),
-        None => {
-            let colour = recolouring.map_or(0.0, Recolouring::change);
-            let changed = tone.abs() > 0.03 || colour > 1.5;
-            Box::new(move |_| changed)
-        }
+        })
     };
     let looks = clipped(received.luma, received.chroma);
     (0..TILE_COUNT)

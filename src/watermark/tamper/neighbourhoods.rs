@@ -16,7 +16,9 @@ impl Smoothing {
     fn new(sigma: f64, weights: &[f32]) -> Self {
         let blur = Blur::gaussian(sigma);
         let mut norm = blur.apply(TILES, weights);
-        norm.iter_mut().for_each(|weight| *weight += TINY);
+        for weight in &mut norm {
+            *weight += TINY;
+        }
         Self { blur, norm }
     }
 

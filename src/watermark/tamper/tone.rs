@@ -177,15 +177,13 @@ impl Light {
         // Around the middle, so that single precision is enough.
         let x = |cell: usize| level[cell] - 128.0;
         let (mean_x, mean_e) = (mean(&x), mean(&|cell| rest[cell]));
-        let (mean_xx, mean_xe) = (
-            mean(&|cell| x(cell) * x(cell)),
-            mean(&|cell| x(cell) * rest[cell]),
-        );
+        let square = mean(&|cell| x(cell) * x(cell));
+        let product = mean(&|cell| x(cell) * rest[cell]);
         let cells = (0..CELL_COUNT)
             .map(|cell| {
-                let variance = (mean_xx[cell] - mean_x[cell] * mean_x[cell]).max(0.0);
+                let variance = (square[cell] - mean_x[cell] * mean_x[cell]).max(0.0);
                 let slope =
-                    (mean_xe[cell] - mean_x[cell] * mean_e[cell]) / (variance + LIGHT_RIDGE);
+                    (product[cell] - mean_x[cell] * mean_e[cell]) / (variance + LIGHT_RIDGE);
                 let slope = slope.clamp(-MOST_SLOPE, MOST_SLOPE);
                 [mean_e[cell], slope, mean_x[cell] + 128.0]
             })

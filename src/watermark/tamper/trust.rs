@@ -25,6 +25,8 @@ const RAMP: (f32, f32) = (0.3, 0.4);
 const LEAST: f32 = 0.02;
 /// Trust in a tile without content, which cannot tell.
 const EMPTY: f32 = 0.25;
+/// Trust from which a tile is not foreign, whatever is around it.
+const SURE: f32 = 0.6;
 /// Tiles around the middle one of a box.
 const REACHES: [usize; 2] = [2, 3];
 /// Share of a box that must be comparable.
@@ -66,7 +68,7 @@ impl Trust {
 /// Evidence of each tile that the box around it shows other content, in units of the alarm, at least 0.
 ///
 /// Tiles at the photo's edge mix with the opposite one and are left out.
-pub(super) fn foreign(products: &Products, comparable: &Coverage) -> Vec<f32> {
+pub(super) fn foreign(products: &Products, comparable: &Coverage, trust: &Trust) -> Vec<f32> {
     let inside = |at: usize| (1..TILES - 1).contains(&at);
     let inner: Vec<bool> = (0..TILE_COUNT)
         .map(|tile| comparable.shows(tile) && inside(tile % TILES) && inside(tile / TILES))
@@ -85,7 +87,8 @@ pub(super) fn foreign(products: &Products, comparable: &Coverage) -> Vec<f32> {
     let mut ratio = vec![0.0_f32; TILE_COUNT];
     for reach in REACHES {
         let most = ((2 * reach + 1) * (2 * reach + 1)) as f64;
-        for tile in (0..TILE_COUNT).filter(|&tile| inner[tile]) {
+        // A box around a tile of the photo's may lie half on something else; only tiles that are not sure speak.
+        for tile in (0..TILE_COUNT).filter(|&tile| inner[tile] && trust.weights[tile] < SURE) {
             let (x, y) = (tile % TILES, tile / TILES);
             let from = (x.saturating_sub(reach), y.saturating_sub(reach));
             let to = ((x + reach + 1).min(TILES), (y + reach + 1).min(TILES));
@@ -135,7 +138,8 @@ mod tests {
     fn a_box_of_other_content_is_foreign_whatever_surrounds_it() {
         let square = |tile: usize| tile % TILES / 8 == 1 && tile / TILES / 8 == 1;
         for other in [&square as &dyn Fn(usize) -> bool, &|tile| !square(tile)] {
-            let ratio = foreign(&products(other), &Coverage::full());
+            let (products, all) = (products(other), Coverage::full());
+            let ratio = foreign(&products, &all, &Trust::new(&products, &all));
             for tile in [11 * TILES + 11, 4 * TILES + 20, 19 * TILES + 26] {
                 assert_eq!(ratio[tile] >= 1.0, other(tile), "{tile}: {}", ratio[tile]);
             }

@@ -30,7 +30,7 @@ fn psnr(before: &[u8], after: &[u8]) -> f64 {
     10.0 * (255.0_f64.powi(2) / (squares.sum::<f64>() / before.len() as f64)).log10()
 }
 
-fn png(picture: DynamicImage) -> Vec<u8> {
+fn png(picture: &DynamicImage) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     picture.write_to(&mut file, ImageFormat::Png).unwrap();
     file.into_inner()
@@ -67,13 +67,13 @@ fn the_reported_psnr_is_what_another_decoder_sees() {
     let mut rgb = scene(WIDTH, HEIGHT);
     // Strong colours, which a codec that halves chroma cannot keep.
     for (at, pixel) in rgb.chunks_exact_mut(3).enumerate() {
-        let red = at as u32 % WIDTH / 40 % 3 == 0;
+        let red = (at as u32 % WIDTH / 40).is_multiple_of(3);
         pixel[if red { 2 } else { 0 }] /= 3;
     }
     let grey: Vec<u8> = rgb.chunks_exact(3).map(|p| p[1]).collect();
     let deep: Vec<u16> = rgb.iter().map(|&s| u16::from(s) * 250 + 77).collect();
     let rgb8 = || ImageBuffer::from_raw(WIDTH, HEIGHT, rgb.clone()).unwrap();
-    let rgba8 = || ImageBuffer::from_raw(WIDTH, HEIGHT, faded(&rgb)).unwrap();
+    let faded8 = || ImageBuffer::from_raw(WIDTH, HEIGHT, faded(&rgb)).unwrap();
     let grey8 = ImageBuffer::from_raw(WIDTH, HEIGHT, grey.clone()).unwrap();
     let rgb16 = ImageBuffer::from_raw(WIDTH, HEIGHT, deep).unwrap();
     let (width, height) = (WIDTH as usize, HEIGHT as usize);
@@ -87,10 +87,10 @@ fn the_reported_psnr_is_what_another_decoder_sees() {
     let faded_webp = ::webp::Encoder::from_rgba(&faded(&rgb), WIDTH, HEIGHT).encode(80.0);
     let rgb_jpeg = encoder(&rgb, PixelFormat::Rgb).colorspace(ColorSpace::Rgb);
     for (container, file) in [
-        ("PNG", png(DynamicImage::ImageRgb8(rgb8()))),
-        ("PNG with alpha", png(DynamicImage::ImageRgba8(rgba8()))),
-        ("grey PNG", png(DynamicImage::ImageLuma8(grey8))),
-        ("PNG of 16 bits", png(DynamicImage::ImageRgb16(rgb16))),
+        ("PNG", png(&DynamicImage::ImageRgb8(rgb8()))),
+        ("PNG with alpha", png(&DynamicImage::ImageRgba8(faded8()))),
+        ("grey PNG", png(&DynamicImage::ImageLuma8(grey8))),
+        ("PNG of 16 bits", png(&DynamicImage::ImageRgb16(rgb16))),
         ("PNG with a palette", palette_png(&grey)),
         ("JPEG 60", jpeg(WIDTH, HEIGHT, &rgb, 60)),
         ("JPEG 85", jpeg(WIDTH, HEIGHT, &rgb, 85)),

@@ -34,6 +34,20 @@ pub(crate) fn scene(width: u32, height: u32, seed: u32) -> RgbImage {
     })
 }
 
+/// Clouds: waves of a few cycles a picture, on which a carried mark is read well.
+pub(crate) fn clouds(width: u32, height: u32, seed: u32) -> RgbImage {
+    let phase = f64::from(seed);
+    RgbImage::from_fn(width, height, |x, y| {
+        let (u, v) = (
+            f64::from(x) / f64::from(width),
+            f64::from(y) / f64::from(height),
+        );
+        let across = 45.0 * (19.0 * u + 9.0 * v + phase).sin();
+        let down = 35.0 * (23.0 * v - 11.0 * u + phase).cos();
+        Rgb([120.0, 128.0, 140.0].map(|level| (level + across + down) as u8))
+    })
+}
+
 /// The mark of a protected picture, which is its difference from the original, so many times, added to another picture of its size.
 pub(crate) fn carried(original: &RgbImage, sent: &RgbImage, to: &RgbImage, times: i32) -> RgbImage {
     RgbImage::from_fn(to.width(), to.height(), |x, y| {
