@@ -1,20 +1,25 @@
 //! Where a marked picture is not the one that was protected.
 //!
 //! ```text
-//! sums r, h, expected mark w         chroma of both
-//!   | residual.rs  d = r - a (h + w), its variance v under "same content and noise", heaviness of its tails
-//!   | likelihood.rs  log-likelihood ratio of "replaced" against "same", summed over a tile's bands
-//!   | scan.rs      sums over boxes of 1, 2, 3 and 5 tiles, each over its own threshold
-//!   |                                | recolour.rs  one colour transform for all; outlying cells, the same scan
-//!   v                                v
-//! regions.rs   neighbouring tiles become rectangles of the protected photo, the most certain first
+//! sums r, h, expected mark w                             levels and colours of cells, before and now
+//!   | trust.rs      how surely each tile shows the photo     | tone.rs    what tone and light made of the levels
+//!   |               boxes that show something else           v
+//!   |                                                      levels.rs    cells that they do not explain
+//!   | explained.rs  d = r - a c,  c = (h + w) times what the tone makes of contrast
+//!   | residual.rs   v: how much of d noise explains, and how heavy its tails are
+//!   | likelihood.rs log-likelihood ratio of "replaced" against "same", summed over a tile's bands
+//!   | scan.rs       sums over boxes of 1, 2, 3 and 5 tiles, each over its own threshold
+//!   v
+//! regions.rs        neighbouring tiles become rectangles of the protected photo, the most certain first
+//! sensitivity.rs    how small a replacement would be found
 //! ```
 //!
 //! What a compression, a filter or a resize leaves in d is learned from the picture itself, so nothing needs to
-//! know what was done to it; an edit is what does not fit in with the rest. Hence two limits: a change of the
-//! whole picture is never an edit here, and an edit of most of it hides itself. The mark is part of what is expected,
-//! so that erasing is seen in flat places too. Where a change of tone clipped, sums say nothing: such tiles count
-//! for nothing, and a strong change of tone or colour raises all thresholds ([`Finding::Uncertain`] in between).
+//! know what was done to it; an edit is what does not fit in with the rest. Everything is learned from the tiles that
+//! certainly show the photo, so that a picture that is mostly something else cannot explain itself. The mark is part of
+//! what is expected, so that erasing is seen in flat places too. A tile that looks clipped counts for nothing only where
+//! the tone curve says that it may be. Another frame raises all thresholds ([`Finding::Uncertain`] in between). A record
+//! without levels is an early one: recolour.rs compares its colours, and tone is not predicted.
 //!
 //! All this runs after the mark was detected, and the decision on the mark knows nothing of it. Thresholds:
 //! docs/watermark.md has the photographs and attacks that they were set on, and the rates on others.
