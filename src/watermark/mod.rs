@@ -73,6 +73,7 @@ mod refine;
 mod register;
 mod resample;
 mod rounding;
+mod sampling;
 mod score;
 mod statistic;
 mod strength;

@@ -10,7 +10,8 @@
 //! This is the Gauss-Newton step of Lucas and Kanade (Baker and Matthews, "Lucas-Kanade 20 years on", 2004) on the keyed
 //! sums instead of pixels, damped as by Levenberg and Marquardt and weighted against outliers. The slopes are taken
 //! once per step from the sampled grid, whatever the number of parameters: a turn or a scale moves a tile as a whole,
-//! what it does inside of the tile is of second order. A step counts if the agreement rho grows.
+//! what it does inside of the tile is of second order. A step counts if the agreement rho grows. All steps but the last
+//! few look at coarse samples; those look at every pixel ([`Sampling`]).
 
 use super::{
     agreement::Agreement,
@@ -31,6 +32,10 @@ pub(super) const MIN_TILES: usize = 12;
 const DAMPING: f64 = 1e-3;
 /// Growth of rho below which another step is not worth it.
 const WORTH: f64 = 1e-3;
+/// Most steps of the last refinement.
+const POLISHES: usize = 2;
+/// Growth of rho below which there is no other: a hundredth of a sample.
+const POLISH_WORTH: f64 = 1e-4;
 /// Multiple of the median error from which an error counts half.
 const OUTLIER: f64 = 3.0;
 /// Least of these errors, in units of the local content: where most of the picture is flat, the median is of nothing.
@@ -60,9 +65,9 @@ pub(super) struct Fit {
     pub(super) warp: Warp,
     pub(super) coverage: Coverage,
     pub(super) rho: f64,
-    /// The coarse grid and its sums.
-    grid: Plane,
-    sums: Sums,
+    /// The sampled grid and its sums.
+    pub(super) grid: Plane,
+    pub(super) sums: Sums,
 }
 
 impl Fit {
@@ -72,12 +77,13 @@ impl Fit {
         reference: &Reference<'_>,
         warp: Warp,
         bands: usize,
+        sampling: Sampling,
     ) -> Option<Self> {
         let coverage = Coverage::of(&warp.map).on(reference.signs.tiling());
         if coverage.count() < MIN_TILES {
             return None;
         }
-        let grid = query.sample(&warp, Sampling::Coarse, coverage.window());
+        let grid = query.sample(&warp, sampling, coverage.window());
         let sums = transform::forward(&grid).sums(reference.signs);
         let rho = reference.agreement.with(&sums, &coverage, bands).rho;
         Some(Self {
@@ -98,7 +104,15 @@ impl Fit {
         freedom: Freedom,
     ) -> Self {
         flow(&self.grid, host, freedom)
-            .and_then(|step| Self::new(query, reference, self.warp.moved(&step, freedom), BANDS))
+            .and_then(|step| {
+                Self::new(
+                    query,
+                    reference,
+                    self.warp.moved(&step, freedom),
+                    BANDS,
+                    Sampling::Coarse,
+                )
+            })
             .filter(|next| next.rho > self.rho)
             .unwrap_or(self)
     }
@@ -142,6 +156,7 @@ impl Fit {
                             reference,
                             self.warp.moved(&step, stage.freedom),
                             stage.bands,
+                            Sampling::Coarse,
                         )
                     })
                     .filter(|next| next.rho > self.rho);
@@ -155,6 +170,34 @@ impl Fit {
             let growth = next.rho - self.rho;
             self = next;
             if growth < WORTH {
+                break;
+            }
+        }
+        self
+    }
+
+    /// The last refinement: looks as closely as the picture allows, and moves the warp by what is left.
+    pub(super) fn polish(mut self, query: &Query<'_>, reference: &Reference<'_>) -> Self {
+        let stage = Stage {
+            freedom: match self.warp.shifts {
+                Some(_) => Freedom::Shifts,
+                None => Freedom::Projective,
+            },
+            bands: BANDS,
+            steps: POLISHES,
+        };
+        let look = |warp| Self::new(query, reference, warp, BANDS, Sampling::Fine);
+        if let Some(closely) = look(self.warp.clone()) {
+            self = closely;
+        }
+        for _ in 0..stage.steps {
+            let moved = (self.equations(reference, stage).solve(DAMPING))
+                .and_then(|step| look(self.warp.moved(&step, stage.freedom)))
+                .filter(|next| next.rho > self.rho);
+            let Some(next) = moved else { break };
+            let growth = next.rho - self.rho;
+            self = next;
+            if growth < POLISH_WORTH {
                 break;
             }
         }

@@ -66,6 +66,10 @@ const SHARE_STEP: f64 = 4.0 / 256.0;
 const SHARE_GROWTH: f64 = 0.02;
 /// Score from which a place is worth refining.
 const LEAST_SCORE: f64 = 2.0;
+/// Share of intact tiles from which there is nothing to carry a map on to.
+const CARRIED_SHARE: f64 = 0.98;
+/// Most times that a map is carried on.
+const MOST_CARRIES: usize = 4;
 /// Share of intact tiles from which a picture is not bent.
 const STRAIGHT_SHARE: f64 = 0.9;
 /// How much more agreement a field of shifts must bring.
@@ -142,6 +146,17 @@ pub(super) fn register(
         }
     }
     search.finish(reading)
+}
+
+/// The last stages of refining a position that was tried.
+fn projective(fit: Fit, query: &Query<'_>, reference: &Reference<'_>) -> Fit {
+    let stage = |bands, steps| Stage {
+        freedom: Freedom::Projective,
+        bands,
+        steps,
+    };
+    fit.refine(query, reference, stage(2, 4))
+        .refine(query, reference, stage(BANDS, 5))
 }
 
 /// The whole received picture, mirrored or turned back.
@@ -246,7 +261,7 @@ impl<'a> Search<'a> {
 
     /// Refines a warp, and keeps it if it is the best so far.
     fn offer(&mut self, warp: Warp) {
-        let Some(fit) = Fit::new(self.query, self.reference, warp, BANDS) else {
+        let Some(fit) = Fit::new(self.query, self.reference, warp, BANDS, Sampling::Coarse) else {
             return;
         };
         let stage = |freedom, bands, steps| Stage {
@@ -272,13 +287,28 @@ impl<'a> Search<'a> {
         if fit.merit_in_all_bands(reference) < LEAST_MERIT {
             return;
         }
-        fit = fit
-            .refine(query, reference, stage(Freedom::Projective, 2, 4))
-            .refine(query, reference, stage(Freedom::Projective, BANDS, 5));
+        let fit = self.carry_on(projective(fit, query, reference));
         let better = |best: &Fit| fit.merit() > best.merit();
         if self.best.as_ref().is_none_or(better) {
             self.best = Some(fit);
         }
+    }
+
+    /// Where only a part agrees, the map is right there alone: lets the flow carry it on to the rest.
+    fn carry_on(&self, mut fit: Fit) -> Fit {
+        let (query, reference) = (self.query, self.reference);
+        for _ in 0..MOST_CARRIES {
+            if fit.intact_share(reference) > CARRIED_SHARE {
+                break;
+            }
+            let before = fit.rho;
+            fit = fit.follow(query, reference, &self.host, Freedom::Projective);
+            if fit.rho <= before {
+                break;
+            }
+            fit = projective(fit, query, reference);
+        }
+        fit
     }
 
     /// Step 4: nothing was scaled, so the sizes tell what share of the photo is there.
@@ -396,14 +426,11 @@ impl<'a> Search<'a> {
         let Some(best) = self.best.filter(better) else {
             return reading.registered();
         };
-        let luma = self
-            .query
-            .sample(&best.warp, Sampling::Fine, best.coverage.window());
-        let sums = transform::forward(&luma).sums(self.reference.signs);
+        let best = best.polish(self.query, self.reference);
         Registered {
-            likeness: self.reference.agreement.with(&sums, &best.coverage, BANDS),
-            luma,
-            sums,
+            likeness: (self.reference.agreement).with(&best.sums, &best.coverage, BANDS),
+            luma: best.grid,
+            sums: best.sums,
             warp: best.warp,
             coverage: best.coverage,
         }
