@@ -4,7 +4,9 @@
 //! q    = 1 / sqrt(G_1.5(h^2) + mean(h^2) / 4 + tiles in a sum)       per band
 //! rho  = <clip3(r q), clip3(h q)> / (|clip3(r q)| |clip3(h q)|)      over the tiles that are shown
 //! gain = <clip3(r q), clip3(h q)> / |clip3(h q)|^2
-//! intact share: of the tiles, those with G_1(x y) > 0.7 sqrt(G_1(x^2) G_1(y^2)),  x = clip3(r q), y = clip3(h q)
+//! x    = clip3(r q), y = clip3(h q)
+//! l    = G_1(sum_b x y) / sqrt(G_1(sum_b x^2) G_1(sum_b y^2))            of a tile: local correlation
+//! intact share: of the tiles, those with l > 0.7
 //! ```
 //!
 //! Every product has both factors of one tile and band, which flip together with its sign. So no number here sees the
@@ -19,6 +21,9 @@ use super::{
 
 /// Local correlation from which a tile certainly shows the original's content, in place.
 const INTACT_RHO: f32 = 0.7;
+
+/// Keeps the correlation of nothing finite.
+const TINY: f32 = 1e-6;
 
 /// What received sums are compared with.
 #[derive(Debug)]
@@ -93,31 +98,65 @@ impl Agreement {
         }
     }
 
+    /// Multiplies the whitened sums of both pictures, in the first `bands` bands of the tiles that are shown.
+    pub(super) fn products(&self, received: &Sums, coverage: &Coverage, bands: usize) -> Products {
+        let count = received.tiling().count();
+        let mut products = Products {
+            xy: vec![0.0; count],
+            xx: vec![0.0; count],
+            yy: vec![0.0; count],
+        };
+        for tile in coverage.shown() {
+            for index in (0..bands).map(|band| band * count + tile) {
+                let x = clip(received.values()[index], self.whitening[index]);
+                let y = self.host[index];
+                products.xy[tile] += x * y;
+                products.xx[tile] += x * x;
+                products.yy[tile] += y * y;
+            }
+        }
+        products
+    }
+
     /// Share of the shown tiles, 0..=1, around which the content is the original's and lies in its place.
     ///
     /// Where something was pasted over a picture, rho falls but the rest stays intact; where the picture lies
     /// wrongly, little does.
     pub(super) fn intact_share(&self, received: &Sums, coverage: &Coverage) -> f64 {
-        let mean = LocalMean::new(1.0, coverage);
-        let count = received.tiling().count();
-        let over_bands = |value: &dyn Fn(f32, f32) -> f32| {
-            mean.of(|tile| {
-                (0..BANDS)
-                    .map(|band| {
-                        let index = band * count + tile;
-                        let x = clip(received.values()[index], self.whitening[index]);
-                        value(x, self.host[index])
-                    })
-                    .sum()
-            })
-        };
-        let product = over_bands(&|x, y| x * y);
-        let received_energy = over_bands(&|x, _| x * x);
-        let host_energy = over_bands(&|_, y| y * y);
-        let intact = mean.shown().filter(|&tile| {
-            product[tile] > INTACT_RHO * (received_energy[tile] * host_energy[tile]).sqrt()
-        });
+        let around = self.products(received, coverage, BANDS).around(coverage);
+        let intact = coverage
+            .shown()
+            .filter(|&tile| around.correlation(tile) > INTACT_RHO);
         intact.count() as f64 / coverage.count().max(1) as f64
+    }
+}
+
+/// Products of whitened sums, summed over bands: one number a tile; 0 where a tile is not shown.
+#[derive(Debug)]
+pub(super) struct Products {
+    /// x y.
+    pub(super) xy: Vec<f32>,
+    /// x^2.
+    pub(super) xx: Vec<f32>,
+    /// y^2.
+    pub(super) yy: Vec<f32>,
+}
+
+impl Products {
+    /// Gaussian means of one tile's width over the tiles that are shown.
+    pub(super) fn around(&self, coverage: &Coverage) -> Self {
+        let mean = LocalMean::new(1.0, coverage);
+        let of = |values: &[f32]| mean.of(|tile| values[tile]);
+        Self {
+            xy: of(&self.xy),
+            xx: of(&self.xx),
+            yy: of(&self.yy),
+        }
+    }
+
+    /// Correlation at a tile, -1..=1; 0 where there is nothing.
+    pub(super) fn correlation(&self, tile: usize) -> f32 {
+        self.xy[tile] / ((self.xx[tile] * self.yy[tile]).sqrt() + TINY)
     }
 }
 

@@ -82,6 +82,7 @@ mod tamper;
 mod tests;
 mod transform;
 mod trial;
+mod trust;
 mod warp;
 mod words;
 

@@ -3,16 +3,17 @@
 //! ```text
 //! 1  as it is                      certain: done, the straight path
 //! 2  mirrored, turned by quarters  seven more readings of the same grid
-//! 3  refined                       if there is some likeness
+//! 3  refined                       if there is some likeness              (refine.rs, flow.rs)
 //! 4  crops at the size they had    all places, all eight symmetries       (crop.rs)
 //! 5  key points                    any turn, scale and view               (candidates)
 //! 6  crops at any size             all places, some eighty scales
 //! 7  key points, deeper
-//! 8  bent                          a field of shifts on top of the best map; also tried after 3
+//! 8  bent                          a field of shifts on top of the best map; also tried after 5
+//! 9  polished                      the position that was chosen, once, looking at every pixel
 //! ```
 //!
-//! The first certain position ends the search; otherwise the one of largest rho sqrt(tiles) is taken. Everything is
-//! decided by [`super::agreement`], which does not see the signs.
+//! The first certain position ends the search; otherwise the one of largest merit ([`super::trust`]) is taken. Everything is
+//! decided by the agreement of content, which does not see the signs.
 
 use super::{
     agreement::Likeness,
@@ -27,21 +28,22 @@ use super::{
     record::Record,
     refine::{Fit, Reference, Stage},
     transform,
+    trust::{has_texture, merit},
     warp::Warp,
 };
 use crate::imaging::{Orientation, Plane};
 
 /// Agreement from which nothing is refined.
 const EXACT_RHO: f64 = 0.9;
-/// Agreement from which a picture certainly lies so.
-const CERTAIN_RHO: f64 = 0.75;
-/// The same for a small piece, which few strong tiles can make look right in a wrong place.
+/// Agreement from which all bands tell where to go; with less, the lowest goes first.
+const NEAR_RHO: f64 = 0.75;
+/// Agreement from which a small piece certainly lies so: few strong tiles can make it look right in a wrong place.
 const SMALL_CERTAIN_RHO: f64 = 0.95;
 /// Share of the tiles below which a piece is small.
 const SMALL_SHARE: f64 = 0.15;
-/// Merit, rho sqrt(tiles), below which a position is given up half way; what is the photo has 5 there.
+/// Merit below which a position is given up half way; what is the photo has 5 there.
 const LEAST_MERIT: f64 = 3.0;
-/// The same for the lowest band alone, earlier; what is the photo has 5.4 there.
+/// The same for rho sqrt(tiles) of the lowest band, earlier; what is the photo has 5.4 there.
 const LEAST_LOW_MERIT: f64 = 4.0;
 /// Share of intact tiles from which a picture certainly lies so, whatever was pasted over the others.
 const CERTAIN_SHARE: f64 = 0.6;
@@ -72,8 +74,12 @@ const CARRIED_SHARE: f64 = 0.98;
 const MOST_CARRIES: usize = 4;
 /// Share of intact tiles from which a picture is not bent.
 const STRAIGHT_SHARE: f64 = 0.9;
-/// How much more agreement a field of shifts must bring.
-const BENT_GAIN: f64 = 0.02;
+/// Factor by which a field of shifts must raise the merit.
+const BENT_GAIN: f64 = 1.03;
+/// Merit of a position that is hardly chance, however little rho is because the photo is partly covered.
+const CLEAR_MERIT: f64 = 8.0;
+/// Factor by which such a position must be better than the whole picture.
+const CLEAR_GAIN: f64 = 1.1;
 /// How much more agreement a position must have than the whole picture, which needs no search and no interpolation.
 /// Where the content leaves a direction free, as stripes do, the search wins a little by drifting along it.
 const WHOLE_MARGIN: f64 = 0.08;
@@ -130,9 +136,9 @@ pub(super) fn register(
         Depth::Full => {
             search.refine_reading(&reading);
             search.run(&[
-                Search::bend,
                 Search::crops_at_their_size,
                 |search| search.keypoints(Effort::Usual),
+                Search::bend,
                 Search::crops_at_any_size,
                 |search| search.keypoints(Effort::Deep),
                 Search::bend,
@@ -250,12 +256,11 @@ impl<'a> Search<'a> {
     fn certain(&self) -> bool {
         self.best.as_ref().is_some_and(|fit| {
             let small = fit.coverage.share() < SMALL_SHARE;
-            let rho = if small {
-                SMALL_CERTAIN_RHO
+            if small {
+                fit.rho > SMALL_CERTAIN_RHO
             } else {
-                CERTAIN_RHO
-            };
-            fit.rho > rho || !small && fit.intact_share(self.reference) > CERTAIN_SHARE
+                fit.intact_share(self.reference) > CERTAIN_SHARE
+            }
         })
     }
 
@@ -273,10 +278,10 @@ impl<'a> Search<'a> {
         let mut fit = fit
             .follow(query, reference, &self.host, Freedom::Affine)
             .follow(query, reference, &self.host, Freedom::Affine);
-        if fit.rho < CERTAIN_RHO {
+        if fit.rho < NEAR_RHO {
             // The lowest band is right from furthest away, and few numbers are not led astray by few tiles.
             fit = fit.refine(query, reference, stage(Freedom::Zoom, 1, 3));
-            if fit.merit() < LEAST_LOW_MERIT {
+            if fit.plain_merit() < LEAST_LOW_MERIT {
                 return;
             }
             fit = fit
@@ -284,11 +289,11 @@ impl<'a> Search<'a> {
                 .refine(query, reference, stage(Freedom::Affine, 1, 4));
         }
         fit = fit.refine(query, reference, stage(Freedom::Affine, 2, 4));
-        if fit.merit_in_all_bands(reference) < LEAST_MERIT {
+        if fit.merit(reference) < LEAST_MERIT {
             return;
         }
         let fit = self.carry_on(projective(fit, query, reference));
-        let better = |best: &Fit| fit.merit() > best.merit();
+        let better = |best: &Fit| fit.merit(reference) > best.merit(reference);
         if self.best.as_ref().is_none_or(better) {
             self.best = Some(fit);
         }
@@ -301,9 +306,9 @@ impl<'a> Search<'a> {
             if fit.intact_share(reference) > CARRIED_SHARE {
                 break;
             }
-            let before = fit.rho;
+            let before = fit.merit(reference);
             fit = fit.follow(query, reference, &self.host, Freedom::Projective);
-            if fit.rho <= before {
+            if fit.merit(reference) <= before {
                 break;
             }
             fit = projective(fit, query, reference);
@@ -396,11 +401,11 @@ impl<'a> Search<'a> {
         let Some(best) = self.best.as_ref().filter(bendable) else {
             return;
         };
-        let least = best.rho + BENT_GAIN;
+        let least = best.merit(reference) * BENT_GAIN;
         let followed = (best.clone())
             .follow(query, reference, &self.host, Freedom::Shifts)
             .follow(query, reference, &self.host, Freedom::Shifts);
-        if followed.rho < least {
+        if followed.merit(reference) < least {
             return;
         }
         let stage = |bands, steps| Stage {
@@ -412,17 +417,23 @@ impl<'a> Search<'a> {
             .refine(query, reference, stage(1, 6))
             .refine(query, reference, stage(2, 4))
             .refine(query, reference, stage(BANDS, 4));
-        if shifted.rho > least {
+        if shifted.merit(reference) > least {
             self.best = Some(shifted);
         }
     }
 
     /// The better of the whole picture and what was found in it.
     fn finish(self, reading: Reading) -> Registered {
+        let reference = self.reference;
         let all = Coverage::full().on(reading.sums.tiling());
-        let whole_merit = reading.likeness.rho * all.root();
+        let whole_merit = merit(reference.agreement, &reading.sums, &all);
+        let textured = has_texture(reference.agreement);
         let least_rho = (reading.likeness.rho + WHOLE_MARGIN).max(RECOGNISED_RHO);
-        let better = |best: &Fit| best.rho > least_rho && best.merit() > whole_merit;
+        let better = |best: &Fit| {
+            let merit = best.merit(reference);
+            let clear = textured && merit > CLEAR_MERIT.max(CLEAR_GAIN * whole_merit);
+            merit > whole_merit && (best.rho > least_rho || clear)
+        };
         let Some(best) = self.best.filter(better) else {
             return reading.registered();
         };

@@ -9,6 +9,7 @@ mod null;
 pub(super) mod pictures;
 mod pinned;
 mod pixels;
+mod placement;
 mod privacy;
 mod symmetry;
 mod tampering;
