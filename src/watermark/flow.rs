@@ -52,7 +52,8 @@ pub(super) fn flow(grid: &Plane, host: &HostLanes, freedom: Freedom) -> Option<V
         return None;
     }
     let mut parameters = vec![0.0; freedom.count()];
-    for outlier in OUTLIERS {
+    let first = if freedom == Freedom::Shifts { 3 } else { 0 };
+    for &outlier in &OUTLIERS[first..] {
         let mut equations = Equations::new(freedom);
         for shift in &shifts {
             let fields = freedom.fields(shift.at);

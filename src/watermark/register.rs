@@ -75,11 +75,11 @@ const MOST_CARRIES: usize = 4;
 /// Share of intact tiles from which a picture is not bent.
 const STRAIGHT_SHARE: f64 = 0.9;
 /// Factor by which a field of shifts must raise the merit.
-const BENT_GAIN: f64 = 1.03;
+const BENT_GAIN: f64 = 1.15;
 /// Merit of a position that is hardly chance, however little rho is because the photo is partly covered.
-const CLEAR_MERIT: f64 = 8.0;
+const CLEAR_MERIT: f64 = 10.0;
 /// Factor by which such a position must be better than the whole picture.
-const CLEAR_GAIN: f64 = 1.1;
+const CLEAR_GAIN: f64 = 1.2;
 /// How much more agreement a position must have than the whole picture, which needs no search and no interpolation.
 /// Where the content leaves a direction free, as stripes do, the search wins a little by drifting along it.
 const WHOLE_MARGIN: f64 = 0.08;
@@ -258,6 +258,8 @@ impl<'a> Search<'a> {
             let small = fit.coverage.share() < SMALL_SHARE;
             if small {
                 fit.rho > SMALL_CERTAIN_RHO
+            } else if fit.warp.shifts.is_some() {
+                fit.rho > NEAR_RHO
             } else {
                 fit.intact_share(self.reference) > CERTAIN_SHARE
             }
@@ -405,9 +407,6 @@ impl<'a> Search<'a> {
         let followed = (best.clone())
             .follow(query, reference, &self.host, Freedom::Shifts)
             .follow(query, reference, &self.host, Freedom::Shifts);
-        if followed.merit(reference) < least {
-            return;
-        }
         let stage = |bands, steps| Stage {
             freedom: Freedom::Shifts,
             bands,
