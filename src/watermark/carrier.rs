@@ -126,6 +126,21 @@ impl Signs {
         }
     }
 
+    /// The same signs, but those of one tile and band exchanged.
+    #[cfg(test)]
+    pub(super) fn with_flipped(&self, tile: usize, band: usize) -> Self {
+        let mut chips = self.chips.clone();
+        let first: usize = BAND_CHIPS[..band].iter().sum();
+        let start = tile * CHIPS + first;
+        for sign in &mut chips.0[start..start + BAND_CHIPS[band]] {
+            *sign = -*sign;
+        }
+        Self {
+            chips,
+            tiling: self.tiling,
+        }
+    }
+
     /// How finely sums are made.
     pub(super) fn tiling(&self) -> Tiling {
         self.tiling

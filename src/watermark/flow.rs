@@ -4,7 +4,7 @@
 //! regions      7 x 7, each 8 x 8 tiles, half of it shared with the next
 //! shift        argmax of the score (correlation.rs) over -12..=12 samples in both axes, refined by a parabola
 //! weight       score - 3.5, none below: what unrelated content reaches
-//! parameters   least squares over the regions, reweighted by 1 / (1 + (residual / 2)^2)
+//! parameters   least squares over the regions, reweighted by 1 / (1 + (residual / s)^2), s from 16 samples down to 2
 //! ```
 //!
 //! Gauss-Newton follows slopes and needs to begin within a sample or two. The flow reaches further: small turns,
@@ -26,12 +26,11 @@ const REGION: usize = 8;
 const REACH: isize = 6;
 /// Score that unrelated content reaches.
 const NOISE: f64 = 3.5;
-/// Residual, in samples, from which a region counts half.
-const OUTLIER: f64 = 2.0;
+/// Residual, in samples, from which a region counts half, in each round of reweighting. Lenient first, so that the regions
+/// that moved most are heard, then strict.
+const OUTLIERS: [f64; 6] = [16.0, 8.0, 4.0, 2.0, 2.0, 2.0];
 /// Fewest regions that must have moved somewhere.
 const MIN_REGIONS: usize = 5;
-/// Rounds of reweighting.
-const ROUNDS: usize = 5;
 
 /// The shift of one region.
 #[derive(Debug, Clone, Copy)]
@@ -53,14 +52,15 @@ pub(super) fn flow(grid: &Plane, host: &HostLanes, freedom: Freedom) -> Option<V
         return None;
     }
     let mut parameters = vec![0.0; freedom.count()];
-    for _ in 0..ROUNDS {
+    let first = if freedom == Freedom::Shifts { 3 } else { 0 };
+    for &outlier in &OUTLIERS[first..] {
         let mut equations = Equations::new(freedom);
         for shift in &shifts {
             let fields = freedom.fields(shift.at);
             let moved = fields.iter().fold((0.0, 0.0), |(x, y), &(index, dx, dy)| {
                 (x + parameters[index] * dx, y + parameters[index] * dy)
             });
-            let residual = (shift.by.0 - moved.0).hypot(shift.by.1 - moved.1) / OUTLIER;
+            let residual = (shift.by.0 - moved.0).hypot(shift.by.1 - moved.1) / outlier;
             let weight = shift.weight / (1.0 + residual * residual);
             equations.add(-shift.by.0, (1.0, 0.0), &fields, weight);
             equations.add(-shift.by.1, (0.0, 1.0), &fields, weight);

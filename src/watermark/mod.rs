@@ -77,6 +77,7 @@ mod refine;
 mod register;
 mod resample;
 mod rounding;
+mod sampling;
 mod score;
 mod statistic;
 mod strength;
@@ -85,6 +86,7 @@ mod tamper;
 mod tests;
 mod transform;
 mod trial;
+mod trust;
 mod warp;
 mod words;
 

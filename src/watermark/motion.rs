@@ -209,7 +209,7 @@ mod tests {
                 for at in [0.1_f64, 0.4, 0.9] {
                     let (u, v) = moved.shifted_row(0.7, 10)[(at * 10.0) as usize];
                     let (x, y) = moved.map.apply(u, v).unwrap();
-                    let start = ((at * 10.0).floor() + 0.5) / 10.0;
+                    let start = (at * 10.0).floor() / 10.0;
                     let (mut dx, mut dy) = (0.0, 0.0);
                     for (index, field_x, field_y) in freedom.fields((start, 0.7)) {
                         dx += steps[index] * field_x;

@@ -1,19 +1,21 @@
 //! Refinement: from roughly right to a fraction of a sample, by the content alone.
 //!
 //! ```text
-//! e_i     = q_i (r_i - a_b h_i)                     i: tile and band;  a_b = max(<r, h> / <h, h>, 0.1)
+//! e_i     = q_i (r_i - a_b h_i)                     i: tile and band;  a_b = max(<r, h>_u / <h, h>_u, 0.1)
 //! r(x)    ~ r + dx r_x + dy r_y                     r_x, r_y: keyed sums of the slopes of the sampled grid
 //! (dx,dy) = sum over parameters of  p_k * field_k(tile's centre)
-//! p       = argmin sum  v_i (e_i + q_i (dx r_x + dy r_y)_i)^2,    v = 1 / (1 + (e / (3 median|e|))^2)
+//! p       = argmin sum  v_i (e_i + q_i (dx r_x + dy r_y)_i)^2,    v = u / (1 + (e / (3 median|e|))^2)
+//! u       trust in the tile (trust.rs); 1 while only the lowest band is looked at. The median is of what is trusted
 //! ```
 //!
 //! This is the Gauss-Newton step of Lucas and Kanade (Baker and Matthews, "Lucas-Kanade 20 years on", 2004) on the keyed
 //! sums instead of pixels, damped as by Levenberg and Marquardt and weighted against outliers. The slopes are taken
 //! once per step from the sampled grid, whatever the number of parameters: a turn or a scale moves a tile as a whole,
-//! what it does inside of the tile is of second order. A step counts if the agreement rho grows.
+//! what it does inside of the tile is of second order. A step counts if rho grows over the tiles that were trusted before
+//! it. The last steps look at every pixel, all others at coarse samples ([`Sampling`]).
 
 use super::{
-    agreement::Agreement,
+    agreement::{Agreement, Products},
     carrier::{BANDS, GRID, Signs, Sums},
     correlation::HostLanes,
     coverage::Coverage,
@@ -21,6 +23,7 @@ use super::{
     motion::{Equations, Freedom},
     query::{Query, Sampling, Window},
     transform,
+    trust::{merit, trust, trusted_rho},
     warp::Warp,
 };
 use crate::imaging::Plane;
@@ -31,6 +34,10 @@ pub(super) const MIN_TILES: usize = 12;
 const DAMPING: f64 = 1e-3;
 /// Growth of rho below which another step is not worth it.
 const WORTH: f64 = 1e-3;
+/// Most steps of the last refinement.
+const POLISHES: usize = 2;
+/// Growth of rho below which there is no other: a hundredth of a sample.
+const POLISH_WORTH: f64 = 1e-4;
 /// Multiple of the median error from which an error counts half.
 const OUTLIER: f64 = 3.0;
 /// Least of these errors, in units of the local content: where most of the picture is flat, the median is of nothing.
@@ -60,9 +67,9 @@ pub(super) struct Fit {
     pub(super) warp: Warp,
     pub(super) coverage: Coverage,
     pub(super) rho: f64,
-    /// The coarse grid and its sums.
-    grid: Plane,
-    sums: Sums,
+    /// The sampled grid and its sums.
+    pub(super) grid: Plane,
+    pub(super) sums: Sums,
 }
 
 impl Fit {
@@ -72,12 +79,13 @@ impl Fit {
         reference: &Reference<'_>,
         warp: Warp,
         bands: usize,
+        sampling: Sampling,
     ) -> Option<Self> {
         let coverage = Coverage::of(&warp.map).on(reference.signs.tiling());
         if coverage.count() < MIN_TILES {
             return None;
         }
-        let grid = query.sample(&warp, Sampling::Coarse, coverage.window());
+        let grid = query.sample(&warp, sampling, coverage.window());
         let sums = transform::forward(&grid).sums(reference.signs);
         let rho = reference.agreement.with(&sums, &coverage, bands).rho;
         Some(Self {
@@ -98,20 +106,27 @@ impl Fit {
         freedom: Freedom,
     ) -> Self {
         flow(&self.grid, host, freedom)
-            .and_then(|step| Self::new(query, reference, self.warp.moved(&step, freedom), BANDS))
-            .filter(|next| next.rho > self.rho)
+            .and_then(|step| {
+                Self::new(
+                    query,
+                    reference,
+                    self.warp.moved(&step, freedom),
+                    BANDS,
+                    Sampling::Coarse,
+                )
+            })
+            .filter(|next| next.merit(reference) > self.merit(reference))
             .unwrap_or(self)
     }
 
-    /// What a position is chosen by: rho sqrt(tiles).
-    pub(super) fn merit(&self) -> f64 {
-        self.rho * self.coverage.root()
+    /// What a position is chosen by, whichever bands were refined last.
+    pub(super) fn merit(&self, reference: &Reference<'_>) -> f64 {
+        merit(reference.agreement, &self.sums, &self.coverage)
     }
 
-    /// The merit that all bands together have, whichever were refined last.
-    pub(super) fn merit_in_all_bands(&self, reference: &Reference<'_>) -> f64 {
-        let likeness = reference.agreement.with(&self.sums, &self.coverage, BANDS);
-        likeness.rho * self.coverage.root()
+    /// rho sqrt(tiles) of the bands that were refined last.
+    pub(super) fn plain_merit(&self) -> f64 {
+        self.rho * self.coverage.root()
     }
 
     /// Share of the tiles seen that are the original's, in their place.
@@ -129,30 +144,20 @@ impl Fit {
         self.rho = (reference.agreement)
             .with(&self.sums, &self.coverage, stage.bands)
             .rho;
+        let look = |warp| Self::new(query, reference, warp, stage.bands, Sampling::Coarse);
         let mut damping = DAMPING;
         for _ in 0..stage.steps {
-            let equations = self.equations(reference, stage);
+            let problem = self.problem(reference, stage);
             let mut better = None;
             for _ in 0..TRIES {
-                better = equations
-                    .solve(damping)
-                    .and_then(|step| {
-                        Self::new(
-                            query,
-                            reference,
-                            self.warp.moved(&step, stage.freedom),
-                            stage.bands,
-                        )
-                    })
-                    .filter(|next| next.rho > self.rho);
+                better = problem.step(&self, damping, look);
                 if better.is_some() {
                     damping = (damping / 5.0).max(1e-5);
                     break;
                 }
                 damping *= 10.0;
             }
-            let Some(next) = better else { break };
-            let growth = next.rho - self.rho;
+            let Some((next, growth)) = better else { break };
             self = next;
             if growth < WORTH {
                 break;
@@ -161,8 +166,52 @@ impl Fit {
         self
     }
 
+    /// The last refinement: looks as closely as the picture allows, and moves the warp by what is left.
+    pub(super) fn polish(mut self, query: &Query<'_>, reference: &Reference<'_>) -> Self {
+        let stage = Stage {
+            freedom: match self.warp.shifts {
+                Some(_) => Freedom::Shifts,
+                None => Freedom::Projective,
+            },
+            bands: BANDS,
+            steps: POLISHES,
+        };
+        let look = |warp| Self::new(query, reference, warp, BANDS, Sampling::Fine);
+        if let Some(closely) = look(self.warp.clone()) {
+            self = closely;
+        }
+        for _ in 0..stage.steps {
+            let step = self.problem(reference, stage).step(&self, DAMPING, look);
+            let Some((next, growth)) = step else { break };
+            self = next;
+            if growth < POLISH_WORTH {
+                break;
+            }
+        }
+        self
+    }
+
+    fn products(&self, reference: &Reference<'_>, bands: usize) -> Products {
+        (reference.agreement).products(&self.sums, &self.coverage, bands)
+    }
+
+    /// What the next step must solve.
+    fn problem<'a>(&self, reference: &'a Reference<'a>, stage: Stage) -> Problem<'a> {
+        let trust = if stage.bands > 1 {
+            trust(&self.products(reference, stage.bands), &self.coverage)
+        } else {
+            self.coverage.weights()
+        };
+        Problem {
+            equations: self.equations(reference, stage, &trust),
+            reference,
+            stage,
+            trust,
+        }
+    }
+
     /// The normal equations of one step.
-    fn equations(&self, reference: &Reference<'_>, stage: Stage) -> Equations {
+    fn equations(&self, reference: &Reference<'_>, stage: Stage, trust: &[f32]) -> Equations {
         let (slope_x, slope_y) = slopes(&self.grid, self.coverage.window());
         let slope_x = transform::forward(&slope_x).sums(reference.signs);
         let slope_y = transform::forward(&slope_y).sums(reference.signs);
@@ -173,7 +222,7 @@ impl Fit {
             let (r, h) = (self.sums.band(band), reference.host.band(band));
             let sum = |value: &dyn Fn(usize) -> f32| -> f64 {
                 (self.coverage.shown())
-                    .map(|tile| f64::from(value(tile)))
+                    .map(|tile| f64::from(trust[tile] * value(tile)))
                     .sum()
             };
             let gain = sum(&|tile| r[tile] * h[tile]) / (sum(&|tile| h[tile] * h[tile]) + 1e-6);
@@ -183,8 +232,12 @@ impl Fit {
             let rest = self.sums.band(band)[tile] - gains[band] * reference.host.band(band)[tile];
             q[band * tiling.count() + tile] * rest
         };
-        let all =
-            (self.coverage.shown()).flat_map(|tile| (0..stage.bands).map(move |band| (tile, band)));
+        // What is trusted says what error is usual, unless hardly anything is.
+        let trusted = |&tile: &usize| trust[tile] > 0.5;
+        let some = self.coverage.shown().filter(trusted).count() >= MIN_TILES;
+        let all = (self.coverage.shown())
+            .filter(|tile| !some || trusted(tile))
+            .flat_map(|tile| (0..stage.bands).map(move |band| (tile, band)));
         let scale = OUTLIER
             * f64::from(median(
                 all.map(|(tile, band)| error(tile, band).abs()).collect(),
@@ -199,11 +252,37 @@ impl Fit {
                 let q = q[band * tiling.count() + tile];
                 let slope = |sums: &Sums| f64::from(q * sums.band(band)[tile]);
                 let outlying = error / scale.max(LEAST_SCALE);
-                let weight = 1.0 / (1.0 + outlying * outlying);
+                let weight = f64::from(trust[tile]) / (1.0 + outlying * outlying);
                 equations.add(error, (slope(&slope_x), slope(&slope_y)), &fields, weight);
             }
         }
         equations
+    }
+}
+
+/// One step of a refinement, before it is taken.
+struct Problem<'a> {
+    equations: Equations,
+    reference: &'a Reference<'a>,
+    stage: Stage,
+    /// Trust in the tiles before the step.
+    trust: Vec<f32>,
+}
+
+impl Problem<'_> {
+    /// Takes the step if rho grows by it: where it leads to, and by how much.
+    fn step(
+        &self,
+        from: &Fit,
+        damping: f64,
+        look: impl Fn(Warp) -> Option<Fit>,
+    ) -> Option<(Fit, f64)> {
+        let rho =
+            |fit: &Fit| trusted_rho(&fit.products(self.reference, self.stage.bands), &self.trust);
+        let parameters = self.equations.solve(damping)?;
+        let next = look(from.warp.moved(&parameters, self.stage.freedom))?;
+        let growth = rho(&next) - rho(from);
+        (growth > 0.0).then_some((next, growth))
     }
 }
 

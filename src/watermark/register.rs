@@ -3,16 +3,17 @@
 //! ```text
 //! 1  as it is                      certain: done, the straight path
 //! 2  mirrored, turned by quarters  seven more readings of the same grid; its negative, if one of them says so
-//! 3  refined                       if there is some likeness
+//! 3  refined                       if there is some likeness              (refine.rs, flow.rs)
 //! 4  crops at the size they had    all places, all eight symmetries       (crop.rs)
 //! 5  key points                    any turn, scale and view               (candidates)
 //! 6  crops at any size             all places, some eighty scales
 //! 7  key points, deeper
-//! 8  bent                          a field of shifts on top of the best map; also tried after 3
+//! 8  bent                          a field of shifts on top of the best map; also tried after 5
+//! 9  polished                      the position that was chosen, once, looking at every pixel
 //! ```
 //!
-//! The first certain position ends the search; otherwise the one of largest rho sqrt(tiles) is taken. Everything is
-//! decided by [`super::agreement`], which does not see the signs.
+//! The first certain position ends the search; otherwise the one of largest merit ([`super::trust`]) is taken. Everything is
+//! decided by the agreement of content, which does not see the signs.
 
 use super::{
     agreement::Likeness,
@@ -27,21 +28,22 @@ use super::{
     record::Record,
     refine::{Fit, Reference, Stage},
     transform,
+    trust::{has_texture, merit},
     warp::Warp,
 };
 use crate::imaging::{Orientation, Plane};
 
 /// Agreement from which nothing is refined.
 const EXACT_RHO: f64 = 0.9;
-/// Agreement from which a picture certainly lies so.
-const CERTAIN_RHO: f64 = 0.75;
-/// The same for a small piece, which few strong tiles can make look right in a wrong place.
+/// Agreement from which all bands tell where to go; with less, the lowest goes first.
+const NEAR_RHO: f64 = 0.75;
+/// Agreement from which a small piece certainly lies so: few strong tiles can make it look right in a wrong place.
 const SMALL_CERTAIN_RHO: f64 = 0.95;
 /// Share of the tiles below which a piece is small.
 const SMALL_SHARE: f64 = 0.15;
-/// Merit, rho sqrt(tiles), below which a position is given up half way; what is the photo has 5 there.
+/// Merit below which a position is given up half way; what is the photo has 5 there.
 const LEAST_MERIT: f64 = 3.0;
-/// The same for the lowest band alone, earlier; what is the photo has 5.4 there.
+/// The same for rho sqrt(tiles) of the lowest band, earlier; what is the photo has 5.4 there.
 const LEAST_LOW_MERIT: f64 = 4.0;
 /// Share of intact tiles from which a picture certainly lies so, whatever was pasted over the others.
 const CERTAIN_SHARE: f64 = 0.6;
@@ -66,10 +68,18 @@ const SHARE_STEP: f64 = 4.0 / 256.0;
 const SHARE_GROWTH: f64 = 0.02;
 /// Score from which a place is worth refining.
 const LEAST_SCORE: f64 = 2.0;
+/// Share of intact tiles from which there is nothing to carry a map on to.
+const CARRIED_SHARE: f64 = 0.98;
+/// Most times that a map is carried on.
+const MOST_CARRIES: usize = 4;
 /// Share of intact tiles from which a picture is not bent.
 const STRAIGHT_SHARE: f64 = 0.9;
-/// How much more agreement a field of shifts must bring.
-const BENT_GAIN: f64 = 0.02;
+/// Factor by which a field of shifts must raise the merit.
+const BENT_GAIN: f64 = 1.15;
+/// Merit of a position that is hardly chance, however little rho is because the photo is partly covered.
+const CLEAR_MERIT: f64 = 10.0;
+/// Factor by which such a position must be better than the whole picture.
+const CLEAR_GAIN: f64 = 1.2;
 /// How much more agreement a position must have than the whole picture, which needs no search and no interpolation.
 /// Where the content leaves a direction free, as stripes do, the search wins a little by drifting along it.
 const WHOLE_MARGIN: f64 = 0.08;
@@ -136,9 +146,9 @@ pub(super) fn register(
         Depth::Full => {
             search.refine_reading(&reading);
             search.run(&[
-                Search::bend,
                 Search::crops_at_their_size,
                 |search| search.keypoints(Effort::Usual),
+                Search::bend,
                 Search::crops_at_any_size,
                 |search| search.keypoints(Effort::Deep),
                 Search::bend,
@@ -152,6 +162,17 @@ pub(super) fn register(
         }
     }
     search.finish(reading)
+}
+
+/// The last stages of refining a position that was tried.
+fn projective(fit: Fit, query: &Query<'_>, reference: &Reference<'_>) -> Fit {
+    let stage = |bands, steps| Stage {
+        freedom: Freedom::Projective,
+        bands,
+        steps,
+    };
+    fit.refine(query, reference, stage(2, 4))
+        .refine(query, reference, stage(BANDS, 5))
 }
 
 /// The whole received picture, mirrored or turned back.
@@ -249,18 +270,19 @@ impl<'a> Search<'a> {
     fn certain(&self) -> bool {
         self.best.as_ref().is_some_and(|fit| {
             let small = fit.coverage.share() < SMALL_SHARE;
-            let rho = if small {
-                SMALL_CERTAIN_RHO
+            if small {
+                fit.rho > SMALL_CERTAIN_RHO
+            } else if fit.warp.shifts.is_some() {
+                fit.rho > NEAR_RHO
             } else {
-                CERTAIN_RHO
-            };
-            fit.rho > rho || !small && fit.intact_share(self.reference) > CERTAIN_SHARE
+                fit.intact_share(self.reference) > CERTAIN_SHARE
+            }
         })
     }
 
     /// Refines a warp, and keeps it if it is the best so far.
     fn offer(&mut self, warp: Warp) {
-        let Some(fit) = Fit::new(self.query, self.reference, warp, BANDS) else {
+        let Some(fit) = Fit::new(self.query, self.reference, warp, BANDS, Sampling::Coarse) else {
             return;
         };
         let stage = |freedom, bands, steps| Stage {
@@ -272,10 +294,10 @@ impl<'a> Search<'a> {
         let mut fit = fit
             .follow(query, reference, &self.host, Freedom::Affine)
             .follow(query, reference, &self.host, Freedom::Affine);
-        if fit.rho < CERTAIN_RHO {
+        if fit.rho < NEAR_RHO {
             // The lowest band is right from furthest away, and few numbers are not led astray by few tiles.
             fit = fit.refine(query, reference, stage(Freedom::Zoom, 1, 3));
-            if fit.merit() < LEAST_LOW_MERIT {
+            if fit.plain_merit() < LEAST_LOW_MERIT {
                 return;
             }
             fit = fit
@@ -283,16 +305,31 @@ impl<'a> Search<'a> {
                 .refine(query, reference, stage(Freedom::Affine, 1, 4));
         }
         fit = fit.refine(query, reference, stage(Freedom::Affine, 2, 4));
-        if fit.merit_in_all_bands(reference) < LEAST_MERIT {
+        if fit.merit(reference) < LEAST_MERIT {
             return;
         }
-        fit = fit
-            .refine(query, reference, stage(Freedom::Projective, 2, 4))
-            .refine(query, reference, stage(Freedom::Projective, BANDS, 5));
-        let better = |best: &Fit| fit.merit() > best.merit();
+        let fit = self.carry_on(projective(fit, query, reference));
+        let better = |best: &Fit| fit.merit(reference) > best.merit(reference);
         if self.best.as_ref().is_none_or(better) {
             self.best = Some(fit);
         }
+    }
+
+    /// Where only a part agrees, the map is right there alone: lets the flow carry it on to the rest.
+    fn carry_on(&self, mut fit: Fit) -> Fit {
+        let (query, reference) = (self.query, self.reference);
+        for _ in 0..MOST_CARRIES {
+            if fit.intact_share(reference) > CARRIED_SHARE {
+                break;
+            }
+            let before = fit.merit(reference);
+            fit = fit.follow(query, reference, &self.host, Freedom::Projective);
+            if fit.merit(reference) <= before {
+                break;
+            }
+            fit = projective(fit, query, reference);
+        }
+        fit
     }
 
     /// Step 4: nothing was scaled, so the sizes tell what share of the photo is there.
@@ -380,13 +417,10 @@ impl<'a> Search<'a> {
         let Some(best) = self.best.as_ref().filter(bendable) else {
             return;
         };
-        let least = best.rho + BENT_GAIN;
+        let least = best.merit(reference) * BENT_GAIN;
         let followed = (best.clone())
             .follow(query, reference, &self.host, Freedom::Shifts)
             .follow(query, reference, &self.host, Freedom::Shifts);
-        if followed.rho < least {
-            return;
-        }
         let stage = |bands, steps| Stage {
             freedom: Freedom::Shifts,
             bands,
@@ -396,28 +430,31 @@ impl<'a> Search<'a> {
             .refine(query, reference, stage(1, 6))
             .refine(query, reference, stage(2, 4))
             .refine(query, reference, stage(BANDS, 4));
-        if shifted.rho > least {
+        if shifted.merit(reference) > least {
             self.best = Some(shifted);
         }
     }
 
     /// The better of the whole picture and what was found in it.
     fn finish(self, reading: Reading) -> Registered {
+        let reference = self.reference;
         let all = Coverage::full().on(reading.sums.tiling());
-        let whole_merit = reading.likeness.rho * all.root();
+        let whole_merit = merit(reference.agreement, &reading.sums, &all);
+        let textured = has_texture(reference.agreement);
         let least_rho = (reading.likeness.rho + WHOLE_MARGIN).max(RECOGNISED_RHO);
-        let better = |best: &Fit| best.rho > least_rho && best.merit() > whole_merit;
+        let better = |best: &Fit| {
+            let merit = best.merit(reference);
+            let clear = textured && merit > CLEAR_MERIT.max(CLEAR_GAIN * whole_merit);
+            merit > whole_merit && (best.rho > least_rho || clear)
+        };
         let Some(best) = self.best.filter(better) else {
             return reading.registered();
         };
-        let luma = self
-            .query
-            .sample(&best.warp, Sampling::Fine, best.coverage.window());
-        let sums = transform::forward(&luma).sums(self.reference.signs);
+        let best = best.polish(self.query, self.reference);
         Registered {
-            likeness: self.reference.agreement.with(&sums, &best.coverage, BANDS),
-            luma,
-            sums,
+            likeness: (self.reference.agreement).with(&best.sums, &best.coverage, BANDS),
+            luma: best.grid,
+            sums: best.sums,
             warp: best.warp,
             coverage: best.coverage,
             negative: false,

@@ -31,14 +31,14 @@ impl Warp {
         Self { map, shifts: None }
     }
 
-    /// Canonical positions, shifted, of `count` places along the row v: `(u + du, v + dv)` at u = (i + 1/2) / count.
+    /// Canonical positions, shifted, along the row v: `(u + du, v + dv)` at u = i / count, i = 0..=count.
     pub(super) fn shifted_row(&self, v: f64, count: usize) -> Vec<(f64, f64)> {
-        let place = |i: usize| (i as f64 + 0.5) / count as f64;
+        let place = |i: usize| i as f64 / count as f64;
         let Some(shifts) = &self.shifts else {
-            return (0..count).map(|i| (place(i), v)).collect();
+            return (0..=count).map(|i| (place(i), v)).collect();
         };
         let knots = shifts.along(v);
-        (0..count)
+        (0..=count)
             .map(|i| {
                 let u = place(i);
                 let (first, weights) = spline(u);
@@ -117,7 +117,7 @@ mod tests {
         };
         for v in [0.0, 0.3, 1.0] {
             for (i, (u, shifted)) in warp.shifted_row(v, 5).into_iter().enumerate() {
-                assert!((u - (i as f64 + 0.5) / 5.0 - 0.01).abs() < 1e-12);
+                assert!((u - i as f64 / 5.0 - 0.01).abs() < 1e-12);
                 assert!((shifted - v + 0.02).abs() < 1e-12);
             }
         }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Discs of random size, place and grey on grey, and a little grain; `seed` chooses them.
-fn discs(width: usize, height: usize, seed: u32) -> Plane {
+pub(super) fn discs(width: usize, height: usize, seed: u32) -> Plane {
     let mut state = seed;
     let mut next = |most: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

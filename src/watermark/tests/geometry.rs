@@ -12,7 +12,12 @@ use crate::{
 const OUTSIDE: u8 = 24;
 
 /// The picture seen through `from`, which says for the middle of each pixel where it comes from, in pixels.
-fn seen(original: &Photo, width: u32, height: u32, from: impl Fn(f64, f64) -> (f64, f64)) -> Photo {
+pub(super) fn seen(
+    original: &Photo,
+    width: u32,
+    height: u32,
+    from: impl Fn(f64, f64) -> (f64, f64),
+) -> Photo {
     let rgb = samples(original);
     let (columns, rows) = (original.width() as usize, original.height() as usize);
     let at = |x: f64, y: f64, channel: usize| {

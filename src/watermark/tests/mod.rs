@@ -11,6 +11,7 @@ mod null;
 pub(super) mod pictures;
 mod pinned;
 mod pixels;
+mod placement;
 mod privacy;
 mod spill;
 mod symmetry;
