@@ -21,12 +21,10 @@ use crate::watermark::chroma::{CELL_COUNT, CELLS, ChromaCells};
 
 /// Sides of boxes of cells and their thresholds.
 const CELL_BOXES: [(usize, f32); 3] = [(1, 6.0), (2, 9.0), (3, 10.0)];
-/// Factor on all thresholds where the picture had to be laid in its place.
-const FRAME_CAUTION: f32 = 1.5;
 /// Fewest cells that a curve is fitted to.
 const LEAST_CELLS: usize = 24;
-/// Share of the contrast around a cell that counts as noise, in the photo's own frame and in another.
-const MISPLACED: (f64, f64) = (0.1, 0.25);
+/// Share of the contrast around a cell that counts as noise.
+const MISPLACED: f64 = 0.1;
 /// Bounds of the gain of a cell relative to the others.
 const RELATIVE_GAIN: (f64, f64) = (0.25, 4.0);
 /// Levels on both sides of a cell's own between which the tone's slope is taken at least.
@@ -82,7 +80,6 @@ pub(super) struct Relit {
     pub(super) unexplained: f64,
     /// What the tone makes of the contrast in each cell, relative to the others: 1 in the middle, near 0 where it clips.
     pub(super) gain: Vec<f32>,
-    reframed: bool,
 }
 
 /// Compares the colours of the cells that are seen; nothing if they are too few.
@@ -90,7 +87,6 @@ pub(super) fn compare(
     before: &Colours<'_>,
     after: &Colours<'_>,
     around: &Surroundings,
-    reframed: bool,
 ) -> Option<Relit> {
     let grey = after.chroma.is_none();
     let in_picture = |&cell: &usize| {
@@ -114,7 +110,7 @@ pub(super) fn compare(
                 others,
                 contrast: &around.contrast,
             };
-            Channel::compare(&cells, before, &new[at], around, reframed)
+            Channel::compare(&cells, before, &new[at], around)
         })
         .collect();
     let weights: Vec<f64> = cells.iter().map(|&cell| around.trust[cell]).collect();
@@ -164,15 +160,13 @@ pub(super) fn compare(
             .map(|cell| channels.iter().any(|channel| channel.clips[cell]))
             .collect(),
         unexplained,
-        reframed,
     })
 }
 
 impl Relit {
     /// Looks for places that the tone does not explain: alarms of each cell.
     pub(super) fn alarms(&self) -> (Vec<f32>, bool) {
-        let caution = if self.reframed { FRAME_CAUTION } else { 1.0 };
-        scan::boxes(&self.evidence, CELLS, &CELL_BOXES, caution)
+        scan::boxes(&self.evidence, CELLS, &CELL_BOXES, 1.0)
     }
 }
 
@@ -189,19 +183,12 @@ struct Channel {
 }
 
 impl Channel {
-    fn compare(
-        cells: &[usize],
-        photo: Content<'_>,
-        after: &Cells,
-        around: &Surroundings,
-        reframed: bool,
-    ) -> Self {
+    fn compare(cells: &[usize], photo: Content<'_>, after: &Cells, around: &Surroundings) -> Self {
         let before = photo.level;
         let (fitted, scale) = Tone::fit(cells, photo, after, &around.trust);
         let tone = |cell: usize, x: f64| fitted.at(cell, x);
         let predicted: Cells =
             std::array::from_fn(|cell| tone(cell, before[cell]).clamp(0.0, 255.0));
-        let misplaced: f64 = if reframed { MISPLACED.1 } else { MISPLACED.0 };
         let mut clips = vec![false; CELL_COUNT];
         let variance = (0..CELL_COUNT)
             .map(|cell| {
@@ -220,7 +207,7 @@ impl Channel {
                     straddles(lightest - 255.0, 255.0 - darkest) + straddles(-darkest, lightest);
                 scale * scale
                     + 1.0
-                    + misplaced * misplaced * variance_around(before, cell) * slope * slope
+                    + MISPLACED * MISPLACED * variance_around(before, cell) * slope * slope
                     + (0.12 * sigma * slope).powi(2)
                     + (0.3 * excess).powi(2)
                     + (0.05 * (predicted[cell] - before[cell])).powi(2)
@@ -281,7 +268,6 @@ mod tests {
             &of(&luma, &chroma),
             &of(&after_luma, &after_chroma),
             &around,
-            false,
         );
         let (ratio, _) = found.unwrap().alarms();
         (0..CELL_COUNT).filter(|&cell| ratio[cell] >= 1.0).collect()
@@ -336,8 +322,8 @@ mod tests {
             trust: [1.0; CELL_COUNT],
             contrast: [4.0; CELL_COUNT],
         };
-        assert!(compare(&grey, &grey, &around(LEAST_CELLS - 1), false).is_none());
-        let found = compare(&grey, &grey, &around(LEAST_CELLS), false).unwrap();
+        assert!(compare(&grey, &grey, &around(LEAST_CELLS - 1)).is_none());
+        let found = compare(&grey, &grey, &around(LEAST_CELLS)).unwrap();
         assert!((found.unexplained - 0.4).abs() < 1e-6);
     }
 }

@@ -18,7 +18,7 @@
 //! know what was done to it; an edit is what does not fit in with the rest. Everything is learned from the tiles that
 //! certainly show the photo, so that a picture that is mostly something else cannot explain itself. The mark is part of
 //! what is expected, so that erasing is seen in flat places too. A tile that looks clipped counts for nothing only where
-//! the tone curve says that it may be. Another frame raises all thresholds ([`Finding::Uncertain`] in between). A record
+//! the tone curve says that it may be. Another frame is no reason for caution: it is laid in to a fraction of a sample. A record
 //! without levels is an early one: recolour.rs compares its colours, and tone is not predicted.
 //!
 //! All this runs after the mark was detected, and the decision on the mark knows nothing of it. Thresholds:
@@ -61,8 +61,6 @@ pub use self::regions::Region;
 
 /// Factor on the thresholds of sums after a strong change of tone or colour, which no gain per tile describes.
 const TONE_CAUTION: f32 = 1.2;
-/// Factor where the picture had to be laid in the photo's place by its content, which is never exact.
-const FRAME_CAUTION: f32 = 2.0;
 
 /// What is kept of the protected photo.
 #[derive(Debug, Clone, Copy)]
@@ -179,7 +177,6 @@ pub(super) fn examine(
     let comparable = comparable(received.map, received.coverage);
     let products = agreement.products(received.sums, &comparable, BANDS);
     let trust = Trust::new(&products, &comparable);
-    let reframed = !keeps_frame(received.map);
     let after = Levels::of(received.luma);
     let relit = original.levels.and_then(|before| {
         let around = surroundings(original, &comparable, &trust);
@@ -193,7 +190,7 @@ pub(super) fn examine(
                 chroma: received.chroma,
             },
         );
-        levels::compare(&before, &after, &around, reframed)
+        levels::compare(&before, &after, &around)
     });
     let gains: Vec<f32> = (0..TILE_COUNT)
         .map(|tile| {
@@ -218,7 +215,7 @@ pub(super) fn examine(
     let steps = original
         .levels
         .map(|before| level_steps(received.luma, before, gain));
-    let residual = Residual::new(explained, steps.as_deref(), &gains, reframed);
+    let residual = Residual::new(explained, steps.as_deref(), &gains);
     let mut evidence = likelihood::evidence(&residual, &comparable);
 
     let tone = f64::from(gain).ln() as f32;
@@ -228,14 +225,14 @@ pub(super) fn examine(
             *evidence = evidence.min(0.0);
         }
     }
-    let toned = if tone.abs() > 0.08 { TONE_CAUTION } else { 1.0 };
-    let framed = if reframed { FRAME_CAUTION } else { 1.0 };
-    let mut alarms = scan::tiles(&evidence, toned * framed);
+    let caution = if tone.abs() > 0.08 { TONE_CAUTION } else { 1.0 };
+    let mut alarms = scan::tiles(&evidence, caution);
     if let Some(relit) = &relit {
         alarms.merge(&of_cells(relit.alarms()));
     }
     if let Some(colours) = recolouring {
         let unfit = |cell: usize| tiles_of(cell).any(|tile| unfit[tile]);
+        let reframed = !keeps_frame(received.map);
         alarms.merge(&of_cells(colours.alarms(tone, reframed, unfit)));
     }
     let fit = Coverage::from_fn(|tile| comparable.shows(tile) && !unfit[tile]);
@@ -244,8 +241,11 @@ pub(super) fn examine(
         ratio: foreign,
         doubtful: false,
     });
+    let smallest_visible = sensitivity::smallest_visible(&residual, &fit, caution);
+    // Where nothing could be found, that nothing was found says nothing.
+    alarms.doubtful |= smallest_visible.is_none();
     Tampering {
-        smallest_visible: sensitivity::smallest_visible(&residual, &fit, toned * framed),
+        smallest_visible,
         foreign_energy,
         unexplained: relit.map(|relit| relit.unexplained / f64::from(gain)),
         ..conclude(&alarms, fit.share())

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! m(T) = cumulative maximum, over classes of the tiles T by E, of median(d^2) / 0.455, between them linear in E
-//! n    = min( m(all, 8 classes),  K (m(anchors, 4 classes) + 0.02 chips + 0.001 a^2 E) )       K = 4, reframed 6
+//! n    = min( m(all, 8 classes),  K (m(anchors, 4 classes) + 0.02 chips + 0.001 a^2 E) )       K = 4
 //! v    = n + 0.02 chips + 0.0006 (1 + c^2) + 0.003 E + edge
 //! edge = ((a - a') / 2)^2 E + ((a - a') c / 4)^2 + W max(0, |dY' - g_0 dY| - 3)^2        a', dY: against the opposite edge
 //! ```
@@ -38,8 +38,8 @@ const WEAK: f32 = 0.25;
 const ANCHORS: f32 = 0.35;
 /// Fewest anchors that bound the noise.
 const LEAST_ANCHORS: usize = 24;
-/// K, in the photo's own frame and in another.
-const CAP: (f32, f32) = (4.0, 6.0);
+/// K.
+const CAP: f32 = 4.0;
 /// W of each band.
 const WRAP: [f32; BANDS] = [0.5, 0.25, 0.12, 0.06];
 /// Levels by which two edges may move apart for free.
@@ -87,18 +87,12 @@ pub(super) struct Residual {
 impl Residual {
     /// Weighs what is left unexplained. `steps`: how far the mean level of each tile and of the opposite edge's moved
     /// apart, in received levels; nothing if levels are not known.
-    pub(super) fn new(
-        explained: Explained,
-        steps: Option<&[f32]>,
-        gain: &[f32],
-        reframed: bool,
-    ) -> Self {
+    pub(super) fn new(explained: Explained, steps: Option<&[f32]>, gain: &[f32]) -> Self {
         let anchors = anchors(&explained);
-        let cap = if reframed { CAP.1 } else { CAP.0 };
         let region = &explained.region;
         let variances: Vec<Vec<f32>> = (explained.bands.iter().enumerate())
             .map(|(at, band)| {
-                let mut variance = variance(band, BAND_CHIPS[at], region, &anchors, cap);
+                let mut variance = variance(band, BAND_CHIPS[at], region, &anchors);
                 widen_edges(&mut variance, band, gain, WRAP[at], steps);
                 variance
             })
@@ -176,7 +170,6 @@ fn variance(
     chips: usize,
     region: &Neighbourhoods,
     anchors: &[usize],
-    cap: f32,
 ) -> Vec<f32> {
     let own = noise(&band.difference, &band.energy, &region.tiles, CLASSES.0);
     let of_anchors = (anchors.len() >= LEAST_ANCHORS)
@@ -186,7 +179,7 @@ fn variance(
         .map(|tile| {
             let (a, c, energy) = (band.local[tile], band.expected[tile], band.energy[tile]);
             let most = of_anchors.as_ref().map_or(f32::INFINITY, |noise| {
-                cap * (noise[tile] + chips + 1e-3 * a * a * energy)
+                CAP * (noise[tile] + chips + 1e-3 * a * a * energy)
             });
             own[tile].min(most) + chips + 6e-4 * (1.0 + c * c) + 3e-3 * energy
         })
@@ -323,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_half_that_was_replaced_does_not_explain_itself() {
-        let residual = Residual::new(half_replaced(), None, &[1.0; TILE_COUNT], false);
+        let residual = Residual::new(half_replaced(), None, &[1.0; TILE_COUNT]);
         for band in &residual.bands {
             let mean = |right: bool| {
                 let columns = if right { 18..30 } else { 2..14 };
@@ -344,7 +337,7 @@ mod tests {
         let steps: Vec<f32> = (0..TILE_COUNT)
             .map(|tile| if tile % TILES == 0 { 40.0 } else { 0.0 })
             .collect();
-        let of = |steps| Residual::new(half_replaced(), steps, &[1.0; TILE_COUNT], false);
+        let of = |steps| Residual::new(half_replaced(), steps, &[1.0; TILE_COUNT]);
         let (without, with) = (of(None), of(Some(&steps[..])));
         let (before, after) = (&without.bands[0].variance, &with.bands[0].variance);
         for tile in 0..TILE_COUNT {

@@ -4,6 +4,7 @@
 //! V     v + f (a^2 E + R)            what replacing a share f of a tile makes of d^2;  R: mean of a^2 E over the tiles
 //! L_V   sum over bands of the evidence of d^2 = V                                           likelihood.rs
 //! q_A   0.1 quantile over all places of (sum of L_V over the box of A tiles) / (its threshold times caution)
+//!       beyond the largest box, of (the largest sum over a box inside the place of A tiles)
 //! S     least A with q_A >= MARGIN, between the sizes log-linear;   as a share of the photo's tiles
 //! ```
 //!
@@ -23,15 +24,18 @@ const MARGIN: f64 = 1.6;
 const WORST: f64 = 0.1;
 /// Shares of a tile that are tried, from above.
 const PARTS: [f32; 3] = [0.5, 0.25, 0.125];
+/// Sides of places, in tiles, that are tried where the largest box is not enough.
+const PLACES: [usize; 4] = [7, 10, 14, 20];
 
-/// S, as a share of the photo's area; nothing if not even the largest box is enough.
+/// S, as a share of the photo's area; nothing if not even the largest place is enough.
 ///
 /// `fit` are the tiles that can be compared; places with none do not count. `caution` is the factor on the thresholds.
 pub(super) fn smallest_visible(residual: &Residual, fit: &Coverage, caution: f32) -> Option<f64> {
     let tiles: Vec<usize> = fit.shown().collect();
     let whole = likelihood::of_replaced(residual, fit, 1.0);
     let found = |evidence: &[f32], side: usize, threshold: f32| {
-        worst(evidence, &tiles, side) / f64::from(threshold * caution)
+        let sums = box_sums(evidence, side);
+        quantile(tiles.iter().map(|&tile| sums[tile])) / f64::from(threshold * caution)
     };
     // Sizes from below, each with the evidence there; those under a tile only where a tile is enough.
     let mut sizes: Vec<(f64, f64)> = Vec::new();
@@ -52,6 +56,24 @@ pub(super) fn smallest_visible(residual: &Residual, fit: &Coverage, caution: f32
         }
         return Some(crossing(&sizes) / TILE_COUNT as f64);
     }
+    let (side, threshold) = scan::TILE_BOXES[scan::TILE_BOXES.len() - 1];
+    let sums = box_sums(&whole, side);
+    for place in PLACES {
+        let most = quantile(tiles.iter().map(|&tile| {
+            let (x, y) = inside(tile, place);
+            let boxes = |from: usize| from..=from + place - side;
+            (boxes(y).flat_map(|y| boxes(x).map(move |x| (x, y))))
+                .map(|(x, y)| sums[y * TILES + x])
+                .fold(f64::MIN, f64::max)
+        }));
+        sizes.push((
+            (place * place) as f64,
+            most / f64::from(threshold * caution),
+        ));
+        if sizes[sizes.len() - 1].1 >= MARGIN {
+            return Some(crossing(&sizes) / TILE_COUNT as f64);
+        }
+    }
     None
 }
 
@@ -67,17 +89,26 @@ fn crossing(sizes: &[(f64, f64)]) -> f64 {
     }
 }
 
-/// The [`WORST`] quantile of the sums over boxes.
-fn worst(evidence: &[f32], tiles: &[usize], side: usize) -> f64 {
+/// The sums over the boxes that begin at each tile; those that would reach beyond the photo are moved inside.
+fn box_sums(evidence: &[f32], side: usize) -> Vec<f64> {
     let sums = scan::integral(evidence, TILES);
-    let mut found: Vec<f64> = (tiles.iter())
-        .map(|&tile| {
-            // The box that begins here, moved inside where it reaches beyond the photo.
-            let start = |at: usize| at.min(TILES - side);
-            let (x, y) = (start(tile % TILES), start(tile / TILES));
+    (0..TILE_COUNT)
+        .map(|tile| {
+            let (x, y) = inside(tile, side);
             scan::box_sum(&sums, TILES, (x, y), (x + side, y + side))
         })
-        .collect();
+        .collect()
+}
+
+/// Where a square that begins at a tile begins, moved inside if it reaches beyond the photo: column and row.
+fn inside(tile: usize, side: usize) -> (usize, usize) {
+    let start = |at: usize| at.min(TILES - side);
+    (start(tile % TILES), start(tile / TILES))
+}
+
+/// The [`WORST`] quantile, 0 of nothing.
+fn quantile(found: impl Iterator<Item = f64>) -> f64 {
+    let mut found: Vec<f64> = found.collect();
     if found.is_empty() {
         return 0.0;
     }
@@ -118,5 +149,20 @@ mod tests {
         assert!(noisy > 2.0 * clear, "{noisy} {clear}");
         assert!(wary > clear, "{wary} {clear}");
         assert_eq!(of(0.1, 100.0, 1.0), None);
+    }
+
+    #[test]
+    fn where_a_strip_shows_nothing_the_place_must_reach_beyond_it() {
+        let clear = residual(1000.0, 1.0);
+        // Half of the columns are left out, but for every fourth row of them.
+        let fit = |wide: usize| {
+            Coverage::from_fn(move |tile| tile % TILES >= wide || tile / TILES % 4 == 0)
+        };
+        let of = |wide: usize| smallest_visible(&clear, &fit(wide), 12.0);
+        let (none, strip) = (of(0).unwrap(), of(16).unwrap());
+        assert!(
+            none < 0.03 && (0.03..0.5).contains(&strip),
+            "{none} {strip}"
+        );
     }
 }

@@ -11,6 +11,7 @@
 //!          weight u (1 + (e / lim)^2)^-2, lim 6 s, then 3 s; then u counts at least 0.3 for T
 //!          penalties: 0.02 n / 100 on second differences of t, 0.001 (t_k - knot)^2, 0.002 on the rest
 //! s        max(0.4, weighted median |e| / 0.6745)
+//! none     T(x0) = x0, F = 0, s = 0.4 where no cell moved by more than 2 levels
 //! ```
 //!
 //! One curve for the whole picture describes brightness, contrast, gamma, levels, posters and curves of any kind; the other
@@ -39,6 +40,8 @@ const ROUNDS: (usize, usize) = (4, 3);
 const LIMITS: (f64, f64) = (6.0, 3.0);
 /// What each cell's trust counts at least in the later rounds.
 const LATER_TRUST: f64 = 0.3;
+/// Levels that rounding and compression move a cell by: where no cell moved further there is no tone to fit.
+const UNCHANGED: f64 = 2.0;
 /// Least s: the rounding of levels in the record.
 const LEAST_SCALE: f64 = 0.4;
 /// Median of |x| of a normal variable.
@@ -71,6 +74,17 @@ pub(super) struct Tone<'a> {
 }
 
 impl<'a> Tone<'a> {
+    /// What leaves every level as it is.
+    fn identity(before: Content<'a>) -> Self {
+        let mut factors = [0.0; UNKNOWNS];
+        factors[..KNOTS.len()].copy_from_slice(&KNOTS);
+        Self {
+            before,
+            factors,
+            light: Light::none(),
+        }
+    }
+
     /// Fits the levels of some cells to the received ones; `trust` is u of each cell. Also returns s, received levels.
     pub(super) fn fit(
         cells: &[usize],
@@ -78,17 +92,17 @@ impl<'a> Tone<'a> {
         after: &Cells,
         trust: &Cells,
     ) -> (Self, f64) {
+        let mut tone = Self::identity(before);
+        let unchanged = |&cell: &usize| (after[cell] - before.level[cell]).abs() <= UNCHANGED;
+        if cells.iter().all(unchanged) {
+            return (tone, LEAST_SCALE);
+        }
         let rows: Vec<[f64; UNKNOWNS]> = (cells.iter())
             .map(|&cell| row(before, cell, before.level[cell]))
             .collect();
         let base: Vec<f64> = cells.iter().map(|&cell| trust[cell]).collect();
         let penalties = penalties(cells.len());
         let blur = Blur::gaussian(2.0);
-        let mut tone = Self {
-            before,
-            factors: [0.0; UNKNOWNS],
-            light: Light::none(),
-        };
         let mut kept = vec![1.0; cells.len()];
         let mut scale = LEAST_SCALE;
         for round in 0..ROUNDS.0 + ROUNDS.1 {
