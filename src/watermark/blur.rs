@@ -20,6 +20,11 @@ impl Blur {
         Self((0..=radius).map(|d| (tap(d) / sum) as f32).collect())
     }
 
+    /// Makes a blur of given taps, from the centre outwards.
+    pub(super) fn of(taps: &[f32]) -> Self {
+        Self(taps.to_vec())
+    }
+
     /// Makes the mean over `2 radius + 1` samples.
     pub(super) fn mean(radius: usize) -> Self {
         Self(vec![1.0 / (2 * radius + 1) as f32; radius + 1])

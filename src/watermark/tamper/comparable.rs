@@ -1,9 +1,9 @@
 //! Which places of a received picture can be compared with the photo at all.
 
-use super::scan;
 use crate::{
     imaging::Plane,
     watermark::{
+        blur::Blur,
         carrier::{TILE, TILE_COUNT, TILES},
         chroma::{CELL_COUNT, CELLS, ChromaCells},
         coverage::Coverage,
@@ -49,11 +49,12 @@ pub(super) fn tiles_of(cell: usize) -> impl Iterator<Item = usize> {
     [first, first + 1, first + TILES, first + TILES + 1].into_iter()
 }
 
-/// The tiles in which red, green or blue reach their limits somewhere, and their neighbours.
+/// How much of what each tile's sums see reaches the limits of red, green or blue, 0..=1.
 ///
-/// Colours are known as means over cells only, so that what looks close to a limit counts as well.
-pub(super) fn clipped(luma: &Plane, chroma: Option<&ChromaCells>) -> Vec<bool> {
-    let mut at_limit = vec![false; TILE_COUNT];
+/// Colours are known as means over cells only, so that what looks close to a limit counts as well. Half of a tile's window is
+/// the tile, a quarter on each side its neighbours'.
+pub(super) fn clipped(luma: &Plane, chroma: Option<&ChromaCells>) -> Vec<f32> {
+    let mut at_limit = vec![0.0; TILE_COUNT];
     for cell in 0..CELL_COUNT {
         let colour = chroma.and_then(|chroma| chroma.cell(cell));
         let [b, r] = colour.unwrap_or_default();
@@ -63,14 +64,14 @@ pub(super) fn clipped(luma: &Plane, chroma: Option<&ChromaCells>) -> Vec<bool> {
         let margin = if highest - lowest > 4.0 { 6.0 } else { 1.5 };
         for tile in tiles_of(cell) {
             let (x, y) = (tile % TILES * TILE, tile / TILES * TILE);
-            at_limit[tile] = (y..y + TILE)
+            let count = (y..y + TILE)
                 .flat_map(|y| &luma.row(y)[x..x + TILE])
-                .any(|&luma| luma + highest > 255.0 - margin || luma + lowest < margin);
+                .filter(|&&luma| luma + highest > 255.0 - margin || luma + lowest < margin)
+                .count();
+            at_limit[tile] = count as f32 / (TILE * TILE) as f32;
         }
     }
-    (0..TILE_COUNT)
-        .map(|tile| scan::square(tile % TILES, tile / TILES, 1).any(|near| at_limit[near]))
-        .collect()
+    Blur::of(&[0.5, 0.25]).apply(TILES, &at_limit)
 }
 
 #[cfg(test)]
@@ -105,7 +106,7 @@ mod tests {
         let clipped_tiles = |chroma| {
             clipped(&luma, chroma)
                 .iter()
-                .filter(|&&clipped| clipped)
+                .filter(|&&share| share > 0.0)
                 .count()
         };
         assert_eq!(clipped_tiles(None), 9);

@@ -14,10 +14,14 @@
 //! This is the only part of the comparison that sees flat places: the sums begin at 12 cycles a picture.
 
 use super::{
+    comparable::cell_of,
     scan,
     tone::{Cells, Content, Tone, robust_scale},
 };
-use crate::watermark::chroma::{CELL_COUNT, CELLS, ChromaCells};
+use crate::watermark::{
+    carrier::TILES,
+    chroma::{CELL_COUNT, CELLS, ChromaCells},
+};
 
 /// Sides of boxes of cells and their thresholds.
 const CELL_BOXES: [(usize, f32); 3] = [(1, 6.0), (2, 9.0), (3, 10.0)];
@@ -75,7 +79,7 @@ pub(super) struct Relit {
     /// L of each cell; 0 where it is not seen.
     evidence: Vec<f32>,
     /// Whether the tone drives something in the cell to a limit.
-    pub(super) clips: Vec<bool>,
+    clips: Vec<bool>,
     /// Robust scale of the luma that the tone does not explain, received levels.
     pub(super) unexplained: f64,
     /// What the tone makes of the contrast in each cell, relative to the others: 1 in the middle, near 0 where it clips.
@@ -164,6 +168,11 @@ pub(super) fn compare(
 }
 
 impl Relit {
+    /// Tells whether the tone drives something in a tile or beside it to a limit.
+    pub(super) fn may_clip(&self, tile: usize) -> bool {
+        scan::square(tile % TILES, tile / TILES, 1).any(|near| self.clips[cell_of(near)])
+    }
+
     /// Looks for places that the tone does not explain: alarms of each cell.
     pub(super) fn alarms(&self) -> (Vec<f32>, bool) {
         scan::boxes(&self.evidence, CELLS, &CELL_BOXES, 1.0)

@@ -17,8 +17,8 @@
 //! What a compression, a filter or a resize leaves in d is learned from the picture itself, so nothing needs to
 //! know what was done to it; an edit is what does not fit in with the rest. Everything is learned from the tiles that
 //! certainly show the photo, so that a picture that is mostly something else cannot explain itself. The mark is part of
-//! what is expected, so that erasing is seen in flat places too. A tile that looks clipped counts for nothing only where
-//! the tone curve says that it may be. Another frame is no reason for caution: it is laid in to a fraction of a sample. A record
+//! what is expected, so that erasing is seen in flat places too. A tile that looks clipped counts for less, or for nothing, only
+//! where the tone curve says that it may be. Another frame is no reason for caution: it is laid in to a fraction of a sample. A record
 //! without levels is an early one: recolour.rs compares its colours, and tone is not predicted.
 //!
 //! All this runs after the mark was detected, and the decision on the mark knows nothing of it. Thresholds:
@@ -61,6 +61,8 @@ pub use self::regions::Region;
 
 /// Factor on the thresholds of sums after a strong change of tone or colour, which no gain per tile describes.
 const TONE_CAUTION: f32 = 1.2;
+/// Share of what a tile's sums see that the tone may have clipped before they count for nothing.
+const MOST_LOST: f32 = 0.5;
 
 /// What is kept of the protected photo.
 #[derive(Debug, Clone, Copy)]
@@ -215,11 +217,12 @@ pub(super) fn examine(
     let steps = original
         .levels
         .map(|before| level_steps(received.luma, before, gain));
-    let residual = Residual::new(explained, steps.as_deref(), &gains);
-    let mut evidence = likelihood::evidence(&residual, &comparable);
-
     let tone = f64::from(gain).ln() as f32;
-    let unfit = unfit(received, relit.as_ref(), recolouring.as_ref(), tone);
+    let lost = lost(received, relit.as_ref(), recolouring.as_ref(), tone);
+    let mut residual = Residual::new(explained, steps.as_deref(), &gains);
+    residual.widen(&lost);
+    let mut evidence = likelihood::evidence(&residual, &comparable);
+    let unfit: Vec<bool> = lost.iter().map(|&share| share > MOST_LOST).collect();
     for (evidence, unfit) in evidence.iter_mut().zip(&unfit) {
         if *unfit {
             *evidence = evidence.min(0.0);
@@ -283,24 +286,26 @@ fn level_steps(luma: &Plane, before: &Levels, gain: f32) -> Vec<f32> {
         .collect()
 }
 
-/// The tiles whose sums count for nothing: they look clipped, and the tone may have clipped them.
-fn unfit(
+/// How much of what each tile's sums see the tone may have clipped, 0..=1: it looks clipped, and the tone may be why.
+///
+/// An early record does not say what the tone clips: with it, a tile counts as clipped in whole if any of it looks so.
+fn lost(
     received: &Received<'_>,
     relit: Option<&Relit>,
     recolouring: Option<&Recolouring>,
     tone: f32,
-) -> Vec<bool> {
+) -> Vec<f32> {
     let colour = recolouring.map_or(0.0, Recolouring::change);
     let changed = tone.abs() > 0.03 || colour > 1.5;
-    let predicted = |tile: usize| {
-        relit.map_or(changed, |relit| {
-            scan::square(tile % TILES, tile / TILES, 1).any(|near| relit.clips[cell_of(near)])
-        })
-    };
-    let looks = clipped(received.luma, received.chroma);
-    (0..TILE_COUNT)
-        .map(|tile| looks[tile] && predicted(tile))
-        .collect()
+    let mut shares = clipped(received.luma, received.chroma);
+    for (tile, share) in shares.iter_mut().enumerate() {
+        *share = match relit {
+            Some(relit) if relit.may_clip(tile) => *share,
+            None if changed && *share > 0.0 => 1.0,
+            _ => 0.0,
+        };
+    }
+    shares
 }
 
 /// Alarms of cells as those of their tiles.
