@@ -7,7 +7,7 @@
 //! s          luma that the tone curve leaves unexplained, robust scale in levels of the photo   tamper/levels.rs
 //!
 //! other      rho_t < 0.30, and s > 3.0 where it is known
-//! agrees     rho_t >= 0.55 and e <= 0.14 and s <= 3.0
+//! agrees     rho_t >= 0.55 and e <= 0.14 and s (1 + l) <= 2.6,  l: the largest evidence of a place over its threshold
 //! doubtful   what lies between
 //! ```
 //!
@@ -32,8 +32,11 @@ const OTHER_RHO: f64 = 0.3;
 const AGREES_RHO: f64 = 0.55;
 /// Share of energy that may be another picture's.
 const MOST_FOREIGN_ENERGY: f32 = 0.14;
-/// Levels that the tone may leave unexplained.
-const MOST_UNEXPLAINED: f64 = 3.0;
+/// Levels that the tone leaves unexplained of another picture.
+const OTHER_UNEXPLAINED: f64 = 3.0;
+/// Levels that it may leave of the photo. What deviates everywhere counts for more where some place deviates as well: faint
+/// double exposures do both a little.
+const MOST_UNEXPLAINED: f64 = 2.6;
 /// Fewest textured tiles that say what is seen.
 const LEAST_TEXTURED: usize = 24;
 /// Local correlation below which a coarse sum is another picture's.
@@ -69,11 +72,12 @@ pub(super) fn judge(
         products.correlation_of(textured.iter().copied())
     };
     let unexplained = tampering.and_then(|tampering| tampering.unexplained);
-    if rho < OTHER_RHO && unexplained.is_none_or(|levels| levels > MOST_UNEXPLAINED) {
+    let largest = tampering.map_or(0.0, Tampering::largest);
+    if rho < OTHER_RHO && unexplained.is_none_or(|levels| levels > OTHER_UNEXPLAINED) {
         return (Content::Other, rho);
     }
     let agrees = rho >= AGREES_RHO
-        && unexplained.is_none_or(|levels| levels <= MOST_UNEXPLAINED)
+        && unexplained.is_none_or(|levels| levels * (1.0 + largest) <= MOST_UNEXPLAINED)
         && tampering.is_none_or(|tampering| tampering.foreign_energy <= MOST_FOREIGN_ENERGY)
         && (coverage.tiling() == Tiling::Fine || {
             let foreign = textured

@@ -15,7 +15,7 @@
 
 use super::{
     comparable::cell_of,
-    scan,
+    mixing, scan,
     tone::{Cells, Content, Tone, robust_scale},
 };
 use crate::watermark::{
@@ -80,6 +80,8 @@ pub(super) struct Relit {
     evidence: Vec<f32>,
     /// Whether the tone drives something in the cell to a limit.
     clips: Vec<bool>,
+    /// Share of what is seen in each cell that was colour before, 0..=1.
+    mixed: Vec<f32>,
     /// Robust scale of the luma that the tone does not explain, received levels.
     pub(super) unexplained: f64,
     /// What the tone makes of the contrast in each cell, relative to the others: 1 in the middle, near 0 where it clips.
@@ -164,10 +166,16 @@ pub(super) fn compare(
             .map(|cell| channels.iter().any(|channel| channel.clips[cell]))
             .collect(),
         unexplained,
+        mixed: mixing::mixed(&cells, before, after, around),
     })
 }
 
 impl Relit {
+    /// Share of what a tile's sums see that was colour before, 0..=1.
+    pub(super) fn mixed(&self, tile: usize) -> f32 {
+        self.mixed[cell_of(tile)]
+    }
+
     /// Tells whether the tone drives something in a tile or beside it to a limit.
     pub(super) fn may_clip(&self, tile: usize) -> bool {
         scan::square(tile % TILES, tile / TILES, 1).any(|near| self.clips[cell_of(near)])
@@ -236,7 +244,7 @@ impl Channel {
 }
 
 /// Variance of a channel over 3 x 3 cells.
-fn variance_around(values: &Cells, cell: usize) -> f64 {
+pub(super) fn variance_around(values: &Cells, cell: usize) -> f64 {
     let range = |at: usize| at.saturating_sub(1)..(at + 2).min(CELLS);
     let near = || range(cell / CELLS).flat_map(|y| range(cell % CELLS).map(move |x| y * CELLS + x));
     let count = near().count() as f64;

@@ -5,6 +5,7 @@
 //!   | trust.rs      how surely each tile shows the photo     | tone.rs    what tone and light made of the levels
 //!   |               boxes that show something else           v
 //!   |                                                      levels.rs    cells that they do not explain
+//!   | mixing.rs     colour that became light
 //!   | explained.rs  d = r - a c,  c = (h + w) times what the tone makes of contrast
 //!   | residual.rs   v: how much of d noise explains, and how heavy its tails are
 //!   | likelihood.rs log-likelihood ratio of "replaced" against "same", summed over a tile's bands
@@ -29,6 +30,7 @@ mod explained;
 mod least_squares;
 mod levels;
 mod likelihood;
+mod mixing;
 mod neighbourhoods;
 mod recolour;
 mod regions;
@@ -61,7 +63,7 @@ pub use self::regions::Region;
 
 /// Factor on the thresholds of sums after a strong change of tone or colour, which no gain per tile describes.
 const TONE_CAUTION: f32 = 1.2;
-/// Share of what a tile's sums see that the tone may have clipped before they count for nothing.
+/// Share of what a tile's sums see that may be lost before they count for nothing.
 const MOST_LOST: f32 = 0.5;
 
 /// What is kept of the protected photo.
@@ -137,6 +139,11 @@ impl Tampering {
     #[doc(hidden)]
     pub fn foreign(&self) -> (f32, Option<f64>) {
         (self.foreign_energy, self.unexplained)
+    }
+
+    /// The largest evidence at any place, in units of the threshold.
+    pub(super) fn largest(&self) -> f64 {
+        f64::from(self.map.iter().copied().fold(0.0, f32::max))
     }
 
     /// Takes back that nothing was altered: something about the picture as a whole speaks against it.
@@ -286,7 +293,8 @@ fn level_steps(luma: &Plane, before: &Levels, gain: f32) -> Vec<f32> {
         .collect()
 }
 
-/// How much of what each tile's sums see the tone may have clipped, 0..=1: it looks clipped, and the tone may be why.
+/// How much of what each tile's sums see was lost, 0..=1: it looks clipped, and the tone may be why; or it was of colour and
+/// became light.
 ///
 /// An early record does not say what the tone clips: with it, a tile counts as clipped in whole if any of it looks so.
 fn lost(
@@ -300,9 +308,10 @@ fn lost(
     let mut shares = clipped(received.luma, received.chroma);
     for (tile, share) in shares.iter_mut().enumerate() {
         *share = match relit {
-            Some(relit) if relit.may_clip(tile) => *share,
+            Some(relit) if relit.may_clip(tile) => share.max(relit.mixed(tile)),
+            Some(relit) => relit.mixed(tile),
             None if changed && *share > 0.0 => 1.0,
-            _ => 0.0,
+            None => 0.0,
         };
     }
     shares

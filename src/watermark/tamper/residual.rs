@@ -5,7 +5,7 @@
 //! ```text
 //! m(T) = cumulative maximum, over classes of the tiles T by E, of median(d^2) / 0.455, between them linear in E
 //! n    = min( m(all, 8 classes),  K (m(anchors, 4 classes) + 0.02 chips + 0.001 a^2 E) )       K = 4
-//! v    = n + 0.02 chips + 0.0006 (1 + c^2) + 0.003 E + edge + 0.5 (share that the tone may have clipped) a^2 E
+//! v    = n + 0.02 chips + 0.0006 (1 + c^2) + 0.003 E + edge + 0.5 (share that may be lost) a^2 E
 //! edge = ((a - a') / 2)^2 E + ((a - a') c / 4)^2 + W max(0, |dY' - g_0 dY| - 3)^2        a', dY: against the opposite edge
 //! ```
 //!
@@ -40,8 +40,8 @@ const ANCHORS: f32 = 0.35;
 const LEAST_ANCHORS: usize = 24;
 /// K.
 const CAP: f32 = 4.0;
-/// Share of a tile's energy that is lost where all of it was clipped.
-const CLIPPED: f32 = 0.5;
+/// Share of a tile's energy that counts as noise where all of it may be lost.
+const LOST: f32 = 0.5;
 /// W of each band.
 const WRAP: [f32; BANDS] = [0.5, 0.25, 0.12, 0.06];
 /// Levels by which two edges may move apart for free.
@@ -121,11 +121,11 @@ impl Residual {
 }
 
 impl Residual {
-    /// Adds what it leaves that the tone clipped a share of each tile.
+    /// Adds what it leaves that a share of each tile was clipped, or was of colour and became light.
     pub(super) fn widen(&mut self, lost: &[f32]) {
         for band in &mut self.bands {
             for (tile, &share) in lost.iter().enumerate() {
-                band.variance[tile] += CLIPPED * share * band.kept[tile];
+                band.variance[tile] += LOST * share * band.kept[tile];
             }
         }
     }

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! T(x0)    sum t_k hat_k(x0)                                         knots 0 16 32 64 96 128 160 192 224 240 255
-//!          + sum_j (p_j + q_j v + [j < 2] s_j v (1 - v)) phi_j       phi: x, y, x^2 - 1/3, x y, y^2 - 1/3;  v = x0 / 255
+//!          + sum_j (p_j + q_j v + [j < 2] s_j v (1 - v)) phi_j       v = x0 / 255
+//!                         phi: x, y, x^2 - 1/3, x y, y^2 - 1/3, x^3, x^2 y, x y^2, y^3 of the place, -1..=1
 //!          + (1, v, v^2) . k sigma^2 / 1000                          sigma: the photo's contrast in the cell
 //!          + (b, r, b^2, r^2, b r, b (v - 1/2), r (v - 1/2)) . m     b, r: the other two channels, (value - 128) / 128
 //! F(x0)    o + p (x0 - m)                                            light: around each cell, weights G_2 of the cells
 //! seen     clip(T + F, 0, 255)
 //! fit      ROUNDS times: T by least squares of x1 - F, F by local least squares of x1 - T,
 //!          weight u (1 + (e / lim)^2)^-2, lim 6 s, then 3 s; then u counts at least 0.3 for T
-//!          penalties: 0.02 n / 100 on second differences of t, 0.001 (t_k - knot)^2, 0.002 on the rest
+//!          penalties: 0.02 n / 100 on second differences of t, 0.001 (t_k - knot)^2,
+//!          0.25 on p and q of third order, 0.002 on the rest
 //! s        max(0.4, weighted median |e| / 0.6745)
 //! none     T(x0) = x0, F = 0, s = 0.4 where no cell moved by more than 2 levels
 //! ```
@@ -21,6 +23,8 @@
 //! is white where it says grey is no effect of the tone. u, the trust in each cell's sums, is what makes the fit safe: a
 //! painted place has none.
 
+use std::ops::Range;
+
 use super::least_squares::Normal;
 use crate::watermark::{
     blur::Blur,
@@ -31,9 +35,11 @@ use crate::watermark::{
 const KNOTS: [f64; 11] = [
     0.0, 16.0, 32.0, 64.0, 96.0, 128.0, 160.0, 192.0, 224.0, 240.0, 255.0,
 ];
-/// Unknowns of the curve: knots, two factors for each of five functions of the place and one for two of them, three of the
+/// Unknowns of the curve: knots, two factors for each of nine functions of the place and one for two of them, three of the
 /// contrast, seven of the other channels.
-const UNKNOWNS: usize = KNOTS.len() + 12 + 3 + 7;
+const UNKNOWNS: usize = KNOTS.len() + 20 + 3 + 7;
+/// Those of third order in the place, which must be asked for more: they reach far where little is trusted.
+const CUBIC: Range<usize> = KNOTS.len() + 10..KNOTS.len() + 18;
 /// Rounds of the fit with a wide limit, then with a narrow one.
 const ROUNDS: (usize, usize) = (4, 3);
 /// The limits, in units of s.
@@ -265,6 +271,14 @@ fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
         wide * v,
         across * down * v,
         tall * v,
+        across * across * across,
+        across * across * down,
+        across * down * down,
+        down * down * down,
+        across * across * across * v,
+        across * across * down * v,
+        across * down * down * v,
+        down * down * down * v,
         across * v * (1.0 - v),
         down * v * (1.0 - v),
         energy,
@@ -296,6 +310,7 @@ fn penalties(cells: usize) -> Normal<UNKNOWNS> {
     for at in 0..UNKNOWNS {
         match KNOTS.get(at) {
             Some(&knot) => normal.draw(at, knot, 1e-3),
+            None if CUBIC.contains(&at) => normal.draw(at, 0.0, 0.25),
             None => normal.draw(at, 0.0, 2e-3),
         }
     }
