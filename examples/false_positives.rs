@@ -6,7 +6,8 @@
 //!
 //! The hardest null hypothesis is the picture itself, attacked or not, tested with keys that did not mark it. Without folders
 //! the pictures are made up. Exit code 1 if the mean is not within 0.01 of 0, the deviation not within 0.98 to 1.01, or
-//! the largest z not below 5.6.
+//! a z not between -5.6 and 5.6: reversed marks are read as well. Negatives need no trials of their own: that a picture is
+//! one is told without the signs, and its sums are then those of its positive.
 
 #![expect(
     clippy::unwrap_used,
@@ -102,13 +103,16 @@ fn judge(scores: &[f64]) -> bool {
             (-line * line / 2.0).exp().min(3.18 * upper_tail(line))
         );
     }
-    let right = mean.abs() < 0.01 && (0.98..=1.01).contains(&deviation) && largest < 5.6;
+    let right = mean.abs() < 0.01
+        && (0.98..=1.01).contains(&deviation)
+        && largest < 5.6
+        && least > -5.6;
     println!(
         "{}",
         if right {
             "as it must be"
         } else {
-            "NOT as it must be: |mean| < 0.01, deviation 0.98 to 1.01, largest < 5.6"
+            "NOT as it must be: |mean| < 0.01, deviation 0.98 to 1.01, all within 5.6"
         }
     );
     right
