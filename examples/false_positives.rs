@@ -103,10 +103,8 @@ fn judge(scores: &[f64]) -> bool {
             (-line * line / 2.0).exp().min(3.18 * upper_tail(line))
         );
     }
-    let right = mean.abs() < 0.01
-        && (0.98..=1.01).contains(&deviation)
-        && largest < 5.6
-        && least > -5.6;
+    let right =
+        mean.abs() < 0.01 && (0.98..=1.01).contains(&deviation) && largest < 5.6 && least > -5.6;
     println!(
         "{}",
         if right {

@@ -44,10 +44,15 @@ pub(super) fn trust(products: &Products, coverage: &Coverage) -> Vec<f32> {
     let around = products.around(coverage);
     let mut trust = coverage.weights();
     for tile in coverage.shown() {
-        let certainty = (around.correlation(tile) - DOUBTFUL_RHO) / (TRUSTED_RHO - DOUBTFUL_RHO);
-        trust[tile] = certainty.clamp(LEAST_TRUST, 1.0);
+        trust[tile] = trust_in(around.correlation(tile));
     }
     trust
+}
+
+/// Trust in a tile of that local correlation: u.
+pub(super) fn trust_in(correlation: f32) -> f32 {
+    let certainty = (correlation - DOUBTFUL_RHO) / (TRUSTED_RHO - DOUBTFUL_RHO);
+    certainty.clamp(LEAST_TRUST, 1.0)
 }
 
 /// The correlation of the tiles, each with its trust, -1..=1.

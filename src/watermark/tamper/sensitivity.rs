@@ -156,7 +156,7 @@ mod tests {
         let clear = residual(1000.0, 1.0);
         // Half of the columns are left out, but for every fourth row of them.
         let fit = |wide: usize| {
-            Coverage::from_fn(move |tile| tile % TILES >= wide || tile / TILES % 4 == 0)
+            Coverage::from_fn(move |tile| tile % TILES >= wide || (tile / TILES).is_multiple_of(4))
         };
         let of = |wide: usize| smallest_visible(&clear, &fit(wide), 12.0);
         let (none, strip) = (of(0).unwrap(), of(16).unwrap());

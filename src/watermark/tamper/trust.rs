@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! l        local correlation of whitened sums                                             agreement.rs
-//! u        clip((l - 0.3) / 0.4, 0.02, 1) where the photo has content, 0.25 where it has none; 0 if not comparable
+//! u        as in registration (watermark/trust.rs) where the photo has content, 0.25 where it has none; 0 if not comparable
 //! A        sum x y / sqrt(sum x^2 sum y^2) over boxes of 5 x 5 and 7 x 7 tiles
 //! foreign  (0.45 - A) / 0.25: an alarm from 1 up, where A <= 0.2
 //! ```
@@ -17,12 +17,9 @@ use crate::watermark::{
     agreement::{Products, TEXTURED},
     carrier::{TILE_COUNT, TILES},
     coverage::Coverage,
+    trust::trust_in,
 };
 
-/// Local correlation at which a tile begins to be trusted, and the range over which trust grows.
-const RAMP: (f32, f32) = (0.3, 0.4);
-/// Trust in a tile of the photo's that shows something else.
-const LEAST: f32 = 0.02;
 /// Trust in a tile without content, which cannot tell.
 const EMPTY: f32 = 0.25;
 /// Trust from which a tile is not foreign, whatever is around it.
@@ -56,7 +53,7 @@ impl Trust {
         for tile in comparable.shown() {
             trust.textured[tile] = around.textured(tile);
             trust.weights[tile] = if trust.textured[tile] {
-                ((around.correlation(tile) - RAMP.0) / RAMP.1).clamp(LEAST, 1.0)
+                trust_in(around.correlation(tile))
             } else {
                 EMPTY
             };
