@@ -1,7 +1,7 @@
 //! What a received picture's handling made of the levels of one channel: a tone curve, and light that varies slowly.
 //!
 //! ```text
-//! T(x0)    sum t_k hat_k(x0)                                         knots 0 16 32 64 96 128 160 192 224 240 255
+//! T(x0)    sum t_k mean of hat_k(N(x0, sigma^2))                      knots 0 16 32 64 96 128 160 192 224 240 255
 //!          + sum_j (p_j + q_j v + [j < 2] s_j v (1 - v)) phi_j       v = x0 / 255
 //!                         phi: x, y, x^2 - 1/3, x y, y^2 - 1/3, x^3, x^2 y, x y^2, y^3 of the place, -1..=1
 //!          + (1, v, v^2) . k sigma^2 / 1000                          sigma: the photo's contrast in the cell
@@ -17,11 +17,12 @@
 //! ```
 //!
 //! One curve for the whole picture describes brightness, contrast, gamma, levels, posters and curves of any kind; the other
-//! channels a saturation, a hue or a conversion to grey. The mean of a curved T over a cell is not T of the mean: what
-//! lies between grows with the contrast, 1/2 T'' sigma^2. Leaks of light, vignettes, graduated filters and haze are an
-//! offset and a gain that vary slowly over the frame: low orders of the place in T, and what they leave in F. The sum saturates, so that it says where *it* clips: a place that
-//! is white where it says grey is no effect of the tone. u, the trust in each cell's sums, is what makes the fit safe: a
-//! painted place has none.
+//! channels a saturation, a hue or a conversion to grey. The mean of a curved T over a cell is not T of the mean: the curve is
+//! averaged over levels that spread as the contrast says, but not beyond black and white, and what that leaves grows with
+//! sigma^2. Leaks of light, vignettes, graduated filters and haze are an offset and a gain that vary slowly over the frame: low
+//! orders of the place in T, and what they leave in F. The sum saturates, so that it says where *it* clips: a place that is
+//! white where it says grey is no effect of the tone. u, the trust in each cell's sums, is what makes the fit safe: a painted
+//! place has none.
 
 use std::ops::Range;
 
@@ -40,6 +41,10 @@ const KNOTS: [f64; 11] = [
 const UNKNOWNS: usize = KNOTS.len() + 20 + 3 + 7;
 /// Those of third order in the place, which must be asked for more: they reach far where little is trusted.
 const CUBIC: Range<usize> = KNOTS.len() + 10..KNOTS.len() + 18;
+/// Nodes, in units of the outer one, and weights of the mean over a normal distribution: Gauss and Hermite's of three points.
+const SPREAD: [(f64, f64); 3] = [(-1.0, 1.0 / 6.0), (0.0, 2.0 / 3.0), (1.0, 1.0 / 6.0)];
+/// The outer node, in standard deviations: the root of 3.
+const OUTER: f64 = 1.732_050_807_568_877_2;
 /// Rounds of the fit with a wide limit, then with a narrow one.
 const ROUNDS: (usize, usize) = (4, 3);
 /// The limits, in units of s.
@@ -248,9 +253,12 @@ fn between_knots(x: f64) -> (usize, f64) {
 /// What T is linear in.
 fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
     let mut row = [0.0; UNKNOWNS];
-    let (next, t) = between_knots(x);
-    row[next - 1] = 1.0 - t;
-    row[next] = t;
+    let reach = (OUTER * before.contrast[cell]).min(x).min(255.0 - x);
+    for (offset, share) in SPREAD {
+        let (next, t) = between_knots(x + offset * reach);
+        row[next - 1] += share * (1.0 - t);
+        row[next] += share * t;
+    }
     let v = x / 255.0;
     let energy = before.contrast[cell].powi(2) / 1000.0;
     let [b, r] = before.others.map_or([0.0; 2], |others| {
