@@ -32,12 +32,12 @@ use crate::imaging::Plane;
 pub(super) const MIN_TILES: usize = 12;
 /// Damping to begin with, relative to the diagonal.
 const DAMPING: f64 = 1e-3;
-/// Growth of rho below which another step is not worth it.
-const WORTH: f64 = 1e-3;
+/// Growth of rho below which another step is not worth it: the last refinement does what is left.
+const WORTH: f64 = 1e-2;
 /// Most steps of the last refinement.
 const POLISHES: usize = 2;
-/// Growth of rho below which there is no other: a hundredth of a sample.
-const POLISH_WORTH: f64 = 1e-4;
+/// Growth of rho below which there is no other.
+const POLISH_WORTH: f64 = 1e-3;
 /// Multiple of the median error from which an error counts half.
 const OUTLIER: f64 = 3.0;
 /// Least of these errors, in units of the local content: where most of the picture is flat, the median is of nothing.
