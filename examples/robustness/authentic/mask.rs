@@ -21,6 +21,8 @@ fn cell(at: u32, side: u32) -> usize {
 /// How regions lie on an edit.
 #[derive(Clone, Copy)]
 pub(crate) struct Overlap {
+    /// Share of the photograph that was edited.
+    pub(crate) area: f64,
     /// Share of the edited area that the regions cover.
     pub(crate) covered: f64,
     /// Intersection over union.
@@ -80,14 +82,15 @@ impl Mask {
     pub(crate) fn compare(&self, regions: &[Region]) -> Overlap {
         let areas: Vec<Area> = regions.iter().map(area_of).collect();
         let found = Self::from_fn(|x, y| areas.iter().any(|area| area.holds(x, y)));
-        let (mut both, mut either, mut edited) = (0, 0, 0);
+        let (mut both, mut either, mut edited) = (0_u32, 0_u32, 0_u32);
         for (&here, &there) in self.0.iter().zip(&found.0) {
-            both += usize::from(here && there);
-            either += usize::from(here || there);
-            edited += usize::from(here);
+            both += u32::from(here && there);
+            either += u32::from(here || there);
+            edited += u32::from(here);
         }
-        let share = |of: usize| both as f64 / of.max(1) as f64;
+        let share = |of: u32| f64::from(both) / f64::from(of.max(1));
         Overlap {
+            area: f64::from(edited) / self.0.len() as f64,
             covered: share(edited),
             iou: share(either),
         }

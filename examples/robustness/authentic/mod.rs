@@ -10,6 +10,7 @@
 
 mod aware;
 mod burst;
+mod calibration;
 mod case;
 mod clahe;
 mod compose;
@@ -97,6 +98,9 @@ pub(crate) fn run(options: &Options, files: &[File]) {
         std::fs::write(path("authentic.csv"), report::csv(&trials)).unwrap();
         let tables = report::markdown(&trials, &cases, &head);
         std::fs::write(path("authentic.md"), tables).unwrap();
+    }
+    if let Some(plot) = calibration::plot(&trials) {
+        plot.save(options.out.join("calibration.png")).unwrap();
     }
     bar.finish_and_clear();
     println!("{}", report::summary(&trials, &cases));
