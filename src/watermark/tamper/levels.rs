@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! x0, x1   R, G, B of a cell before and now, within 0..=255; luma alone where the received picture is grey
-//! T        what tone and light made of the level of each channel, and s, what they leave: e = x1 - clip(T)   tone.rs
+//! T        what tone and light made of the level of each channel, and s, what they leave: e = x1 - seen   tone.rs
 //! sigma    sqrt(mean over the cell of sum_b h^2 / 64): the photo's contrast there;  spread = 2.5 sigma + 6
 //! excess   what T(x0 +- spread), not clipped, goes beyond 0 or 255
-//! v        s^2 + 1 + k^2 var_3x3(x0) T'^2 + (0.12 sigma T')^2 + (0.3 excess)^2 + (0.05 (T - x0))^2
-//!          k = 0.1, or 0.25 where the picture had to be laid in the photo's place by its content
+//! v        s^2 + 1 + k^2 var_3x3(x0) T'^2 + (0.12 sigma T')^2 + (0.15 excess)^2 + (0.05 (T - x0))^2
+//!          k = 0.1
 //! L        3 ln(1 + Z / 4) - 4, at least -2;   Z = max(e_Y^2 / v_Y, 0.8 max_c e_c^2 / v_c)
 //! clips    T(x0 + spread) > 250 and raised by more than 2, or T(x0 - spread) < 5 and lowered by more than 2
 //! ```
@@ -204,8 +204,7 @@ impl Channel {
         let before = photo.level;
         let (fitted, scale) = Tone::fit(cells, photo, after, &around.trust);
         let tone = |cell: usize, x: f64| fitted.at(cell, x);
-        let predicted: Cells =
-            std::array::from_fn(|cell| tone(cell, before[cell]).clamp(0.0, 255.0));
+        let predicted: Cells = std::array::from_fn(|cell| fitted.seen(cell));
         let mut clips = vec![false; CELL_COUNT];
         let variance = (0..CELL_COUNT)
             .map(|cell| {
@@ -226,7 +225,7 @@ impl Channel {
                     + 1.0
                     + MISPLACED * MISPLACED * variance_around(before, cell) * slope * slope
                     + (0.12 * sigma * slope).powi(2)
-                    + (0.3 * excess).powi(2)
+                    + (0.15 * excess).powi(2)
                     + (0.05 * (predicted[cell] - before[cell])).powi(2)
             })
             .collect();

@@ -7,7 +7,7 @@
 //!          + (1, v, v^2) . k sigma^2 / 1000                          sigma: the photo's contrast in the cell
 //!          + (b, r, b^2, r^2, b r, b (v - 1/2), r (v - 1/2)) . m     b, r: the other two channels, (value - 128) / 128
 //! F(x0)    o + p (x0 - m)                                            light: around each cell, weights G_2 of the cells
-//! seen     clip(T + F, 0, 255)
+//! seen     mean over the cell's levels of clip(T + F, 0, 255)
 //! fit      ROUNDS times: T by least squares of x1 - F, F by local least squares of x1 - T,
 //!          weight u (1 + (e / lim)^2)^-2, lim 6 s, then 3 s; then u counts at least 0.3 for T
 //!          penalties: 0.02 n / 100 on second differences of t, 0.001 (t_k - knot)^2,
@@ -139,8 +139,7 @@ impl<'a> Tone<'a> {
             let errors: Vec<f64> = (cells.iter().zip(&rows))
                 .map(|(&cell, row)| {
                     let light = tone.light.at(cell, before.level[cell]);
-                    let predicted = product(row, &tone.factors) + light;
-                    after[cell] - predicted.clamp(0.0, 255.0)
+                    after[cell] - tone.saturated(cell, product(row, &tone.factors) + light)
                 })
                 .collect();
             scale = robust_scale(&errors, &base);
@@ -150,6 +149,31 @@ impl<'a> Tone<'a> {
             }
         }
         (tone, scale)
+    }
+
+    /// What is seen of a cell: the mean over its levels of T + F, each clipped.
+    pub(super) fn seen(&self, cell: usize) -> f64 {
+        self.saturated(cell, self.at(cell, self.before.level[cell]))
+    }
+
+    /// The mean of a cell's levels, each clipped, of the mean that they have without.
+    fn saturated(&self, cell: usize, mean: f64) -> f64 {
+        let nodes = nodes(self.before, cell, self.before.level[cell]);
+        let curve = nodes.map(|(level, _)| self.curve(level));
+        let middle: f64 = curve
+            .iter()
+            .zip(nodes)
+            .map(|(t, (_, share))| t * share)
+            .sum();
+        (curve.iter().zip(nodes))
+            .map(|(t, (_, share))| share * (mean + t - middle).clamp(0.0, 255.0))
+            .sum()
+    }
+
+    /// The curve alone.
+    fn curve(&self, level: f64) -> f64 {
+        let (next, t) = between_knots(level);
+        (1.0 - t) * self.factors[next - 1] + t * self.factors[next]
     }
 
     /// T + F, not clipped, of a level in a cell.
@@ -162,11 +186,7 @@ impl Tone<'_> {
     /// Slope of the curve alone around a level: what it makes of contrast, wherever light falls.
     pub(super) fn slope(&self, level: f64, spread: f64) -> f64 {
         let (light, dark) = ((level + spread).min(255.0), (level - spread).max(0.0));
-        let curve = |x: f64| {
-            let (next, t) = between_knots(x);
-            (1.0 - t) * self.factors[next - 1] + t * self.factors[next]
-        };
-        (curve(light) - curve(dark)) / (light - dark)
+        (self.curve(light) - self.curve(dark)) / (light - dark)
     }
 }
 
@@ -250,12 +270,19 @@ fn between_knots(x: f64) -> (usize, f64) {
     )
 }
 
+/// Levels around one that stand for those of a cell, and their shares.
+fn nodes(before: Content<'_>, cell: usize, level: f64) -> [(f64, f64); 3] {
+    let reach = (OUTER * before.contrast[cell])
+        .min(level)
+        .min(255.0 - level);
+    SPREAD.map(|(offset, share)| (level + offset * reach, share))
+}
+
 /// What T is linear in.
 fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
     let mut row = [0.0; UNKNOWNS];
-    let reach = (OUTER * before.contrast[cell]).min(x).min(255.0 - x);
-    for (offset, share) in SPREAD {
-        let (next, t) = between_knots(x + offset * reach);
+    for (level, share) in nodes(before, cell, x) {
+        let (next, t) = between_knots(level);
         row[next - 1] += share * (1.0 - t);
         row[next] += share * t;
     }
