@@ -120,11 +120,16 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
     accounts::change(tx, &app.clock, by, &nobody, AccountChange::Disable)
         .await
         .unwrap_err();
-    for change in [TenantChange::Suspend, TenantChange::Resume] {
+    let change = async |change| {
         operator::change_tenant(&app.operator, &app.clock, &acme.id, change)
             .await
             .unwrap();
-    }
+    };
+    // The server hears of either a moment later.
+    change(TenantChange::Suspend).await;
+    chief.is_refused_within_a_second().await;
+    change(TenantChange::Resume).await;
+    chief.is_let_in_within_a_second().await;
     let policy = PolicyChange {
         max_copies: Some(std::num::NonZeroU32::new(4)),
         ..PolicyChange::default()

@@ -241,6 +241,15 @@ impl Client {
         }
     }
 
+    /// Asserts that the token is let in again within a second.
+    pub(crate) async fn is_let_in_within_a_second(&self) {
+        let started = Instant::now();
+        while self.get("/api/v1/me").await.status != 200 {
+            assert!(started.elapsed() < Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Protects an image; it must succeed.
     #[track_caller]
     pub(crate) fn protect(&self, image: &[u8]) -> impl Future<Output = Answer> {
