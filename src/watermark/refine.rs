@@ -12,7 +12,7 @@
 //! sums instead of pixels, damped as by Levenberg and Marquardt and weighted against outliers. The slopes are taken
 //! once per step from the sampled grid, whatever the number of parameters: a turn or a scale moves a tile as a whole,
 //! what it does inside of the tile is of second order. A step counts if rho grows over the tiles that were trusted before
-//! it. The last steps look at every pixel, all others at coarse samples ([`Sampling`]).
+//! it. The last steps look at fine samples, all others at coarse ones ([`Sampling`]).
 
 use super::{
     agreement::{Agreement, Products},

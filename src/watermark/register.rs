@@ -9,7 +9,7 @@
 //! 6  crops at any size             all places, some eighty scales
 //! 7  key points, deeper
 //! 8  bent                          a field of shifts on top of the best map; also tried after 5
-//! 9  polished                      the position that was chosen, once, looking at every pixel
+//! 9  polished                      the position that was chosen, once, on fine samples
 //! ```
 //!
 //! The first certain position ends the search; otherwise the one of largest merit ([`super::trust`]) is taken. Everything is

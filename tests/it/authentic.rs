@@ -112,7 +112,7 @@ async fn identify_does_not_call_a_carried_mark_authentic() {
         }
     }
     println!("{found} of 8 carried marks found, none authentic");
-    assert!(found >= 2);
+    assert!(found >= 6, "{found}");
     let matches = identify(&pictures::jpeg(&from.sent, 85)).await;
     assert_eq!(
         (&matches[0]["authentic"], &matches[0]["alteration"]),
