@@ -50,7 +50,7 @@ struct Picture<'a> {
 
 /// Decodes a WebP file.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
-    let chunks = parse_riff(bytes)?;
+    let (chunks, trailer) = parse_riff(bytes)?;
     let picture = find_picture(&chunks)?;
     limits.check_size(picture.width, picture.height)?;
     if picture.width.max(picture.height) > MAX_SIDE {
@@ -59,7 +59,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
         ));
     }
     let raster = decode_picture(&picture)?;
-    let metadata = Metadata::from_webp(&chunks);
+    let mut metadata = Metadata::from_webp(&chunks);
+    metadata.note_trailer(trailer);
     Ok(Photo {
         format: Format::WebP,
         orientation: metadata.orientation(),
@@ -69,10 +70,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     })
 }
 
-/// Returns the chunks of a RIFF file; what follows its declared end is not read.
-fn parse_riff(bytes: &[u8]) -> Result<Vec<Chunk<'_>>, ImagingError> {
+/// Returns the chunks of a RIFF file, and what follows its declared end.
+fn parse_riff(bytes: &[u8]) -> Result<(Vec<Chunk<'_>>, &[u8]), ImagingError> {
     let cut_short = || ImagingError::invalid("it ends within a chunk");
-    let (_, mut rest) = chunk(bytes).ok_or_else(cut_short)?.0;
+    let ((_, mut rest), trailer) = chunk(bytes).ok_or_else(cut_short)?;
     // The RIFF chunk's payload starts with "WEBP", which decided the format.
     rest = rest.get(4..).ok_or_else(cut_short)?;
     let mut chunks = Vec::new();
@@ -84,7 +85,7 @@ fn parse_riff(bytes: &[u8]) -> Result<Vec<Chunk<'_>>, ImagingError> {
         chunks.push(found);
         rest = behind;
     }
-    Ok(chunks)
+    Ok((chunks, trailer))
 }
 
 /// Splits off the first chunk, with its padding byte.
@@ -170,7 +171,7 @@ fn canvas_size(payload: &[u8]) -> Option<(u32, u32)> {
 }
 
 fn decode_picture(picture: &Picture<'_>) -> Result<Raster, ImagingError> {
-    let invalid = |error: image::ImageError| ImagingError::invalid(error.to_string());
+    let invalid = |_| ImagingError::invalid("its compressed pixels are not right");
     let chunks = picture.alpha.iter().chain([&picture.image]);
     let file = build_riff(picture.width, picture.height, chunks.copied());
     let decoder = webp::WebPDecoder::new(Cursor::new(file)).map_err(invalid)?;
@@ -205,7 +206,7 @@ pub(super) fn encode(
         Encoding::Lossless => encode_lossless(raster, samples)?,
         Encoding::Lossy => encode_lossy(raster, samples)?,
     };
-    let own_chunks = parse_riff(&file)?;
+    let (own_chunks, _) = parse_riff(&file)?;
     let picture = own_chunks.into_iter().filter(|(tag, _)| tag != b"VP8X");
     let (before, after): (Vec<_>, Vec<_>) =
         metadata.webp_chunks().partition(|(tag, _)| tag == b"ICCP");

@@ -20,7 +20,7 @@ use crate::{
         TenantPolicy,
         audit::{Action, Entry, Subject},
     },
-    imaging::{self, Format, MetadataPolicy},
+    imaging::{self, Dropped, Format, MetadataPolicy},
     watermark::{self, EmbedReport, IndexKey, ProtectionLevel, Record, WatermarkKey, Words},
 };
 
@@ -54,6 +54,10 @@ pub struct Protected {
     pub sha256: ContentHash,
     /// What the engine measured.
     pub report: EmbedReport,
+    /// What of the metadata did not travel on.
+    pub dropped: Dropped,
+    /// Length of the file against that of the one that came.
+    pub growth: f64,
     /// How many protected photos of the tenant show the same picture now, this one among them.
     pub copies: u32,
     /// Whether this was done by an earlier call with the same idempotency key.
@@ -78,6 +82,8 @@ struct Marked {
     words: Words,
     size: (u32, u32),
     report: EmbedReport,
+    dropped: Dropped,
+    growth: f64,
 }
 
 impl Marked {
@@ -88,6 +94,8 @@ impl Marked {
             format: self.format,
             sha256: self.sha256,
             report: self.report,
+            dropped: self.dropped,
+            growth: self.growth,
             copies,
             replayed,
         }
@@ -256,6 +264,7 @@ fn mark(
         return Err(Error::Abandoned);
     }
     let (format, size) = (photo.format, photo.upright_size());
+    let dropped = photo.metadata.dropped().clone();
     let embedded = watermark::embed_with_privacy(photo, key, engine_privacy(privacy))?;
     if embedded.bytes.len() > limits.max_bytes {
         // Grain costs a dense PNG up to half its size again; what `verify` would not take is not handed out.
@@ -265,7 +274,14 @@ fn mark(
             limits.max_bytes
         )));
     }
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "lengths of files are below 2^53"
+    )]
+    let growth = embedded.bytes.len() as f64 / image.len() as f64;
     Ok(Marked {
+        dropped,
+        growth,
         sha256: ContentHash::from_digest(Sha256::digest(&embedded.bytes).into()),
         bytes: embedded.bytes,
         format,

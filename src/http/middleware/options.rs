@@ -16,13 +16,15 @@ use crate::http::error::{ApiError, ErrorCode};
 const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// Headers of answers that pages may read.
-const EXPOSED: [&str; 16] = [
+const EXPOSED: [&str; 18] = [
     "x-request-id",
     "x-photo-id",
     "x-content-sha256",
     "x-content-copies",
     "x-watermark-psnr",
     "x-protection-level",
+    "x-content-growth",
+    "x-metadata-dropped",
     "idempotency-replayed",
     "location",
     "content-disposition",

@@ -49,6 +49,8 @@ pub(in crate::http) fn protect() -> Operation {
         "X-Watermark-PSNR",
         "X-Protection-Level",
         "X-Content-Copies",
+        "X-Content-Growth",
+        "X-Metadata-Dropped",
         "Idempotency-Replayed",
         "Location",
         "Content-Disposition",

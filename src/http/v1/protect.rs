@@ -87,10 +87,21 @@ pub(in crate::http) async fn handler(
             HeaderName::from_static("x-content-copies"),
             protected.copies.to_string(),
         ),
+        (
+            HeaderName::from_static("x-content-growth"),
+            format!("{:.2}", protected.growth),
+        ),
     ] {
         headers.insert(
             name,
             HeaderValue::from_str(&value).map_err(service::Error::internal)?,
+        );
+    }
+    if !protected.dropped.is_empty() {
+        headers.insert(
+            HeaderName::from_static("x-metadata-dropped"),
+            HeaderValue::from_str(&protected.dropped.to_string())
+                .map_err(service::Error::internal)?,
         );
     }
     Idempotency::tell(protected.replayed, &mut headers);

@@ -35,7 +35,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     let coefficients = scans::read(&structure)?;
     let image = CoefficientImage {
         coding: if structure.frame.progressive {
-            Coding::Progressive(Script::of(scans_of(&structure), &coefficients))
+            // The mark sets bits that a file without all scans does not send.
+            let scans = structure.is_complete.then(|| scans_of(&structure));
+            Coding::Progressive(scans.and_then(|scans| Script::of(scans, &coefficients)))
         } else if structure.has_general_tables() {
             Coding::General
         } else {
@@ -46,7 +48,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     };
     check_luma_sampling(&image, &structure)?;
     check_magnitudes(&image)?;
-    let metadata = Metadata::from_jpeg(&structure.metadata);
+    let mut metadata = Metadata::from_jpeg(&structure.metadata);
+    metadata.note_trailer(&bytes[structure.bytes.len()..]);
     Ok(Photo {
         format: Format::Jpeg,
         orientation: metadata.orientation(),

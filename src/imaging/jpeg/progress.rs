@@ -1,8 +1,8 @@
 //! Which coefficients the scans of a JPEG code, and whether that is all of them.
 //!
 //! A progressive file may code each coefficient in several scans, from its high bits down (T.81,
-//! annex G). Decoders show whatever has come, which is the point of it; a file that lacks a scan,
-//! or repeats one, looks whole to them. Here it is not: half a picture must not be protected.
+//! annex G), and need not code all: encoders leave out low bits of high frequencies, and every viewer shows what there is. Of
+//! each block the mean must be there; without it there is a hole in the picture.
 
 use super::super::ImagingError;
 
@@ -63,6 +63,13 @@ impl Progress {
             }
         }
         Ok(())
+    }
+
+    /// Tells whether something of every block of the first `count` components is coded: its DC coefficient.
+    pub(super) fn has_every_block(&self, count: usize) -> bool {
+        self.bits[..count]
+            .iter()
+            .all(|bits| bits.is_some_and(|bits| bits[0].is_some()))
     }
 
     /// Tells whether every coefficient of the first `count` components is coded to its last bit.

@@ -19,8 +19,8 @@ use super::{
 /// Reads all coefficients of a file.
 pub(super) fn read(structure: &Structure<'_>) -> Result<JpegCoefficients, ImagingError> {
     let image = match structure.scans.as_slice() {
-        [_] => read_file(structure.bytes)?,
-        _ if structure.frame.progressive => read_file(structure.bytes)?,
+        [_] => read_whole(structure)?,
+        _ if structure.frame.progressive => read_whole(structure)?,
         scans => join(structure, scans)?,
     };
     let frame = &structure.frame;
@@ -36,6 +36,15 @@ pub(super) fn read(structure: &Structure<'_>) -> Result<JpegCoefficients, Imagin
     } else {
         Err(ImagingError::invalid("its headers contradict each other"))
     }
+}
+
+/// Reads a file at once. One without an end is given one: the decoder then tells whether its last scan is whole.
+fn read_whole(structure: &Structure<'_>) -> Result<JpegCoefficients, ImagingError> {
+    if structure.has_end {
+        return read_file(structure.bytes);
+    }
+    let whole = [structure.bytes, &[0xff, 0xd9]].concat();
+    read_file(&whole).map_err(|_| ImagingError::invalid("it ends within a scan"))
 }
 
 fn read_file(bytes: &[u8]) -> Result<JpegCoefficients, ImagingError> {

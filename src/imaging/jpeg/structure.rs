@@ -55,8 +55,12 @@ pub(super) struct Structure<'a> {
     pub(super) headers: Vec<&'a [u8]>,
     /// The other `APPn` and `COM` segments in file order: marker and payload.
     pub(super) metadata: Vec<(u8, &'a [u8])>,
-    /// The file up to and including EOI.
+    /// The file up to and including EOI, or to where its scans end without one.
     pub(super) bytes: &'a [u8],
+    /// Whether there is an EOI.
+    pub(super) has_end: bool,
+    /// Whether all bits of all coefficients are coded.
+    pub(super) is_complete: bool,
 }
 
 /// Codes of a DC and of an AC table that has one for every symbol of baseline coding (T.81, tables K.3 to K.6).
@@ -76,6 +80,7 @@ impl<'a> Structure<'a> {
             quant_slots: [None; 4],
             restarts: false,
             progress: Progress::default(),
+            has_end: true,
         };
         while walk.step(limits)? {}
         walk.finish()
@@ -120,14 +125,25 @@ struct Walk<'a> {
     /// Whether a restart interval is in force.
     restarts: bool,
     progress: Progress,
+    /// False once the scans have ended without an EOI.
+    has_end: bool,
 }
 
 impl<'a> Walk<'a> {
-    /// Takes the next marker and its segment; false at EOI.
+    /// Takes the next marker and its segment; false at the end.
     fn step(&mut self, limits: &Limits) -> Result<bool, ImagingError> {
+        if !self.has_end {
+            return Ok(false);
+        }
         let marker = self.next_marker()?;
         match marker {
             EOI => return Ok(false),
+            _ if is_reserved(marker) && !self.scans.is_empty() => {
+                // No marker: what stands behind the picture, which has lost its EOI.
+                self.position -= 2;
+                self.has_end = false;
+                return Ok(false);
+            }
             0x01 => return Ok(true), // TEM stands alone
             SOI => return Err(ImagingError::invalid("a second start marker")),
             0xd0..=0xd7 => return Err(ImagingError::invalid("a restart marker outside of a scan")),
@@ -275,14 +291,16 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Moves to the marker that ends the scan, over stuffed bytes and restart markers in their
-    /// order.
+    /// Moves to the marker that ends the scan, over stuffed bytes and restart markers in their order; or to the end of the
+    /// file, if nothing ends it. Whether the scan is whole is for the decoder to say.
     fn skip_entropy_coded(&mut self) -> Result<(), ImagingError> {
         let mut expected_restart = 0xd0;
         loop {
             let rest = &self.bytes[self.position..];
             let Some(found) = rest.iter().position(|&byte| byte == 0xff) else {
-                return Err(ImagingError::invalid("it ends within a scan"));
+                self.position = self.bytes.len();
+                self.has_end = false;
+                return Ok(());
             };
             self.position += found;
             match rest.get(found + 1) {
@@ -296,7 +314,10 @@ impl<'a> Walk<'a> {
                     self.position += 2;
                 }
                 Some(_) => return Ok(()),
-                None => return Err(ImagingError::invalid("it ends within a scan")),
+                None => {
+                    self.has_end = false;
+                    return Ok(());
+                }
             }
         }
     }
@@ -311,8 +332,13 @@ impl<'a> Walk<'a> {
                 return Err(ImagingError::invalid("a quantisation table is missing"));
             }
         }
-        if !self.progress.is_complete(frame.components.len()) {
+        let is_complete = self.progress.is_complete(frame.components.len());
+        // A progressive file may leave out scans, and viewers show what there is; one that was cut off has no end.
+        if self.has_end && !self.progress.has_every_block(frame.components.len()) {
             return Err(ImagingError::invalid("scans are missing"));
+        }
+        if !self.has_end && !is_complete {
+            return Err(ImagingError::invalid("it ends before its last scan"));
         }
         Ok(Structure {
             frame,
@@ -320,8 +346,15 @@ impl<'a> Walk<'a> {
             headers: self.headers,
             metadata: self.metadata,
             bytes: &self.bytes[..self.position],
+            has_end: self.has_end,
+            is_complete,
         })
     }
+}
+
+/// Tells whether a marker has no meaning in a JPEG (T.81, table B.1: RES, JPG).
+fn is_reserved(marker: u8) -> bool {
+    matches!(marker, 0x02..=0xbf | 0xf0..=0xfd)
 }
 
 /// Tells whether a segment is one that the encoder makes itself, from what the decoder read in it.

@@ -1,29 +1,60 @@
-//! EXIF: a TIFF structure, read only as far as needed and edited in place.
+//! EXIF: what is read of it, and what a policy removes from it.
 //!
-//! A block is a header, directories of 12-byte entries, and values that entries point at (TIFF 6.0,
-//! 2). Nothing is moved when something is removed: values become zeros and the entries behind close
-//! up, so all other offsets stay true, those inside of maker notes too. Every pointer and count is
-//! checked, cycles cannot arise because the depth is fixed, and the bytes touched are bounded.
+//! Nothing is moved, so that offsets stay true, those inside of maker notes too. To strip the place, the block is not searched
+//! for what must go: it is walked for what may stay ([`Retained`]), and every byte that nothing points at is overwritten. So the
+//! directory of GPS, thumbnails, previews between the values, and leftovers of earlier edits are gone together.
 
-use super::super::Orientation;
+use std::{collections::HashSet, ops::Range};
 
+use super::{
+    Editor, Orientation, Reason,
+    maker_note::MakerNote,
+    photoshop, picture, place,
+    tiff::{ByteOrder, Directory, Entry, kind},
+};
+
+const MAKE: u16 = 0x010f;
 const ORIENTATION: u16 = 0x0112;
-const SUB_DIRECTORY: u16 = 0x8769;
+const EXIF_DIRECTORY: u16 = 0x8769;
 const GPS_DIRECTORY: u16 = 0x8825;
-/// XMP inside of TIFF, which may repeat the place.
+const INTEROPERABILITY_DIRECTORY: u16 = 0xa005;
+const MAKER_NOTE: u16 = 0x927c;
 const XMP: u16 = 0x02bc;
+const IPTC: u16 = 0x83bb;
+const PHOTOSHOP: u16 = 0x8649;
+/// Xiaomi's flag for a film behind the picture.
+const XIAOMI_MOTION_PHOTO: u16 = 0x8897;
+/// Offset of a JPEG thumbnail, width, height and first strip of one that is not compressed.
+const JPEG_OFFSET: u16 = 0x0201;
+const WIDTH: u16 = 0x0100;
+const HEIGHT: u16 = 0x0101;
+const STRIPS: u16 = 0x0111;
+const STRIP_LENGTHS: u16 = 0x0117;
 
-const TYPE_SHORT: u16 = 3;
-const ENTRY_BYTES: usize = 12;
-/// Values a thumbnail is made of: offset tag, length tag (JPEG, or strips).
-const THUMBNAIL_TAGS: [(u16, u16); 2] = [(0x0201, 0x0202), (0x0111, 0x0117)];
+/// Tags of `GeoTIFF` 1.1.
+const GEO_TIFF: [u16; 6] = [0x830e, 0x8480, 0x8482, 0x85d8, 0x87af, 0x87b0];
+const GEO_TIFF_TEXT: u16 = 0x87b1;
+/// Where TIFF puts pictures: strips, tiles, JPEG, and directories of further ones.
+const PICTURES: [u16; 10] = [
+    0x0111, 0x0117, 0x0144, 0x0145, 0x014a, 0x015b, 0x0201, 0x0202, 0x0200, 0x002e,
+];
+/// Binary values that are understood: versions, components, comment, source, CFA, OECF, spatial frequency response, device
+/// settings, composite exposures, print matching, padding, the XP texts, the colour profile.
+const BINARY: [u16; 22] = [
+    0x9000, 0x9101, 0x9286, 0xa000, 0xa300, 0xa301, 0xa302, 0x8828, 0xa20c, 0xa40b, 0xa462, 0xc4a5,
+    0xea1c, 0x9c9b, 0x9c9c, 0x9c9d, 0x9c9e, 0x9c9f, 0x8773, 0x0001, 0x0002, 0x828d,
+];
+/// Longer binary values of other tags may be anything.
+const SHORT_BINARY_BYTES: usize = 32;
+/// Directories are nested two deep: EXIF in the first, interoperability in EXIF.
+const DEPTH: usize = 3;
 
 /// Returns the orientation, if the block has a well-formed one.
 pub(super) fn orientation(tiff: &[u8]) -> Option<Orientation> {
     let order = ByteOrder::of(tiff)?;
-    let first = order.u32_at(tiff, 4)?;
-    let entry = entries(tiff, order, first)?.find(|entry| entry.tag == ORIENTATION)?;
-    if (entry.kind, entry.count) != (TYPE_SHORT, 1) {
+    let first = Directory::read(tiff, order, order.u32_at(tiff, 4)?)?;
+    let entry = first.find(ORIENTATION)?;
+    if (entry.kind, entry.count) != (kind::SHORT, 1) {
         return None;
     }
     Orientation::from_exif(order.u16_at(tiff, entry.position + 8)?)
@@ -33,237 +64,310 @@ pub(super) fn orientation(tiff: &[u8]) -> Option<Orientation> {
 pub(super) fn minimal(orientation: Orientation) -> Vec<u8> {
     let mut tiff = b"MM\0*\0\0\0\x08\0\x01".to_vec();
     tiff.extend(ORIENTATION.to_be_bytes());
-    tiff.extend(TYPE_SHORT.to_be_bytes());
+    tiff.extend(kind::SHORT.to_be_bytes());
     tiff.extend(1_u32.to_be_bytes());
     tiff.extend(orientation.exif().to_be_bytes());
     tiff.extend([0; 6]); // the value's other half, and no next directory
     tiff
 }
 
-/// Removes coordinates, embedded XMP and the thumbnail; nothing if the block cannot be followed.
-pub(super) fn remove_place(tiff: &mut [u8]) -> Option<()> {
-    let order = ByteOrder::of(tiff)?;
-    let first = order.u32_at(tiff, 4)?;
-    let mut eraser = Eraser {
-        // Real blocks are walked and erased once, in part; hostile ones would ask for gigabytes.
-        budget: 4 * tiff.len(),
-        order,
-        tiff,
-    };
-    eraser.remove_next_directories(first)?;
-    let sub_directories: Vec<usize> = entries(eraser.tiff, order, first)?
-        .filter(|entry| entry.tag == SUB_DIRECTORY)
-        .map(|entry| order.u32_at(eraser.tiff, entry.position + 8))
-        .collect::<Option<_>>()?;
-    for directory in sub_directories.into_iter().chain([first]) {
-        eraser.remove_entries(directory, GPS_DIRECTORY)?;
-        eraser.remove_entries(directory, XMP)?;
+/// Removes what `editor` wants removed from a block, which may get shorter; false if the block must go whole.
+pub(super) fn edit(tiff: &mut Vec<u8>, editor: &mut Editor<'_>) -> bool {
+    if editor.strip {
+        let stripped = strip(tiff, editor).is_some();
+        // Values may overlap what must go, and maker notes hold what they like.
+        stripped && picture::find(tiff).is_none()
+    } else {
+        let order = ByteOrder::of(tiff);
+        if let Some(order) = order {
+            let _ = remove_claims(tiff, order, editor);
+        }
+        remove_copies(tiff, order, editor);
+        true
+    }
+}
+
+fn first_directory(tiff: &[u8], order: ByteOrder) -> Option<Directory> {
+    Directory::read(tiff, order, order.u32_at(tiff, 4)?)
+}
+
+/// Removes what speaks of media that stood beside the photo.
+fn remove_claims(tiff: &mut [u8], order: ByteOrder, editor: &mut Editor<'_>) -> Option<()> {
+    let first = first_directory(tiff, order)?;
+    let make = text(tiff, &first, MAKE).unwrap_or_default().to_vec();
+    let exif = Directory::read(tiff, order, first.number(tiff, EXIF_DIRECTORY)?)?;
+    if let Some(range) = exif.find(MAKER_NOTE)?.value(tiff, order, 0)
+        && let Some(note) = MakerNote::read(tiff, &range, order, &make)
+    {
+        editor.drop_all(note.edit(tiff, false));
+    }
+    for directory in [&exif, &first] {
+        if directory.find(XIAOMI_MOTION_PHOTO).is_some() {
+            directory.retain(tiff, |entry| entry.tag != XIAOMI_MOTION_PHOTO);
+            editor.dropped.add("exif-motion-photo", Reason::Stale);
+        }
     }
     Some(())
 }
 
-#[derive(Clone, Copy)]
-enum ByteOrder {
-    Little,
-    Big,
-}
-
-impl ByteOrder {
-    fn of(tiff: &[u8]) -> Option<Self> {
-        match tiff.first_chunk()? {
-            b"II*\0" => Some(Self::Little),
-            b"MM\0*" => Some(Self::Big),
-            _ => None,
+/// Overwrites pictures that could stand for the photo, and unlinks the directories that describe them.
+fn remove_copies(tiff: &mut [u8], order: Option<ByteOrder>, editor: &mut Editor<'_>) {
+    for copy in picture::find_copies(tiff, editor.photo) {
+        if let Some(order) = order {
+            unlink(tiff, order, |directory, block| {
+                directory.number(block, JPEG_OFFSET) == Some(copy.start)
+            });
         }
+        tiff[copy].fill(0);
+        editor.dropped.add("exif-preview", Reason::UnmarkedCopy);
     }
-
-    fn u16_at(self, bytes: &[u8], position: usize) -> Option<u16> {
-        let bytes = *bytes.get(position..)?.first_chunk()?;
-        Some(match self {
-            Self::Little => u16::from_le_bytes(bytes),
-            Self::Big => u16::from_be_bytes(bytes),
-        })
-    }
-
-    fn u32_at(self, bytes: &[u8], position: usize) -> Option<usize> {
-        let bytes = *bytes.get(position..)?.first_chunk()?;
-        let value = match self {
-            Self::Little => u32::from_le_bytes(bytes),
-            Self::Big => u32::from_be_bytes(bytes),
-        };
-        usize::try_from(value).ok()
+    let Some(order) = order else { return };
+    let photo = editor.photo;
+    let is_copy = |directory: &Directory, block: &[u8]| {
+        let side = |tag| u32::try_from(directory.number(block, tag)?).ok();
+        directory.find(STRIPS).is_some()
+            && side(WIDTH)
+                .zip(side(HEIGHT))
+                .is_some_and(|size| picture::is_copy(size, photo))
+    };
+    if unlink(tiff, order, is_copy) {
+        editor.dropped.add("exif-preview", Reason::UnmarkedCopy);
     }
 }
 
-/// A directory entry: tag, type, number of values, and the value or its offset.
-struct Entry {
-    position: usize,
-    tag: u16,
-    kind: u16,
-    count: usize,
-}
-
-impl Entry {
-    /// Returns the length of the values; nothing for unknown types.
-    fn value_bytes(&self) -> Option<usize> {
-        let size = match self.kind {
-            1 | 2 | 6 | 7 => 1,
-            TYPE_SHORT | 8 => 2,
-            4 | 9 | 11 | 13 => 4,
-            5 | 10 | 12 => 8,
-            _ => return None,
-        };
-        self.count.checked_mul(size)
-    }
-}
-
-/// Returns the entries of a directory, all of which lie within the block.
-fn entries(
-    tiff: &[u8],
+/// Takes directories behind the first one out of the chain, with what their entries point at. Tells whether there were any.
+fn unlink(
+    tiff: &mut [u8],
     order: ByteOrder,
-    directory: usize,
-) -> Option<impl Iterator<Item = Entry> + '_> {
-    let count = usize::from(order.u16_at(tiff, directory)?);
-    let start = directory + 2;
-    tiff.get(start..start + count * ENTRY_BYTES)?;
-    Some((0..count).filter_map(move |index| {
-        let position = start + index * ENTRY_BYTES;
-        Some(Entry {
-            position,
-            tag: order.u16_at(tiff, position)?,
-            kind: order.u16_at(tiff, position + 2)?,
-            count: order.u32_at(tiff, position + 4)?,
-        })
-    }))
+    is_unwanted: impl Fn(&Directory, &[u8]) -> bool,
+) -> bool {
+    let mut unlinked = false;
+    let mut before = first_directory(tiff, order);
+    // A chain that leads back into itself ends here.
+    for _ in 0..DEPTH {
+        let Some(directory) = before else { break };
+        let next = directory
+            .next(tiff)
+            .and_then(|at| Directory::read(tiff, order, at));
+        let Some(next) = next else { break };
+        if !is_unwanted(&next, tiff) {
+            before = Some(next);
+            continue;
+        }
+        let after = next.next(tiff).unwrap_or(0);
+        if let Some(pointer) = directory.next_pointer(tiff) {
+            order.set_u32(tiff, pointer, u32::try_from(after).unwrap_or(0));
+        }
+        for strip in strips(tiff, &next) {
+            tiff[strip].fill(0);
+        }
+        next.retain(tiff, |_| false);
+        unlinked = true;
+        before = Some(directory);
+    }
+    unlinked
 }
 
-/// Overwrites parts of a block with zeros.
-struct Eraser<'a> {
-    tiff: &'a mut [u8],
-    order: ByteOrder,
-    /// How many bytes may still be erased, moved or searched.
+/// Returns where the strips of a picture that is not compressed lie, as far as the block reaches.
+fn strips(tiff: &[u8], directory: &Directory) -> Vec<Range<usize>> {
+    let starts = directory.numbers(tiff, STRIPS);
+    let lengths = directory.numbers(tiff, STRIP_LENGTHS);
+    let within = |at: usize| at.min(tiff.len());
+    let strips = starts.into_iter().zip(lengths);
+    strips
+        .map(|(start, length)| within(start)..within(start.saturating_add(length)))
+        .collect()
+}
+
+fn text<'a>(tiff: &'a [u8], directory: &Directory, tag: u16) -> Option<&'a [u8]> {
+    let value = directory.find(tag)?.value(tiff, directory.order, 0)?;
+    tiff.get(value)
+}
+
+/// What of a block may stay.
+struct Retained {
+    ranges: Vec<Range<usize>>,
+    /// Bytes of values that may still be looked at: those of real blocks do not overlap.
     budget: usize,
+    make: Vec<u8>,
 }
 
-impl Eraser<'_> {
-    fn spend(&mut self, bytes: usize) -> Option<()> {
-        self.budget = self.budget.checked_sub(bytes)?;
-        Some(())
+/// Overwrites everything that does not belong to an entry that may stay; nothing if the block cannot be followed.
+fn strip(tiff: &mut Vec<u8>, editor: &mut Editor<'_>) -> Option<()> {
+    let order = ByteOrder::of(tiff)?;
+    let first = first_directory(tiff, order)?;
+    let mut retained = Retained {
+        ranges: std::iter::once(0..8).collect(),
+        budget: 4 * tiff.len(),
+        make: text(tiff, &first, MAKE).unwrap_or_default().to_vec(),
+    };
+    retain_directory(tiff, &first, editor, &mut retained, DEPTH);
+    if first.next(tiff).is_some() {
+        editor.dropped.add("exif-thumbnail", Reason::Asked);
     }
-
-    fn erase(&mut self, start: usize, length: usize) -> Option<()> {
-        self.spend(length)?;
-        self.tiff
-            .get_mut(start..start.checked_add(length)?)?
-            .fill(0);
-        Some(())
+    // The chain ends with the first directory.
+    let first = first_directory(tiff, order)?;
+    if let Some(pointer) = first.next_pointer(tiff) {
+        order.set_u32(tiff, pointer, 0);
     }
+    let mut ranges = retained.ranges;
+    ranges.sort_by_key(|range| range.start);
+    let mut position = 0;
+    for range in ranges {
+        if range.start > position {
+            tiff[position..range.start].fill(0);
+        }
+        position = position.max(range.end);
+    }
+    tiff.truncate(position);
+    Some(())
+}
 
-    /// Removes all entries of one tag from a directory, with what they point at.
-    fn remove_entries(&mut self, directory: usize, tag: u16) -> Option<()> {
-        loop {
-            self.spend(ENTRY_BYTES * usize::from(self.order.u16_at(self.tiff, directory)?))?;
-            let entry = entries(self.tiff, self.order, directory)?.find(|entry| entry.tag == tag);
-            let Some(entry) = entry else {
-                return Some(());
+/// Decides on each entry of a directory, and on the directories below it.
+fn retain_directory(
+    tiff: &mut [u8],
+    directory: &Directory,
+    editor: &mut Editor<'_>,
+    retained: &mut Retained,
+    depth: usize,
+) {
+    let mut gone = HashSet::new();
+    let mut seen = HashSet::new();
+    for entry in &directory.entries {
+        // Of two entries with one tag readers take the first or the last; none may hide behind the other.
+        let is_first = seen.insert(entry.tag);
+        if !is_first || !retain_entry(tiff, directory, entry, editor, retained, depth) {
+            gone.insert(entry.position);
+        }
+    }
+    let range = directory.retain(tiff, |entry| !gone.contains(&entry.position));
+    retained.ranges.push(range);
+}
+
+fn retain_entry(
+    tiff: &mut [u8],
+    directory: &Directory,
+    entry: &Entry,
+    editor: &mut Editor<'_>,
+    retained: &mut Retained,
+    depth: usize,
+) -> bool {
+    let order = directory.order;
+    match entry.tag {
+        GPS_DIRECTORY => return editor.leave_out("exif-gps", Reason::Asked),
+        GEO_TIFF_TEXT => return editor.leave_out("exif-geotiff", Reason::Asked),
+        tag if GEO_TIFF.contains(&tag) => return editor.leave_out("exif-geotiff", Reason::Asked),
+        tag if PICTURES.contains(&tag) => return editor.leave_out("exif-preview", Reason::Asked),
+        XIAOMI_MOTION_PHOTO => return editor.leave_out("exif-motion-photo", Reason::Stale),
+        EXIF_DIRECTORY | INTEROPERABILITY_DIRECTORY => {
+            let below = order
+                .u32_at(tiff, entry.position + 8)
+                .filter(|_| depth > 1)
+                .and_then(|at| Directory::read(tiff, order, at))
+                .filter(|below| below.position != directory.position);
+            let Some(below) = below else {
+                return editor.leave_out("exif-directory", Reason::NotUnderstood);
             };
-            if tag == GPS_DIRECTORY {
-                let target = self.order.u32_at(self.tiff, entry.position + 8)?;
-                self.erase_directory(target)?;
-            } else {
-                self.erase_value(&entry)?;
-            }
-            self.close_gap(directory, entry.position)?;
+            retain_directory(tiff, &below, editor, retained, depth - 1);
+            return true;
         }
-    }
-
-    /// Moves the entries behind one over it, and the pointer to the next directory with them.
-    fn close_gap(&mut self, directory: usize, position: usize) -> Option<()> {
-        let count = self.order.u16_at(self.tiff, directory)?;
-        let end = directory + 2 + usize::from(count) * ENTRY_BYTES + 4;
-        if end > self.tiff.len() || position + ENTRY_BYTES > end {
-            return None;
+        _ if entry.kind == kind::IFD || entry.length().is_none() => {
+            return editor.leave_out("exif-value", Reason::NotUnderstood);
         }
-        self.spend(end - position)?;
-        self.tiff.copy_within(position + ENTRY_BYTES..end, position);
-        self.tiff[end - ENTRY_BYTES..end].fill(0);
-        let fewer = count.checked_sub(1)?;
-        let bytes = match self.order {
-            ByteOrder::Little => fewer.to_le_bytes(),
-            ByteOrder::Big => fewer.to_be_bytes(),
-        };
-        self.tiff
-            .get_mut(directory..directory + 2)?
-            .copy_from_slice(&bytes);
-        Some(())
+        _ => {}
     }
-
-    /// Erases a directory and the values that it points at.
-    fn erase_directory(&mut self, directory: usize) -> Option<()> {
-        let entries: Vec<Entry> = entries(self.tiff, self.order, directory)?.collect();
-        for entry in &entries {
-            self.erase_value(entry)?;
+    // A value that is not there cannot tell anything, and readers pass over its entry.
+    let Some(value) = entry.value(tiff, order, 0) else {
+        return true;
+    };
+    let Some(budget) = retained.budget.checked_sub(value.len()) else {
+        return editor.leave_out("exif-value", Reason::NotUnderstood);
+    };
+    retained.budget = budget;
+    match entry.tag {
+        MAKER_NOTE => return retain_maker_note(tiff, order, value, editor, retained),
+        XMP | IPTC | PHOTOSHOP => {
+            return retain_embedded(tiff, entry, order, value, editor, retained);
         }
-        self.erase(directory, 2 + entries.len() * ENTRY_BYTES)
+        _ => {}
     }
+    let bytes = &tiff[value.clone()];
+    let is_binary = matches!(entry.kind, kind::BYTE | kind::UNDEFINED);
+    if is_binary && bytes.len() > SHORT_BINARY_BYTES && !BINARY.contains(&entry.tag) {
+        return editor.leave_out("exif-value", Reason::NotUnderstood);
+    }
+    let is_text = is_binary || matches!(entry.kind, kind::ASCII | kind::UTF_8);
+    if is_text && tells_a_place(bytes) {
+        return editor.leave_out("exif-text", Reason::Asked);
+    }
+    if is_text && picture::in_base64(bytes).is_some() {
+        return editor.leave_out("exif-text", Reason::Asked);
+    }
+    retained.ranges.push(value);
+    true
+}
 
-    /// Erases values that are stored outside of their entry.
-    fn erase_value(&mut self, entry: &Entry) -> Option<()> {
-        match entry.value_bytes()? {
-            0..=4 => Some(()),
-            length => {
-                let start = self.order.u32_at(self.tiff, entry.position + 8)?;
-                self.erase(start, length)
-            }
-        }
-    }
+/// Tells whether a text in ASCII, UTF-8 or UTF-16 gives coordinates.
+fn tells_a_place(text: &[u8]) -> bool {
+    // UTF-16 of Latin letters is ASCII with zeros between.
+    let narrow: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
+    place::is_in_text(&narrow)
+}
 
-    /// Erases the directories that follow the first one (thumbnails) and ends the chain before
-    /// them.
-    fn remove_next_directories(&mut self, first: usize) -> Option<()> {
-        let count = usize::from(self.order.u16_at(self.tiff, first)?);
-        let mut pointer = first + 2 + count * ENTRY_BYTES;
-        loop {
-            // Some writers end the block right behind the last entry.
-            let Some(directory) = self.order.u32_at(self.tiff, pointer) else {
-                return Some(());
-            };
-            self.erase(pointer, 4)?;
-            if directory == 0 {
-                return Some(());
-            }
-            let entries: Vec<Entry> = entries(self.tiff, self.order, directory)?.collect();
-            for (offset_tag, length_tag) in THUMBNAIL_TAGS {
-                self.erase_thumbnail(&entries, offset_tag, length_tag)?;
-            }
-            self.erase_directory(directory)?;
-            pointer = directory + 2 + entries.len() * ENTRY_BYTES;
-        }
+/// Keeps a maker note that is understood, without places and pictures.
+fn retain_maker_note(
+    tiff: &mut [u8],
+    order: ByteOrder,
+    range: Range<usize>,
+    editor: &mut Editor<'_>,
+    retained: &mut Retained,
+) -> bool {
+    let Some(note) = MakerNote::read(tiff, &range, order, &retained.make) else {
+        return editor.leave_out("exif-maker-note", Reason::NotUnderstood);
+    };
+    retained.ranges.extend(note.outside(tiff, &range));
+    editor.drop_all(note.edit(tiff, true));
+    // Some makers keep a preview in a directory of their own.
+    let mut from = range.start;
+    while let Some(at) = picture::find(&tiff[from..range.end]) {
+        let start = from + at;
+        from = start + picture::length(&tiff[start..range.end]);
+        tiff[start..from].fill(0);
+        editor.leave_out("exif-maker-note-picture", Reason::Asked);
     }
+    retained.ranges.push(range);
+    true
+}
 
-    fn erase_thumbnail(
-        &mut self,
-        entries: &[Entry],
-        offset_tag: u16,
-        length_tag: u16,
-    ) -> Option<()> {
-        let value = |tag| {
-            let entry = entries
-                .iter()
-                .find(|entry| entry.tag == tag && entry.count == 1)?;
-            match entry.kind {
-                TYPE_SHORT => self
-                    .order
-                    .u16_at(self.tiff, entry.position + 8)
-                    .map(usize::from),
-                _ => self.order.u32_at(self.tiff, entry.position + 8),
-            }
-        };
-        let (Some(start), Some(length)) = (value(offset_tag), value(length_tag)) else {
-            return Some(());
-        };
-        // Thumbnails that were cut off are common; what is there goes.
-        let present = self.tiff.len().saturating_sub(start).min(length);
-        self.erase(start.min(self.tiff.len()), present)
-    }
+/// Keeps XMP, IPTC or Photoshop resources inside of EXIF, edited in their place: they only get shorter.
+fn retain_embedded(
+    tiff: &mut [u8],
+    entry: &Entry,
+    order: ByteOrder,
+    value: Range<usize>,
+    editor: &mut Editor<'_>,
+    retained: &mut Retained,
+) -> bool {
+    let old = &tiff[value.clone()];
+    let new = match entry.tag {
+        XMP => editor.xmp(old),
+        IPTC => Some(photoshop::edit_iptc(old, editor)),
+        _ => Some(photoshop::edit(old, editor)),
+    };
+    // A long value has its length in the entry; the unit of an IPTC value may be four bytes.
+    let unit = entry
+        .length()
+        .map_or(1, |length| length / entry.count.max(1))
+        .max(1);
+    let Some(new) = new.filter(|new| new.len() > 4 && new.len() <= old.len()) else {
+        return false;
+    };
+    let count = new.len().div_ceil(unit);
+    tiff[value.clone()].fill(0);
+    tiff[value.start..value.start + new.len()].copy_from_slice(&new);
+    order.set_u32(tiff, entry.position + 4, u32::try_from(count).unwrap_or(0));
+    retained
+        .ranges
+        .push(value.start..value.start + count * unit);
+    true
 }

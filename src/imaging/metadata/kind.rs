@@ -1,30 +1,47 @@
 //! What a segment or chunk holds, told from its name and first bytes.
 //!
-//! This is the one place that knows the containers' names for things. A policy only asks for a
-//! [`Kind`].
+//! This is the one place that knows the containers' names for things. It is as lenient as readers are: `ExifTool` 12.57 finds EXIF
+//! behind up to four stray bytes and in any capitals, and XMP behind any header.
 
 use super::super::Format;
 
 pub(super) const EXIF_HEADER: &[u8] = b"Exif\0\0";
 pub(super) const XMP_HEADER: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 pub(super) const EXTENDED_XMP_HEADER: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
+/// Headers of Photoshop resources, the second of old versions.
+const PHOTOSHOP_HEADERS: [&[u8]; 2] = [b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:"];
+/// Stray bytes that may stand before EXIF's header.
+const MOST_STRAY_BYTES: usize = 4;
+
 /// What a segment holds, as far as a policy cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A TIFF structure that starts at this offset of the payload.
+    /// A TIFF structure that starts at this offset of the payload; what is not one goes on where the last one ended.
     Exif(usize),
     /// An XMP packet that starts at this offset of the payload.
     Xmp(usize),
     /// A part of the rest of an XMP packet that did not fit into one JPEG segment.
     ExtendedXmp,
-    /// Metadata that cannot be edited here, since it is compressed or in hexadecimal.
-    Opaque,
+    /// Photoshop resources that start at this offset of the payload.
+    Photoshop(usize),
+    /// A text chunk of a PNG, compressed or not.
+    PngText,
+    /// A text, in Latin letters or UTF-16.
+    Text,
     /// How the samples are to be shown: profile, gamma, primaries, density.
     Display,
-    /// Void in a new file: appended media, content credentials, what described the old samples.
-    Stale,
+    /// Known, and nothing that a policy cares about.
+    Harmless,
+    /// A thumbnail or preview of that name.
+    Picture(&'static str),
+    /// Not true of a new file, by that name: what stood behind the picture, content credentials, what described the old samples.
+    Stale(&'static str),
+    /// A chunk that says itself that it is not true of other samples, by the container's name.
+    Unsafe,
+    /// Part of the picture as the file had it; the encoder makes its own.
+    Own,
     /// Anything else.
-    Other,
+    Unknown,
 }
 
 /// Tells what a segment holds.
@@ -36,74 +53,122 @@ pub(super) fn kind(format: Format, tag: [u8; 4], payload: &[u8]) -> Kind {
     }
 }
 
-fn jpeg_kind(marker: u8, payload: &[u8]) -> Kind {
-    match marker {
-        0xe1 if payload.starts_with(EXIF_HEADER) => Kind::Exif(EXIF_HEADER.len()),
-        0xe1 if payload.starts_with(XMP_HEADER) => Kind::Xmp(XMP_HEADER.len()),
-        0xe1 if payload.starts_with(EXTENDED_XMP_HEADER) => Kind::ExtendedXmp,
-        0xe2 if payload.starts_with(b"ICC_PROFILE\0") => Kind::Display,
-        // Multi-picture format and ISO 21496-1 gain maps point behind EOI.
-        0xe2 if payload.starts_with(b"MPF\0") => Kind::Stale,
-        0xe2 if payload.starts_with(b"urn:iso:std:iso:ts:21496:-1\0") => Kind::Stale,
-        // JUMBF: content credentials.
-        0xeb if payload.starts_with(b"JP") => Kind::Stale,
-        _ => Kind::Other,
+/// Tells whether EXIF is where viewers look for the orientation.
+pub(super) fn is_plain_exif(format: Format, tag: [u8; 4], payload: &[u8]) -> bool {
+    match format {
+        Format::Jpeg => payload.starts_with(EXIF_HEADER),
+        Format::Png => &tag == b"eXIf",
+        Format::WebP => true,
     }
+}
+
+fn jpeg_kind(marker: u8, payload: &[u8]) -> Kind {
+    let starts = |header: &[u8]| payload.starts_with(header);
+    match marker {
+        0xe0 if starts(b"JFXX\0") => Kind::Picture("jfif-thumbnail"),
+        0xe1 if starts(EXTENDED_XMP_HEADER) => Kind::ExtendedXmp,
+        0xe1 => exif_start(payload)
+            .map(Kind::Exif)
+            .or_else(|| xmp_start(payload).map(Kind::Xmp))
+            .unwrap_or(Kind::Unknown),
+        0xe2 if starts(b"ICC_PROFILE\0") => Kind::Display,
+        // Multi-picture format and ISO 21496-1 gain maps point behind EOI.
+        0xe2 if starts(b"MPF\0") => Kind::Stale("multi-picture-index"),
+        0xe2 if starts(b"urn:iso:std:iso:ts:21496:-1\0") => Kind::Stale("gain-map"),
+        0xe2..=0xe5 if is_preview(payload) => Kind::Picture("preview"),
+        0xe8 if starts(b"SPIFF\0") => Kind::Harmless,
+        0xea if starts(b"UNICODE\0") => Kind::Text,
+        0xeb if starts(b"JP") => Kind::Stale("content-credentials"),
+        0xec if starts(b"Ducky") || starts(b"[picture info]") => Kind::Text,
+        0xed => {
+            let header = PHOTOSHOP_HEADERS.iter().find(|header| starts(header));
+            header.map_or(Kind::Unknown, |header| Kind::Photoshop(header.len()))
+        }
+        // GraphicConverter's note of the quality.
+        0xef if payload.len() <= 8 && starts(b"Q") => Kind::Harmless,
+        0xfe => Kind::Text,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Tells whether a segment begins a preview, as cameras of Samsung, HP and `BenQ` write it.
+fn is_preview(payload: &[u8]) -> bool {
+    let bare = [b"QVGA\0".as_slice(), b"BGTH"]
+        .iter()
+        .find_map(|header| payload.strip_prefix(*header))
+        .unwrap_or(payload);
+    bare.starts_with(b"\xff\xd8\xff")
+}
+
+/// Returns where TIFF starts behind a header of EXIF.
+fn exif_start(payload: &[u8]) -> Option<usize> {
+    (0..=MOST_STRAY_BYTES).find_map(|stray| {
+        let header = payload.get(stray..stray + EXIF_HEADER.len())?;
+        header[..5]
+            .eq_ignore_ascii_case(&EXIF_HEADER[..5])
+            .then_some(stray + EXIF_HEADER.len())
+    })
+}
+
+/// Returns where an XMP packet starts.
+fn xmp_start(payload: &[u8]) -> Option<usize> {
+    if payload.starts_with(XMP_HEADER) {
+        return Some(XMP_HEADER.len());
+    }
+    let contains = |text: &[u8]| payload.windows(text.len()).any(|window| window == text);
+    let is_xmp = [
+        b"<?xpacket".as_slice(),
+        b"<x:xmpmeta",
+        b"<rdf:RDF",
+        b"<exif:",
+    ]
+    .iter()
+    .any(|text| contains(text))
+        || payload.starts_with(b"http:")
+        || payload.starts_with(b"XMP\0");
+    let start = payload.iter().position(|&byte| byte == b'<');
+    is_xmp.then(|| start.unwrap_or(payload.len()))
 }
 
 fn png_kind(tag: [u8; 4], payload: &[u8]) -> Kind {
     match &tag {
-        b"eXIf" if payload.starts_with(EXIF_HEADER) => Kind::Exif(EXIF_HEADER.len()),
-        b"eXIf" => Kind::Exif(0),
-        b"iTXt" => international_text_kind(payload),
-        b"zTXt" => Kind::Opaque,
-        b"tEXt" if payload.starts_with(b"Raw profile type") => Kind::Opaque,
+        _ if tag.eq_ignore_ascii_case(b"exif") => Kind::Exif(exif_start(payload).unwrap_or(0)),
+        b"tXMP" => Kind::Xmp(0),
+        b"tEXt" | b"zTXt" | b"iTXt" => Kind::PngText,
         b"iCCP" | b"sRGB" | b"gAMA" | b"cHRM" | b"cICP" | b"mDCV" | b"cLLI" | b"mDCv" | b"cLLi"
         | b"sBIT" | b"pHYs" => Kind::Display,
-        b"tEXt" | b"tIME" | b"bKGD" => Kind::Other,
-        // Transparency is in the samples now; a histogram goes with a palette.
-        b"tRNS" | b"hIST" => Kind::Stale,
-        // The fourth letter says whether an editor that does not know a chunk may copy it (PNG,
-        // 5.4). Content credentials (caBX) say no.
-        [_, _, _, safe_to_copy] if safe_to_copy.is_ascii_lowercase() => match &tag {
-            b"fcTL" | b"fdAT" => Kind::Stale,
-            _ => Kind::Other,
-        },
-        _ => Kind::Stale,
-    }
-}
-
-/// Tells what an iTXt chunk holds: keyword, 0, compressed or not, method, language, 0, translation,
-/// 0, text.
-fn international_text_kind(payload: &[u8]) -> Kind {
-    let Some(rest) = payload.strip_prefix(b"XML:com.adobe.xmp\0") else {
-        let compressed = payload
-            .iter()
-            .position(|&byte| byte == 0)
-            .map(|end| payload.get(end + 1));
-        return match compressed {
-            Some(Some(0)) => Kind::Other,
-            _ => Kind::Opaque,
-        };
-    };
-    let [0, _, texts @ ..] = rest else {
-        return Kind::Opaque;
-    };
-    let mut ends = (0..texts.len()).filter(|&index| texts[index] == 0);
-    match (ends.next(), ends.next()) {
-        (Some(_), Some(end)) => Kind::Xmp(payload.len() - texts.len() + end + 1),
-        _ => Kind::Opaque,
+        // What they say of pixels as units, and of the picture as a whole, is still true.
+        b"sCAL" | b"pCAL" | b"sTER" | b"oFFs" | b"tIME" | b"bKGD" | b"sPLT" | b"gIFg" | b"gIFx"
+        | b"vpAg" => Kind::Harmless,
+        // Transparency, which is in the samples now; where Apple's encoder began its second half.
+        b"tRNS" | b"iDOT" | b"fcTL" | b"fdAT" => Kind::Own,
+        b"hIST" => Kind::Stale("png:hIST"), // goes with a palette
+        b"caBX" => Kind::Stale("content-credentials"),
+        b"dSIG" => Kind::Stale("png:dSIG"),
+        // The fourth letter says whether an editor that does not know a chunk may copy it (PNG, 5.4).
+        [_, _, _, safe_to_copy] if safe_to_copy.is_ascii_lowercase() => Kind::Unknown,
+        _ => Kind::Unsafe,
     }
 }
 
 fn webp_kind(tag: [u8; 4], payload: &[u8]) -> Kind {
     match &tag {
-        b"EXIF" if payload.starts_with(EXIF_HEADER) => Kind::Exif(EXIF_HEADER.len()),
-        b"EXIF" => Kind::Exif(0),
-        b"XMP " => Kind::Xmp(0),
+        b"EXIF" => Kind::Exif(exif_start(payload).unwrap_or(0)),
+        // Some writers end the name with a zero.
+        b"XMP " | b"XMP\0" => Kind::Xmp(0),
         b"ICCP" => Kind::Display,
-        // The picture's own chunks, and content credentials.
-        b"VP8X" | b"VP8 " | b"VP8L" | b"ALPH" | b"C2PA" => Kind::Stale,
-        _ => Kind::Other,
+        b"VP8X" | b"VP8 " | b"VP8L" | b"ALPH" => Kind::Own,
+        b"C2PA" => Kind::Stale("content-credentials"),
+        _ => Kind::Unknown,
+    }
+}
+
+/// Names a segment for people and programs: `app7`, `comment`, `png:zTXt`, `webp:FUJI`.
+pub(super) fn name(format: Format, tag: [u8; 4]) -> String {
+    match (format, tag[1]) {
+        (Format::Jpeg, 0xfe) => "comment".to_owned(),
+        (Format::Jpeg, marker) => format!("app{}", marker & 15),
+        (Format::Png, _) => format!("png:{}", tag.escape_ascii()),
+        (Format::WebP, _) => format!("webp:{}", tag.escape_ascii()),
     }
 }

@@ -1,28 +1,45 @@
 //! What travels with the pixels: EXIF, XMP, IPTC, colour profiles, comments.
 //!
-//! Segments (JPEG), chunks (PNG) and RIFF chunks (WebP) are carried byte for byte in file order, so
-//! what nobody understands survives too. Two things are left out on the way in, because the output
-//! would lie with them: descriptions of appended media that is gone (MPF, gain maps, motion
-//! photos), and content credentials, which a new picture voids. [`MetadataPolicy`] then removes
-//! what the owner does not want.
+//! Segments (JPEG), chunks (PNG) and RIFF chunks (WebP) are carried byte for byte in file order, so what nobody understands
+//! survives too. What must not travel on is decided by [`Metadata::apply`], and named by [`Metadata::dropped`]:
 //!
-//! Not covered by [`MetadataPolicy::StripGps`]: place names in IPTC (APP13), comments and maker
-//! notes.
+//! * always: what is not true of the new file (media behind the picture, content credentials of the old one), and pictures that
+//!   could stand for the photo without the mark;
+//! * by [`MetadataPolicy::StripGps`]: every place, every picture, and what is not understood, since it may hold either;
+//! * by [`MetadataPolicy::StripAll`]: all but how the samples are to be shown.
+//!
+//! ```text
+//! segments -> kind -> exif (tiff, maker_note) | xmp | photoshop (iptc) | png_text      each edits its own block
+//!                     place, picture                                                   what they all look for
+//! ```
 
+mod dropped;
+mod editor;
 mod exif;
 mod kind;
+mod maker_note;
+mod photoshop;
+mod picture;
+mod place;
+mod png_text;
+mod tiff;
 mod xmp;
 
-use self::kind::{EXIF_HEADER, EXTENDED_XMP_HEADER, Kind, kind};
+pub use self::dropped::{Dropped, Reason};
+use self::{
+    editor::Editor,
+    kind::{EXIF_HEADER, EXTENDED_XMP_HEADER, Kind, kind},
+    png_text::Fate,
+};
 use super::{Format, Orientation, png::AncillaryChunk, webp::Chunk};
 
 /// What to remove from a photo's metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MetadataPolicy {
-    /// Nothing.
+    /// Nothing that is still true and does not hold the photo without the mark.
     #[default]
     Keep,
-    /// Coordinates, and the thumbnail, which may show what was cropped away.
+    /// Places: coordinates, altitude, names of places; all smaller pictures; what may hold either and is not understood.
     StripGps,
     /// Everything but colour, pixel density and the orientation.
     StripAll,
@@ -33,6 +50,7 @@ pub enum MetadataPolicy {
 pub struct Metadata {
     format: Format,
     segments: Vec<Segment>,
+    dropped: Dropped,
 }
 
 /// A piece of metadata as its container has it.
@@ -57,151 +75,304 @@ impl std::fmt::Debug for Segment {
     }
 }
 
-/// A segment that is still in its file.
-struct Borrowed<'a> {
-    tag: [u8; 4],
-    payload: &'a [u8],
-    after_pixels: bool,
-}
-
-/// What follows [`EXTENDED_XMP_HEADER`] before the text: a digest, the whole length, and this
-/// part's offset.
-const EXTENDED_XMP_PART_BYTES: usize = 32 + 4 + 4;
-
 impl Metadata {
     /// Takes the `APPn` and `COM` segments of a JPEG: marker and payload.
     pub(super) fn from_jpeg(segments: &[(u8, &[u8])]) -> Self {
-        let segments = segments.iter().map(|&(marker, payload)| Borrowed {
+        let segments = segments.iter().map(|&(marker, payload)| Segment {
             tag: [0xff, marker, 0, 0],
-            payload,
+            payload: payload.to_vec(),
             after_pixels: false,
         });
-        Self::without_stale(Format::Jpeg, segments)
+        Self::new(Format::Jpeg, segments.collect())
     }
 
     /// Takes the ancillary chunks of a PNG. `same_samples` says that layout and depth are still the
     /// file's.
     pub(super) fn from_png(chunks: &[AncillaryChunk<'_>], same_samples: bool) -> Self {
-        let segments = chunks
-            .iter()
-            .filter(|chunk| same_samples || !matches!(&chunk.tag, b"bKGD" | b"sBIT"))
-            .map(|chunk| Borrowed {
-                tag: chunk.tag,
-                payload: chunk.payload,
-                after_pixels: chunk.after_pixels,
-            });
-        Self::without_stale(Format::Png, segments)
+        let (mut segments, mut dropped) = (Vec::new(), Dropped::default());
+        for chunk in chunks {
+            if !chunk.is_intact {
+                dropped.add(&kind::name(Format::Png, chunk.tag), Reason::NotUnderstood);
+            } else if !same_samples && matches!(&chunk.tag, b"bKGD" | b"sBIT") {
+                dropped.add(&kind::name(Format::Png, chunk.tag), Reason::Stale);
+            } else {
+                segments.push(Segment {
+                    tag: chunk.tag,
+                    payload: chunk.payload.to_vec(),
+                    after_pixels: chunk.after_pixels,
+                });
+            }
+        }
+        let mut metadata = Self::new(Format::Png, segments);
+        metadata.dropped = dropped;
+        metadata
     }
 
     /// Takes the chunks of a WebP, the picture's among them.
     pub(super) fn from_webp(chunks: &[Chunk<'_>]) -> Self {
-        let segments = chunks.iter().map(|&(tag, payload)| Borrowed {
+        let segments = chunks.iter().map(|&(tag, payload)| Segment {
             tag,
-            payload,
+            payload: payload.to_vec(),
             after_pixels: false,
         });
-        Self::without_stale(Format::WebP, segments)
+        Self::new(Format::WebP, segments.collect())
     }
 
-    fn without_stale<'a>(format: Format, segments: impl Iterator<Item = Borrowed<'a>>) -> Self {
-        let segments = segments
-            .filter(|segment| kind(format, segment.tag, segment.payload) != Kind::Stale)
-            .map(|segment| Segment {
-                tag: segment.tag,
-                payload: segment.payload.to_vec(),
-                after_pixels: segment.after_pixels,
-            });
-        let mut metadata = Self {
+    /// Leaves out the picture's own chunks.
+    fn new(format: Format, mut segments: Vec<Segment>) -> Self {
+        segments.retain(|segment| kind(format, segment.tag, &segment.payload) != Kind::Own);
+        Self {
             format,
-            segments: segments.collect(),
-        };
-        metadata.edit_xmp(xmp::Removal::Stale);
-        metadata
+            segments,
+            dropped: Dropped::default(),
+        }
+    }
+
+    /// Notes what stands behind the picture, which does not travel on; padding is nothing.
+    pub(super) fn note_trailer(&mut self, trailer: &[u8]) {
+        if trailer.iter().any(|&byte| byte != 0) {
+            self.dropped.add("trailer", Reason::Stale);
+        }
+    }
+
+    /// Returns what was left out, so far.
+    pub fn dropped(&self) -> &Dropped {
+        &self.dropped
     }
 
     fn kind(&self, segment: &Segment) -> Kind {
         kind(self.format, segment.tag, &segment.payload)
     }
 
-    /// Returns the orientation in the first EXIF block; upright if there is none or it is
-    /// malformed.
+    /// Returns the orientation in the first EXIF block that viewers read; upright if there is none or it is malformed.
     pub(super) fn orientation(&self) -> Orientation {
         self.segments
             .iter()
             .find_map(|segment| match self.kind(segment) {
-                Kind::Exif(start) => Some(exif::orientation(&segment.payload[start..])),
+                Kind::Exif(start)
+                    if kind::is_plain_exif(self.format, segment.tag, &segment.payload) =>
+                {
+                    Some(exif::orientation(segment.payload.get(start..)?))
+                }
                 _ => None,
             })
             .flatten()
             .unwrap_or_default()
     }
 
-    /// Removes what a policy wants removed. A viewer still turns the picture as before.
-    pub(super) fn apply(&mut self, policy: MetadataPolicy, orientation: Orientation) {
+    /// Removes what must not travel on with a photo of that size, and what a policy wants removed. A viewer still turns the
+    /// picture as before.
+    pub(super) fn apply(
+        &mut self,
+        policy: MetadataPolicy,
+        orientation: Orientation,
+        photo: (u32, u32),
+    ) {
+        let mut dropped = std::mem::take(&mut self.dropped);
         match policy {
-            MetadataPolicy::Keep => {}
-            MetadataPolicy::StripGps => {
-                self.edit_xmp(xmp::Removal::Place);
-                self.edit_exif();
-                self.retain(|kind, segment| kind != Kind::Opaque && !names_a_place(segment));
+            MetadataPolicy::StripAll => self.edit(|metadata, segment| {
+                let stays = metadata.kind(segment) == Kind::Display;
+                if !stays {
+                    dropped.add(&metadata.name(segment), Reason::Asked);
+                }
+                stays
+            }),
+            MetadataPolicy::Keep | MetadataPolicy::StripGps => {
+                let strip = policy == MetadataPolicy::StripGps;
+                let mut editor = Editor::new(strip, photo, &mut dropped);
+                self.edit_exif(&mut editor);
+                self.edit_xmp(&mut editor);
+                self.edit_photoshop(&mut editor);
+                self.edit_others(&mut editor);
             }
-            MetadataPolicy::StripAll => self.retain(|kind, _| kind == Kind::Display),
         }
+        self.dropped = dropped;
         if self.orientation() != orientation {
             self.segments
                 .insert(0, self.orientation_segment(orientation));
         }
     }
 
-    fn retain(&mut self, keep: impl Fn(Kind, &Segment) -> bool) {
+    /// Names a segment by what it holds, or by its container's name for it.
+    fn name(&self, segment: &Segment) -> String {
+        match self.kind(segment) {
+            Kind::Exif(_) => "exif".to_owned(),
+            Kind::Xmp(_) | Kind::ExtendedXmp => "xmp".to_owned(),
+            Kind::Photoshop(_) => "photoshop".to_owned(),
+            Kind::Picture(name) | Kind::Stale(name) => name.to_owned(),
+            _ => kind::name(self.format, segment.tag),
+        }
+    }
+
+    fn edit(&mut self, mut keep: impl FnMut(&Self, &mut Segment) -> bool) {
         let mut segments = std::mem::take(&mut self.segments);
-        segments.retain(|segment| keep(self.kind(segment), segment));
+        segments.retain_mut(|segment| keep(self, segment));
         self.segments = segments;
     }
 
-    /// Removes the place and the thumbnail from every EXIF block; a block that cannot be parsed
-    /// goes.
-    fn edit_exif(&mut self) {
-        self.edit(|kind, segment| match kind {
-            Kind::Exif(start) => exif::remove_place(&mut segment.payload[start..]).is_some(),
-            _ => true,
-        });
-    }
-
-    /// Removes properties from XMP. A packet that has some and cannot be edited goes, and so does
-    /// the extended part, whose digest is in the main packet.
-    fn edit_xmp(&mut self, removal: xmp::Removal) {
-        let extended: Vec<u8> = self
-            .segments
-            .iter()
-            .filter(|segment| self.kind(segment) == Kind::ExtendedXmp)
-            .filter_map(|segment| {
-                let header = EXTENDED_XMP_HEADER.len() + EXTENDED_XMP_PART_BYTES;
-                segment.payload.get(header..)
-            })
-            .flatten()
-            .copied()
-            .collect();
-        let drop_extended = removal.may_concern(&extended);
-        self.edit(|kind, segment| match kind {
-            Kind::Xmp(start) => {
-                let Some(packet) = xmp::edit(&segment.payload[start..], removal, drop_extended)
-                else {
-                    return false;
-                };
-                segment.payload.truncate(start);
-                segment.payload.extend(packet);
-                true
+    /// Edits each EXIF block; one may lie in several segments of a JPEG.
+    fn edit_exif(&mut self, editor: &mut Editor<'_>) {
+        let is_tiff = |bytes: &[u8]| bytes.starts_with(b"II") || bytes.starts_with(b"MM");
+        let groups = self.groups(|kind, payload, before| match kind {
+            Kind::Exif(start) => {
+                let goes_on = before && self.format == Format::Jpeg && !is_tiff(&payload[start..]);
+                Some((start, goes_on))
             }
-            Kind::ExtendedXmp => !drop_extended,
-            _ => true,
+            _ => None,
+        });
+        for group in groups {
+            let mut block = self.joined(&group);
+            let stays = exif::edit(&mut block, editor);
+            if !stays {
+                editor.leave_out("exif", Reason::NotUnderstood);
+            }
+            self.distribute(&group, stays.then_some(block));
+        }
+    }
+
+    /// Edits Photoshop resources; those of several segments are one row.
+    fn edit_photoshop(&mut self, editor: &mut Editor<'_>) {
+        let groups = self.groups(|kind, _, before| match kind {
+            Kind::Photoshop(start) => Some((start, before)),
+            _ => None,
+        });
+        for group in groups {
+            let block = self.joined(&group);
+            let edited = photoshop::edit(&block, editor);
+            self.distribute(&group, (!edited.is_empty()).then_some(edited));
+        }
+    }
+
+    /// Edits each XMP packet, the extended one first: the main one has its digest.
+    fn edit_xmp(&mut self, editor: &mut Editor<'_>) {
+        let extended = self.edit_extended_xmp(editor);
+        self.edit(|metadata, segment| {
+            let Kind::Xmp(start) = metadata.kind(segment) else {
+                return true;
+            };
+            let Some(packet) = editor.main_xmp(&segment.payload[start..], &extended) else {
+                editor.leave_out("xmp", Reason::NotUnderstood);
+                return false;
+            };
+            segment.payload.truncate(start);
+            segment.payload.extend(packet);
+            true
         });
     }
 
-    fn edit(&mut self, mut keep: impl FnMut(Kind, &mut Segment) -> bool) {
-        let mut segments = std::mem::take(&mut self.segments);
-        segments.retain_mut(|segment| keep(self.kind(segment), segment));
-        self.segments = segments;
+    /// Edits the part of XMP that did not fit into one segment; says what the main part must say of it.
+    fn edit_extended_xmp(&mut self, editor: &mut Editor<'_>) -> editor::Extended {
+        let is_part = |segment: &&Segment| self.kind(segment) == Kind::ExtendedXmp;
+        let parts = self.segments.iter().filter(is_part);
+        let parts: Vec<&[u8]> = parts
+            .map(|segment| &segment.payload[EXTENDED_XMP_HEADER.len()..])
+            .collect();
+        if parts.is_empty() {
+            return editor::Extended::Same;
+        }
+        let (fate, written) = editor.extended_xmp(&parts);
+        if let Some(written) = written {
+            let at = self.segments.iter().position(|s| is_part(&s)).unwrap_or(0);
+            self.edit(|metadata, segment| metadata.kind(segment) != Kind::ExtendedXmp);
+            let parts = written.into_iter().map(|part| Segment {
+                tag: [0xff, 0xe1, 0, 0],
+                payload: [EXTENDED_XMP_HEADER, &part].concat(),
+                after_pixels: false,
+            });
+            self.segments.splice(at..at, parts);
+        }
+        fate
+    }
+
+    /// Decides on everything else.
+    fn edit_others(&mut self, editor: &mut Editor<'_>) {
+        // A preview of several segments goes on in segments of the same marker that nobody knows.
+        let mut preview = None;
+        self.edit(|metadata, segment| {
+            let kind = metadata.kind(segment);
+            let goes_on = kind == Kind::Unknown && preview == Some(segment.tag);
+            preview = preview.filter(|_| goes_on);
+            let name = metadata.name(segment);
+            match kind {
+                Kind::Stale(_) | Kind::Unsafe => return editor.leave_out(&name, Reason::Stale),
+                Kind::Unknown if goes_on => return false,
+                Kind::Picture(_) => {
+                    let stays = editor.keeps_picture(&segment.payload, &name);
+                    if !stays {
+                        preview = Some(segment.tag);
+                    }
+                    return stays;
+                }
+                Kind::PngText => match png_text::edit(segment.tag, &segment.payload, editor) {
+                    Fate::Stays => {}
+                    Fate::Changed(payload) => segment.payload = payload,
+                    Fate::Goes => return false,
+                },
+                Kind::Unknown if editor.strip => {
+                    return editor.leave_out(&name, Reason::NotUnderstood);
+                }
+                // Edited already, or needed to show the samples.
+                Kind::Exif(_) | Kind::Xmp(_) | Kind::ExtendedXmp | Kind::Photoshop(_) => {
+                    return true;
+                }
+                Kind::Display | Kind::Own => return true,
+                _ => {}
+            }
+            editor.keeps_rest(&segment.payload, &name, kind == Kind::Text)
+        });
+    }
+
+    /// Puts segments together that hold one block: for each, its index and where in its payload the block's part starts.
+    /// `of` tells a segment's start and whether it goes on with the block before.
+    fn groups(
+        &self,
+        of: impl Fn(Kind, &[u8], bool) -> Option<(usize, bool)>,
+    ) -> Vec<Vec<(usize, usize)>> {
+        let mut groups: Vec<Vec<(usize, usize)>> = Vec::new();
+        for (index, segment) in self.segments.iter().enumerate() {
+            let before = !groups.is_empty();
+            match of(self.kind(segment), &segment.payload, before) {
+                Some((start, true)) => {
+                    if let Some(group) = groups.last_mut() {
+                        group.push((index, start));
+                    }
+                }
+                Some((start, false)) => groups.push(vec![(index, start)]),
+                None => {}
+            }
+        }
+        groups
+    }
+
+    fn joined(&self, group: &[(usize, usize)]) -> Vec<u8> {
+        let parts = group
+            .iter()
+            .map(|&(index, start)| &self.segments[index].payload[start..]);
+        parts.collect::<Vec<_>>().concat()
+    }
+
+    /// Puts a block back into its segments, of which it may need fewer; nothing removes them all.
+    fn distribute(&mut self, group: &[(usize, usize)], block: Option<Vec<u8>>) {
+        let block = block.unwrap_or_default();
+        let mut rest = block.as_slice();
+        for &(index, start) in group {
+            let payload = &mut self.segments[index].payload;
+            let room = payload.len() - start;
+            let (part, behind) = rest.split_at(room.min(rest.len()));
+            payload.truncate(start);
+            payload.extend_from_slice(part);
+            rest = behind;
+            if part.is_empty() {
+                // Removed below, so that the indices of the group stay right.
+                payload.clear();
+            }
+        }
+        let emptied = |index: usize| group.iter().any(|&(of_group, _)| of_group == index);
+        let mut index = 0;
+        self.segments.retain(|segment| {
+            index += 1;
+            !(emptied(index - 1) && segment.payload.is_empty())
+        });
     }
 
     fn orientation_segment(&self, orientation: Orientation) -> Segment {
@@ -231,9 +402,9 @@ impl Metadata {
         bytes
     }
 
-    /// Returns the chunks of a PNG, in order.
-    pub(super) fn png_chunks(&self) -> impl Iterator<Item = &Segment> {
-        self.segments.iter()
+    /// Returns the segments or chunks, in order.
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
     }
 
     /// Returns the chunks of a WebP, in order.
@@ -242,15 +413,4 @@ impl Metadata {
             .iter()
             .map(|segment| (segment.tag, segment.payload.as_slice()))
     }
-}
-
-/// Tells whether a PNG text chunk's keyword is about coordinates, as `ImageMagick`'s
-/// `exif:GPSLatitude`.
-fn names_a_place(segment: &Segment) -> bool {
-    matches!(&segment.tag, b"tEXt" | b"iTXt")
-        && segment
-            .payload
-            .split(|&byte| byte == 0)
-            .next()
-            .is_some_and(|keyword| keyword.to_ascii_lowercase().windows(3).any(|w| w == b"gps"))
 }

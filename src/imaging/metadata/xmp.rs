@@ -1,270 +1,346 @@
-//! XMP: properties cut out of an XML packet.
+//! XMP: properties cut out of an RDF/XML packet (ISO 16684-1).
 //!
-//! A property is an attribute or an element. The packet is scanned for tags, not parsed into a
-//! tree: names are resolved through the packet's `xmlns` declarations, an element is removed up to
-//! its end tag, and everything else stays byte for byte. What cannot be followed (bad nesting, a
-//! DOCTYPE, bytes that are not UTF-8) is reported, and the caller drops the packet. Time is linear
-//! in the packet's length.
+//! A property is an attribute or an element, told by namespace and name; some are told by their value, as a picture in base64. A
+//! cut is a range of the packet's text, so everything else stays byte for byte. What cannot be followed (bad nesting, a DOCTYPE,
+//! bytes that are not UTF-8) is reported, and the caller decides.
 
 use std::ops::Range;
 
-/// Which properties to remove.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Removal {
-    /// What the new file does not have: gain maps, motion photos and other media behind the
-    /// picture, and the content credentials of the old picture.
-    Stale,
-    /// Coordinates.
-    Place,
-}
+use quick_xml::{
+    events::{BytesStart, Event},
+    name::{QName, ResolveResult},
+    reader::NsReader,
+};
 
-const CONTAINER: &str = "http://ns.google.com/photos/1.0/container/";
-const CONTAINER_ITEM: &str = "http://ns.google.com/photos/1.0/container/item/";
-const CAMERA: &str = "http://ns.google.com/photos/1.0/camera/";
-const GAIN_MAP: &str = "http://ns.adobe.com/hdr-gain-map/1.0/";
-const APPLE_GAIN_MAP: &str = "http://ns.apple.com/HDRGainMap/1.0/";
+use super::{Reason, picture, place};
+
+const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
+const META: &str = "adobe:ns:meta/";
+/// Namespaces of containers and their items: what stands behind the picture, which is gone.
+const CONTAINERS: [&str; 5] = [
+    "http://ns.google.com/photos/1.0/container/",
+    // Dynamic Depth 1.0, whose images and depth maps are items of the container.
+    "http://ns.google.com/photos/dd/1.0/container/",
+    "http://ns.google.com/photos/dd/1.0/item/",
+    "http://ns.google.com/photos/dd/1.0/image/",
+    "http://ns.google.com/photos/dd/1.0/depthmap/",
+];
+const GAIN_MAPS: [&str; 2] = [
+    "http://ns.adobe.com/hdr-gain-map/1.0/",
+    "http://ns.apple.com/HDRGainMap/1.0/",
+];
+/// Cameras of phones, which say in their namespaces that a film follows: Google, OPPO, Xiaomi, vivo, Honor.
+const CAMERAS: [&str; 5] = [
+    "http://ns.google.com/photos/1.0/camera/",
+    "http://ns.oplus.com/photos/1.0/camera/",
+    "http://ns.xiaomi.com/photos/1.0/camera/",
+    "http://ns.vivo.com/photos/1.0/camera/",
+    "http://ns.honor.com/photos/1.0/camera/",
+];
+/// Beginnings of names in [`CAMERAS`] that are about that film.
+const FILMS: [&str; 5] = [
+    "MotionPhoto",
+    "MicroVideo",
+    "OLivePhoto",
+    "LivePhoto",
+    "VideoLength",
+];
+/// The photo before it was blurred or reframed.
+const ORIGINAL_IMAGE: &str = "http://ns.google.com/photos/1.0/image/";
+/// Depth maps: pictures that show no more than distances.
+const DEPTH_MAP: &str = "http://ns.google.com/photos/1.0/depthmap/";
 /// The namespace of `provenance`, which points at content credentials.
 const TERMS: &str = "http://purl.org/dc/terms/";
 /// The namespace of `HasExtendedXMP`, the digest of the extended part.
 const NOTE: &str = "http://ns.adobe.com/xmp/note/";
 
-impl Removal {
-    /// Tells whether text may contain something to remove. Without a false "no".
-    pub(super) fn may_concern(self, text: &[u8]) -> bool {
-        let Ok(text) = std::str::from_utf8(text) else {
-            return true;
-        };
-        match self {
-            Self::Stale => {
-                let namespaces = [CONTAINER, CAMERA, GAIN_MAP, APPLE_GAIN_MAP, TERMS];
-                namespaces.iter().any(|namespace| text.contains(namespace))
-            }
-            Self::Place => ["GPS", "Gps", "gps"].iter().any(|name| text.contains(name)),
-        }
-    }
+/// Real packets declare about ten namespaces; each costs time at every name.
+const MOST_NAMESPACES: usize = 200;
+/// Real packets are nested about ten deep.
+const MOST_DEPTH: usize = 100;
 
-    fn removes(self, namespace: &str, name: &str) -> bool {
-        match self {
-            Self::Stale => match namespace {
-                CONTAINER | CONTAINER_ITEM | GAIN_MAP | APPLE_GAIN_MAP => true,
-                CAMERA => name.starts_with("MotionPhoto") || name.starts_with("MicroVideo"),
-                TERMS => name == "provenance",
-                _ => false,
-            },
-            // In any namespace: drones and phones have their own beside `exif:GPSLatitude`.
-            Self::Place => name
-                .get(..3)
-                .is_some_and(|start| start.eq_ignore_ascii_case("gps")),
-        }
-    }
+/// Which properties to remove.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    /// Places and all pictures; else only what is stale, and pictures that could stand for the photo.
+    pub(super) strip: bool,
+    /// The pointer to the extended part.
+    pub(super) extended: bool,
+    /// The photo's size.
+    pub(super) photo: picture::Size,
 }
 
-/// Real packets are a few KB; what is longer than this is not edited.
-const MAX_PACKET_BYTES: usize = 4 * 1024 * 1024;
-/// Real packets declare about ten namespaces; each costs time at every name.
-const MAX_NAMESPACES: usize = 100;
+/// A packet after removal.
+pub(super) struct Edited {
+    pub(super) bytes: Vec<u8>,
+    /// What was removed.
+    pub(super) names: Vec<(&'static str, Reason)>,
+    /// Whether no property is left.
+    pub(super) is_empty: bool,
+}
 
-/// Returns the packet without what is to be removed; nothing if that cannot be done.
-///
-/// `without_extended` also removes the pointer to the extended part.
-pub(super) fn edit(packet: &[u8], removal: Removal, without_extended: bool) -> Option<Vec<u8>> {
-    if !without_extended && !removal.may_concern(packet) {
-        return Some(packet.to_vec());
-    }
-    if packet.len() > MAX_PACKET_BYTES {
-        return None;
-    }
+/// Removes properties; nothing if the packet cannot be followed.
+pub(super) fn edit(packet: &[u8], wish: Wish) -> Option<Edited> {
     let text = std::str::from_utf8(packet).ok()?;
-    let mut edited = String::with_capacity(text.len());
+    let mut walk = Walk {
+        text,
+        wish,
+        open: Vec::new(),
+        cuts: Vec::new(),
+        names: Vec::new(),
+        namespaces: 0,
+        kept: 0,
+    };
+    walk.run()?;
+    let mut bytes = Vec::with_capacity(packet.len());
     let mut position = 0;
-    for cut in cuts(text, removal, without_extended)? {
-        edited.push_str(&text[position..cut.start]);
+    for cut in &walk.cuts {
+        bytes.extend_from_slice(&packet[position..cut.start]);
         position = cut.end;
     }
-    edited.push_str(&text[position..]);
-    Some(edited.into_bytes())
+    bytes.extend_from_slice(&packet[position..]);
+    Some(Edited {
+        bytes,
+        names: walk.names,
+        is_empty: walk.kept == 0,
+    })
 }
 
-/// Returns the ranges to remove, ascending and apart from each other.
-fn cuts(text: &str, removal: Removal, without_extended: bool) -> Option<Vec<Range<usize>>> {
-    let mut namespaces: Vec<(&str, &str)> = Vec::new();
-    let mut cuts = Vec::new();
-    // Names of open elements, and where the cut begins if the element is the one that is being
-    // removed.
-    let mut open: Vec<(&str, Option<usize>)> = Vec::new();
-    let mut is_cutting = false;
-    let mut scanner = Scanner { text, position: 0 };
-    while let Some(tag) = scanner.next_tag()? {
-        if tag.shape == Shape::End {
-            let (name, cut) = open.pop()?;
-            if name != tag.name {
+/// Tells whether a packet that cannot be followed may speak of media that are gone. Without a false "no".
+pub(super) fn may_be_stale(packet: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(packet);
+    let namespaces = CONTAINERS.iter().chain(&GAIN_MAPS).chain(&CAMERAS);
+    namespaces
+        .chain([&ORIGINAL_IMAGE])
+        .any(|namespace| text.contains(namespace))
+        || picture::in_base64(packet).is_some()
+}
+
+/// An element whose end has not come yet.
+struct Open {
+    start: usize,
+    /// Where its content begins.
+    content: usize,
+    /// `rdf:RDF`, `rdf:Description`, `rdf:li` and the like, and the packet's own wrapper.
+    is_frame: bool,
+    namespace: String,
+    has_children: bool,
+    is_cut: bool,
+}
+
+struct Walk<'a> {
+    text: &'a str,
+    wish: Wish,
+    open: Vec<Open>,
+    /// Ascending and apart from each other.
+    cuts: Vec<Range<usize>>,
+    names: Vec<(&'static str, Reason)>,
+    namespaces: usize,
+    /// How many properties stay.
+    kept: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn run(&mut self) -> Option<()> {
+        let mut reader = NsReader::from_str(self.text);
+        loop {
+            let start = usize::try_from(reader.buffer_position()).ok()?;
+            let event = reader.read_event().ok()?;
+            let end = usize::try_from(reader.buffer_position()).ok()?;
+            match event {
+                Event::Eof => return self.open.is_empty().then_some(()),
+                Event::DocType(_) => return None,
+                Event::Start(tag) => self.start(&reader, &tag, start..end, false)?,
+                Event::Empty(tag) => self.start(&reader, &tag, start..end, true)?,
+                Event::End(_) => self.end(start..end)?,
+                _ => {}
+            }
+        }
+    }
+
+    fn is_cutting(&self) -> bool {
+        self.open.iter().any(|open| open.is_cut)
+    }
+
+    /// Takes a start tag or an empty element.
+    fn start(
+        &mut self,
+        reader: &NsReader<&[u8]>,
+        tag: &BytesStart<'a>,
+        range: Range<usize>,
+        is_empty: bool,
+    ) -> Option<()> {
+        if self.open.len() == MOST_DEPTH {
+            return None;
+        }
+        if let Some(parent) = self.open.last_mut() {
+            parent.has_children = true;
+        }
+        let (namespace, name) = resolve(reader, tag.name(), true);
+        let is_frame = namespace == RDF || namespace == META;
+        let mut is_cut = false;
+        if self.is_cutting() {
+            // What surrounds it goes already.
+        } else if let Some(unwanted) = self.unwanted(&namespace, &name) {
+            self.names.push(unwanted);
+            is_cut = true;
+        } else if !self.attributes(reader, tag, &range)? {
+            self.kept += usize::from(!is_frame);
+        }
+        if is_empty {
+            if is_cut {
+                self.cuts.push(range);
+            }
+            return Some(());
+        }
+        self.open.push(Open {
+            start: range.start,
+            content: range.end,
+            is_frame,
+            namespace,
+            has_children: false,
+            is_cut,
+        });
+        Some(())
+    }
+
+    /// Cuts attributes of a tag; true if the whole property around it goes for one of them.
+    fn attributes(
+        &mut self,
+        reader: &NsReader<&[u8]>,
+        tag: &BytesStart<'a>,
+        range: &Range<usize>,
+    ) -> Option<bool> {
+        for attribute in tag.attributes().with_checks(false) {
+            let attribute = attribute.ok()?;
+            if attribute.key.as_namespace_binding().is_some() {
+                self.namespaces += 1;
+                if self.namespaces > MOST_NAMESPACES {
+                    return None;
+                }
+                continue;
+            }
+            let (namespace, name) = resolve(reader, attribute.key, false);
+            let value: &[u8] = &attribute.value;
+            let by_value = self.unwanted_value(&namespace, value);
+            let Some(unwanted) = self.unwanted(&namespace, &name).or(by_value) else {
+                self.kept += usize::from(namespace != RDF && namespace != META);
+                continue;
+            };
+            self.names.push(unwanted);
+            if by_value.is_some() && self.cut_property() {
+                return Some(true);
+            }
+            // From the white space before the name to behind the closing quote.
+            let key = self.offset(attribute.key.as_ref())?;
+            let value = self.offset(value)? + value.len();
+            let before = self.text[..key].trim_end().len();
+            if !range.contains(&before) {
                 return None;
             }
-            if let Some(start) = cut {
-                cuts.push(start..tag.range.end);
-                is_cutting = false;
-            }
-            continue;
+            self.cuts.push(before..value + 1);
         }
-        declare(&tag, &mut namespaces)?;
-        let is_unwanted = |name: &str| {
-            let (prefix, local) = name.split_once(':').unwrap_or(("", name));
-            let declared = namespaces
-                .iter()
-                .filter(|(declared, _)| *declared == prefix);
-            declared.map(|&(_, uri)| uri).chain([""]).any(|uri| {
-                removal.removes(uri, local)
-                    || without_extended && (uri, local) == (NOTE, "HasExtendedXMP")
-            })
+        Some(false)
+    }
+
+    /// Takes an end tag, which the reader has matched with its start.
+    fn end(&mut self, range: Range<usize>) -> Option<()> {
+        let open = self.open.pop()?;
+        if open.is_cut {
+            self.cuts.push(open.start..range.end);
+            return Some(());
+        }
+        if open.has_children || self.is_cutting() {
+            return Some(());
+        }
+        let value = &self.text.as_bytes()[open.content..range.start];
+        if let Some(unwanted) = self.unwanted_value(&open.namespace, value) {
+            self.names.push(unwanted);
+            if !self.cut_property() {
+                self.cuts.push(open.start..range.end);
+            }
+        }
+        Some(())
+    }
+
+    /// Marks the outermost property around the place that has been reached; false if there is none.
+    fn cut_property(&mut self) -> bool {
+        let Some(property) = self.open.iter_mut().find(|open| !open.is_frame) else {
+            return false;
         };
-        let mut cut = None;
-        if !is_cutting {
-            if !is_unwanted(tag.name) {
-                let attributes = tag.attributes.iter().filter(|a| is_unwanted(a.name));
-                cuts.extend(attributes.map(|attribute| attribute.range.clone()));
-            } else if tag.shape == Shape::Empty {
-                cuts.push(tag.range.clone());
-            } else {
-                cut = Some(tag.range.start);
-                is_cutting = true;
+        property.is_cut = true;
+        let start = property.start;
+        self.cuts.retain(|cut| cut.start < start);
+        true
+    }
+
+    /// Where a part of the text begins.
+    fn offset(&self, part: &[u8]) -> Option<usize> {
+        let offset = (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
+        (offset + part.len() < self.text.len()).then_some(offset)
+    }
+
+    /// Tells whether a property of that name goes.
+    fn unwanted(&self, namespace: &str, name: &str) -> Option<(&'static str, Reason)> {
+        if namespace == NOTE && name == "HasExtendedXMP" {
+            return self
+                .wish
+                .extended
+                .then_some(("xmp-extended", Reason::Stale));
+        }
+        if CONTAINERS.iter().any(|start| namespace.starts_with(start)) {
+            return Some(("xmp-container", Reason::Stale));
+        }
+        if GAIN_MAPS.contains(&namespace) {
+            return Some(("xmp-gain-map", Reason::Stale));
+        }
+        let is_film = FILMS.iter().any(|start| name.starts_with(start));
+        if CAMERAS.contains(&namespace) && is_film {
+            return Some(("xmp-motion-photo", Reason::Stale));
+        }
+        if namespace == TERMS && name == "provenance" {
+            return Some(("xmp-provenance", Reason::Stale));
+        }
+        if namespace == ORIGINAL_IMAGE {
+            return Some(("xmp-original-image", Reason::UnmarkedCopy));
+        }
+        if self.wish.strip && namespace == DEPTH_MAP {
+            return Some(("xmp-picture", Reason::Asked));
+        }
+        let is_place = self.wish.strip && namespace != RDF && place::is_name(name);
+        is_place.then_some(("xmp-place", Reason::Asked))
+    }
+
+    /// Tells whether a property goes for what it holds.
+    fn unwanted_value(&self, namespace: &str, value: &[u8]) -> Option<(&'static str, Reason)> {
+        if let Some(picture) = picture::in_base64(value) {
+            if self.wish.strip {
+                return Some(("xmp-picture", Reason::Asked));
             }
+            let size = picture::size(&picture);
+            let is_copy = size.is_none_or(|size| picture::is_copy(size, self.wish.photo));
+            let is_copy = is_copy && namespace != DEPTH_MAP;
+            return is_copy.then_some(("xmp-picture", Reason::UnmarkedCopy));
         }
-        if tag.shape == Shape::Start {
-            open.push((tag.name, cut));
-        }
+        let tells_a_place = self.wish.strip && place::is_in_text(value);
+        tells_a_place.then_some(("xmp-place", Reason::Asked))
     }
-    open.is_empty().then_some(cuts)
 }
 
-/// Adds the namespaces that a tag declares. Scopes are not kept: a prefix means all that it ever
-/// meant.
-fn declare<'a>(tag: &Tag<'a>, namespaces: &mut Vec<(&'a str, &'a str)>) -> Option<()> {
-    for attribute in &tag.attributes {
-        let prefix = match attribute.name.split_once(':') {
-            Some(("xmlns", prefix)) => prefix,
-            None if attribute.name == "xmlns" => "",
-            _ => continue,
-        };
-        let declaration = (prefix, attribute.value);
-        if !namespaces.contains(&declaration) {
-            namespaces.push(declaration);
-        }
-    }
-    (namespaces.len() <= MAX_NAMESPACES).then_some(())
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Start,
-    Empty,
-    End,
-}
-
-struct Tag<'a> {
-    name: &'a str,
-    shape: Shape,
-    attributes: Vec<Attribute<'a>>,
-    /// From `<` to behind `>`.
-    range: Range<usize>,
-}
-
-struct Attribute<'a> {
-    name: &'a str,
-    value: &'a str,
-    /// With the white space before it.
-    range: Range<usize>,
-}
-
-/// Finds the tags of an XML text.
-struct Scanner<'a> {
-    text: &'a str,
-    position: usize,
-}
-
-impl<'a> Scanner<'a> {
-    /// Returns the next tag, `Some(None)` at the end, nothing if the text is malformed.
-    #[expect(
-        clippy::option_option,
-        reason = "`?` ends at malformed text, and the end of the text is no error"
-    )]
-    fn next_tag(&mut self) -> Option<Option<Tag<'a>>> {
-        loop {
-            let rest = &self.text[self.position..];
-            let Some(start) = rest.find('<') else {
-                return Some(None);
-            };
-            self.position += start;
-            let rest = &rest[start..];
-            let ending = if rest.starts_with("<!--") {
-                "-->"
-            } else if rest.starts_with("<![CDATA[") {
-                "]]>"
-            } else if rest.starts_with("<?") {
-                "?>"
-            } else if rest.starts_with("<!") {
-                return None; // a DOCTYPE could declare entities, and XMP has none
-            } else {
-                return self.tag().map(Some);
-            };
-            self.position += rest.find(ending)? + ending.len();
-        }
-    }
-
-    /// Takes the tag that begins here.
-    fn tag(&mut self) -> Option<Tag<'a>> {
-        let start = self.position;
-        self.take("<")?;
-        let is_end = self.take("/").is_some();
-        let name = self.name()?;
-        let mut attributes = Vec::new();
-        let shape = loop {
-            let before = self.position;
-            self.skip_white_space();
-            if self.take(">").is_some() {
-                break if is_end { Shape::End } else { Shape::Start };
-            }
-            if self.take("/>").is_some() {
-                break Shape::Empty;
-            }
-            let name = self.name()?;
-            self.skip_white_space();
-            self.take("=")?;
-            self.skip_white_space();
-            let quote = ["\"", "'"]
-                .into_iter()
-                .find(|quote| self.take(quote).is_some())?;
-            let length = self.text[self.position..].find(quote)?;
-            let value = &self.text[self.position..self.position + length];
-            self.position += length + 1;
-            attributes.push(Attribute {
-                name,
-                value,
-                range: before..self.position,
-            });
-        };
-        Some(Tag {
-            name,
-            shape,
-            attributes,
-            range: start..self.position,
-        })
-    }
-
-    fn name(&mut self) -> Option<&'a str> {
-        let rest = &self.text[self.position..];
-        let length = rest.find(|c: char| c.is_ascii_whitespace() || "=/><\"'".contains(c))?;
-        self.position += length;
-        (length > 0).then_some(&rest[..length])
-    }
-
-    fn take(&mut self, expected: &str) -> Option<()> {
-        let found = self.text[self.position..].starts_with(expected);
-        self.position += if found { expected.len() } else { 0 };
-        found.then_some(())
-    }
-
-    fn skip_white_space(&mut self) {
-        let rest = &self.text[self.position..];
-        self.position += rest.len() - rest.trim_ascii_start().len();
-    }
+/// Returns namespace and local name; the namespace is empty for a prefix that was not declared.
+fn resolve(reader: &NsReader<&[u8]>, name: QName<'_>, is_element: bool) -> (String, String) {
+    let resolver = reader.resolver();
+    let (namespace, local) = if is_element {
+        resolver.resolve_element(name)
+    } else {
+        resolver.resolve_attribute(name)
+    };
+    let namespace = match namespace {
+        ResolveResult::Bound(namespace) => String::from_utf8_lossy(namespace.as_ref()).into_owned(),
+        _ => String::new(),
+    };
+    (
+        namespace,
+        String::from_utf8_lossy(local.as_ref()).into_owned(),
+    )
 }

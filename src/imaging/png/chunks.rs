@@ -5,6 +5,8 @@
 //! 0.18.1 panics on one whose length is not a multiple of three; fixed upstream after 0.18.1). What
 //! follows IEND is not read. See the PNG specification, third edition, 5 and 11.
 
+use flate2::Crc;
+
 use super::super::{ImagingError, Limits, sniff::PNG_SIGNATURE};
 
 /// A chunk's length, type and checksum.
@@ -28,6 +30,8 @@ pub(in super::super) struct AncillaryChunk<'a> {
     pub(in super::super) payload: &'a [u8],
     /// Whether it stood behind the pixels.
     pub(in super::super) after_pixels: bool,
+    /// Whether its checksum is right. Viewers pass over one whose is not.
+    pub(in super::super) is_intact: bool,
 }
 
 /// A PNG, walked to its end.
@@ -48,6 +52,7 @@ impl<'a> Chunks<'a> {
         let mut pixels_seen = false;
         loop {
             let (tag, payload) = chunk(bytes, position)?;
+            let frame = position;
             position += FRAME_BYTES + payload.len();
             if header.is_none() {
                 let claimed = parse_header(tag, payload)?;
@@ -73,6 +78,7 @@ impl<'a> Chunks<'a> {
                     tag,
                     payload,
                     after_pixels: pixels_seen,
+                    is_intact: has_checksum(&bytes[frame..position]),
                 }),
             }
         }
@@ -87,7 +93,17 @@ impl<'a> Chunks<'a> {
     }
 }
 
-/// Returns type and payload of the chunk at a position. Checksums are the decoder's work.
+/// Tells whether the checksum of a chunk is that of its type and payload (PNG, 5.5).
+fn has_checksum(chunk: &[u8]) -> bool {
+    let Some((content, checksum)) = chunk.split_last_chunk::<4>() else {
+        return false;
+    };
+    let mut crc = Crc::new();
+    crc.update(&content[4..]);
+    crc.sum().to_be_bytes() == *checksum
+}
+
+/// Returns type and payload of the chunk at a position. The checksums of critical chunks are the decoder's work.
 fn chunk(bytes: &[u8], position: usize) -> Result<([u8; 4], &[u8]), ImagingError> {
     let frame = bytes[position..].split_first_chunk::<8>();
     let Some((&[l0, l1, l2, l3, t0, t1, t2, t3], rest)) = frame else {

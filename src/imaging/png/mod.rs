@@ -64,7 +64,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
         .ok_or_else(|| ImagingError::invalid("the decoder gave the wrong number of samples"))?;
     let same_samples =
         chunks.header.colour_type == colour as u8 && chunks.header.bit_depth == depth as u8;
-    let metadata = Metadata::from_png(&chunks.ancillary, same_samples);
+    let mut metadata = Metadata::from_png(&chunks.ancillary, same_samples);
+    metadata.note_trailer(&bytes[chunks.bytes.len()..]);
     Ok(Photo {
         format: Format::Png,
         orientation: metadata.orientation(),
@@ -79,7 +80,7 @@ type BytesReader<'a> = Reader<Cursor<&'a [u8]>>;
 fn open(bytes: &[u8], width: u32) -> Result<BytesReader<'_>, DecodingError> {
     let mut options = DecodeOptions::default();
     options.set_ignore_adler32(false);
-    options.set_skip_ancillary_crc_failures(false);
+    options.set_skip_ancillary_crc_failures(true); // as viewers do; the walk left such chunks out
     options.set_ignore_text_chunk(true);
     options.set_ignore_iccp_chunk(true);
     let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
@@ -154,8 +155,10 @@ fn write(
         Samples::U16(_) => BitDepth::Sixteen,
     });
     let mut writer = encoder.write_header()?;
-    let (before, after): (Vec<_>, Vec<_>) =
-        metadata.png_chunks().partition(|chunk| !chunk.after_pixels);
+    let (before, after): (Vec<_>, Vec<_>) = metadata
+        .segments()
+        .iter()
+        .partition(|chunk| !chunk.after_pixels);
     for chunk in before {
         writer.write_chunk(ChunkType(chunk.tag), &chunk.payload)?;
     }
@@ -179,10 +182,19 @@ fn write(
     writer.finish()
 }
 
+/// Says in words for people what the decoder found; its own are for its authors.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "the shape that `map_err` wants"
 )]
 fn decode_error(error: DecodingError) -> ImagingError {
-    ImagingError::invalid(error.to_string())
+    ImagingError::invalid(match error {
+        DecodingError::IoError(_) => "its pixels end too early",
+        DecodingError::Format(_) => {
+            "its header, its palette or its compressed pixels are not right"
+        }
+        DecodingError::Parameter(_) | DecodingError::LimitsExceeded => {
+            "its pixels need more memory than their number allows"
+        }
+    })
 }

@@ -82,7 +82,11 @@ fn check_round_trip(name: &str, photo: &Photo) {
     .unwrap_or_else(|error| panic!("{name}: its copy: {error}"));
     assert_eq!(again.format, photo.format, "{name}");
     assert_eq!(again.orientation, photo.orientation, "{name}");
-    assert_eq!(again.metadata, photo.metadata, "{name}");
+    assert_eq!(
+        again.metadata.segments(),
+        photo.metadata.segments(),
+        "{name}"
+    );
     if is_lossless(photo) {
         assert_eq!(
             pixel_digest(&again.pixels),
@@ -169,7 +173,11 @@ fn camera_files_come_back_as_they_were() {
             pixel_digest(&photo.pixels),
             "{name}"
         );
-        assert_eq!(again.metadata, photo.metadata, "{name}");
+        assert_eq!(
+            again.metadata.segments(),
+            photo.metadata.segments(),
+            "{name}"
+        );
         assert_eq!(again.orientation, photo.orientation, "{name}");
     }
     println!("{files} files came back");

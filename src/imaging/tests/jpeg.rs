@@ -6,8 +6,11 @@
 use libjpeg_turbo_rs::{ColorSpace, Decoder, Encoder, PixelFormat};
 
 use super::{
-    super::{ImagingError, Layout, Photo, Pixels, encode, is_lossless, pixel_digest},
-    samples::{accept, jpeg, picture, refusal, with_segments},
+    super::{
+        Encoding, ImagingError, Layout, Limits, Photo, Pixels, decode, encode, is_lossless,
+        pixel_digest,
+    },
+    samples::{accept, jpeg, picture, png, raster8, refusal, webp, with_segments},
 };
 
 /// Sampling factors of luma; chroma has 1x1. 4:4:4, 4:2:2, 4:4:0, 4:2:0, 4:1:1, and two odd ones.
@@ -182,12 +185,24 @@ fn split_scans(jpeg: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
 }
 
 #[test]
-fn missing_contradicting_and_endless_scans_are_refused() {
+fn scans_may_be_left_out_but_not_the_means_of_blocks() {
     let source = jpeg(60, 40, (2, 2), true);
     let (head, scans) = split_scans(&source);
     let join = |scans: &[Vec<u8>]| [&head[..], &scans.concat(), &[0xff, 0xd9]].concat();
     assert_same_jpeg(&source, &join(&scans));
-    for missing in 0..scans.len() {
+    for count in 1..scans.len() {
+        // What is there is what comes back, in scans that send all bits.
+        let partial = join(&scans[..count]);
+        let output = encode(&accept(&partial)).unwrap();
+        assert_eq!(
+            pixel_digest(&accept(&output).pixels),
+            pixel_digest(&accept(&partial).pixels),
+            "{count} scans"
+        );
+        assert_eq!(split_scans(&output).1.len(), scans.len());
+    }
+    // The first scan has the means; nor can one be left out that the last one refines.
+    for missing in [0, scans.len() - 5] {
         let mut rest = scans.clone();
         rest.remove(missing);
         assert!(
@@ -200,6 +215,65 @@ fn missing_contradicting_and_endless_scans_are_refused() {
         refusal(&join(&endless)),
         ImagingError::Invalid { .. }
     ));
+}
+
+#[test]
+fn a_lost_end_marker_is_written_again() {
+    for progressive in [false, true] {
+        let source = jpeg(60, 40, (2, 2), progressive);
+        let bare = &source[..source.len() - 2];
+        // Trailers of phones follow at once: without markers, and with bytes that look like some.
+        for trailer in [
+            &b""[..],
+            b"\xff",
+            &[0; 500],
+            b"\0\0\x30\x0aPanorama\xff\x4d\0\x07SEFH",
+        ] {
+            let photo = accept(&[bare, trailer].concat());
+            let output = encode(&photo).unwrap();
+            assert!(output.ends_with(&[0xff, 0xd9]));
+            assert_same_jpeg(&source, &output);
+        }
+        for cut in 1..bare.len() - 700 {
+            let reason = refusal(&bare[..bare.len() - cut]).to_string();
+            assert!(
+                reason.starts_with("the image is damaged"),
+                "{cut}: {reason}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_whose_line_feeds_were_doubled_is_refused() {
+    let mut line_feeds = 0;
+    for size in [40, 60, 80, 120] {
+        for file in [
+            jpeg(size, 40, (2, 2), false),
+            jpeg(size, 40, (1, 1), true),
+            png(raster8(size, 40, Layout::Rgb)),
+            webp(raster8(size, 40, Layout::Rgb), Encoding::Lossy),
+        ] {
+            accept(&file);
+            let sent: Vec<u8> = file
+                .iter()
+                .flat_map(|&byte| {
+                    if byte == b'\n' {
+                        vec![b'\r', b'\n']
+                    } else {
+                        vec![byte]
+                    }
+                })
+                .collect();
+            line_feeds += sent.len() - file.len();
+            // Fewer may be chance, and the smallest files have fewer.
+            if sent.len() - file.len() < 3 {
+                continue;
+            }
+            assert!(decode(&sent, &Limits::default()).is_err(), "{size}");
+        }
+    }
+    assert!(line_feeds > 100, "{line_feeds}");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn files(exif: &[u8], xmp: &str) -> [Vec<u8>; 3] {
                 (0xe1, &jpeg_exif),
                 (0xe1, &jpeg_xmp),
                 (0xe2, b"ICC_PROFILE\0\x01\x01a profile, more or less"),
-                (0xed, b"Photoshop 3.0\0caption"),
+                (0xed, b"Photoshop 3.0\08BIM\x04\x0b\0\0\0\0\0\x07caption\0"),
                 (0xfe, b"a comment"),
             ],
         ),
@@ -294,16 +294,31 @@ fn stripping_all_leaves_profile_and_orientation() {
 }
 
 #[test]
-fn what_cannot_be_edited_goes() {
+fn what_cannot_be_followed_goes_and_what_can_stays() {
     // A GPS directory beyond the end, and a packet that does not close.
     let mut exif = exif(6, true);
     let pointer = exif.windows(2).position(|w| w == [0x25, 0x88]).unwrap() + 8;
     exif[pointer..pointer + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     for file in files(&exif, "<x exif:GPSLatitude='48,51.5N'") {
-        let output = under(&file, MetadataPolicy::StripGps);
-        assert!(!contains(&output, &LATITUDE) && !contains(&output, CAMERA));
+        let mut photo = accept(&file);
+        apply_policy(&mut photo, MetadataPolicy::StripGps);
+        let dropped = photo.metadata.dropped().to_string();
+        assert!(dropped.contains("exif-gps;why=asked"), "{dropped}");
+        assert!(dropped.contains(";why=not-understood"), "{dropped}");
+        let output = encode(&photo).unwrap();
+        assert!(!contains(&output, &LATITUDE) && contains(&output, CAMERA));
         assert!(!contains(&output, b"48,51.5N"));
         assert_eq!(accept(&output).orientation, Orientation::Rotate90);
+    }
+}
+
+#[test]
+fn exif_without_a_header_goes_and_the_picture_is_still_turned() {
+    let mut exif = exif(6, true);
+    exif[2] = 0; // no TIFF
+    for file in files(&exif, XMP) {
+        let output = under(&file, MetadataPolicy::StripGps);
+        assert!(!contains(&output, &LATITUDE) && !contains(&output, CAMERA));
     }
 }
 
@@ -339,13 +354,16 @@ fn stale_segments_never_leave() {
     }
 }
 
+/// Bytes of a part of an extended packet here.
+const PART: usize = 1000;
+
 /// Splits an extended packet into segments as the XMP specification does.
 fn extended_segments(text: &str) -> Vec<Vec<u8>> {
     let length = u32::try_from(text.len()).unwrap();
-    let parts = text.as_bytes().chunks(40).enumerate();
+    let parts = text.as_bytes().chunks(PART).enumerate();
     parts
         .map(|(index, part)| {
-            let offset = u32::try_from(40 * index).unwrap();
+            let offset = u32::try_from(PART * index).unwrap();
             let mut segment = b"http://ns.adobe.com/xmp/extension/\0".to_vec();
             segment.extend(b"0123456789ABCDEF0123456789ABCDEF");
             segment.extend(length.to_be_bytes());
@@ -357,8 +375,9 @@ fn extended_segments(text: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn extended_xmp_goes_whole_or_stays_whole() {
-    let main = "<x xmlns:xmpNote=\"http://ns.adobe.com/xmp/note/\" xmpNote:HasExtendedXMP=\"0123\" kept=\"1\"/>";
+fn extended_xmp_loses_what_goes_and_keeps_its_place_in_the_main_packet() {
+    let main = "<x xmlns:xmpNote=\"http://ns.adobe.com/xmp/note/\" \
+        xmpNote:HasExtendedXMP=\"0123456789ABCDEF0123456789ABCDEF\" kept=\"1\"/>";
     let main = [b"http://ns.adobe.com/xap/1.0/\0", main.as_bytes()].concat();
     let file = |extended: &str| {
         let extended = extended_segments(extended);
@@ -370,11 +389,16 @@ fn extended_xmp_goes_whole_or_stays_whole() {
         "<depth xmlns:d='http://ns.google.com/photos/1.0/depthmap/'>....................</depth>",
     );
     let gain_map = file(
-        "<g xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/' hdrgm:Version='1.0'>.........</g>",
+        "<x:g xmlns:x='adobe:ns:meta/' xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/' hdrgm:Version='1.0'>.....</x:g>",
     );
     let placed = file(
-        "<p xmlns:exif='http://ns.adobe.com/exif/1.0/' exif:GPSLatitude='48,51.5N'>...........</p>",
+        "<x:p xmlns:x='adobe:ns:meta/' xmlns:exif='http://ns.adobe.com/exif/1.0/' exif:GPSLatitude='48,51.5N'>...</x:p>",
     );
+    let mixed = file(&format!(
+        "<r xmlns:exif='http://ns.adobe.com/exif/1.0/' note='stays, gpsgps{}'><exif:GPSLatitude>48,51.5N</exif:GPSLatitude></r>",
+        ".".repeat(70_000)
+    ));
+    let broken = file("<p kept='0' but='gps by chance'");
     for (file, policy, stays) in [
         (&harmless, MetadataPolicy::Keep, true),
         (&harmless, MetadataPolicy::StripGps, true),
@@ -382,6 +406,9 @@ fn extended_xmp_goes_whole_or_stays_whole() {
         (&gain_map, MetadataPolicy::Keep, false),
         (&placed, MetadataPolicy::Keep, true),
         (&placed, MetadataPolicy::StripGps, false),
+        (&mixed, MetadataPolicy::StripGps, true),
+        (&broken, MetadataPolicy::Keep, true),
+        (&broken, MetadataPolicy::StripGps, false),
     ] {
         let output = under(file, policy);
         assert_eq!(contains(&output, b"HasExtendedXMP"), stays, "{policy:?}");
@@ -390,11 +417,26 @@ fn extended_xmp_goes_whole_or_stays_whole() {
             contains(&output, b"kept"),
             policy != MetadataPolicy::StripAll
         );
+        if policy == MetadataPolicy::StripGps {
+            assert!(!contains(&output, b"48,51.5N"));
+        }
     }
+    // What is left is a whole packet under a digest of its own, which the main packet has, too.
+    let output = under(&mixed, MetadataPolicy::StripGps);
+    let digest = |name: &[u8]| {
+        let at = output.windows(name.len()).position(|w| w == name).unwrap() + name.len();
+        output[at..at + 32].to_vec()
+    };
+    assert_eq!(digest(b"HasExtendedXMP=\""), digest(b"xmp/extension/\0"));
+    assert_ne!(
+        digest(b"xmp/extension/\0"),
+        b"0123456789ABCDEF0123456789ABCDEF"
+    );
+    assert!(contains(&output, b"stays, gpsgps"));
 }
 
 #[test]
-fn compressed_text_goes_with_the_place() {
+fn damaged_text_goes_with_the_place() {
     let file = with_chunks(
         &png(raster8(8, 8, Layout::Rgb)),
         &[

@@ -67,6 +67,8 @@ fn is_replay(first: &Answer, second: &Answer) {
         "x-watermark-psnr",
         "x-protection-level",
         "x-content-copies",
+        "x-content-growth",
+        "x-metadata-dropped",
     ] {
         assert_eq!(first.header(header), second.header(header), "{header}");
     }

@@ -1,0 +1,198 @@
+//! What one wish wants of every block: the rules that do not hang on where a block stands.
+
+use md5::{Digest, Md5};
+
+use super::{Dropped, Reason, picture, place, png_text, xmp};
+
+/// A digest, the whole length, and a part's offset stand before each part of extended XMP.
+const PART_HEADER_BYTES: usize = DIGEST_BYTES + 4 + 4;
+/// MD5 in hexadecimal capitals (XMP specification, part 3, 1.1.3.1).
+const DIGEST_BYTES: usize = 32;
+/// The longest part that fits into a segment beside its headers.
+const PART_BYTES: usize = 65_400;
+
+/// A wish that is being carried out on one file.
+pub(super) struct Editor<'a> {
+    /// Places and pictures go, and what may hold them.
+    pub(super) strip: bool,
+    /// Width and height of the photo in pixels.
+    pub(super) photo: picture::Size,
+    pub(super) dropped: &'a mut Dropped,
+    /// How many bytes compressed texts may still have.
+    pub(super) inflated_bytes: usize,
+}
+
+/// What the main XMP packet must say of the extended one.
+pub(super) enum Extended {
+    /// What it says.
+    Same,
+    /// Nothing.
+    Gone,
+    /// Another digest.
+    Changed { old: String, new: String },
+}
+
+impl<'a> Editor<'a> {
+    pub(super) fn new(strip: bool, photo: picture::Size, dropped: &'a mut Dropped) -> Self {
+        Self {
+            strip,
+            photo,
+            dropped,
+            inflated_bytes: png_text::INFLATED_BYTES,
+        }
+    }
+
+    /// Notes that something goes; false, so that it can be answered to the question whether it stays.
+    pub(super) fn leave_out(&mut self, name: &str, reason: Reason) -> bool {
+        self.dropped.add(name, reason);
+        false
+    }
+
+    pub(super) fn drop_all(&mut self, names: Vec<(&'static str, Reason)>) {
+        for (name, reason) in names {
+            self.dropped.add(name, reason);
+        }
+    }
+
+    /// Returns an XMP packet, edited; nothing if it must go.
+    pub(super) fn xmp(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        self.main_xmp(packet, &Extended::Same)
+    }
+
+    /// Returns the main XMP packet, edited; nothing if it must go.
+    pub(super) fn main_xmp(&mut self, packet: &[u8], extended: &Extended) -> Option<Vec<u8>> {
+        let Some(edited) = xmp::edit(packet, self.wish(matches!(extended, Extended::Gone))) else {
+            let stays = !self.strip && !xmp::may_be_stale(packet);
+            return (stays && matches!(extended, Extended::Same)).then(|| packet.to_vec());
+        };
+        self.drop_all(edited.names);
+        let mut bytes = edited.bytes;
+        if let Extended::Changed { old, new } = extended {
+            let text = String::from_utf8_lossy(&bytes).replace(old, new);
+            bytes = text.into_bytes();
+        }
+        Some(bytes)
+    }
+
+    /// Edits extended XMP, given its parts with their headers. Returns what the main packet must say, and new parts unless they
+    /// stay as they are.
+    pub(super) fn extended_xmp(&mut self, parts: &[&[u8]]) -> (Extended, Option<Vec<Vec<u8>>>) {
+        let whole = joined(parts);
+        let edited = whole
+            .as_ref()
+            .and_then(|(_, packet)| xmp::edit(packet, self.wish(false)));
+        let (Some((digest, packet)), Some(edited)) = (whole, edited) else {
+            let text = parts.concat();
+            if self.strip || xmp::may_be_stale(&text) {
+                self.leave_out("xmp-extended", Reason::NotUnderstood);
+                return (Extended::Gone, Some(Vec::new()));
+            }
+            return (Extended::Same, None);
+        };
+        self.drop_all(edited.names);
+        if edited.bytes == packet {
+            return (Extended::Same, None);
+        }
+        if edited.is_empty {
+            return (Extended::Gone, Some(Vec::new()));
+        }
+        let (old, new) = (digest, hexadecimal(&Md5::digest(&edited.bytes)));
+        let length = u32::try_from(edited.bytes.len()).unwrap_or(u32::MAX);
+        let part = |(index, part): (usize, &[u8])| {
+            let offset = u32::try_from(index * PART_BYTES).unwrap_or(u32::MAX);
+            [
+                new.as_bytes(),
+                &length.to_be_bytes(),
+                &offset.to_be_bytes(),
+                part,
+            ]
+            .concat()
+        };
+        let parts = edited.bytes.chunks(PART_BYTES).enumerate().map(part);
+        let parts = Some(parts.collect());
+        (Extended::Changed { old, new }, parts)
+    }
+
+    fn wish(&self, without_extended: bool) -> xmp::Wish {
+        xmp::Wish {
+            strip: self.strip,
+            extended: without_extended,
+            photo: self.photo,
+        }
+    }
+
+    /// Tells whether a thumbnail or preview stays, and notes it if not.
+    pub(super) fn keeps_picture(&mut self, payload: &[u8], name: &str) -> bool {
+        let size = picture::find(payload).and_then(|at| picture::size(&payload[at..]));
+        let is_copy = size.is_some_and(|size| picture::is_copy(size, self.photo));
+        match (self.strip, is_copy) {
+            (true, _) => self.leave_out(name, Reason::Asked),
+            (false, true) => self.leave_out(name, Reason::UnmarkedCopy),
+            (false, false) => true,
+        }
+    }
+
+    /// Tells whether a segment stays that was not edited otherwise, and notes it if not.
+    pub(super) fn keeps_rest(&mut self, payload: &[u8], name: &str, is_text: bool) -> bool {
+        let encoded = picture::in_base64(payload);
+        if !self.strip {
+            let is_copy = |picture: &[u8]| !picture::find_copies(picture, self.photo).is_empty();
+            let has_copy = is_copy(payload) || encoded.is_some_and(|picture| is_copy(&picture));
+            return !has_copy || self.leave_out(name, Reason::UnmarkedCopy);
+        }
+        if encoded.is_some() || picture::find(payload).is_some() {
+            return self.leave_out(name, Reason::Asked);
+        }
+        // UTF-16 of Latin letters is ASCII with zeros between.
+        let narrow: Vec<u8> = payload.iter().copied().filter(|&byte| byte != 0).collect();
+        if place::is_in_text(&narrow) {
+            return self.leave_out(name, Reason::Asked);
+        }
+        let is_binary = narrow
+            .iter()
+            .any(|byte| *byte < 0x20 && !byte.is_ascii_whitespace());
+        if is_text && is_binary && !payload.starts_with(b"Ducky") {
+            return self.leave_out(name, Reason::NotUnderstood);
+        }
+        true
+    }
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02X}"))
+}
+
+/// Puts the parts of one extended packet together, in the order of their offsets; nothing unless they are whole and of one
+/// packet. Returns its digest, too.
+fn joined(parts: &[&[u8]]) -> Option<(String, Vec<u8>)> {
+    let mut parts: Vec<(&[u8], usize, usize, &[u8])> = parts
+        .iter()
+        .map(|part| {
+            let (head, text) = part.split_at_checked(PART_HEADER_BYTES)?;
+            let number = |at: usize| {
+                let bytes = *head.get(at..)?.first_chunk()?;
+                usize::try_from(u32::from_be_bytes(bytes)).ok()
+            };
+            let digest = &head[..DIGEST_BYTES];
+            Some((
+                digest,
+                number(DIGEST_BYTES)?,
+                number(DIGEST_BYTES + 4)?,
+                text,
+            ))
+        })
+        .collect::<Option<_>>()?;
+    parts.sort_by_key(|part| part.2);
+    let &(digest, length, ..) = parts.first()?;
+    let mut packet = Vec::new();
+    for (of, whole, offset, text) in parts {
+        if (of, whole, offset) != (digest, length, packet.len()) {
+            return None;
+        }
+        packet.extend_from_slice(text);
+    }
+    let digest = std::str::from_utf8(digest).ok()?.to_owned();
+    (packet.len() == length && digest.is_ascii()).then_some((digest, packet))
+}

@@ -1,0 +1,232 @@
+//! Whether a name or a text tells where a photograph was taken.
+//!
+//! Names are matched by meaning: the same coordinates are `exif:GPSLatitude`, `drone-dji:GpsLongtitude`, `skydio:Latitude`,
+//! `geo:lat` or `DCDecimalLatitude`. The words are those of all place properties that `ExifTool` 12.57 knows in XMP, IPTC, PNG and
+//! maker notes (`exiftool -listx`).
+
+/// Words that make any name one of a place.
+const WORDS: [&str; 25] = [
+    "gps",
+    "latitude",
+    "longitude",
+    "longtitude", // as DJI writes it
+    "altitude",
+    "geolocation",
+    "geotag",
+    "geodetic",
+    "geography",
+    "geographic",
+    "georeference",
+    "georeferenced",
+    "location",
+    "sublocation",
+    "locality",
+    "landmark",
+    "city",
+    "county",
+    "municipality",
+    "province",
+    "country",
+    "continent",
+    "island",
+    "coordinate",
+    "coordinates",
+];
+/// Names that mean a place only by themselves: `State` does, `FlyingState` does not.
+const WHOLE_NAMES: [&str; 17] = [
+    "lat",
+    "lon",
+    "lng",
+    "long",
+    "alt",
+    "state",
+    "place",
+    "places",
+    "venue",
+    "coverage", // Dublin Core: the spatial or temporal topic
+    "worldregion",
+    "shotlocation",
+    "geo",
+    "cellid", // XMP of cell towers
+    "lac",
+    "mcc",
+    "mnc",
+];
+/// Beginnings of names that are about other things: where in the picture something is, where the creator or licensor can be
+/// reached.
+const EXCEPTIONS: [&str; 7] = [
+    "subjectlocation",
+    "focuslocation",
+    "focalplane",
+    "markerslocation",
+    "ciadr",
+    "licensor",
+    "borderlocation",
+];
+
+/// Tells whether a property of that name holds a place. A prefix (`exif:`) does not matter.
+pub(super) fn is_name(name: &str) -> bool {
+    let name = name.rsplit([':', '/']).next().unwrap_or_default();
+    let lower = name.to_ascii_lowercase();
+    if EXCEPTIONS.iter().any(|start| lower.starts_with(start)) {
+        return false;
+    }
+    WHOLE_NAMES.contains(&lower.as_str())
+        // Writers that do not use capitals for words: "gpslatitude", "gps_latitude".
+        || lower.starts_with("gps")
+        || words(name).any(|word| WORDS.contains(&word.as_str()))
+}
+
+/// Splits a name where capitals, digits or signs begin a new word: `GPSLatitude` is `gps`, `latitude`.
+fn words(name: &str) -> impl Iterator<Item = String> {
+    let chars: Vec<char> = name.chars().collect();
+    let mut words: Vec<String> = vec![String::new()];
+    for (index, &c) in chars.iter().enumerate() {
+        let before = index.checked_sub(1).map(|index| chars[index]);
+        let after = chars.get(index + 1);
+        let begins = c.is_ascii_uppercase()
+            && (before.is_some_and(|b| b.is_ascii_lowercase())
+                || after.is_some_and(char::is_ascii_lowercase));
+        if begins || !c.is_ascii_alphabetic() {
+            words.push(String::new());
+        }
+        if c.is_ascii_alphabetic()
+            && let Some(word) = words.last_mut()
+        {
+            word.push(c.to_ascii_lowercase());
+        }
+    }
+    words.into_iter().filter(|word| !word.is_empty())
+}
+
+/// Words before a number that make a text one of coordinates.
+const LABELS: [&[u8]; 7] = [
+    b"latitude",
+    b"longitude",
+    b"longtitude",
+    b"gpslat",
+    b"gpslon",
+    b"gps position",
+    b"gpsposition",
+];
+/// How far from such a word the number may begin: `"latitude": "48.2`, `GPSLatitudeRef=N GPSLatitude=48`.
+const LABEL_REACH: usize = 24;
+
+/// Tells whether a text gives coordinates: a word for them with a number behind it, or ISO 6709 (`+48.2096+016.3704/`).
+///
+/// Prose about a place is not recognised; three letters by chance are not enough.
+pub(super) fn is_in_text(text: &[u8]) -> bool {
+    let text = text.to_ascii_lowercase();
+    let labelled = |label: &[u8]| {
+        memmem(&text, label).any(|at| {
+            let behind = &text[at + label.len()..];
+            behind.iter().take(LABEL_REACH).any(u8::is_ascii_digit)
+        })
+    };
+    LABELS.iter().any(|label| labelled(label)) || has_iso_6709(&text)
+}
+
+/// Returns where a pattern begins, once for each place.
+fn memmem<'a>(text: &'a [u8], pattern: &'a [u8]) -> impl Iterator<Item = usize> {
+    let positions = text.windows(pattern.len()).enumerate();
+    positions
+        .filter(move |(_, window)| *window == pattern)
+        .map(|(at, _)| at)
+}
+
+/// Tells whether a text has a point by ISO 6709, annex H, in degrees with a fraction, as films and phones write it.
+fn has_iso_6709(text: &[u8]) -> bool {
+    let signed = |rest: &[u8], digits: usize| -> Option<usize> {
+        let [b'+' | b'-', number @ ..] = rest else {
+            return None;
+        };
+        let whole = number.iter().take_while(|b| b.is_ascii_digit()).count();
+        let fraction = number.get(whole + 1..)?;
+        let more = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+        (whole == digits && number.get(whole) == Some(&b'.') && more >= 2)
+            .then_some(1 + whole + 1 + more)
+    };
+    (0..text.len()).any(|at| {
+        signed(&text[at..], 2).is_some_and(|length| signed(&text[at + length..], 3).is_some())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_places_are_recognised_whatever_their_spelling() {
+        for name in [
+            "exif:GPSLatitude",
+            "GpsLongtitude",
+            "drone-skydio:Latitude",
+            "AbsoluteAltitude",
+            "geo:lat",
+            "gps_longitude",
+            "gpslatituderef",
+            "photoshop:City",
+            "photoshop:State",
+            "Iptc4xmpCore:Location",
+            "LocationShown",
+            "ProvinceState",
+            "Iptc4xmpExt:WorldRegion",
+            "CountryCode",
+            "dc:coverage",
+            "xmpDM:shotLocation",
+            "EarthPosLatitude",
+            "decimalLatitude",
+            "Location",
+            "cell:mcc",
+        ] {
+            assert!(is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_other_things_are_not() {
+        for name in [
+            "exif:SubjectLocation",
+            "AltTextAccessibility",
+            "xmpDM:altTapeName",
+            "FlyingState",
+            "Iptc4xmpCore:CiAdrCity",
+            "plus:LicensorCountry",
+            "mwg-rs:Regions",
+            "ISOSpeedLatitudeyyy",
+            "GeometricDistortionParams",
+            "Capacity",
+            "Velocity",
+            "photoshop:AuthorsPosition",
+            "xmpMM:DerivedFromPlacedXResolution",
+            "Relocation",
+            "YCbCrPositioning",
+            "CreateDate",
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_text_gives_coordinates_only_with_numbers() {
+        for text in [
+            &b"{\"latitude\": 48.2096, \"longitude\": 16.37}"[..],
+            b"GPS Position : 48 deg",
+            b"exif:GPSLatitude=48/1",
+            b"loc +48.2096+016.3704/",
+            b"Longitude=\"16,22.2E\"",
+        ] {
+            assert!(is_in_text(text), "{}", text.escape_ascii());
+        }
+        for text in [
+            &b"the gps was off"[..],
+            b"gpsgpsgps 12",
+            b"exposure latitude of film",
+            b"+1.25-0.5/",
+            b"a 48.2 b",
+            b"",
+        ] {
+            assert!(!is_in_text(text), "{}", text.escape_ascii());
+        }
+    }
+}
