@@ -50,6 +50,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     check_magnitudes(&image)?;
     let mut metadata = Metadata::from_jpeg(&structure.metadata);
     metadata.note_trailer(&bytes[structure.bytes.len()..]);
+    if structure.has_jfif_thumbnail() {
+        metadata.note_jfif_thumbnail();
+    }
     Ok(Photo {
         format: Format::Jpeg,
         orientation: metadata.orientation(),

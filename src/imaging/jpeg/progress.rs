@@ -1,8 +1,9 @@
 //! Which coefficients the scans of a JPEG code, and whether that is all of them.
 //!
 //! A progressive file may code each coefficient in several scans, from its high bits down (T.81,
-//! annex G), and need not code all: encoders leave out low bits of high frequencies, and every viewer shows what there is. Of
-//! each block the mean must be there; without it there is a hole in the picture.
+//! annex G), and need not send the last bits of all of them: every viewer shows what there is. A file that lacks whole
+//! coefficients is another matter: viewers make up for them, each in its own way (block smoothing), so that nobody could say what
+//! was protected.
 
 use super::super::ImagingError;
 
@@ -17,6 +18,9 @@ pub(super) struct Band {
     /// The lowest bit that this scan codes (Al).
     pub(super) to_bit: u8,
 }
+
+/// Encoders send the first scans of a coefficient without its last two or three bits.
+const MOST_MISSING_BITS: u8 = 3;
 
 /// How far each coefficient of each component is coded: the lowest bit, once any scan has touched
 /// it.
@@ -65,11 +69,12 @@ impl Progress {
         Ok(())
     }
 
-    /// Tells whether something of every block of the first `count` components is coded: its DC coefficient.
-    pub(super) fn has_every_block(&self, count: usize) -> bool {
+    /// Tells whether every coefficient of the first `count` components is coded but for its last bits.
+    pub(super) fn has_every_coefficient(&self, count: usize) -> bool {
+        let is_there = |lowest: &Option<u8>| lowest.is_some_and(|bit| bit <= MOST_MISSING_BITS);
         self.bits[..count]
             .iter()
-            .all(|bits| bits.is_some_and(|bits| bits[0].is_some()))
+            .all(|bits| bits.is_some_and(|bits| bits.iter().all(is_there)))
     }
 
     /// Tells whether every coefficient of the first `count` components is coded to its last bit.

@@ -63,6 +63,8 @@ pub(super) struct Structure<'a> {
     pub(super) is_complete: bool,
 }
 
+/// A JFIF segment without a thumbnail, marker included.
+const JFIF_BYTES: usize = 18;
 /// Codes of a DC and of an AC table that has one for every symbol of baseline coding (T.81, tables K.3 to K.6).
 const ALL_SYMBOLS: [usize; 2] = [12, 162];
 
@@ -88,6 +90,15 @@ impl<'a> Structure<'a> {
 }
 
 impl Structure<'_> {
+    /// Tells whether the JFIF header has a thumbnail: pixels behind its width and height (JFIF 1.02).
+    pub(super) fn has_jfif_thumbnail(&self) -> bool {
+        let is_jfif = |segment: &&&[u8]| segment[1] == APP0;
+        self.headers
+            .iter()
+            .find(is_jfif)
+            .is_some_and(|segment| segment.len() > JFIF_BYTES)
+    }
+
     /// Tells whether all Huffman tables have a code for every symbol, as the standard's do; tables that were made for one file
     /// leave out what it does not use.
     pub(super) fn has_general_tables(&self) -> bool {
@@ -333,9 +344,11 @@ impl<'a> Walk<'a> {
             }
         }
         let is_complete = self.progress.is_complete(frame.components.len());
-        // A progressive file may leave out scans, and viewers show what there is; one that was cut off has no end.
-        if self.has_end && !self.progress.has_every_block(frame.components.len()) {
-            return Err(ImagingError::invalid("scans are missing"));
+        // A progressive file may leave out its last bits; one that was cut off has no end.
+        if self.has_end && !self.progress.has_every_coefficient(frame.components.len()) {
+            return Err(ImagingError::invalid(
+                "scans are missing, so that it shows only coarsely: send the whole file",
+            ));
         }
         if !self.has_end && !is_complete {
             return Err(ImagingError::invalid("it ends before its last scan"));

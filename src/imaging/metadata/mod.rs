@@ -135,6 +135,11 @@ impl Metadata {
         }
     }
 
+    /// Notes that the header of a JPEG had a thumbnail, which the encoder's own does not have.
+    pub(super) fn note_jfif_thumbnail(&mut self) {
+        self.dropped.add("jfif-thumbnail", Reason::UnmarkedCopy);
+    }
+
     /// Returns what was left out, so far.
     pub fn dropped(&self) -> &Dropped {
         &self.dropped

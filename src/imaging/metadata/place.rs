@@ -111,19 +111,44 @@ const LABELS: [&[u8]; 7] = [
 ];
 /// How far from such a word the number may begin: `"latitude": "48.2`, `GPSLatitudeRef=N GPSLatitude=48`.
 const LABEL_REACH: usize = 24;
+/// Shorter ones, as JSON and URLs have them, which must stand alone and before a number with decimals: `"lat": 48.2096`.
+const SHORT_LABELS: [&[u8]; 4] = [b"lat", b"lon", b"lng", b"geo"];
+/// How far from such a label the number may begin.
+const SHORT_REACH: usize = 6;
 
 /// Tells whether a text gives coordinates: a word for them with a number behind it, or ISO 6709 (`+48.2096+016.3704/`).
 ///
 /// Prose about a place is not recognised; three letters by chance are not enough.
 pub(super) fn is_in_text(text: &[u8]) -> bool {
     let text = text.to_ascii_lowercase();
-    let labelled = |label: &[u8]| {
-        memmem(&text, label).any(|at| {
-            let behind = &text[at + label.len()..];
-            behind.iter().take(LABEL_REACH).any(u8::is_ascii_digit)
-        })
+    let has = |label: &[u8], is_meant: &dyn Fn(&[u8], &[u8]) -> bool| {
+        memmem(&text, label).any(|at| is_meant(&text[..at], &text[at + label.len()..]))
     };
-    LABELS.iter().any(|label| labelled(label)) || has_iso_6709(&text)
+    let before_a_number =
+        |_: &[u8], behind: &[u8]| behind.iter().take(LABEL_REACH).any(u8::is_ascii_digit);
+    LABELS.iter().any(|label| has(label, &before_a_number))
+        || SHORT_LABELS.iter().any(|label| has(label, &stands_alone))
+        || has_iso_6709(&text)
+}
+
+/// Tells whether a label stands by itself, with a decimal number soon behind it.
+fn stands_alone(before: &[u8], behind: &[u8]) -> bool {
+    let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+    if is_letter(before.last()) || is_letter(behind.first()) {
+        return false;
+    }
+    let Some(start) = behind.iter().take(SHORT_REACH).position(u8::is_ascii_digit) else {
+        return false;
+    };
+    let number = &behind[start..];
+    let digits = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
+    let whole = digits(number);
+    number.get(whole) == Some(&b'.') && digits(&number[whole + 1..]) >= 2
 }
 
 /// Returns where a pattern begins, once for each place.
@@ -215,6 +240,8 @@ mod tests {
             b"exif:GPSLatitude=48/1",
             b"loc +48.2096+016.3704/",
             b"Longitude=\"16,22.2E\"",
+            b"{\"lat\":48.2096,\"lng\":16.3704}",
+            b"geo:48.2096,16.3704",
         ] {
             assert!(is_in_text(text), "{}", text.escape_ascii());
         }
@@ -224,6 +251,9 @@ mod tests {
             b"exposure latitude of film",
             b"+1.25-0.5/",
             b"a 48.2 b",
+            b"flat=3.14159",
+            b"lat 3",
+            b"plates 12.25",
             b"",
         ] {
             assert!(!is_in_text(text), "{}", text.escape_ascii());

@@ -76,7 +76,7 @@ fn a_jpeg_cut_short_and_ended_is_refused_unless_it_ends_with_a_scan() {
             );
             accepted += usize::from(result.is_ok());
         }
-        assert_eq!(accepted > 10, progressive);
+        assert_eq!(accepted > 5, progressive);
     }
 }
 

@@ -14,4 +14,5 @@ mod damage;
 mod formats;
 mod jpeg;
 mod policies;
+mod read_back;
 pub(super) mod samples;

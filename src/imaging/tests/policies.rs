@@ -125,7 +125,7 @@ fn exif(orientation: u16, little_endian: bool) -> Vec<u8> {
     tiff
 }
 
-fn contains(file: &[u8], bytes: &[u8]) -> bool {
+pub(super) fn contains(file: &[u8], bytes: &[u8]) -> bool {
     file.windows(bytes.len()).any(|window| window == bytes)
 }
 
