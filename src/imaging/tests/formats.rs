@@ -4,8 +4,8 @@
 
 use super::{
     super::{
-        Encoding, Format, ImagingError, Layout, Limits, Photo, Pixels, Raster, Samples, SamplesMut,
-        decode, encode, is_lossless,
+        Encoding, Format, ImagingError, Layout, Limits, MetadataPolicy, Photo, Pixels, Raster,
+        Samples, SamplesMut, apply_policy, decode, encode, is_lossless, pixel_digest,
     },
     samples::{
         accept, jpeg, photo, png, png_chunk, psnr, raster8, raster16, refusal, webp, with_chunks,
@@ -308,6 +308,37 @@ fn broken_pngs_are_refused() {
         refusal(&with_chunks(&png, &flood)),
         ImagingError::Invalid { .. }
     ));
+}
+
+#[test]
+fn a_wrong_checksum_is_passed_over_where_viewers_do_and_refused_in_words_elsewhere() {
+    let png = png(raster8(40, 30, Layout::Rgb));
+    let mut file = with_chunks(
+        &png,
+        &[(b"tEXt", b"Comment\0gone"), (b"tEXt", b"Title\0stays")],
+    );
+    let text = file.windows(4).position(|w| w == b"gone").unwrap();
+    file[text + 4] ^= 1; // the first byte of its checksum
+    let mut photo = accept(&file);
+    apply_policy(&mut photo, MetadataPolicy::Keep);
+    assert_eq!(
+        photo.metadata.dropped().to_string(),
+        "png:tEXt;why=not-understood"
+    );
+    let output = encode(&photo).unwrap();
+    assert_eq!(
+        pixel_digest(&accept(&output).pixels),
+        pixel_digest(&accept(&png).pixels)
+    );
+    assert!(output.windows(5).any(|w| w == b"stays") && !output.windows(4).any(|w| w == b"gone"));
+    // Every byte of the picture's own chunks counts.
+    let pixels = png.windows(4).position(|w| w == b"IDAT").unwrap();
+    for at in [pixels - 14, pixels + 20, png.len() - 14, png.len() - 18] {
+        let mut file = png.clone();
+        file[at] ^= 0x10;
+        let reason = refusal(&file).to_string();
+        assert!(!reason.contains(['{', '(', '\"']), "{reason}");
+    }
 }
 
 #[test]

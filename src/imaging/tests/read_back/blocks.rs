@@ -1,10 +1,12 @@
 //! Blocks of metadata for the corpus, each with a place or a picture, and with values that nobody asks to lose (`KEEP...`).
 
+#![expect(clippy::too_many_lines, reason = "lists of cases")]
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
     super::samples::jpeg,
-    tiff::{Value, Writer},
+    tiff::{Value, Writer, text},
 };
 
 /// The small picture that must not stay.
@@ -51,8 +53,8 @@ pub(super) fn xmp_packets() -> Vec<(&'static str, Vec<u8>)> {
          </rdf:Alt></xmp:Thumbnails>",
         lines.join("&#xA;")
     );
-    let attributes = |text| xmp(text, "");
-    let elements = |text| xmp("", text);
+    let attributes = |attributes| xmp(attributes, "");
+    let elements = |elements| xmp("", elements);
     vec![
         (
             "exif",
@@ -189,12 +191,12 @@ pub(super) fn photoshop_thumbnail() -> Vec<u8> {
 /// The directory of GPS.
 fn gps(writer: Writer) -> Value {
     Value::Directory(vec![
-        (1, writer.text("N")),
+        (1, text("N")),
         (2, writer.rationals(&[48, 1, 12, 1, 345_679, 10_000])),
-        (3, writer.text("E")),
+        (3, text("E")),
         (4, writer.rationals(&[16, 1, 22, 1, 123_457, 10_000])),
         (6, writer.rationals(&[170, 1])),
-        (0x1d, writer.text("2024:01:01")),
+        (0x1d, text("2024:01:01")),
     ])
 }
 
@@ -207,17 +209,17 @@ pub(super) fn exif(
     thumbnail: Option<&[u8]>,
 ) -> Vec<u8> {
     let mut below = vec![
-        (0x9003, writer.text("2024:01:01 10:00:00")),
-        (0xa431, writer.text("KEEPSERIAL")),
+        (0x9003, text("2024:01:01 10:00:00")),
+        (0xa431, text("KEEPSERIAL")),
         (0x829a, writer.rationals(&[1, 125])),
     ];
     below.extend(second);
     let mut entries = vec![
-        (0x010f, writer.text(make)),
-        (0x0110, writer.text("KEEPMODEL")),
+        (0x010f, text(make)),
+        (0x0110, text("KEEPMODEL")),
         (0x0112, writer.short(6)),
-        (0x013b, writer.text("KEEPARTIST")),
-        (0x8298, writer.text("KEEPRIGHTS")),
+        (0x013b, text("KEEPARTIST")),
+        (0x8298, text("KEEPRIGHTS")),
         (0x8769, Value::Directory(below)),
     ];
     entries.extend(first);
@@ -295,7 +297,7 @@ pub(super) fn exif_blocks(writer: Writer) -> Vec<(&'static str, Vec<u8>)> {
                                 .collect(),
                         ),
                     ),
-                    (0x87b1, writer.text("WGS 84")),
+                    (0x87b1, text("WGS 84")),
                 ],
                 Vec::new(),
             ),
@@ -329,10 +331,7 @@ pub(super) fn exif_blocks(writer: Writer) -> Vec<(&'static str, Vec<u8>)> {
             note(
                 "SONY",
                 b"SONY DSC \0\0\0",
-                vec![
-                    (0x2001, undefined(&jpeg)),
-                    (0xb020, writer.text("KEEPMAKERNOTE")),
-                ],
+                vec![(0x2001, undefined(&jpeg)), (0xb020, text("KEEPMAKERNOTE"))],
                 false,
             ),
         ),
@@ -342,8 +341,8 @@ pub(super) fn exif_blocks(writer: Writer) -> Vec<(&'static str, Vec<u8>)> {
                 "Apple",
                 &[b"Apple iOS\0\0\x01", order].concat(),
                 vec![
-                    (0x0011, writer.text("STALE-LIVE-PHOTO")),
-                    (0x002b, writer.text("KEEPMAKERNOTE")),
+                    (0x0011, text("STALE-LIVE-PHOTO")),
+                    (0x002b, text("KEEPMAKERNOTE")),
                 ],
                 true,
             ),

@@ -1,5 +1,10 @@
 //! Files of the corpus: each block in each place where a container may have it.
 
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "names of chunks are byte strings"
+)]
+
 use std::io::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -40,11 +45,11 @@ impl Hosts {
         with_segments(&self.jpeg, segments)
     }
 
-    fn in_png(&self, tag: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+    pub(super) fn in_png(&self, tag: &[u8; 4], payload: &[u8]) -> Vec<u8> {
         with_chunks(&self.png, &[(tag, payload)])
     }
 
-    fn in_webp(&self, tag: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+    pub(super) fn in_webp(&self, tag: &[u8; 4], payload: &[u8]) -> Vec<u8> {
         with_riff_chunks(&self.webp, SIZE, &[(tag, payload)])
     }
 }
@@ -52,7 +57,7 @@ impl Hosts {
 /// A name with its container's extension, and the file.
 pub(super) type Named = (String, Vec<u8>);
 
-fn zlib(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn zlib(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

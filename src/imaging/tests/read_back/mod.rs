@@ -5,6 +5,7 @@
 mod blocks;
 mod files;
 mod tiff;
+mod travels;
 
 use std::{collections::HashMap, fs, path::Path, process::Command};
 

@@ -10,6 +10,11 @@ pub(super) enum Value {
     Note(Vec<u8>, Vec<(u16, Value)>, bool),
 }
 
+/// A text with its final zero.
+pub(super) fn text(text: &str) -> Value {
+    Value::Plain(2, [text.as_bytes(), &[0]].concat())
+}
+
 /// Writes in one byte order.
 #[derive(Clone, Copy)]
 pub(super) struct Writer {
@@ -37,10 +42,6 @@ impl Writer {
             bytes.reverse();
         }
         bytes
-    }
-
-    pub(super) fn text(self, text: &str) -> Value {
-        Value::Plain(2, [text.as_bytes(), &[0]].concat())
     }
 
     pub(super) fn short(self, value: u16) -> Value {
