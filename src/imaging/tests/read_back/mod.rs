@@ -12,7 +12,7 @@ use std::{collections::HashMap, fs, path::Path, process::Command};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value};
 
-use self::files::Hosts;
+use self::files::{Hosts, Named};
 use super::{
     super::{MetadataPolicy, apply_policy, encode},
     policies::contains,
@@ -58,6 +58,12 @@ const PICTURES: [&str; 5] = [
     "otherimage",
     "jpgfromraw",
 ];
+/// Each wish and the policy that it is.
+const WISHES: [(&str, MetadataPolicy); 3] = [
+    ("keep", MetadataPolicy::Keep),
+    ("strip-gps", MetadataPolicy::StripGps),
+    ("strip-all", MetadataPolicy::StripAll),
+];
 /// What goes under every wish: it speaks of media that are not in a protected file.
 const STALE: [&str; 1] = ["Apple:MediaGroupUUID"];
 
@@ -100,6 +106,32 @@ fn is_inner(name: &str) -> bool {
     !OUTER_GROUPS.contains(&name.split(':').next().unwrap_or_default())
 }
 
+/// Writes each file and what each wish makes of it; returns where bytes of the small picture are left.
+fn write_copies(folder: &Path, files: &[Named]) -> Vec<String> {
+    for part in ["source", "keep", "strip-gps", "strip-all"] {
+        fs::create_dir_all(folder.join(part)).unwrap();
+    }
+    let small = blocks::small();
+    // Bytes of the scan, and the same in base64.
+    let canary = &small[small.len() - 60..small.len() - 20];
+    let encoded = BASE64_STANDARD.encode(&small);
+    let encoded = &encoded.as_bytes()[400..460];
+    let mut left = Vec::new();
+    for (name, file) in files {
+        fs::write(folder.join("source").join(name), file).unwrap();
+        for (wish, policy) in WISHES {
+            let mut photo = accept(file);
+            apply_policy(&mut photo, policy);
+            let output = encode(&photo).unwrap();
+            if wish != "keep" && (contains(&output, canary) || contains(&output, encoded)) {
+                left.push(format!("{wish}, {name}: bytes of the small picture"));
+            }
+            fs::write(folder.join(wish).join(name), output).unwrap();
+        }
+    }
+    left
+}
+
 #[test]
 fn exiftool_finds_no_place_and_no_picture_and_misses_nothing_else() {
     if !reads() {
@@ -117,32 +149,7 @@ fn exiftool_finds_no_place_and_no_picture_and_misses_nothing_else() {
     .concat();
     let folder = std::env::temp_dir().join(format!("lumatrace-read-back-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
-    let wishes = [
-        ("keep", MetadataPolicy::Keep),
-        ("strip-gps", MetadataPolicy::StripGps),
-        ("strip-all", MetadataPolicy::StripAll),
-    ];
-    for part in ["source", "keep", "strip-gps", "strip-all"] {
-        fs::create_dir_all(folder.join(part)).unwrap();
-    }
-    let small = blocks::small();
-    // Bytes of the scan, and the same in base64 whatever stands before.
-    let canary = &small[small.len() - 60..small.len() - 20];
-    let encoded = BASE64_STANDARD.encode(&small);
-    let encoded = &encoded.as_bytes()[400..460];
-    let mut left = Vec::new();
-    for (name, file) in &files {
-        fs::write(folder.join("source").join(name), file).unwrap();
-        for (wish, policy) in wishes {
-            let mut photo = accept(file);
-            apply_policy(&mut photo, policy);
-            let output = encode(&photo).unwrap();
-            if wish != "keep" && (contains(&output, canary) || contains(&output, encoded)) {
-                left.push(format!("{wish}, {name}: bytes of the small picture"));
-            }
-            fs::write(folder.join(wish).join(name), output).unwrap();
-        }
-    }
+    let mut left = write_copies(&folder, &files);
     let source = read(&folder.join("source"));
     assert_eq!(source.len(), files.len());
     let (mut with_place, mut with_picture, mut lost) = (0, 0, Vec::new());
@@ -150,7 +157,7 @@ fn exiftool_finds_no_place_and_no_picture_and_misses_nothing_else() {
         with_place += usize::from(shown.keys().any(|name| has_part(name, &PLACES)));
         with_picture += usize::from(shown.keys().any(|name| has_part(name, &PICTURES)));
     }
-    for (wish, _) in wishes {
+    for (wish, _) in WISHES {
         let copies = read(&folder.join(wish));
         for (name, before) in &source {
             let after = &copies[name];
@@ -179,7 +186,7 @@ fn exiftool_finds_no_place_and_no_picture_and_misses_nothing_else() {
         "{} files, of which ExifTool shows a place in {with_place} and a picture in {with_picture}; {} copies: \
          {} places and pictures left, {} values lost that nobody asked to lose",
         files.len(),
-        wishes.len() * files.len(),
+        WISHES.len() * files.len(),
         left.len(),
         lost.len()
     );
