@@ -7,7 +7,7 @@
 use std::{collections::HashSet, ops::Range};
 
 use super::{
-    Editor, Orientation, Reason,
+    Dropped, Editor, Orientation, Reason,
     maker_note::MakerNote,
     photoshop, picture, place,
     tiff::{ByteOrder, Directory, Entry, kind},
@@ -74,9 +74,14 @@ pub(super) fn minimal(orientation: Orientation) -> Vec<u8> {
 /// Removes what `editor` wants removed from a block, which may get shorter; false if the block must go whole.
 pub(super) fn edit(tiff: &mut Vec<u8>, editor: &mut Editor<'_>) -> bool {
     if editor.strip {
-        let stripped = strip(tiff, editor).is_some();
-        // Values may overlap what must go, and maker notes hold what they like.
-        stripped && picture::find(tiff).is_none()
+        // Directories and values of a hostile block overlap, so that removing one makes another of it: what is left must have
+        // nothing more to remove. And maker notes hold what they like.
+        let mut more = Dropped::default();
+        let mut again = Editor::new(true, editor.photo, &mut more);
+        strip(tiff, editor).is_some()
+            && strip(&mut tiff.clone(), &mut again).is_some()
+            && more.is_empty()
+            && picture::find(tiff).is_none()
     } else {
         let order = ByteOrder::of(tiff);
         if let Some(order) = order {
@@ -276,9 +281,8 @@ fn retain_entry(
         }
         _ => {}
     }
-    // A value that is not there cannot tell anything, and readers pass over its entry.
     let Some(value) = entry.value(tiff, order, 0) else {
-        return true;
+        return editor.leave_out("exif-value", Reason::NotUnderstood);
     };
     let Some(budget) = retained.budget.checked_sub(value.len()) else {
         return editor.leave_out("exif-value", Reason::NotUnderstood);

@@ -127,13 +127,12 @@ fn walk_jpeg(picture: &[u8]) -> impl Iterator<Item = (u8, usize)> {
 /// Returns the first picture that a text holds in base64, by itself, in a data URI or among other words.
 pub(super) fn in_base64(mut text: &[u8]) -> Option<Vec<u8>> {
     loop {
-        let start = BASE64_STARTS
-            .iter()
-            .filter_map(|start| {
-                text.windows(start.len())
-                    .position(|window| window == *start)
-            })
-            .min()?;
+        let begins = |at: &usize| {
+            BASE64_STARTS
+                .iter()
+                .any(|start| text[*at..].starts_with(start))
+        };
+        let start = (0..text.len()).find(begins)?;
         let (characters, behind) = base64_run(&text[start..]);
         if characters.len() >= LEAST_BASE64
             && let Some(picture) = decode(characters)

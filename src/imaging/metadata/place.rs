@@ -118,17 +118,30 @@ const SHORT_REACH: usize = 6;
 
 /// Tells whether a text gives coordinates: a word for them with a number behind it, or ISO 6709 (`+48.2096+016.3704/`).
 ///
-/// Prose about a place is not recognised; three letters by chance are not enough.
+/// Prose about a place is not recognised; three letters by chance are not enough. Time is linear in the text's length.
 pub(super) fn is_in_text(text: &[u8]) -> bool {
-    let text = text.to_ascii_lowercase();
-    let has = |label: &[u8], is_meant: &dyn Fn(&[u8], &[u8]) -> bool| {
-        memmem(&text, label).any(|at| is_meant(&text[..at], &text[at + label.len()..]))
+    text.iter().enumerate().any(|(at, byte)| {
+        let rest = &text[at..];
+        match byte {
+            b'l' | b'L' | b'g' | b'G' => is_label(&text[..at], rest),
+            b'+' | b'-' => is_iso_6709(rest),
+            _ => false,
+        }
+    })
+}
+
+/// Tells whether a text begins with a label that has a number behind it.
+fn is_label(before: &[u8], text: &[u8]) -> bool {
+    let behind = |label: &&[u8]| {
+        let (start, behind) = text.split_at_checked(label.len())?;
+        start.eq_ignore_ascii_case(label).then_some(behind)
     };
-    let before_a_number =
-        |_: &[u8], behind: &[u8]| behind.iter().take(LABEL_REACH).any(u8::is_ascii_digit);
-    LABELS.iter().any(|label| has(label, &before_a_number))
-        || SHORT_LABELS.iter().any(|label| has(label, &stands_alone))
-        || has_iso_6709(&text)
+    let is_long = LABELS.iter().filter_map(behind).any(|behind| {
+        let near = &behind[..behind.len().min(LABEL_REACH)];
+        near.iter().any(u8::is_ascii_digit)
+    });
+    let is_short = |behind| stands_alone(before, behind);
+    is_long || SHORT_LABELS.iter().filter_map(behind).any(is_short)
 }
 
 /// Tells whether a label stands by itself, with a decimal number soon behind it.
@@ -151,29 +164,25 @@ fn stands_alone(before: &[u8], behind: &[u8]) -> bool {
     number.get(whole) == Some(&b'.') && digits(&number[whole + 1..]) >= 2
 }
 
-/// Returns where a pattern begins, once for each place.
-fn memmem<'a>(text: &'a [u8], pattern: &'a [u8]) -> impl Iterator<Item = usize> {
-    let positions = text.windows(pattern.len()).enumerate();
-    positions
-        .filter(move |(_, window)| *window == pattern)
-        .map(|(at, _)| at)
-}
-
-/// Tells whether a text has a point by ISO 6709, annex H, in degrees with a fraction, as films and phones write it.
-fn has_iso_6709(text: &[u8]) -> bool {
-    let signed = |rest: &[u8], digits: usize| -> Option<usize> {
-        let [b'+' | b'-', number @ ..] = rest else {
+/// Tells whether a text begins with a point by ISO 6709, annex H, in degrees with a fraction, as films and phones write it.
+fn is_iso_6709(text: &[u8]) -> bool {
+    let signed = |text: &[u8], digits: usize| -> Option<usize> {
+        let [b'+' | b'-', number @ ..] = text else {
             return None;
         };
-        let whole = number.iter().take_while(|b| b.is_ascii_digit()).count();
-        let fraction = number.get(whole + 1..)?;
-        let more = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+        // No longer than a point has: a flood of digits is not walked at every sign.
+        let count = |text: &[u8]| {
+            text.iter()
+                .take(12)
+                .take_while(|b| b.is_ascii_digit())
+                .count()
+        };
+        let whole = count(number);
+        let more = count(number.get(whole + 1..)?);
         (whole == digits && number.get(whole) == Some(&b'.') && more >= 2)
             .then_some(1 + whole + 1 + more)
     };
-    (0..text.len()).any(|at| {
-        signed(&text[at..], 2).is_some_and(|length| signed(&text[at + length..], 3).is_some())
-    })
+    signed(text, 2).is_some_and(|length| signed(&text[length..], 3).is_some())
 }
 
 #[cfg(test)]
