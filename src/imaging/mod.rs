@@ -188,6 +188,20 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
         .unwrap_or_else(|_| Err(ImagingError::invalid("the decoder could not cope with it")))
 }
 
+/// Returns how many pixels [`decode`] would find a file to claim, or nothing where it would not get so far.
+///
+/// It is [`decode`] up to its first look at the limits, so the two cannot disagree, and costs a walk over the file's headers.
+pub fn claimed_pixels(bytes: &[u8]) -> Option<u64> {
+    let limits = Limits {
+        max_bytes: bytes.len(),
+        max_pixels: 0,
+    };
+    match decode(bytes, &limits) {
+        Err(ImagingError::TooManyPixels { actual, .. }) => Some(actual),
+        _ => None,
+    }
+}
+
 /// Encodes a photo into the container that it came in, with the metadata that it carries.
 ///
 /// # Errors

@@ -27,6 +27,7 @@ mod framing;
 mod idempotency;
 mod identify;
 mod isolation;
+mod large_pictures;
 mod layering;
 mod limits;
 mod limits_cost;
