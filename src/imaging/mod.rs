@@ -12,6 +12,8 @@
 
 mod digest;
 mod error;
+mod foreign;
+mod foreign_text;
 mod jpeg;
 mod metadata;
 mod orientation;
@@ -166,7 +168,7 @@ impl Limits {
 ///
 /// # Errors
 ///
-/// [`ImagingError::UnsupportedFormat`] for other formats and for kinds of JPEG, PNG and WebP that
+/// [`ImagingError::Foreign`] for other formats, [`ImagingError::UnsupportedFormat`] for kinds of JPEG, PNG and WebP that
 /// are refused by name, [`ImagingError::TooManyBytes`] and [`ImagingError::TooManyPixels`] beyond
 /// the limits, and [`ImagingError::Invalid`] for everything damaged: half a picture is never
 /// accepted.

@@ -32,6 +32,7 @@ mod layering;
 mod limits;
 mod limits_cost;
 mod login;
+mod messages;
 mod openapi;
 mod photographs;
 mod photos;
