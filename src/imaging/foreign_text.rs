@@ -220,7 +220,12 @@ fn markup(mut text: &str) -> Option<Name> {
             if kind.starts_with("svg") {
                 return Some(SVG);
             }
-            text.split_once('>')
+            // Entities that are declared inside have ends of their own.
+            let behind = match text.find(['[', '>']).map(|at| text.split_at(at)) {
+                Some((_, inside)) if inside.starts_with('[') => inside.split_once(']'),
+                _ => Some(("", text)),
+            };
+            behind.and_then(|(_, text)| text.split_once('>'))
         } else {
             break;
         };

@@ -112,6 +112,10 @@ mod tests {
             ("\u{a0}╪\u{a0}α", "UTF-8"),
             ("\u{feff}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\0", "UTF-8"),
             ("<?xml version='1.0'?><!-- a --><!DOCTYPE x><s:svg/>", "SVG"),
+            ("<!DOCTYPE a [ <!ENTITY b 'c'> ]><svg>", "SVG"),
+            ("<!DOCTYPE a [ <!ENTITY b 'c'>", "XML"),
+            ("<!DOCTYPE a", "XML"),
+            ("<!DOCTYPE HTML PUBLIC '-//W3C//DTD HTML 4.01//EN'>", "HTML"),
             ("<feed>", "XML"),
         ] {
             is_named(text.as_bytes(), what);
