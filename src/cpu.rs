@@ -1,8 +1,11 @@
 //! CPU-heavy work, off the async threads and bounded in number.
 //!
-//! A [`CpuGate`] lets `workers` jobs run at once and as many wait as the queue holds; one more is refused at once. A caller who
+//! A [`CpuGate`] has as many shares as there are workers. A job takes one, or more if its work is larger, and runs when it has
+//! them; as many jobs wait as the queue holds, and one more is refused at once. They get their shares in the order in which they
+//! came (tokio's semaphore is fair, for many permits at once too): what is freed is put aside for the first, so a large job is not
+//! overtaken by small ones for ever, and small ones wait for no large one that came later. A caller who
 //! goes away while waiting frees the place. One who goes away while the job runs lets it run on, since a thread cannot be
-//! stopped, but the job keeps its place in the count, so no more than `workers` ever run, and it can ask
+//! stopped, but the job keeps its place in the count, so no more than `workers` shares ever run, and it can ask
 //! [`Job::abandoned`] between its steps.
 
 use std::sync::{
@@ -24,7 +27,7 @@ pub struct CpuGate {
     running: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     started: Arc<AtomicUsize>,
-    workers: usize,
+    workers: u32,
     queue: usize,
 }
 
@@ -60,11 +63,11 @@ impl Drop for Abandon {
 }
 
 impl CpuGate {
-    /// A gate for `workers` jobs at once (at least one) and `queue` waiting ones.
+    /// A gate of `workers` shares (at least one) and `queue` waiting jobs.
     pub fn new(workers: usize, queue: usize) -> Self {
-        let workers = workers.max(1);
+        let workers = u32::try_from(workers).unwrap_or(u32::MAX).max(1);
         Self {
-            running: Arc::new(Semaphore::new(workers)),
+            running: Arc::new(Semaphore::new(workers as usize)),
             waiting: Arc::new(AtomicUsize::new(0)),
             started: Arc::new(AtomicUsize::new(0)),
             workers,
@@ -79,7 +82,7 @@ impl CpuGate {
 
     /// Whether nothing runs.
     pub fn is_idle(&self) -> bool {
-        self.running.available_permits() == self.workers
+        self.running.available_permits() == self.workers as usize
     }
 
     /// How many jobs have started so far.
@@ -87,7 +90,7 @@ impl CpuGate {
         self.started.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` on a blocking thread, in the caller's tracing span.
+    /// Runs `work`, which takes one share, on a blocking thread, in the caller's tracing span.
     ///
     /// # Errors
     ///
@@ -97,7 +100,21 @@ impl CpuGate {
         T: Send + 'static,
         F: FnOnce(&Job) -> T + Send + 'static,
     {
-        let permit = if let Ok(permit) = Arc::clone(&self.running).try_acquire_owned() {
+        self.run_taking(1, work).await
+    }
+
+    /// The same for work that takes so many shares. What takes more than there are has all of them, and runs alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`CpuGate::run`].
+    pub async fn run_taking<T, F>(&self, shares: u32, work: F) -> Result<T, Busy>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Job) -> T + Send + 'static,
+    {
+        let shares = shares.min(self.workers);
+        let permit = if let Ok(permit) = Arc::clone(&self.running).try_acquire_many_owned(shares) {
             permit
         } else {
             let before = self.waiting.fetch_add(1, Ordering::AcqRel);
@@ -106,7 +123,7 @@ impl CpuGate {
                 return Err(Busy);
             }
             Arc::clone(&self.running)
-                .acquire_owned()
+                .acquire_many_owned(shares)
                 .await
                 .map_err(|_| Busy)?
         };
@@ -132,7 +149,7 @@ impl CpuGate {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::{Mutex, mpsc};
 
     use super::*;
 
@@ -186,6 +203,76 @@ mod tests {
         let gone = gate.running.acquire().await;
         assert!(gone.is_ok());
         assert!(told.recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn large_jobs_run_alone_and_all_get_their_turn_in_order() {
+        let gate = CpuGate::new(2, 16);
+        let (log, running) = (
+            Arc::new(Mutex::new(Vec::new())),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let (release, wait) = mpsc::channel::<()>();
+        let held = tokio::spawn({
+            let gate = gate.clone();
+            async move { gate.run(move |_| wait.recv().ok()).await }
+        });
+        while gate.running.available_permits() > 1 {
+            tokio::task::yield_now().await;
+        }
+        // One share is free all the time. 9 is more than there is.
+        let mut queued = Vec::new();
+        for (number, shares) in [9, 1, 1, 2, 1, 9, 1].into_iter().enumerate() {
+            let (log, running) = (Arc::clone(&log), Arc::clone(&running));
+            let taken = shares.min(2) as usize;
+            let gate = gate.clone();
+            let work = move |_: &Job| {
+                let others = running.fetch_add(taken, Ordering::SeqCst);
+                log.lock().unwrap().push((number, others + taken));
+                std::thread::sleep(std::time::Duration::from_millis(5));
+                running.fetch_sub(taken, Ordering::SeqCst);
+            };
+            let mut job = Box::pin(async move { gate.run_taking(shares, work).await });
+            assert!(futures_pending(&mut job).await, "{number} waits its turn");
+            queued.push(job);
+        }
+        assert!(log.lock().unwrap().is_empty(), "nobody overtakes the first");
+        release.send(()).unwrap();
+        assert!(held.await.unwrap().is_ok());
+        let queued: Vec<_> = queued.into_iter().map(tokio::spawn).collect();
+        for job in queued {
+            assert_eq!(job.await.unwrap(), Ok(()));
+        }
+        let log = log.lock().unwrap();
+        assert!(log.iter().all(|(_, shares)| *shares <= 2), "{log:?}");
+        // The two that run at once may begin in either order.
+        let order: Vec<usize> = log.iter().map(|(number, _)| *number).collect();
+        let [first, b, c, rest @ ..] = order.as_slice() else {
+            panic!("{order:?}");
+        };
+        assert_eq!((*first, b.min(c), b.max(c)), (0, &1, &2), "{order:?}");
+        assert_eq!(rest, [3, 4, 5, 6]);
+        assert!(gate.is_idle());
+    }
+
+    #[tokio::test]
+    async fn a_large_job_that_hangs_up_gives_back_what_was_put_aside() {
+        let gate = CpuGate::new(2, 1);
+        let (release, wait) = mpsc::channel::<()>();
+        let held = tokio::spawn({
+            let gate = gate.clone();
+            async move { gate.run(move |_| wait.recv().ok()).await }
+        });
+        while gate.running.available_permits() > 1 {
+            tokio::task::yield_now().await;
+        }
+        let mut large = Box::pin(gate.run_taking(2, |_| ()));
+        assert!(futures_pending(&mut large).await);
+        assert!(gate.is_full(), "the free share is the large job's");
+        drop(large);
+        assert_eq!(gate.run(|_| 7).await, Ok(7));
+        release.send(()).unwrap();
+        assert!(held.await.unwrap().is_ok());
     }
 
     /// Polls once and says whether the future is still waiting.

@@ -13,7 +13,10 @@ use crate::{
     auth::{PasswordHash, generate_password, hash_password},
     clock::Clock,
     config::{Config, MOST_CALLS},
-    domain::{ContentHashPolicy, Privacy, Role, TenantId, TenantPolicy, Username, audit::Actor},
+    domain::{
+        ContentHashPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy, Username,
+        audit::Actor,
+    },
     service::{
         self,
         accounts::{self, AccountChange},
@@ -51,6 +54,9 @@ struct PolicyArgs {
     /// What is asked of the contentHash that its clients declare: strict, the image's, or format, any hash
     #[arg(long, value_parser = parse_content_hash_policy)]
     content_hash_policy: Option<ContentHashPolicy>,
+    /// How many megapixels (millions of pixels) its pictures may have: a number from 1 to 64, or default (16)
+    #[arg(long, value_parser = parse_max_megapixels)]
+    max_megapixels: Option<MaxMegapixels>,
     /// How many calls it may make a second, on average: a number, 0 for no limit, or default
     #[arg(long, value_parser = parse_rate)]
     per_second: Option<Rate>,
@@ -65,6 +71,10 @@ struct PolicyArgs {
 /// A number of calls, or the server's setting.
 #[derive(Debug, Clone, Copy)]
 struct Rate(Option<u32>);
+
+/// The size of the largest picture, or the default.
+#[derive(Debug, Clone, Copy)]
+struct MaxMegapixels(Option<Megapixels>);
 
 /// A number of copies, or any.
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +167,7 @@ pub(super) async fn tenant(
                 privacy: policy.privacy,
                 max_copies: policy.max_copies.map(|MaxCopies(max)| max),
                 content_hash: policy.content_hash_policy,
+                max_megapixels: policy.max_megapixels.map(|MaxMegapixels(max)| max),
                 rate_per_second: policy.per_second.map(|Rate(rate)| rate),
                 rate_burst: policy.burst.map(|Rate(rate)| rate),
                 rate_per_hour: policy.per_hour.map(|Rate(rate)| rate),
@@ -288,6 +299,7 @@ fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
         "privacy": policy.privacy.as_str(),
         "maxCopies": policy.max_copies,
         "contentHashPolicy": policy.content_hash.as_str(),
+        "maxMegapixels": policy.max_megapixels.map(Megapixels::get),
         "ratePerSecond": policy.rates.per_second,
         "rateBurst": policy.rates.burst,
         "ratePerHour": policy.rates.per_hour,
@@ -341,6 +353,17 @@ fn parse_max_copies(text: &str) -> Result<MaxCopies, &'static str> {
         .filter(|max: &NonZeroU32| i32::try_from(max.get()).is_ok())
         .map(|max| MaxCopies(Some(max)))
         .ok_or("max-copies is a number from 1, or none")
+}
+
+fn parse_max_megapixels(text: &str) -> Result<MaxMegapixels, &'static str> {
+    if text == "default" {
+        return Ok(MaxMegapixels(None));
+    }
+    text.parse()
+        .ok()
+        .and_then(Megapixels::new)
+        .map(|max| MaxMegapixels(Some(max)))
+        .ok_or("max-megapixels is a number from 1 to 64, or default")
 }
 
 fn parse_rate(text: &str) -> Result<Rate, &'static str> {

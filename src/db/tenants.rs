@@ -6,7 +6,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{ContentHashPolicy, Privacy, RateOverrides, TenantId, TenantPolicy};
+use crate::domain::{
+    ContentHashPolicy, Megapixels, Privacy, RateOverrides, TenantId, TenantPolicy,
+};
 
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ struct PolicyRow {
     privacy: String,
     max_copies: Option<i32>,
     content_hash_policy: String,
+    max_megapixels: Option<i32>,
     rate_per_second: Option<i32>,
     rate_burst: Option<i32>,
     rate_per_hour: Option<i32>,
@@ -48,6 +51,7 @@ impl PolicyRow {
             max_copies,
             content_hash: ContentHashPolicy::parse(&self.content_hash_policy)
                 .ok_or_else(corrupt)?,
+            max_megapixels: read_megapixels(self.max_megapixels)?,
             rates: RateOverrides {
                 per_second: number(self.rate_per_second)?,
                 burst: number(self.rate_burst)?,
@@ -55,6 +59,13 @@ impl PolicyRow {
             },
         })
     }
+}
+
+/// The largest picture; nothing for the default.
+fn read_megapixels(set: Option<i32>) -> Result<Option<Megapixels>, DbError> {
+    let read = |set| u32::try_from(set).ok().and_then(Megapixels::new);
+    set.map(|set| read(set).ok_or(DbError::Corrupt("tenants")))
+        .transpose()
 }
 
 /// Adds a tenant; false when one of that name is there already.
@@ -79,8 +90,8 @@ pub async fn insert(
 /// All tenants by name.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
     let rows = sqlx::query!(
-        "select tenant_id, status, created_at, privacy, max_copies, content_hash_policy, rate_per_second, rate_burst,
-                rate_per_hour
+        "select tenant_id, status, created_at, privacy, max_copies, content_hash_policy, max_megapixels,
+                rate_per_second, rate_burst, rate_per_hour
          from tenants order by tenant_id"
     )
     .fetch_all(db)
@@ -91,6 +102,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
                 privacy: row.privacy,
                 max_copies: row.max_copies,
                 content_hash_policy: row.content_hash_policy,
+                max_megapixels: row.max_megapixels,
                 rate_per_second: row.rate_per_second,
                 rate_burst: row.rate_burst,
                 rate_per_hour: row.rate_per_hour,
@@ -112,7 +124,7 @@ pub async fn lock_policy(
 ) -> Result<Option<TenantPolicy>, DbError> {
     let row = sqlx::query_as!(
         PolicyRow,
-        "select privacy, max_copies, content_hash_policy, rate_per_second, rate_burst, rate_per_hour
+        "select privacy, max_copies, content_hash_policy, max_megapixels, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1 for update",
         tenant.as_str()
     )
@@ -131,7 +143,7 @@ pub async fn set_policy(
     sqlx::query!(
         "update tenants
          set privacy = $2, max_copies = $3, rate_per_second = $4, rate_burst = $5, rate_per_hour = $6,
-             content_hash_policy = $7
+             content_hash_policy = $7, max_megapixels = $8
          where tenant_id = $1",
         tenant.as_str(),
         policy.privacy.as_str(),
@@ -139,7 +151,8 @@ pub async fn set_policy(
         policy.rates.per_second.map(number),
         policy.rates.burst.map(number),
         policy.rates.per_hour.map(number),
-        policy.content_hash.as_str()
+        policy.content_hash.as_str(),
+        policy.max_megapixels.map(|max| number(max.get()))
     )
     .execute(db)
     .await?;
@@ -151,7 +164,7 @@ pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         PolicyRow,
-        "select privacy, max_copies, content_hash_policy, rate_per_second, rate_burst, rate_per_hour
+        "select privacy, max_copies, content_hash_policy, max_megapixels, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1",
         tenant
     )
@@ -184,14 +197,31 @@ pub async fn delete(db: &mut PgConnection, tenant: &TenantId) -> Result<bool, Db
     Ok(done.rows_affected() == 1)
 }
 
-/// The sealed secret of the transaction's tenant.
-pub async fn find_sealed_secret(tx: &mut TenantTransaction) -> Result<Option<Vec<u8>>, DbError> {
+/// How large the pictures of the transaction's tenant may be; the inner nothing is the default.
+pub async fn find_max_megapixels(
+    tx: &mut TenantTransaction,
+) -> Result<Option<Option<Megapixels>>, DbError> {
     let (db, tenant) = tx.parts();
-    let secret = sqlx::query_scalar!(
-        "select sealed_secret from tenants where tenant_id = $1",
+    let set = sqlx::query_scalar!(
+        "select max_megapixels from tenants where tenant_id = $1",
         tenant
     )
     .fetch_optional(db)
     .await?;
-    Ok(secret)
+    set.map(read_megapixels).transpose()
+}
+
+/// The sealed secret of the transaction's tenant, and how large its pictures may be; nothing is the default.
+pub async fn find_for_image(
+    tx: &mut TenantTransaction,
+) -> Result<Option<(Vec<u8>, Option<Megapixels>)>, DbError> {
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query!(
+        "select sealed_secret, max_megapixels from tenants where tenant_id = $1",
+        tenant
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| Ok((row.sealed_secret, read_megapixels(row.max_megapixels)?)))
+        .transpose()
 }

@@ -24,7 +24,7 @@ pub use credential::{CredentialId, CredentialKind};
 pub use idempotency::{Fingerprint, IdempotencyKey, Once};
 pub use ids::{PhotoId, TenantId, TokenId, Username};
 pub use limits::{Decision, Quota, RateOverrides, Rates, Tally};
-pub use policy::{ContentHashPolicy, Privacy, TenantPolicy};
+pub use policy::{ContentHashPolicy, Megapixels, Privacy, TenantPolicy};
 pub use registration::{Place, Registration};
 pub use scope::{Scope, Scopes};
 pub use usage::{DayUse, Operation};

@@ -58,6 +58,32 @@ impl ContentHashPolicy {
     }
 }
 
+/// How large the pictures of a tenant may be, in whole megapixels: 1 to 64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Megapixels(u32);
+
+impl Megapixels {
+    /// Most that may be set. Beyond it are the cameras of studios, and no larger picture was measured.
+    pub const MOST: u32 = 64;
+
+    /// Takes a number in the range.
+    pub fn new(millions: u32) -> Option<Self> {
+        (1..=Self::MOST)
+            .contains(&millions)
+            .then_some(Self(millions))
+    }
+
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The same in pixels.
+    pub fn pixels(self) -> u64 {
+        u64::from(self.0) * 1_000_000
+    }
+}
+
 /// The settings of one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TenantPolicy {
@@ -67,6 +93,8 @@ pub struct TenantPolicy {
     pub max_copies: Option<NonZeroU32>,
     /// What is asked of a declared hash.
     pub content_hash: ContentHashPolicy,
+    /// How large its pictures may be, where that is not the default.
+    pub max_megapixels: Option<Megapixels>,
     /// How often it may call, where that is not the server's setting.
     pub rates: RateOverrides,
 }
@@ -85,5 +113,16 @@ mod tests {
             assert_eq!(ContentHashPolicy::parse(policy.as_str()), Some(policy));
         }
         assert_eq!(ContentHashPolicy::parse(""), None);
+    }
+
+    #[test]
+    fn megapixels_have_a_range() {
+        for outside in [0, 65, u32::MAX] {
+            assert_eq!(Megapixels::new(outside), None);
+        }
+        for inside in [1, 64] {
+            let megapixels = Megapixels::new(inside).unwrap();
+            assert_eq!(megapixels.pixels(), u64::from(inside) * 1_000_000);
+        }
     }
 }

@@ -13,6 +13,14 @@ pub enum ImagingError {
         /// What was found, as a noun phrase: "a GIF image", "a CMYK JPEG".
         what: &'static str,
     },
+    /// The bytes are no JPEG, PNG or WebP at all.
+    #[error("the file is {what}: {cure}")]
+    Foreign {
+        /// What they are, as a noun phrase.
+        what: &'static str,
+        /// What the sender can do, as a request.
+        cure: &'static str,
+    },
     /// The file is longer than the limit.
     #[error("the image has {actual} bytes, more than the limit of {max}")]
     TooManyBytes {

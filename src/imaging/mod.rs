@@ -12,6 +12,8 @@
 
 mod digest;
 mod error;
+mod foreign;
+mod foreign_text;
 mod jpeg;
 mod metadata;
 mod orientation;
@@ -166,7 +168,7 @@ impl Limits {
 ///
 /// # Errors
 ///
-/// [`ImagingError::UnsupportedFormat`] for other formats and for kinds of JPEG, PNG and WebP that
+/// [`ImagingError::Foreign`] for other formats, [`ImagingError::UnsupportedFormat`] for kinds of JPEG, PNG and WebP that
 /// are refused by name, [`ImagingError::TooManyBytes`] and [`ImagingError::TooManyPixels`] beyond
 /// the limits, and [`ImagingError::Invalid`] for everything damaged: half a picture is never
 /// accepted.
@@ -177,13 +179,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
             actual: bytes.len() as u64,
         });
     }
-    let format = sniff::format(bytes)?;
-    if was_sent_as_text(bytes) {
-        return Err(ImagingError::invalid(
-            "its line ends were changed on the way, as a transfer in text mode does: send it as binary data",
-        ));
-    }
-    let decode_format = match format {
+    let decode_format = match sniff::format(bytes)? {
         Format::Jpeg => jpeg::decode,
         Format::Png => png::decode,
         Format::WebP => webp::decode,
@@ -194,17 +190,18 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
         .unwrap_or_else(|_| Err(ImagingError::invalid("the decoder could not cope with it")))
 }
 
-/// Tells whether a carriage return was put before every line feed. By chance one in 256 has one, so three say it; some
-/// decoders take such a file and show shreds.
-fn was_sent_as_text(bytes: &[u8]) -> bool {
-    let mut line_feeds = 0;
-    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
-        if at == 0 || bytes[at - 1] != b'\r' {
-            return false;
-        }
-        line_feeds += 1;
+/// Returns how many pixels [`decode`] would find a file to claim, or nothing where it would not get so far.
+///
+/// It is [`decode`] up to its first look at the limits, so the two cannot disagree, and costs a walk over the file's headers.
+pub fn claimed_pixels(bytes: &[u8]) -> Option<u64> {
+    let limits = Limits {
+        max_bytes: bytes.len(),
+        max_pixels: 0,
+    };
+    match decode(bytes, &limits) {
+        Err(ImagingError::TooManyPixels { actual, .. }) => Some(actual),
+        _ => None,
     }
-    line_feeds >= 3
 }
 
 /// Encodes a photo into the container that it came in, with the metadata that it carries.

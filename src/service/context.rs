@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Error, limits::Limiter, throttle::Throttle, uploads::Uploads};
+use super::{limits::Limiter, throttle::Throttle, uploads::Uploads};
 use crate::{
-    auth::{AccessStates, MasterKey, TenantSecret, TokenService},
+    auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,
     cpu::CpuGate,
-    db::{Database, TenantTransaction, tenants},
+    db::Database,
     imaging,
 };
 use ipnet::IpNet;
@@ -23,7 +23,7 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// What an image may be.
+    /// What an image may be, unless the operator set something else about its tenant.
     pub limits: imaging::Limits,
 }
 
@@ -72,17 +72,6 @@ impl Context {
     /// What [`Context::downgrade`] came from, if it is still alive.
     pub(super) fn upgrade(weak: &Weak<Inner>) -> Option<Self> {
         weak.upgrade().map(Self)
-    }
-
-    /// The secret of the transaction's tenant, from which its keys are derived.
-    pub(super) async fn tenant_secret(
-        &self,
-        tx: &mut TenantTransaction,
-    ) -> Result<TenantSecret, Error> {
-        let sealed = tenants::find_sealed_secret(tx)
-            .await?
-            .ok_or(Error::NotFound)?;
-        TenantSecret::open(&self.master, tx.tenant(), &sealed).map_err(Error::internal)
     }
 }
 

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Error, usage,
+    Context, Error, images, usage,
     verification::{Asked, Verification},
 };
 use crate::{
@@ -61,16 +61,14 @@ pub struct Match {
 /// An image that cannot be read is [`Error::Image`].
 pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<Vec<Match>, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
-    let secret = ctx.tenant_secret(&mut tx).await?;
+    let (secret, limits) = images::tenant(ctx, &mut tx).await?;
     tx.commit().await?;
 
-    let limits = ctx.settings.limits;
     let index = IndexKey::derive(secret.as_bytes());
-    let file = image.clone();
-    let seen = ctx
-        .images
-        .run(move |job| look(job, &file, &limits, &index))
-        .await??;
+    let seen = images::run(ctx, image.clone(), limits, move |job, image, limits| {
+        look(job, image, limits, &index)
+    })
+    .await?;
 
     let mut tx = ctx.db.begin(tenant).await?;
     let (votes, records) = candidates(&mut tx, &seen).await?;
@@ -81,9 +79,10 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     let matches = if likely.is_empty() {
         Vec::new()
     } else {
-        ctx.images
-            .run(move |job| decide(job, &image, &limits, &likely, &secret))
-            .await??
+        images::run(ctx, image, limits, move |job, image, limits| {
+            decide(job, image, limits, &likely, &secret)
+        })
+        .await?
     };
     usage::charge_alone(ctx, tenant, Operation::Identify).await?;
     tracing::info!(

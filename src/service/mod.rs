@@ -14,6 +14,7 @@ pub mod credentials;
 mod error;
 pub mod idempotency;
 pub mod identify;
+pub mod images;
 pub mod introspect;
 pub mod keys;
 pub mod limits;

@@ -11,7 +11,7 @@ use crate::{
         tenants::{self, Tenant},
     },
     domain::{
-        ContentHashPolicy, Privacy, TenantId, TenantPolicy,
+        ContentHashPolicy, Megapixels, Privacy, TenantId, TenantPolicy,
         audit::{Action, Actor, Entry, Subject},
     },
 };
@@ -97,6 +97,8 @@ pub struct PolicyChange {
     pub max_copies: Option<Option<NonZeroU32>>,
     /// What is asked of a declared hash.
     pub content_hash: Option<ContentHashPolicy>,
+    /// How large a picture may be; the inner nothing is the default.
+    pub max_megapixels: Option<Option<Megapixels>>,
     /// Calls a second; the inner nothing is the server's setting, as in the next two.
     pub rate_per_second: Option<Option<u32>>,
     /// Calls at once.
@@ -119,6 +121,7 @@ pub async fn set_policy(
     policy.privacy = change.privacy.unwrap_or(policy.privacy);
     policy.max_copies = change.max_copies.unwrap_or(policy.max_copies);
     policy.content_hash = change.content_hash.unwrap_or(policy.content_hash);
+    policy.max_megapixels = change.max_megapixels.unwrap_or(policy.max_megapixels);
     let rates = &mut policy.rates;
     rates.per_second = change.rate_per_second.unwrap_or(rates.per_second);
     rates.burst = change.rate_burst.unwrap_or(rates.burst);
@@ -127,10 +130,14 @@ pub async fn set_policy(
     let copies = policy
         .max_copies
         .map_or_else(|| "none".to_owned(), |max| max.to_string());
+    let megapixels = policy
+        .max_megapixels
+        .map_or_else(|| "default".to_owned(), |max| max.get().to_string());
     let entry = on_tenant(Action::TenantPolicyChanged, tenant)
         .with("privacy", policy.privacy.as_str())
         .with("maxCopies", copies)
-        .with("contentHashPolicy", policy.content_hash.as_str());
+        .with("contentHashPolicy", policy.content_hash.as_str())
+        .with("maxMegapixels", megapixels);
     audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
     tx.commit().await.map_err(DbError::from)?;
     Ok(policy)

@@ -9,7 +9,7 @@ use super::{
     audit::actor,
     copies::{self, Original},
     idempotency::{self, Begun, Claim},
-    usage,
+    images, usage,
 };
 use crate::{
     auth::{Claims, TenantSecret},
@@ -137,7 +137,7 @@ async fn again(
     let corrupt = || Error::from(DbError::Corrupt("idempotency_keys"));
     let privacy = Privacy::parse(&outcome.privacy).ok_or_else(corrupt)?;
     let mut tx = ctx.db.begin(&caller.tenant).await?;
-    let secret = ctx.tenant_secret(&mut tx).await?;
+    let (secret, limits) = images::tenant(ctx, &mut tx).await?;
     let found = photos::find(&mut tx, photo).await?;
     tx.commit().await?;
     let sent = found
@@ -145,11 +145,11 @@ async fn again(
         .protected
         .ok_or_else(corrupt)?;
     let key = WatermarkKey::derive(secret.as_bytes(), photo.as_uuid().as_bytes());
-    let (limits, image, metadata) = (ctx.settings.limits, request.image, request.metadata);
-    let marked = ctx
-        .images
-        .run(move |job| mark(job, &image, &limits, &[], (metadata, privacy), &key))
-        .await??;
+    let metadata = request.metadata;
+    let marked = images::run(ctx, request.image, limits, move |job, image, limits| {
+        mark(job, image, limits, &[], (metadata, privacy), &key)
+    })
+    .await?;
     if marked.sha256 != sent.sha256 {
         return Err(Error::Conflict(
             "the photo was protected by another version of the engine, which made other bytes of it: \
@@ -169,7 +169,7 @@ async fn first(
 ) -> Result<Protected, Error> {
     let (tenant, photo) = (&caller.tenant, claim.photo);
     let mut tx = ctx.db.begin(tenant).await?;
-    let secret = ctx.tenant_secret(&mut tx).await?;
+    let (secret, limits) = images::tenant(ctx, &mut tx).await?;
     let policy = tenants::find_policy(&mut tx)
         .await?
         .ok_or(Error::NotFound)?;
@@ -180,12 +180,11 @@ async fn first(
     tx.commit().await?;
 
     let key = WatermarkKey::derive(secret.as_bytes(), photo.as_uuid().as_bytes());
-    let (limits, image, metadata) = (ctx.settings.limits, request.image, request.metadata);
-    let work = ctx.images.run(move |job| {
-        let wish = (metadata, policy.privacy);
-        mark(job, &image, &limits, &expected, wish, &key)
+    let wish = (request.metadata, policy.privacy);
+    let work = images::run(ctx, request.image, limits, move |job, image, limits| {
+        mark(job, image, limits, &expected, wish, &key)
     });
-    let marked = claim.hold(work).await??;
+    let marked = claim.hold(work).await?;
 
     let mut registration = request.registration;
     registration.content_hash = Some(marked.source);

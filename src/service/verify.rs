@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Error, usage,
+    Context, Error, images, usage,
     verification::{Asked, Verification},
 };
 use crate::{
@@ -41,7 +41,7 @@ pub async fn verify(
     if sealed.is_none() && photos::find(&mut tx, request.photo).await?.is_none() {
         return Err(Error::NotFound);
     }
-    let secret = ctx.tenant_secret(&mut tx).await?;
+    let (secret, limits) = images::tenant(ctx, &mut tx).await?;
     tx.commit().await?;
 
     let reference = match sealed {
@@ -55,11 +55,11 @@ pub async fn verify(
         None => None,
     };
     let key = WatermarkKey::derive(secret.as_bytes(), request.photo.as_uuid().as_bytes());
-    let (limits, image, policy) = (ctx.settings.limits, request.image, request.policy);
-    let found = ctx
-        .images
-        .run(move |job| examine(job, &image, &limits, reference.as_ref(), &key, policy))
-        .await??;
+    let policy = request.policy;
+    let found = images::run(ctx, request.image, limits, move |job, image, limits| {
+        examine(job, image, limits, reference.as_ref(), &key, policy)
+    })
+    .await?;
 
     usage::charge_alone(ctx, tenant, Operation::Verify).await?;
     tracing::info!(

@@ -192,6 +192,19 @@ fn with_nothing_configured_it_serves_and_keeps_what_it_was_given_through_kills()
     let (done, text) = run(lumatrace(&data_dir.0).args(set));
     assert!(done && text.contains("\"ratePerHour\":null"), "{text}");
     assert!(text.contains("\"rateBurst\":0"), "{text}");
+    for (megapixels, shown) in [
+        ("50", "\"maxMegapixels\":50"),
+        ("default", "\"maxMegapixels\":null"),
+    ] {
+        let set = ["tenant", "set", "acme", "--max-megapixels", megapixels];
+        let (done, text) = run(lumatrace(&data_dir.0).args(set));
+        assert!(done && text.contains(shown), "{text}");
+    }
+    for megapixels in ["0", "65", "16.5", "none", ""] {
+        let set = ["tenant", "set", "acme", "--max-megapixels", megapixels];
+        let (done, text) = run(lumatrace(&data_dir.0).args(set));
+        assert!(!done && text.contains("from 1 to 64, or default"), "{text}");
+    }
     let (done, text) = run(lumatrace(&data_dir.0).args(["tenant", "set", "acme"]));
     assert!(!done && text.contains("--privacy"), "{text}");
     let (_, text) = run(lumatrace(&data_dir.0).args(["tenant", "list"]));

@@ -187,14 +187,14 @@ async fn bodies_come_in_chunks_of_any_size() {
     // Looked through in vain again and again, if it were read on.
     let preamble = vec![b'y'; 4 << 20];
     let endless_head = [&form[..60], &preamble].concat();
-    let in_vain = "too long a head";
+    let (in_vain, no_form) = ("too long a head", "does not begin with the boundary");
     for (form, size, extension, status, said) in [
         (&form, 1, "", "200", ""),
         (&form, 1000, ";name=value", "200", ""),
         (&form, usize::MAX, "", "200", ""),
         (&too_large, 1 << 20, "", "413", "PAYLOAD_TOO_LARGE"),
-        (&preamble, 1 << 20, "", "400", in_vain),
-        (&preamble, 256, "", "400", in_vain),
+        (&preamble, 1 << 20, "", "400", no_form),
+        (&preamble, 256, "", "400", no_form),
         (&endless_head, 256, "", "400", in_vain),
     ] {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -319,7 +319,7 @@ async fn what_is_wrong_with_a_form_is_said() {
             "multipart/form-data; boundary=c",
             form("b"),
             "body",
-            "not well-formed",
+            "begins with the boundary \"b\", and Content-Type names the boundary \"c\"",
         ),
         (
             "multipart/form-data; boundary=b",

@@ -197,7 +197,7 @@ impl From<service::Error> for ApiError {
         match error {
             Error::Invalid(fields) => Self::fields(fields),
             Error::ContentHash(reason) => Self::content_hash(reason),
-            Error::Image(ImagingError::UnsupportedFormat { .. }) => {
+            Error::Image(ImagingError::UnsupportedFormat { .. } | ImagingError::Foreign { .. }) => {
                 Self::image(ErrorCode::UnsupportedImage, message)
             }
             Error::Image(ImagingError::TooManyBytes { max, actual }) => {

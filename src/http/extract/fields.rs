@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
+use super::names::{is_spelt_alike, quoted};
 use crate::{
     domain::{ContentHash, Place},
     http::error::ApiError,
@@ -13,10 +14,15 @@ use crate::{
 /// Longest text that is kept of a client's own words, in characters.
 const LONGEST_TEXT_CHARS: usize = 256;
 
+/// What is said of a member that is missing.
+const REQUIRED: &str = "is required";
+
 /// The members of one object, and what was wrong with the ones read so far.
 #[derive(Debug)]
 pub(in crate::http) struct Fields<'a> {
     object: &'a Map<String, Value>,
+    /// The members that were asked for.
+    asked: Vec<&'static str>,
     wrong: Vec<FieldError>,
 }
 
@@ -25,12 +31,33 @@ impl<'a> Fields<'a> {
     pub(in crate::http) fn new(object: &'a Map<String, Value>) -> Self {
         Self {
             object,
+            asked: Vec::new(),
             wrong: Vec::new(),
         }
     }
 
     /// Ends reading: an error that names every wrong field, if any.
-    pub(in crate::http) fn finish(self) -> Result<(), ApiError> {
+    ///
+    /// Members that nobody asked for are ignored, except one that is a known name in another spelling: what its sender wants would
+    /// be left undone without a word.
+    pub(in crate::http) fn finish(mut self) -> Result<(), ApiError> {
+        let unknown = |name: &&String| !self.asked.contains(&name.as_str());
+        let misspelt: Vec<(&'static str, &String)> = self
+            .object
+            .keys()
+            .filter(unknown)
+            .filter_map(|name| {
+                let meant = self.asked.iter().find(|known| is_spelt_alike(name, known));
+                meant.map(|known| (*known, name))
+            })
+            .collect();
+        for (known, name) in misspelt {
+            // That it is missing is said by this.
+            self.wrong
+                .retain(|wrong| wrong.field != known || wrong.reason != REQUIRED);
+            let reason = format!("has the name {} here; its name is {known:?}", quoted(name));
+            self.refuse(known, &reason);
+        }
         if self.wrong.is_empty() {
             Ok(())
         } else {
@@ -48,10 +75,11 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there and not be empty; empty when it is wrong.
     pub(in crate::http) fn required_text(&mut self, field: &'static str) -> &'a str {
+        self.asked.push(field);
         match self.object.get(field) {
             Some(Value::String(text)) if !text.is_empty() => text,
             Some(Value::String(_)) => self.refused(field, "must not be empty"),
-            Some(Value::Null) | None => self.refused(field, "is required"),
+            Some(Value::Null) | None => self.refused(field, REQUIRED),
             Some(_) => self.refused(field, "must be a string"),
         }
     }
@@ -82,6 +110,10 @@ impl<'a> Fields<'a> {
         match self.present(field) {
             None => false,
             Some(Value::Bool(flag)) => *flag,
+            Some(Value::String(_)) => {
+                self.refuse(field, "is text and must be true or false, without quotes");
+                false
+            }
             Some(_) => {
                 self.refuse(field, "must be true or false");
                 false
@@ -145,14 +177,16 @@ impl<'a> Fields<'a> {
 
     fn number(&mut self, field: &'static str) -> Option<f64> {
         let value = self.present(field)?;
-        if value.is_number() {
-            return value.as_f64();
+        match value {
+            Value::Number(number) => return number.as_f64(),
+            Value::String(_) => self.refuse(field, "is text and must be a number, without quotes"),
+            _ => self.refuse(field, "must be a number"),
         }
-        self.refuse(field, "must be a number");
         None
     }
 
-    fn present(&self, field: &str) -> Option<&'a Value> {
+    fn present(&mut self, field: &'static str) -> Option<&'a Value> {
+        self.asked.push(field);
         self.object.get(field).filter(|value| !value.is_null())
     }
 

@@ -6,7 +6,10 @@ use axum::extract::{FromRequest, Request};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, error::Category};
 
-use super::body::{check_content_type, read_short};
+use super::{
+    body::{check_content_type, read_short},
+    names::quoted,
+};
 use crate::http::error::ApiError;
 
 /// The object in a JSON body.
@@ -25,22 +28,51 @@ impl<S: Sync> FromRequest<S> for Json {
     }
 }
 
-/// Reads one JSON object (RFC 8259) and nothing after it; says what is wrong otherwise.
+/// Reads one JSON object (RFC 8259) and nothing after it, but for a byte order mark in front, which Windows writes and section 8.1
+/// lets a reader ignore; says what is wrong otherwise.
 pub(in crate::http) fn parse_object(json: &[u8]) -> Result<Map<String, Value>, String> {
+    let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
     match serde_json::from_slice::<Members>(json) {
-        Err(error) if error.classify() == Category::Data => {
-            Err("is JSON, but not an object".to_owned())
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            Err(match (hint(json), error.classify()) {
+                (Some(hint), _) => format!("is not JSON: {hint}"),
+                (None, Category::Data) if is_encoded_twice(json) => {
+                    "is a JSON object inside of a JSON string, encoded twice; send the object itself, without quotes around it"
+                        .to_owned()
+                }
+                (None, Category::Data) => "is JSON, but not an object".to_owned(),
+                _ => format!("is not JSON: line {line}, column {column}"),
+            })
         }
-        Err(error) => Err(format!(
-            "is not JSON: line {}, column {}",
-            error.line(),
-            error.column()
-        )),
         Ok(Members {
             repeated: Some(name),
             ..
-        }) => Err(format!("the member {name:?} is given twice")),
+        }) => Err(format!("the member {} is given twice", quoted(&name))),
         Ok(Members { map, .. }) => Ok(map),
+    }
+}
+
+/// Whether a JSON text is a string that holds an object.
+fn is_encoded_twice(json: &[u8]) -> bool {
+    let inner = serde_json::from_slice::<String>(json);
+    inner.is_ok_and(|inner| serde_json::from_str::<Members>(&inner).is_ok())
+}
+
+/// What a text is that clients are known to send for JSON.
+fn hint(json: &[u8]) -> Option<&'static str> {
+    let text = json.trim_ascii_start();
+    if text.starts_with(b"[object ") {
+        Some("JavaScript wrote the name of an object for it; use JSON.stringify")
+    } else if text.starts_with(b"{'") {
+        Some("its names and texts must stand in double quotes")
+    } else if text.starts_with(b"\xff\xfe")
+        || text.starts_with(b"\xfe\xff")
+        || text.starts_with(b"{\0")
+    {
+        Some("it is text in UTF-16, and must be UTF-8")
+    } else {
+        None
     }
 }
 
@@ -84,6 +116,8 @@ mod tests {
     #[test]
     fn only_one_plain_object_is_read() {
         assert!(parse_object(br#" {"a": [1, {"b": null}]} "#).is_ok());
+        let marked = parse_object(b"\xef\xbb\xbf{\"a\":1}").unwrap();
+        assert_eq!(marked["a"], 1, "a byte order mark");
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
         let utf16: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
         for bad in [
@@ -93,7 +127,6 @@ mod tests {
             b"{} x",
             b"{\"a\":1,\"a\":2}",
             b"{\"a\":1",
-            b"\xef\xbb\xbf{}",
             b"{\"a\":\"\xff\"}",
             deep.as_bytes(),
             &utf16,

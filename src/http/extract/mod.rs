@@ -7,6 +7,7 @@ mod form;
 mod idempotency;
 mod intake;
 mod json;
+mod names;
 mod photo_form;
 mod source;
 mod standing;

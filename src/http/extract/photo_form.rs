@@ -16,6 +16,7 @@ use super::{
     Caller,
     body::{check_content_type, content_length},
     intake::{Intake, OVERHEAD_BYTES},
+    names::{is_spelt_alike, quoted},
 };
 use crate::{
     http::error::{ApiError, ErrorCode},
@@ -33,6 +34,12 @@ const LONGEST_BOUNDARY_BYTES: usize = 70;
 
 /// The text parts that endpoints know.
 const TEXT_PARTS: [&str; 3] = ["request", "photoId", "policy"];
+
+/// These and the image.
+const KNOWN_PARTS: [&str; 4] = ["image", "request", "photoId", "policy"];
+
+/// Most parts that are named in place of a missing image.
+const MOST_NAMED: usize = 5;
 
 /// A photograph and the words beside it.
 #[derive(Debug)]
@@ -63,7 +70,7 @@ impl FromRequest<Context> for PhotoForm {
 
     async fn from_request(mut request: Request, ctx: &Context) -> Result<Self, ApiError> {
         check_content_type(request.headers(), "multipart/form-data")?;
-        quote_boundary(request.headers_mut())?;
+        let boundary = quote_boundary(request.headers_mut())?;
         let max = ctx.settings.limits.max_bytes as u64;
         let length = content_length(request.headers());
         if let Some(length) = length.filter(|length| *length > max + OVERHEAD_BYTES) {
@@ -74,7 +81,7 @@ impl FromRequest<Context> for PhotoForm {
         }
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, ctx).await?;
-        let intake = Intake::new(body, max, ctx.uploads.begin(&caller.tenant));
+        let intake = Intake::new(body, boundary, max, ctx.uploads.begin(&caller.tenant));
         let request = Request::from_parts(parts, Body::new(intake.clone()));
         Self::read(request, ctx, &intake, (max, length.unwrap_or(0).min(max)))
             .await
@@ -91,14 +98,16 @@ impl PhotoForm {
     ) -> Result<Self, ApiError> {
         let mut multipart = Multipart::from_request(request, ctx)
             .await
-            .map_err(|_| malformed())?;
+            .map_err(|_| intake.malformed())?;
         let (mut image, mut texts, mut others) = (None, HashMap::new(), Vec::new());
-        let mut beside = 0;
+        let (mut beside, mut names) = (0, Vec::new());
         for _ in 0..=MOST_PARTS {
-            let Some(field) = multipart.next_field().await.map_err(|_| malformed())? else {
+            let field = multipart.next_field().await;
+            let Some(field) = field.map_err(|_| intake.malformed())? else {
                 others.sort_unstable();
+                check_spelling(&texts, &names)?;
                 return Ok(Self {
-                    image: image.ok_or_else(|| ApiError::field("image", "is required"))?,
+                    image: image.ok_or_else(|| image_is_missing(&names))?,
                     texts,
                     others,
                     _intake: intake.clone(),
@@ -107,6 +116,7 @@ impl PhotoForm {
             intake.progress();
             let mut part = Part { field, intake };
             let name = part.field.name().unwrap_or_default();
+            check_transfer_encoding(&part, name)?;
             if name == "image" {
                 if image.is_some() {
                     return Err(ApiError::field("image", "must be given once"));
@@ -116,6 +126,7 @@ impl PhotoForm {
                 let text = read_text(&mut part, name).await?;
                 add(&mut texts, name, text)?;
             } else {
+                names.push(name.to_owned());
                 others.push(skip(&mut part, &mut beside).await?);
             }
         }
@@ -133,15 +144,16 @@ struct Part<'a> {
 impl Part<'_> {
     /// The next piece of its content.
     async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
-        let chunk = self.field.chunk().await.map_err(|_| malformed())?;
+        let chunk = self.field.chunk().await;
+        let chunk = chunk.map_err(|_| self.intake.malformed())?;
         self.intake.progress();
         Ok(chunk)
     }
 }
 
 /// Puts the boundary into quotes, which some clients leave out where it needs them. Parsers differ in which of two they take, and how
-/// long one may be, so there is one of the length that the standard allows.
-fn quote_boundary(headers: &mut HeaderMap) -> Result<(), ApiError> {
+/// long one may be, so there is one of the length that the standard allows. Returns it.
+fn quote_boundary(headers: &mut HeaderMap) -> Result<String, ApiError> {
     let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let boundaries = value.unwrap_or_default().split(';').skip(1);
     let mut boundaries = boundaries
@@ -149,7 +161,7 @@ fn quote_boundary(headers: &mut HeaderMap) -> Result<(), ApiError> {
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"));
     let wrong = |reason| ApiError::field("Content-Type", reason);
     let boundary = match (boundaries.next(), boundaries.next()) {
-        (Some((_, boundary)), None) => boundary.trim().trim_matches('"'),
+        (Some((_, boundary)), None) => boundary.trim().trim_matches('"').to_owned(),
         (Some(_), Some(_)) => return Err(wrong("names two boundaries")),
         (None, _) => {
             return Err(wrong(
@@ -162,7 +174,7 @@ fn quote_boundary(headers: &mut HeaderMap) -> Result<(), ApiError> {
     let quoted = HeaderValue::from_str(&quoted).ok().filter(|_| fits);
     let quoted = quoted.ok_or_else(|| wrong("must name a boundary of 1 to 70 characters"))?;
     headers.insert(CONTENT_TYPE, quoted);
-    Ok(())
+    Ok(boundary)
 }
 
 /// Reads the image; one that is too long is counted to its end, so that the answer can say how long it was.
@@ -176,7 +188,10 @@ async fn read_image(part: &mut Part<'_>, max: u64, expected: u64) -> Result<Byte
         }
     }
     match actual {
-        0 => Err(ApiError::field("image", "must not be empty")),
+        0 => Err(ApiError::field(
+            "image",
+            "must not be empty: the file that came has no bytes",
+        )),
         _ if actual > max => Err(ApiError::too_large("image", "bytes", max, actual)),
         _ => Ok(bytes.into()),
     }
@@ -209,7 +224,19 @@ async fn read_text(part: &mut Part<'_>, name: &'static str) -> Result<String, Ap
         }
         bytes.extend_from_slice(&chunk);
     }
-    String::from_utf8(bytes).map_err(|_| ApiError::field(name, "must be UTF-8"))
+    // Editors and shells of Windows write a byte order mark in front (RFC 8259, section 8.1, lets a reader ignore it).
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        bytes.drain(..3);
+    }
+    let is_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    String::from_utf8(bytes).map_err(|_| {
+        let reason = if is_utf16 {
+            "is text in UTF-16, and must be UTF-8"
+        } else {
+            "must be UTF-8"
+        };
+        ApiError::field(name, reason)
+    })
 }
 
 /// Passes over a part; SHA-256 of it, its name and what it holds. All of them together must not be long.
@@ -233,9 +260,62 @@ async fn skip(part: &mut Part<'_>, beside: &mut u64) -> Result<[u8; 32], ApiErro
     Ok(hash.finalize().into())
 }
 
-fn malformed() -> ApiError {
-    ApiError::field(
-        "body",
-        "is not well-formed multipart/form-data, or is cut off",
-    )
+/// Refuses a part that is declared as encoded: forms carry bytes as they are (RFC 7578 section 4.7), and what is decoded by one
+/// reader and not by another is two images.
+fn check_transfer_encoding(part: &Part<'_>, name: &str) -> Result<(), ApiError> {
+    let declared = part.field.headers().get("content-transfer-encoding");
+    let Some(declared) = declared.map(|value| String::from_utf8_lossy(value.as_bytes())) else {
+        return Ok(());
+    };
+    let plain = ["binary", "8bit", "7bit"];
+    if plain
+        .iter()
+        .any(|plain| declared.trim().eq_ignore_ascii_case(plain))
+    {
+        return Ok(());
+    }
+    let Some(known) = KNOWN_PARTS.into_iter().find(|known| *known == name) else {
+        return Ok(());
+    };
+    let reason = format!(
+        "is declared as Content-Transfer-Encoding {}, which forms do not use (RFC 7578, section 4.7): \
+         send the bytes as they are, and without that header",
+        quoted(&declared)
+    );
+    Err(ApiError::field(known, &reason))
+}
+
+/// Refuses a text part under another spelling of its name, unless it is there under its own as well: it would be ignored.
+fn check_spelling(texts: &HashMap<&'static str, String>, names: &[String]) -> Result<(), ApiError> {
+    for known in TEXT_PARTS {
+        let meant = names.iter().find(|name| is_spelt_alike(name, known));
+        if let Some(name) = meant.filter(|_| !texts.contains_key(known)) {
+            let reason = format!("has the name {} here; its name is {known:?}", quoted(name));
+            return Err(ApiError::field(known, &reason));
+        }
+    }
+    Ok(())
+}
+
+/// Names the parts that came in place of the image.
+fn image_is_missing(names: &[String]) -> ApiError {
+    let shown: Vec<String> = names
+        .iter()
+        .take(MOST_NAMED)
+        .map(|name| quoted(name))
+        .collect();
+    let more = if names.len() > MOST_NAMED {
+        ", and more"
+    } else {
+        ""
+    };
+    let reason = match shown.as_slice() {
+        [] => "is required".to_owned(),
+        [name] => format!("is required; the form has a part {name} instead"),
+        several => format!(
+            "is required; the form has the parts {}{more} instead",
+            several.join(", ")
+        ),
+    };
+    ApiError::field("image", &reason)
 }

@@ -89,7 +89,7 @@ fn fields(code: ErrorCode) -> Value {
             json!([{ "field": "contentHash", "reason": "must be 64 lowercase hexadecimal digits" }])
         }
         ErrorCode::UnsupportedImage => {
-            json!([{ "field": "image", "reason": "this kind of file is not supported" }])
+            json!([{ "field": "image", "reason": "the file is a GIF image: save it as JPEG, PNG or WebP and send that" }])
         }
         ErrorCode::InvalidImage => json!([{ "field": "image", "reason": "is cut off" }]),
         ErrorCode::ImageNotProtectable => {

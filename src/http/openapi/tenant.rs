@@ -97,7 +97,10 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         &[],
         [
             ("imageBytes", count("Bytes of an image, at most.")),
-            ("imagePixels", count("Pixels of an image, at most.")),
+            (
+                "imagePixels",
+                count("Pixels of an image, at most; the operator may set it for a tenant."),
+            ),
             (
                 "callsPerSecond",
                 or_null(count("Of the tenant, on average; null for any number.")),

@@ -10,7 +10,7 @@ use crate::{
         error::ApiError,
         extract::{Caller, Standing},
     },
-    service::Context,
+    service::{Context, images},
 };
 
 /// Describes the caller.
@@ -20,6 +20,7 @@ pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
     let scopes: Vec<&str> = caller.scopes.iter().map(Scope::as_str).collect();
+    let image = images::limits(&ctx, &caller.tenant).await?;
     let rates = standing.rates();
     let bucket = rates.bucket();
     wire::json(&json!({
@@ -28,8 +29,8 @@ pub(in crate::http) async fn handler(
         "role": caller.role.as_str(),
         "scopes": scopes,
         "limits": {
-            "imageBytes": ctx.settings.limits.max_bytes,
-            "imagePixels": ctx.settings.limits.max_pixels,
+            "imageBytes": image.max_bytes,
+            "imagePixels": image.max_pixels,
             "callsPerSecond": bucket.map(|(per_second, _)| per_second),
             "callsAtOnce": bucket.map(|(_, burst)| burst),
             "callsPerHour": rates.hourly(),

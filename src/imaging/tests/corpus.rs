@@ -57,7 +57,9 @@ fn answer(result: &Result<Photo, ImagingError>) -> &'static str {
     match result {
         Ok(_) => "200",
         Err(ImagingError::TooManyBytes { .. } | ImagingError::TooManyPixels { .. }) => "413",
-        Err(ImagingError::UnsupportedFormat { .. }) => "400 unsupported",
+        Err(ImagingError::UnsupportedFormat { .. } | ImagingError::Foreign { .. }) => {
+            "400 unsupported"
+        }
         Err(_) => "400 invalid",
     }
 }

@@ -5,7 +5,8 @@
 use super::{
     super::{
         Encoding, Format, ImagingError, Layout, Limits, MetadataPolicy, Photo, Pixels, Raster,
-        Samples, SamplesMut, apply_policy, decode, encode, is_lossless, pixel_digest,
+        Samples, SamplesMut, apply_policy, claimed_pixels, decode, encode, is_lossless,
+        pixel_digest,
     },
     samples::{
         accept, jpeg, photo, png, png_chunk, psnr, raster8, raster16, refusal, webp, with_chunks,
@@ -267,7 +268,10 @@ fn limits_hold_exactly() {
         let too_large = decode(&file, &limits(file.len(), 2399)).unwrap_err();
         let (max, actual) = (2399, 2400);
         assert_eq!(too_large, ImagingError::TooManyPixels { max, actual });
+        assert_eq!(claimed_pixels(&file), Some(2400));
+        assert_eq!(claimed_pixels(&file[..12]), None);
     }
+    assert_eq!(claimed_pixels(b""), None);
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! What all work on a client's image begins with: the limits of its tenant, and the way through the gate.
+
+use bytes::Bytes;
+
+use super::{Context, Error};
+use crate::{
+    auth::TenantSecret,
+    cpu::Job,
+    db::{TenantTransaction, tenants},
+    domain::{Megapixels, TenantId},
+    imaging::{self, ImagingError, Limits},
+};
+
+/// Pixels of a picture that takes one share of the gate. As large as the default limit, so that a tenant that has it takes one.
+const PIXELS_PER_SHARE: u64 = 16_000_000;
+
+/// What an image of the tenant may be.
+///
+/// # Errors
+///
+/// The database must be asked; a tenant that is gone is [`Error::NotFound`].
+pub async fn limits(ctx: &Context, tenant: &TenantId) -> Result<Limits, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    let max = tenants::find_max_megapixels(&mut tx).await?;
+    tx.commit().await?;
+    Ok(with_max(ctx, max.ok_or(Error::NotFound)?))
+}
+
+/// The secret of the transaction's tenant, from which its keys are derived, and what an image of it may be.
+pub(super) async fn tenant(
+    ctx: &Context,
+    tx: &mut TenantTransaction,
+) -> Result<(TenantSecret, Limits), Error> {
+    let (sealed, max) = tenants::find_for_image(tx).await?.ok_or(Error::NotFound)?;
+    let secret = TenantSecret::open(&ctx.master, tx.tenant(), &sealed).map_err(Error::internal)?;
+    Ok((secret, with_max(ctx, max)))
+}
+
+fn with_max(ctx: &Context, max: Option<Megapixels>) -> Limits {
+    let defaults = ctx.settings.limits;
+    Limits {
+        max_pixels: max.map_or(defaults.max_pixels, Megapixels::pixels),
+        ..defaults
+    }
+}
+
+/// Runs `work` on an image as soon as the gate has as many shares free as its picture takes.
+///
+/// # Errors
+///
+/// Those of the work; [`Error::Busy`] when the queue is full; a picture that is too large may be refused before its turn.
+pub(super) async fn run<T, F>(
+    ctx: &Context,
+    image: Bytes,
+    limits: Limits,
+    work: F,
+) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: FnOnce(&Job, &[u8], &Limits) -> Result<T, Error> + Send + 'static,
+{
+    let shares = shares(&image, &limits)?;
+    ctx.images
+        .run_taking(shares, move |job| work(job, &image, &limits))
+        .await?
+}
+
+/// How many shares a picture takes: one for each 16 megapixels that its header claims, rounded up.
+fn shares(image: &[u8], limits: &Limits) -> Result<u32, Error> {
+    if limits.max_pixels <= PIXELS_PER_SHARE {
+        return Ok(1);
+    }
+    match imaging::claimed_pixels(image) {
+        Some(actual) if actual > limits.max_pixels => {
+            let max = limits.max_pixels;
+            Err(ImagingError::TooManyPixels { max, actual }.into())
+        }
+        Some(claimed) => u32::try_from(claimed.div_ceil(PIXELS_PER_SHARE)).map_err(Error::internal),
+        // What cannot be read is refused soon.
+        None => Ok(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The start of a PNG of that size.
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut header = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+        header.extend([width.to_be_bytes(), height.to_be_bytes()].concat());
+        header.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
+        header
+    }
+
+    #[test]
+    fn a_picture_takes_a_share_for_each_16_megapixels_begun() {
+        let limits = Limits {
+            max_pixels: 64_000_000,
+            ..Limits::default()
+        };
+        for (width, height, taken) in [
+            (1, 1, 1),
+            (4_000, 4_000, 1),
+            (4_000, 4_001, 2),
+            (8_000, 6_000, 3),
+            (8_160, 6_144, 4),
+            (8_000, 8_000, 4),
+        ] {
+            let found = shares(&png(width, height), &limits).unwrap();
+            assert_eq!(found, taken, "{width} x {height}");
+        }
+        assert_eq!(shares(b"no picture", &limits).unwrap(), 1);
+        let refused = shares(&png(8_000, 8_001), &limits);
+        assert!(matches!(
+            refused,
+            Err(Error::Image(ImagingError::TooManyPixels { .. }))
+        ));
+        // Whoever has the default takes one without a look.
+        let found = shares(&png(8_000, 8_000), &Limits::default()).unwrap();
+        assert_eq!(found, 1);
+    }
+}
