@@ -79,7 +79,8 @@ fn jpeg_kind(marker: u8, payload: &[u8]) -> Kind {
         0xe8 if starts(b"SPIFF\0") => Kind::Harmless,
         0xea if starts(b"UNICODE\0") => Kind::Text,
         0xeb if starts(b"JP") => Kind::Stale("content-credentials"),
-        0xec if starts(b"Ducky") || starts(b"[picture info]") => Kind::Text,
+        // Settings of the encoder, or of old cameras as text.
+        0xec if starts(b"Ducky") || is_text(payload) => Kind::Text,
         0xed => {
             let header = PHOTOSHOP_HEADERS.iter().find(|header| starts(header));
             header.map_or(Kind::Unknown, |header| Kind::Photoshop(header.len()))
@@ -98,6 +99,11 @@ fn is_preview(payload: &[u8]) -> bool {
         .find_map(|header| payload.strip_prefix(*header))
         .unwrap_or(payload);
     bare.starts_with(b"\xff\xd8\xff")
+}
+
+fn is_text(payload: &[u8]) -> bool {
+    let is_letter = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace() || *byte == 0;
+    payload.iter().all(is_letter)
 }
 
 /// Returns where TIFF starts behind a header of EXIF.

@@ -2,7 +2,7 @@
 //!
 //! Those of the makers below are directories like EXIF's own. Where they begin, what their pointers count from, and which tags
 //! hold a place, a picture, or speak of media beside the photo, is as `ExifTool` 12.57 documents it (tag tables of `MakerNotes`,
-//! `Apple`, `Canon`, `Casio`, `Nikon`, `Olympus`, `Panasonic`, `Pentax`, `Samsung`, `Sony`). Notes of other shape are not understood.
+//! `Apple`, `Canon`, `Casio`, `Minolta`, `Nikon`, `Olympus`, `Panasonic`, `Pentax`, `Samsung`, `Sanyo`, `Sigma`, `Sony`). Notes of other shape are not understood.
 
 use std::ops::Range;
 
@@ -22,12 +22,15 @@ struct Maker {
     pictures: &'static [u16],
     /// Tags that speak of media that are not in the file: the film of a live photo, a gain map.
     stale: &'static [u16],
+    /// A directory below the note, and its tags of pictures.
+    below: Option<(u16, &'static [u16])>,
 }
 
 const PLAIN: Maker = Maker {
     places: &[],
     pictures: &[],
     stale: &[],
+    below: None,
 };
 const APPLE: Maker = Maker {
     // ContentIdentifier, LivePhotoVideoIndex, HDRHeadroom, HDRGain
@@ -50,9 +53,22 @@ const NIKON: Maker = Maker {
     ..PLAIN
 };
 const OLYMPUS: Maker = Maker {
+    below: Some((0x2020, &[0x0100, 0x0101, 0x0102])), // camera settings
     pictures: &[
         0x0081, 0x0088, 0x0089, 0x0100, 0x0280, 0x0f04, 0x0f05, 0x0f06, 0x1035, 0x1036, 0x1037,
     ],
+    ..PLAIN
+};
+const MINOLTA: Maker = Maker {
+    pictures: &[0x0081, 0x0088, 0x0089],
+    ..PLAIN
+};
+const SIGMA: Maker = Maker {
+    pictures: &[0x001a, 0x001b, 0x001c, 0x001d, 0x001e],
+    ..PLAIN
+};
+const SANYO: Maker = Maker {
+    pictures: &[0x0100],
     ..PLAIN
 };
 const PANASONIC: Maker = Maker {
@@ -107,7 +123,7 @@ impl MakerNote {
             (&OLYMPUS, 12, own)
         } else if starts(b"OM SYSTEM\0") {
             (&OLYMPUS, 16, own)
-        } else if starts(b"OLYMP\0") {
+        } else if starts(b"OLYMP\0") || starts(b"EPSON\0") {
             (&OLYMPUS, 8, 0)
         } else if starts(b"Panasonic\0") {
             (&PANASONIC, 12, 0)
@@ -121,6 +137,14 @@ impl MakerNote {
             (&PENTAX, 6, 0)
         } else if starts(b"QVC\0") || starts(b"DCI\0") {
             (&CASIO, 6, 0)
+        } else if starts(b"SIGMA\0") {
+            (&SIGMA, 10, 0)
+        } else if starts(b"SANYO\0") {
+            (&SANYO, 8, 0)
+        } else if starts(b"MOT\0") {
+            (&PLAIN, 8, own)
+        } else if made_by("Minolta") || made_by("Konica Minolta") {
+            (&MINOLTA, 0, 0)
         } else if made_by("Canon") {
             (&CANON, 0, 0)
         } else if made_by("samsung") {
@@ -168,11 +192,29 @@ impl MakerNote {
                 block[value].fill(0);
             }
         }
+        if strip && let Some((tag, pictures)) = maker.below {
+            self.edit_below(block, tag, pictures);
+        }
         if !names.is_empty() {
             self.directory
                 .retain(block, |entry| of(entry.tag).is_none());
         }
         names
+    }
+
+    /// Removes what points at a picture from a directory below the note. The picture itself is found by its first bytes.
+    fn edit_below(&self, block: &mut [u8], tag: u16, pictures: &[u16]) {
+        let order = self.directory.order;
+        let below = self
+            .directory
+            .find(tag)
+            .and_then(|entry| order.u32_at(block, entry.position + 8))
+            .and_then(|offset| Directory::read(block, order, self.base.checked_add(offset)?));
+        if let Some(below) = below
+            && below.position > self.directory.position
+        {
+            below.retain(block, |entry| !pictures.contains(&entry.tag));
+        }
     }
 
     /// Returns where values lie that are outside of the note itself, as some makers' do.

@@ -10,7 +10,7 @@ use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use super::{
     Editor, Reason, exif,
     kind::{EXIF_HEADER, XMP_HEADER},
-    photoshop, picture, place,
+    photoshop, picture, place, xmp,
 };
 
 const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp";
@@ -164,7 +164,7 @@ fn edit_profile(text: &[u8], editor: &mut Editor<'_>) -> Option<Vec<u8>> {
     } else if let Some(packet) = old.strip_prefix(XMP_HEADER) {
         let packet = editor.xmp(packet);
         packet.map(|packet| [XMP_HEADER, &packet].concat())
-    } else if old.starts_with(b"<") {
+    } else if xmp::is_packet(&old) {
         editor.xmp(&old)
     } else if let Some(resources) = old.strip_prefix(b"Photoshop 3.0\0".as_slice()) {
         let resources = photoshop::edit(resources, editor);

@@ -4,7 +4,7 @@
 //! cut is a range of the packet's text, so everything else stays byte for byte. What cannot be followed (bad nesting, a DOCTYPE,
 //! bytes that are not UTF-8) is reported, and the caller decides.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use quick_xml::{
     events::{BytesStart, Event},
@@ -14,6 +14,7 @@ use quick_xml::{
 
 use super::{Reason, picture, place};
 
+const BOM: char = '\u{feff}';
 const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const META: &str = "adobe:ns:meta/";
 /// Namespaces of containers and their items: what stands behind the picture, which is gone.
@@ -79,9 +80,31 @@ pub(super) struct Edited {
     pub(super) is_empty: bool,
 }
 
-/// Removes properties; nothing if the packet cannot be followed.
+/// Tells whether bytes begin as a packet does: with a tag, perhaps behind a byte order mark and white space.
+pub(super) fn is_packet(bytes: &[u8]) -> bool {
+    text(bytes).is_some_and(|text| text.trim_start_matches(BOM).trim_start().starts_with('<'))
+}
+
+/// Returns the text of a packet, which may be in UTF-16 (ISO 16684-1, 7.2; `ExifTool` reads that in a JPEG, too).
+fn text(packet: &[u8]) -> Option<Cow<'_, str>> {
+    let is_big = match packet {
+        [0, b'<', ..] | [0xfe, 0xff, ..] => true,
+        [b'<', 0, ..] | [0xff, 0xfe, ..] => false,
+        _ => return std::str::from_utf8(packet).ok().map(Cow::Borrowed),
+    };
+    let unit = if is_big {
+        u16::from_be_bytes
+    } else {
+        u16::from_le_bytes
+    };
+    let units = packet.as_chunks().0.iter().map(|&pair| unit(pair));
+    let text: Result<String, _> = char::decode_utf16(units).collect();
+    text.ok().map(Cow::Owned)
+}
+
+/// Removes properties; nothing if the packet cannot be followed. One in UTF-16 comes back in UTF-8, if it changes.
 pub(super) fn edit(packet: &[u8], wish: Wish) -> Option<Edited> {
-    let text = std::str::from_utf8(packet).ok()?;
+    let text = &*text(packet)?;
     let mut walk = Walk {
         text,
         wish,
@@ -92,15 +115,19 @@ pub(super) fn edit(packet: &[u8], wish: Wish) -> Option<Edited> {
         kept: 0,
     };
     walk.run()?;
-    let mut bytes = Vec::with_capacity(packet.len());
+    let mut edited = String::with_capacity(text.len());
     let mut position = 0;
     for cut in &walk.cuts {
-        bytes.extend_from_slice(&packet[position..cut.start]);
+        edited.push_str(&text[position..cut.start]);
         position = cut.end;
     }
-    bytes.extend_from_slice(&packet[position..]);
+    edited.push_str(&text[position..]);
     Some(Edited {
-        bytes,
+        bytes: if walk.cuts.is_empty() {
+            packet.to_vec()
+        } else {
+            edited.into_bytes()
+        },
         names: walk.names,
         is_empty: walk.kept == 0,
     })
@@ -143,9 +170,12 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn run(&mut self) -> Option<()> {
         let mut reader = NsReader::from_str(self.text);
+        let mut root_end = None;
         loop {
             let start = usize::try_from(reader.buffer_position()).ok()?;
-            let event = reader.read_event().ok()?;
+            let Ok(event) = reader.read_event() else {
+                return self.ends_with_junk(root_end?);
+            };
             let end = usize::try_from(reader.buffer_position()).ok()?;
             match event {
                 Event::Eof => return self.open.is_empty().then_some(()),
@@ -153,9 +183,19 @@ impl<'a> Walk<'a> {
                 Event::Start(tag) => self.start(&reader, &tag, start..end, false)?,
                 Event::Empty(tag) => self.start(&reader, &tag, start..end, true)?,
                 Event::End(_) => self.end(start..end)?,
-                _ => {}
+                _ => continue,
             }
+            root_end = Some(end);
         }
+    }
+
+    /// Takes what cannot be followed behind the end of the packet, where writers leave remains of longer ones.
+    fn ends_with_junk(&mut self, root_end: usize) -> Option<()> {
+        if self.wish.strip {
+            self.cuts.push(root_end..self.text.len());
+            self.names.push(("xmp-remains", Reason::NotUnderstood));
+        }
+        self.open.is_empty().then_some(())
     }
 
     fn is_cutting(&self) -> bool {
