@@ -57,6 +57,35 @@ async fn a_photo_comes_back_looking_the_same_in_its_own_container() {
 }
 
 #[tokio::test]
+async fn what_went_and_how_the_file_grew_is_told() {
+    let app = App::spawn().await;
+    let client = client(&app).await;
+    let jpeg = pictures::jpeg(&pictures::scene(320, 240, 5), 90);
+    // EXIF with the latitude's reference alone, behind SOI.
+    let exif =
+        b"\xff\xe1\0\x34Exif\0\0MM\0*\0\0\0\x08\0\x01\x88\x25\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0\
+        \0\x01\0\x01\0\x02\0\0\0\x02N\0\0\0\0\0\0\0";
+    assert_eq!(exif.len(), 2 + 0x34);
+    let placed = [&jpeg[..2], exif, &jpeg[2..], b"a film"].concat();
+    for (wish, told) in [
+        ("keep", "trailer;why=stale"),
+        ("strip-gps", "exif-gps;why=asked, trailer;why=stale"),
+        ("strip-all", "exif;why=asked, trailer;why=stale"),
+    ] {
+        let request = json!({ "metadata": wish }).to_string();
+        let parts = [Part::image(&placed), Part::text("request", &request)];
+        let answer = client.post_form(PROTECT, &parts).await;
+        assert_eq!(answer.header("x-metadata-dropped"), told, "{wish}");
+        let grown = answer.body.len() as f64 / placed.len() as f64;
+        let growth: f64 = answer.header("x-content-growth").parse().unwrap();
+        assert!((growth - grown).abs() <= 0.005, "{growth} for {grown}");
+    }
+    // Nothing went, nothing is said.
+    let answer = client.protect(&jpeg).await;
+    assert_eq!(answer.header("x-metadata-dropped"), "");
+}
+
+#[tokio::test]
 async fn the_content_hash_must_be_the_images() {
     let app = App::spawn().await;
     let client = client(&app).await;

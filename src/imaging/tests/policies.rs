@@ -436,6 +436,24 @@ fn extended_xmp_loses_what_goes_and_keeps_its_place_in_the_main_packet() {
 }
 
 #[test]
+fn xmp_in_utf_16_and_with_remains_behind_it_is_edited() {
+    let packet = XMP.replace("begin=\"\"", "begin=\"\u{feff}\"");
+    let wide: Vec<u8> = packet.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let longer = format!("{packet}</rdf:RDF><exif:GPSLatitude>48,51.5N</exif:GPSLatitude>");
+    for bytes in [wide, longer.into_bytes()] {
+        let segment = [b"http://ns.adobe.com/xap/1.0/\0", &bytes[..]].concat();
+        let file = with_segments(&jpeg(8, 8, (1, 1), false), &[(0xe1, &segment)]);
+        let output = under(&file, MetadataPolicy::StripGps);
+        assert!(contains(&output, b"A &amp; B > C"));
+        for place in PLACES_IN_XMP {
+            assert!(!contains(&output, place.as_bytes()), "{place}");
+            let wide: Vec<u8> = place.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            assert!(!contains(&output, &wide), "{place}");
+        }
+    }
+}
+
+#[test]
 fn damaged_text_goes_with_the_place() {
     let file = with_chunks(
         &png(raster8(8, 8, Layout::Rgb)),
