@@ -82,6 +82,16 @@ pub enum Encoding {
     Lossy,
 }
 
+/// What a source did to be small, beside its [`Encoding`], so that the output can do the same.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Economy {
+    /// Nothing that is known.
+    #[default]
+    Plain,
+    /// Of a lossy WebP: the quality, 0 to 100, at which libwebp's quantisers are as fine as the source's.
+    Quality(f32),
+}
+
 /// A decoded photo, in stored orientation.
 #[derive(Debug, Clone)]
 pub struct Photo {
@@ -95,6 +105,8 @@ pub struct Photo {
     pub metadata: Metadata,
     /// How the source was compressed, and so how the output is.
     pub encoding: Encoding,
+    /// What else made the source small, and so the output.
+    pub economy: Economy,
 }
 
 impl Photo {
@@ -198,7 +210,7 @@ pub fn encode(photo: &Photo) -> Result<Vec<u8>, ImagingError> {
         (Format::Jpeg, Pixels::Jpeg(image)) => jpeg::encode(image, &photo.metadata),
         (Format::Png, Pixels::Raster(raster)) => png::encode(raster, &photo.metadata),
         (Format::WebP, Pixels::Raster(raster)) => {
-            webp::encode(raster, photo.encoding, &photo.metadata)
+            webp::encode(raster, photo.encoding, &photo.economy, &photo.metadata)
         }
         (format, _) => Err(ImagingError::encode(format_args!(
             "{format:?} does not take this kind of pixels"

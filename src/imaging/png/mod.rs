@@ -19,7 +19,8 @@ use ::png::{
 pub(super) use self::chunks::AncillaryChunk;
 use self::chunks::Chunks;
 use super::{
-    Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster, Samples,
+    Economy, Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster,
+    Samples,
 };
 
 /// The seven passes of an interlaced picture: first column and row, then the steps between them
@@ -71,6 +72,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
         pixels: Pixels::Raster(raster),
         metadata,
         encoding: Encoding::Lossless,
+        economy: Economy::Plain,
     })
 }
 

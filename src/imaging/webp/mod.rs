@@ -5,12 +5,15 @@
 //! given only the picture's own chunks, so that nothing else in the file can cost time or
 //! contradict the picture.
 
+mod quality;
+
 use std::io::Cursor;
 
 use image::{ExtendedColorType, ImageDecoder, codecs::webp};
 
 use super::{
-    Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster, Samples,
+    Economy, Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster,
+    Samples,
 };
 
 /// Real files have at most six chunks; floods have tens of thousands.
@@ -18,12 +21,11 @@ const MAX_CHUNKS: usize = 2_000;
 /// The largest side that VP8 can have, and that the decoder reads right (image-webp 0.2.4 takes
 /// 16384 for 0).
 const MAX_SIDE: u32 = 16_383;
-/// The quality at which libwebp saves a picture again. Beyond it files grow fast (97: +19 %) and
-/// fidelity does not (+0.9 dB), since the conversion of chroma is what remains.
-const LOSSY_QUALITY: f32 = 95.0;
-/// libwebp's effort, 0 to 6. A 16 MP photo takes 430 ms at 0, 590 at 2 and 1240 at 4, for 2.25,
-/// 2.09 and 1.88 MB, all at 45 to 46 dB from what was decoded.
-const LOSSY_METHOD: i32 = 0;
+/// The highest quality at which libwebp saves a picture again, and that of a source whose quality is not known. Beyond it
+/// files grow fast (97: +19 %) and fidelity does not (+0.9 dB), since the conversion of chroma is what remains.
+const MAX_QUALITY: f32 = 95.0;
+/// libwebp's effort, 0 to 6.
+const LOSSY_METHOD: i32 = 4;
 
 /// VP8X flag: an ICCP chunk.
 const FLAG_ICC: u8 = 0x20;
@@ -66,6 +68,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
         pixels: Pixels::Raster(raster),
         metadata,
         encoding: picture.encoding,
+        economy: match picture.encoding {
+            Encoding::Lossless => Economy::Plain,
+            Encoding::Lossy => {
+                quality::estimate(picture.image.1).map_or(Economy::Plain, Economy::Quality)
+            }
+        },
     })
 }
 
@@ -193,6 +201,7 @@ fn decode_picture(picture: &Picture<'_>) -> Result<Raster, ImagingError> {
 pub(super) fn encode(
     raster: &Raster,
     encoding: Encoding,
+    economy: &Economy,
     metadata: &Metadata,
 ) -> Result<Vec<u8>, ImagingError> {
     let Samples::U8(samples) = raster.samples() else {
@@ -203,7 +212,7 @@ pub(super) fn encode(
     }
     let file = match encoding {
         Encoding::Lossless => encode_lossless(raster, samples)?,
-        Encoding::Lossy => encode_lossy(raster, samples)?,
+        Encoding::Lossy => encode_lossy(raster, samples, economy)?,
     };
     let own_chunks = parse_riff(&file)?;
     let picture = own_chunks.into_iter().filter(|(tag, _)| tag != b"VP8X");
@@ -225,14 +234,21 @@ fn encode_lossless(raster: &Raster, samples: &[u8]) -> Result<Vec<u8>, ImagingEr
     Ok(file)
 }
 
-fn encode_lossy(raster: &Raster, samples: &[u8]) -> Result<Vec<u8>, ImagingError> {
+fn encode_lossy(
+    raster: &Raster,
+    samples: &[u8],
+    economy: &Economy,
+) -> Result<Vec<u8>, ImagingError> {
     let layout = match raster.layout() {
         Layout::Rgba => ::webp::PixelLayout::Rgba,
         _ => ::webp::PixelLayout::Rgb,
     };
     let mut config = ::webp::WebPConfig::new()
         .map_err(|()| ImagingError::encode("libwebp refused its own defaults"))?;
-    config.quality = LOSSY_QUALITY;
+    config.quality = match economy {
+        Economy::Quality(source) => quality::twice_as_fine(*source).min(MAX_QUALITY),
+        _ => MAX_QUALITY,
+    };
     config.method = LOSSY_METHOD;
     config.exact = 1; // the colour under transparent pixels is the owner's
     ::webp::Encoder::new(samples, layout, raster.width(), raster.height())
