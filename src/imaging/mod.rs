@@ -31,6 +31,7 @@ pub use jpeg::{CoefficientImage, Component, decode_gray_jpeg, encode_gray_jpeg};
 pub use metadata::{Metadata, MetadataPolicy};
 pub use orientation::Orientation;
 pub use plane::Plane;
+pub use png::Palette;
 pub use raster::{Layout, Raster, Samples, SamplesMut};
 
 /// The container of a photo.
@@ -90,6 +91,14 @@ pub enum Economy {
     Plain,
     /// Of a lossy WebP: the quality, 0 to 100, at which libwebp's quantisers are as fine as the source's.
     Quality(f32),
+    /// Of a PNG of 8 bits or less: few bits for a sample, because of few colours or flat places, where grain would cost
+    /// many times as much as the picture.
+    Sparse {
+        /// Whether it has a palette.
+        indexed: bool,
+        /// Whether it has two levels or colours: a bit a pixel.
+        bilevel: bool,
+    },
 }
 
 /// A decoded photo, in stored orientation.
@@ -208,9 +217,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
 pub fn encode(photo: &Photo) -> Result<Vec<u8>, ImagingError> {
     match (photo.format, &photo.pixels) {
         (Format::Jpeg, Pixels::Jpeg(image)) => jpeg::encode(image, &photo.metadata),
-        (Format::Png, Pixels::Raster(raster)) => png::encode(raster, &photo.metadata),
+        (Format::Png, Pixels::Raster(raster)) => png::encode(raster, photo.economy, &photo.metadata),
         (Format::WebP, Pixels::Raster(raster)) => {
-            webp::encode(raster, photo.encoding, &photo.economy, &photo.metadata)
+            webp::encode(raster, photo.encoding, photo.economy, &photo.metadata)
         }
         (format, _) => Err(ImagingError::encode(format_args!(
             "{format:?} does not take this kind of pixels"

@@ -9,10 +9,10 @@ use super::{
     difference::mean_square_difference,
     host::Host,
     lattice::{self, Lattice, Step},
-    rounding::add_residual,
+    cells, palette, rounding::{add_residual as add_grain, add_steps},
     strength::{Schedule, strength},
 };
-use crate::imaging::{ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless};
+use crate::imaging::{Economy, Palette, Plane, Raster, ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless};
 
 /// Something that a mark is put into.
 pub(super) trait Medium {
@@ -48,6 +48,33 @@ struct Sent {
 }
 
 impl<'a> RasterMedium<'a> {
+    /// Marks the pixels in the way that their file's economy allows.
+    fn add_mark(&self, raster: &mut Raster, strength: f32) {
+        let Economy::Sparse { indexed, bilevel } = self.original.economy else {
+            return add_grain(raster, &self.residual(strength), self.key);
+        };
+        let palette = if indexed { Palette::of(raster) } else { None };
+        let steps = palette.as_ref().map_or(usize::MAX, |palette| (256 / palette.colours.len() - 1) / 2);
+        match palette {
+            Some(mut palette) if steps == 0 => {
+                palette::add_residual(&mut palette, raster.width() as usize, &self.residual(strength));
+                palette.paint(raster);
+            }
+            _ => {
+                let steps = cells::stepped(self.host.residual(), self.host.mask(), strength, bilevel, steps as f32);
+                add_steps(raster, &steps);
+            }
+        }
+    }
+
+    fn residual(&self, strength: f32) -> Plane {
+        let mut residual = self.host.residual().clone();
+        for value in residual.data_mut() {
+            *value *= strength;
+        }
+        residual
+    }
+
     /// Takes a photo of samples.
     pub(super) fn new(original: Photo, host: &'a Host, key: &'a WatermarkKey) -> Self {
         Self {
@@ -68,13 +95,9 @@ impl Medium for RasterMedium<'_> {
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
         // Gives its memory back before the next copy is made.
         self.sent = None;
-        let mut residual = self.host.residual().clone();
-        for value in residual.data_mut() {
-            *value *= strength;
-        }
         let mut photo = self.original.clone();
         if let Pixels::Raster(marked) = &mut photo.pixels {
-            add_residual(marked, &residual, self.key);
+            self.add_mark(marked, strength);
         }
         let encoded = if is_lossless(&photo) {
             None

@@ -201,7 +201,7 @@ fn decode_picture(picture: &Picture<'_>) -> Result<Raster, ImagingError> {
 pub(super) fn encode(
     raster: &Raster,
     encoding: Encoding,
-    economy: &Economy,
+    economy: Economy,
     metadata: &Metadata,
 ) -> Result<Vec<u8>, ImagingError> {
     let Samples::U8(samples) = raster.samples() else {
@@ -237,7 +237,7 @@ fn encode_lossless(raster: &Raster, samples: &[u8]) -> Result<Vec<u8>, ImagingEr
 fn encode_lossy(
     raster: &Raster,
     samples: &[u8],
-    economy: &Economy,
+    economy: Economy,
 ) -> Result<Vec<u8>, ImagingError> {
     let layout = match raster.layout() {
         Layout::Rgba => ::webp::PixelLayout::Rgba,
@@ -246,7 +246,7 @@ fn encode_lossy(
     let mut config = ::webp::WebPConfig::new()
         .map_err(|()| ImagingError::encode("libwebp refused its own defaults"))?;
     config.quality = match economy {
-        Economy::Quality(source) => quality::twice_as_fine(*source).min(MAX_QUALITY),
+        Economy::Quality(source) => quality::twice_as_fine(source).min(MAX_QUALITY),
         _ => MAX_QUALITY,
     };
     config.method = LOSSY_METHOD;
