@@ -31,6 +31,7 @@ pub use jpeg::{CoefficientImage, Component, decode_gray_jpeg, encode_gray_jpeg};
 pub use metadata::{Metadata, MetadataPolicy};
 pub use orientation::Orientation;
 pub use plane::Plane;
+pub(crate) use png::MAX_COLOURS;
 pub use png::Palette;
 pub use raster::{Layout, Raster, Samples, SamplesMut};
 
@@ -83,7 +84,7 @@ pub enum Encoding {
     Lossy,
 }
 
-/// What a source did to be small, beside its [`Encoding`], so that the output can do the same.
+/// What made a source small, beside its [`Encoding`], so that the output can be small in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Economy {
     /// Nothing that is known.
@@ -91,14 +92,19 @@ pub enum Economy {
     Plain,
     /// Of a lossy WebP: the quality, 0 to 100, at which libwebp's quantisers are as fine as the source's.
     Quality(f32),
-    /// Of a PNG of 8 bits or less: few bits for a sample, because of few colours or flat places, where grain would cost
-    /// many times as much as the picture.
-    Sparse {
-        /// Whether it has a palette.
-        indexed: bool,
-        /// Whether it has two levels or colours: a bit a pixel.
-        bilevel: bool,
-    },
+    /// Of a PNG of at most 8 bits a sample: few colours or flat places, beside which any grain is large.
+    Sparse(Sparse),
+}
+
+/// How a PNG is small.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sparse {
+    /// Whether it has a palette. [`encode`] writes one again if the picture has at most 256 colours.
+    pub indexed: bool,
+    /// Whether a pixel is one bit: two levels or colours.
+    pub bilevel: bool,
+    /// Bits of the compressed picture for each pixel.
+    pub bits_per_pixel: f32,
 }
 
 /// A decoded photo, in stored orientation.
@@ -217,7 +223,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
 pub fn encode(photo: &Photo) -> Result<Vec<u8>, ImagingError> {
     match (photo.format, &photo.pixels) {
         (Format::Jpeg, Pixels::Jpeg(image)) => jpeg::encode(image, &photo.metadata),
-        (Format::Png, Pixels::Raster(raster)) => png::encode(raster, photo.economy, &photo.metadata),
+        (Format::Png, Pixels::Raster(raster)) => {
+            png::encode(raster, photo.economy, &photo.metadata)
+        }
         (Format::WebP, Pixels::Raster(raster)) => {
             webp::encode(raster, photo.encoding, photo.economy, &photo.metadata)
         }

@@ -9,10 +9,11 @@ use super::{
     difference::mean_square_difference,
     host::Host,
     lattice::{self, Lattice, Step},
-    cells, palette, rounding::{add_residual as add_grain, add_steps},
+    rounding::{add_residual, scaled},
+    sparse,
     strength::{Schedule, strength},
 };
-use crate::imaging::{Economy, Palette, Plane, Raster, ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless};
+use crate::imaging::{Economy, ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless};
 
 /// Something that a mark is put into.
 pub(super) trait Medium {
@@ -48,33 +49,6 @@ struct Sent {
 }
 
 impl<'a> RasterMedium<'a> {
-    /// Marks the pixels in the way that their file's economy allows.
-    fn add_mark(&self, raster: &mut Raster, strength: f32) {
-        let Economy::Sparse { indexed, bilevel } = self.original.economy else {
-            return add_grain(raster, &self.residual(strength), self.key);
-        };
-        let palette = if indexed { Palette::of(raster) } else { None };
-        let steps = palette.as_ref().map_or(usize::MAX, |palette| (256 / palette.colours.len() - 1) / 2);
-        match palette {
-            Some(mut palette) if steps == 0 => {
-                palette::add_residual(&mut palette, raster.width() as usize, &self.residual(strength));
-                palette.paint(raster);
-            }
-            _ => {
-                let steps = cells::stepped(self.host.residual(), self.host.mask(), strength, bilevel, steps as f32);
-                add_steps(raster, &steps);
-            }
-        }
-    }
-
-    fn residual(&self, strength: f32) -> Plane {
-        let mut residual = self.host.residual().clone();
-        for value in residual.data_mut() {
-            *value *= strength;
-        }
-        residual
-    }
-
     /// Takes a photo of samples.
     pub(super) fn new(original: Photo, host: &'a Host, key: &'a WatermarkKey) -> Self {
         Self {
@@ -97,7 +71,12 @@ impl Medium for RasterMedium<'_> {
         self.sent = None;
         let mut photo = self.original.clone();
         if let Pixels::Raster(marked) = &mut photo.pixels {
-            self.add_mark(marked, strength);
+            match self.original.economy {
+                Economy::Sparse(sparse) => sparse::add_mark(marked, sparse, self.host, strength),
+                Economy::Plain | Economy::Quality(_) => {
+                    add_residual(marked, &scaled(self.host.residual(), strength), self.key);
+                }
+            }
         }
         let encoded = if is_lossless(&photo) {
             None

@@ -54,6 +54,15 @@ pub(super) fn add_residual(raster: &mut Raster, residual: &Plane, key: &Watermar
     }
 }
 
+/// A residual at another strength.
+pub(super) fn scaled(residual: &Plane, strength: f32) -> Plane {
+    let mut scaled = residual.clone();
+    for value in scaled.data_mut() {
+        *value *= strength;
+    }
+    scaled
+}
+
 /// Adds whole grey levels to an 8-bit raster, the same to all pixels of a cell of the grid (256 x 256, stored orientation).
 pub(super) fn add_steps(raster: &mut Raster, cells: &Plane) {
     let (width, height) = (raster.width() as usize, raster.height() as usize);

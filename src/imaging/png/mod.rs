@@ -18,12 +18,13 @@ use ::png::{
     Transformations,
 };
 
+use self::chunks::Chunks;
+pub(crate) use self::palette::MAX_COLOURS;
 pub use self::palette::Palette;
 pub(super) use self::{chunks::AncillaryChunk, encode::encode};
-use self::chunks::Chunks;
 use super::{
     Economy, Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster,
-    Samples,
+    Samples, Sparse,
 };
 
 /// The seven passes of an interlaced picture: first column and row, then the steps between them
@@ -43,8 +44,9 @@ const ONE_PASS: [(usize, usize, usize, usize); 1] = [(0, 0, 1, 1)];
 /// What the decoder needs besides a row and the chunks that it keeps (and grows its buffers for by
 /// doubling).
 const DECODER_SLACK_BYTES: usize = 1024 * 1024;
-/// Bits for a colour sample below which a picture is sparse. Photographs have 3 to 5.
-const SPARSE_BITS: u64 = 5; // halves
+/// Bits for a colour sample below which a picture without a palette is sparse: photographs have 2.7 to 5.3, dark ones and pages
+/// of text 0.05 to 1.4 (measured: docs/watermark.md).
+const SPARSE_BITS: f32 = 2.5;
 
 /// Decodes a PNG file.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
@@ -82,16 +84,21 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
 /// Tells what made a file small.
 fn economy(chunks: &Chunks<'_>, depth: BitDepth, layout: Layout) -> Economy {
     let header = chunks.header;
-    let carried: usize = chunks.ancillary.iter().map(|chunk| chunk.payload.len()).sum();
-    let bits = 8 * (chunks.bytes.len() - carried) as u64;
-    let samples =
-        u64::from(header.width) * u64::from(header.height) * layout.colour_channels() as u64;
+    let carried: usize = chunks
+        .ancillary
+        .iter()
+        .map(|chunk| chunk.payload.len())
+        .sum();
+    let pixels = f64::from(header.width) * f64::from(header.height);
+    let bits_per_pixel = (8.0 * (chunks.bytes.len() - carried) as f64 / pixels) as f32;
     let indexed = header.colour_type == ColorType::Indexed as u8;
-    if depth == BitDepth::Eight && (indexed || 2 * bits < SPARSE_BITS * samples) {
-        Economy::Sparse {
+    let is_sparse = indexed || bits_per_pixel < SPARSE_BITS * layout.colour_channels() as f32;
+    if depth == BitDepth::Eight && is_sparse {
+        Economy::Sparse(Sparse {
             indexed,
             bilevel: header.bit_depth == 1,
-        }
+            bits_per_pixel,
+        })
     } else {
         Economy::Plain
     }

@@ -3,7 +3,7 @@
 use super::super::{Layout, Raster, Samples, SamplesMut};
 
 /// Most colours of a palette.
-const MAX_COLOURS: usize = 256;
+pub(crate) const MAX_COLOURS: usize = 256;
 /// Slots of the table that colours are looked up in: a power of two, four for each colour.
 const SLOTS: usize = 4 * MAX_COLOURS;
 
@@ -32,14 +32,30 @@ impl Palette {
         }
     }
 
-    /// Writes the pixels into an 8-bit picture in colour of the same size.
-    pub fn paint(&self, raster: &mut Raster) {
+    /// Writes the pixels whose index is `chosen` into an 8-bit picture in colour of the same size.
+    pub fn paint(&self, raster: &mut Raster, chosen: impl Fn(u8) -> bool) {
         let channels = raster.layout().channels();
-        if let SamplesMut::U8(samples) = raster.samples_mut() {
-            for (pixel, &index) in samples.chunks_exact_mut(channels).zip(&self.indices) {
-                pixel.copy_from_slice(&self.colours[usize::from(index)][..channels]);
+        let SamplesMut::U8(samples) = raster.samples_mut() else {
+            return;
+        };
+        let pixels = samples.chunks_exact_mut(channels).zip(&self.indices);
+        for (pixel, &index) in pixels.filter(|&(_, &index)| chosen(index)) {
+            pixel.copy_from_slice(&self.colours[usize::from(index)][..channels]);
+        }
+    }
+
+    /// Counts the pixels of each colour; of a colour that is transparent all over there are none to be seen.
+    pub fn visible_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.colours.len()];
+        for &index in &self.indices {
+            counts[usize::from(index)] += 1;
+        }
+        for (count, colour) in counts.iter_mut().zip(&self.colours) {
+            if colour[3] == 0 {
+                *count = 0;
             }
         }
+        counts
     }
 
     fn of_colours(pixels: impl Iterator<Item = [u8; 4]>) -> Option<Self> {
