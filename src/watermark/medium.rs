@@ -58,12 +58,16 @@ impl<'a> RasterMedium<'a> {
             sent: None,
         }
     }
+
+    /// Returns the strength of the first turn.
+    fn start(&self) -> f32 {
+        strength(self.original.width(), self.original.height())
+    }
 }
 
 impl Medium for RasterMedium<'_> {
     fn schedule(&self) -> (Schedule, f32) {
-        let start = strength(self.original.width(), self.original.height());
-        (Schedule::Pixels, start)
+        (Schedule::Pixels, self.start())
     }
 
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
@@ -72,7 +76,10 @@ impl Medium for RasterMedium<'_> {
         let mut photo = self.original.clone();
         if let Pixels::Raster(marked) = &mut photo.pixels {
             match self.original.economy {
-                Economy::Sparse(sparse) => sparse::add_mark(marked, sparse, self.host, strength),
+                Economy::Sparse(sparse) => {
+                    let again = strength > self.start();
+                    sparse::add_mark(marked, sparse, self.host, strength, again);
+                }
                 Economy::Plain | Economy::Quality(_) => {
                     add_residual(marked, &scaled(self.host.residual(), strength), self.key);
                 }

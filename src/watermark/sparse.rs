@@ -11,7 +11,8 @@
 //!
 //! Of a picture with a palette as many steps are taken as it has room for: 256 / n - 1 more colours for each of its n. Where
 //! that is none, the commonest colours get what room there is; and where that does not reach half of what is seen, pixels are
-//! exchanged within the palette ([`super::exchange`]) or, if its colours are too far apart, it is given up.
+//! exchanged within the palette ([`super::exchange`]). If its colours are too far apart, or the mark reads back too weak, it is
+//! given up for true colour.
 
 use super::{
     exchange::Exchange,
@@ -29,20 +30,29 @@ const LEAST_MASK: f32 = 0.02;
 const LEAST_SHARE: f64 = 0.5;
 
 /// Marks an 8-bit raster at a strength, in place of what [`super::rounding`] does with others.
-pub(super) fn add_mark(raster: &mut Raster, sparse: Sparse, host: &Host, strength: f32) {
+///
+/// `again` says that it did not carry the mark at a lower strength: a palette without room is given up then.
+pub(super) fn add_mark(
+    raster: &mut Raster,
+    sparse: Sparse,
+    host: &Host,
+    strength: f32,
+    again: bool,
+) {
+    let any = if sparse.bilevel { 1 } else { MAX_COLOURS };
     let palette = if sparse.indexed {
         Palette::of(raster)
     } else {
         None
     };
     let Some(mut palette) = palette else {
-        let most = if sparse.bilevel { 1 } else { MAX_COLOURS };
-        return add_steps(raster, &steps(host, strength, sparse, most));
+        return add_steps(raster, &steps(host, strength, sparse, any));
     };
     let colours = palette.colours.len();
     let room = (MAX_COLOURS / colours - 1) / 2;
-    if room > 0 {
-        return add_steps(raster, &steps(host, strength, sparse, room));
+    if room > 0 || again {
+        let most = if room > 0 { room.min(any) } else { any };
+        return add_steps(raster, &steps(host, strength, sparse, most));
     }
     let counts = palette.visible_counts();
     let enough = LEAST_SHARE * counts.iter().sum::<usize>() as f64;
@@ -63,7 +73,7 @@ pub(super) fn add_mark(raster: &mut Raster, sparse: Sparse, host: &Host, strengt
         );
         palette.paint(raster, |_| true);
     } else {
-        add_steps(raster, &steps(host, strength, sparse, MAX_COLOURS));
+        add_steps(raster, &steps(host, strength, sparse, any));
     }
 }
 
