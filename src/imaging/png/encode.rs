@@ -13,9 +13,6 @@ use super::palette::Palette;
 /// IDAT chunks of a streamed picture: large enough that their frames do not count.
 const STREAM_CHUNK_BYTES: usize = 1024 * 1024;
 
-/// Bits of a source for each pixel below which compressing as hard as possible takes no time.
-const NEARLY_EMPTY_BITS: f32 = 0.5;
-
 /// Encodes a PNG file.
 pub(in super::super) fn encode(
     raster: &Raster,
@@ -112,13 +109,8 @@ fn set_effort(encoder: &mut Encoder<'_, &mut Vec<u8>>, economy: Economy, indexed
         encoder.set_filter(Filter::Adaptive);
         return;
     };
-    encoder.set_deflate_compression(DeflateCompression::Level(
-        if sparse.bits_per_pixel < NEARLY_EMPTY_BITS {
-            9
-        } else {
-            3
-        },
-    ));
+    let level = if sparse.is_nearly_empty() { 9 } else { 3 };
+    encoder.set_deflate_compression(DeflateCompression::Level(level));
     encoder.set_filter(if indexed {
         Filter::NoFilter // indices are no quantities
     } else {

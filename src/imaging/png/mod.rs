@@ -24,7 +24,7 @@ pub use self::palette::Palette;
 pub(super) use self::{chunks::AncillaryChunk, encode::encode};
 use super::{
     Economy, Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster,
-    Samples, Sparse,
+    Samples,
 };
 
 /// The seven passes of an interlaced picture: first column and row, then the steps between them
@@ -44,10 +44,6 @@ const ONE_PASS: [(usize, usize, usize, usize); 1] = [(0, 0, 1, 1)];
 /// What the decoder needs besides a row and the chunks that it keeps (and grows its buffers for by
 /// doubling).
 const DECODER_SLACK_BYTES: usize = 1024 * 1024;
-/// Bits for a colour sample below which a picture without a palette is sparse: photographs have 2.7 to 5.3, dark ones and pages
-/// of text 0.05 to 1.4 (measured: docs/watermark.md).
-const SPARSE_BITS: f32 = 2.5;
-
 /// Decodes a PNG file.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
     let chunks = Chunks::parse(bytes, limits)?;
@@ -83,25 +79,22 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
 
 /// Tells what made a file small.
 fn economy(chunks: &Chunks<'_>, depth: BitDepth, layout: Layout) -> Economy {
+    if depth == BitDepth::Sixteen {
+        return Economy::Plain;
+    }
     let header = chunks.header;
     let carried: usize = chunks
         .ancillary
         .iter()
         .map(|chunk| chunk.payload.len())
         .sum();
-    let pixels = f64::from(header.width) * f64::from(header.height);
-    let bits_per_pixel = (8.0 * (chunks.bytes.len() - carried) as f64 / pixels) as f32;
-    let indexed = header.colour_type == ColorType::Indexed as u8;
-    let is_sparse = indexed || bits_per_pixel < SPARSE_BITS * layout.colour_channels() as f32;
-    if depth == BitDepth::Eight && is_sparse {
-        Economy::Sparse(Sparse {
-            indexed,
-            bilevel: header.bit_depth == 1,
-            bits_per_pixel,
-        })
-    } else {
-        Economy::Plain
-    }
+    Economy::of_lossless(
+        (header.width, header.height),
+        layout,
+        chunks.bytes.len() - carried,
+        header.colour_type == ColorType::Indexed as u8,
+        header.bit_depth == 1,
+    )
 }
 
 type BytesReader<'a> = Reader<Cursor<&'a [u8]>>;

@@ -13,5 +13,6 @@ mod corpus;
 mod damage;
 mod formats;
 mod jpeg;
+mod palettes;
 mod policies;
 pub(super) mod samples;

@@ -205,7 +205,10 @@ mod tests {
                     config.segments = segments;
                 });
                 let found = estimate(&frame).unwrap();
-                println!("{quality} {method} {noise_shaping} {segments}: {found}");
+                assert!(
+                    (found - quality).abs() < 1.5,
+                    "{quality} by method {method}, noise shaping {noise_shaping}, {segments} segments: {found}"
+                );
             }
         }
     }
