@@ -171,23 +171,23 @@ fn is_dark(picture: &RgbImage) -> bool {
 /// Text and paper, told apart in the middle.
 fn one_bit(picture: &RgbImage) -> Vec<u8> {
     let levels = grayscale(picture).into_raw();
-    let bits = levels.into_iter().map(|level| level / 128).collect();
-    packed(picture, ColorType::Grayscale, 1, bits, None)
+    let bits: Vec<u8> = levels.into_iter().map(|level| level / 128).collect();
+    packed(picture, ColorType::Grayscale, 1, &bits, None)
 }
 
 fn four_bits(picture: &RgbImage) -> Vec<u8> {
     let levels = grayscale(picture).into_raw();
-    let bits = levels.into_iter().map(|level| level / 16).collect();
-    packed(picture, ColorType::Grayscale, 4, bits, None)
+    let bits: Vec<u8> = levels.into_iter().map(|level| level / 16).collect();
+    packed(picture, ColorType::Grayscale, 4, &bits, None)
 }
 
 fn grey(picture: &RgbImage) -> Vec<u8> {
     let levels = grayscale(picture).into_raw();
-    packed(picture, ColorType::Grayscale, 8, levels, None)
+    packed(picture, ColorType::Grayscale, 8, &levels, None)
 }
 
 fn rgb(picture: &RgbImage) -> Vec<u8> {
-    packed(picture, ColorType::Rgb, 8, picture.as_raw().clone(), None)
+    packed(picture, ColorType::Rgb, 8, picture.as_raw(), None)
 }
 
 /// A picture of 16 bits whose lower ones are not those of the upper.
@@ -240,7 +240,7 @@ fn indexed(picture: &RgbImage, colours: usize, dither: bool) -> Vec<u8> {
         picture,
         ColorType::Indexed,
         depth,
-        indices,
+        &indices,
         Some(palette.concat()),
     )
 }
@@ -286,7 +286,7 @@ fn packed(
     picture: &RgbImage,
     colour: ColorType,
     depth: u8,
-    samples: Vec<u8>,
+    samples: &[u8],
     palette: Option<Vec<u8>>,
 ) -> Vec<u8> {
     let per_byte = usize::from(8 / depth);

@@ -96,33 +96,22 @@ pub enum Economy {
     Sparse(Sparse),
 }
 
-/// Bits for a colour sample below which a picture without a palette is sparse: photographs have 2.7 to 5.3, dark ones and pages
-/// of text 0.05 to 1.4 (measured: docs/watermark.md).
-const SPARSE_BITS: f32 = 2.5;
-
 /// How a lossless file is small.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sparse {
     /// Whether it is a PNG with a palette. [`encode`] writes one again if the picture has at most 256 colours.
     pub indexed: bool,
     /// Whether a pixel is one bit: two levels or colours.
     pub bilevel: bool,
-    /// Bits of the compressed picture for each pixel.
-    pub bits_per_pixel: f32,
-}
-
-/// Bits of a source for each pixel below which compressing as hard as possible takes no time.
-const NEARLY_EMPTY_BITS: f32 = 0.5;
-
-impl Sparse {
-    /// Tells whether there is so little in it that compressing it as hard as possible takes no time.
-    fn is_nearly_empty(self) -> bool {
-        self.bits_per_pixel < NEARLY_EMPTY_BITS
-    }
+    /// Whether there is less than half a bit for a pixel: compressing it as hard as possible takes no time.
+    pub nearly_empty: bool,
 }
 
 impl Economy {
     /// Judges a lossless file of at most 8 bits a sample by the bytes of its compressed picture.
+    ///
+    /// Without a palette it is sparse below 2.5 bits for a sample of colour: photographs have 2.7 to 5.3, dark ones and pages of
+    /// text 0.05 to 1.4 (measured: docs/watermark.md).
     fn of_lossless(
         size: (u32, u32),
         layout: Layout,
@@ -130,13 +119,14 @@ impl Economy {
         indexed: bool,
         bilevel: bool,
     ) -> Self {
-        let pixels = f64::from(size.0) * f64::from(size.1);
-        let bits_per_pixel = (8.0 * bytes as f64 / pixels) as f32;
-        if indexed || bits_per_pixel < SPARSE_BITS * layout.colour_channels() as f32 {
+        let bits = 8 * bytes as u64;
+        let pixels = u64::from(size.0) * u64::from(size.1);
+        let samples = pixels * layout.colour_channels() as u64;
+        if indexed || 2 * bits < 5 * samples {
             Self::Sparse(Sparse {
                 indexed,
                 bilevel,
-                bits_per_pixel,
+                nearly_empty: 2 * bits < pixels,
             })
         } else {
             Self::Plain

@@ -109,7 +109,7 @@ fn set_effort(encoder: &mut Encoder<'_, &mut Vec<u8>>, economy: Economy, indexed
         encoder.set_filter(Filter::Adaptive);
         return;
     };
-    let level = if sparse.is_nearly_empty() { 9 } else { 3 };
+    let level = if sparse.nearly_empty { 9 } else { 3 };
     encoder.set_deflate_compression(DeflateCompression::Level(level));
     encoder.set_filter(if indexed {
         Filter::NoFilter // indices are no quantities

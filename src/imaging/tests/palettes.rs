@@ -23,7 +23,7 @@ fn indexed_file(raster: Raster) -> Vec<u8> {
     source.economy = Economy::Sparse(Sparse {
         indexed: true,
         bilevel: false,
-        bits_per_pixel: 1.0,
+        nearly_empty: false,
     });
     encode(&source).unwrap()
 }

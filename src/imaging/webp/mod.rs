@@ -1,19 +1,20 @@
 //! WebP: samples in, samples out.
 //!
-//! The container is walked here; `image` decodes both codings and encodes the lossless one, libwebp
-//! encodes the lossy one and sparse lossless pictures. A file that came in lossless goes out lossless, and so on. The decoder is
-//! given only the picture's own chunks, so that nothing else in the file can cost time or
-//! contradict the picture.
+//! The container is walked here; `image` decodes both codings. A file that came in lossless goes
+//! out lossless, and so on. The decoder is given only the picture's own chunks, so that nothing else
+//! in the file can cost time or contradict the picture.
 
+mod encode;
 mod quality;
 
 use std::io::Cursor;
 
-use image::{ExtendedColorType, ImageDecoder, codecs::webp};
+use image::{ImageDecoder, codecs::webp};
 
+pub(super) use self::encode::encode;
 use super::{
     Economy, Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster,
-    Samples, Sparse,
+    Samples,
 };
 
 /// Real files have at most six chunks; floods have tens of thousands.
@@ -21,13 +22,6 @@ const MAX_CHUNKS: usize = 2_000;
 /// The largest side that VP8 can have, and that the decoder reads right (image-webp 0.2.4 takes
 /// 16384 for 0).
 const MAX_SIDE: u32 = 16_383;
-/// The highest quality at which libwebp saves a picture again, and that of a source whose quality is not known. Beyond it
-/// files grow fast (97: +19 %) and fidelity does not (+0.9 dB), since the conversion of chroma is what remains.
-const MAX_QUALITY: f32 = 95.0;
-/// libwebp's effort for lossy pictures, 0 to 6. Against 0 it takes two thirds off the growth and, all of `protect` counted,
-/// half as much time again; 2 is neither, and beyond 4 nothing is gained.
-const LOSSY_METHOD: i32 = 4;
-
 /// VP8X flag: an ICCP chunk.
 const FLAG_ICC: u8 = 0x20;
 /// VP8X flag: alpha.
@@ -199,90 +193,6 @@ fn decode_picture(picture: &Picture<'_>) -> Result<Raster, ImagingError> {
     decoder.read_image(&mut samples).map_err(invalid)?;
     Raster::new(picture.width, picture.height, layout, Samples::U8(samples))
         .ok_or_else(|| ImagingError::invalid("the decoder gave the wrong number of samples"))
-}
-
-/// Encodes a WebP file.
-pub(super) fn encode(
-    raster: &Raster,
-    encoding: Encoding,
-    economy: Economy,
-    metadata: &Metadata,
-) -> Result<Vec<u8>, ImagingError> {
-    let Samples::U8(samples) = raster.samples() else {
-        return Err(ImagingError::encode("WebP has no 16-bit samples"));
-    };
-    if !matches!(raster.layout(), Layout::Rgb | Layout::Rgba) {
-        return Err(ImagingError::encode("WebP has no grey samples"));
-    }
-    let file = match encoding {
-        Encoding::Lossless => match economy {
-            Economy::Sparse(sparse) => {
-                encode_by_libwebp(raster, samples, |config| sparse_config(config, sparse))?
-            }
-            _ => encode_lossless(raster, samples)?,
-        },
-        Encoding::Lossy => {
-            encode_by_libwebp(raster, samples, |config| lossy_config(config, economy))?
-        }
-    };
-    let own_chunks = parse_riff(&file)?;
-    let picture = own_chunks.into_iter().filter(|(tag, _)| tag != b"VP8X");
-    let (before, after): (Vec<_>, Vec<_>) =
-        metadata.webp_chunks().partition(|(tag, _)| tag == b"ICCP");
-    let chunks = before.into_iter().chain(picture).chain(after);
-    Ok(build_riff(raster.width(), raster.height(), chunks))
-}
-
-fn encode_lossless(raster: &Raster, samples: &[u8]) -> Result<Vec<u8>, ImagingError> {
-    let colour = match raster.layout() {
-        Layout::Rgba => ExtendedColorType::Rgba8,
-        _ => ExtendedColorType::Rgb8,
-    };
-    let mut file = Vec::new();
-    webp::WebPEncoder::new_lossless(&mut file)
-        .encode(samples, raster.width(), raster.height(), colour)
-        .map_err(ImagingError::encode)?;
-    Ok(file)
-}
-
-/// Encodes by libwebp; alpha is lossless always.
-fn encode_by_libwebp(
-    raster: &Raster,
-    samples: &[u8],
-    configure: impl Fn(&mut ::webp::WebPConfig),
-) -> Result<Vec<u8>, ImagingError> {
-    let layout = match raster.layout() {
-        Layout::Rgba => ::webp::PixelLayout::Rgba,
-        _ => ::webp::PixelLayout::Rgb,
-    };
-    let mut config = ::webp::WebPConfig::new()
-        .map_err(|()| ImagingError::encode("libwebp refused its own defaults"))?;
-    config.exact = 1; // the colour under transparent pixels is the owner's
-    configure(&mut config);
-    ::webp::Encoder::new(samples, layout, raster.width(), raster.height())
-        .encode_advanced(&config)
-        .map(|file| file.to_vec())
-        .map_err(|error| ImagingError::encode(format_args!("libwebp: {error:?}")))
-}
-
-/// Sets up the lossy coding: quantisers half as coarse as the source's, so that what they add to its error is a quarter of it.
-fn lossy_config(config: &mut ::webp::WebPConfig, economy: Economy) {
-    config.quality = match economy {
-        Economy::Quality(source) => quality::twice_as_fine(source).min(MAX_QUALITY),
-        _ => MAX_QUALITY,
-    };
-    config.method = LOSSY_METHOD;
-}
-
-/// Sets up the lossless coding of a sparse picture, in which libwebp finds what repeats: `method` is its effort altogether,
-/// `quality` that of the search. The greater one takes three times as long.
-fn sparse_config(config: &mut ::webp::WebPConfig, sparse: Sparse) {
-    config.lossless = 1;
-    (config.method, config.quality) = if sparse.is_nearly_empty() {
-        (2, 50.0)
-    } else {
-        (0, 20.0)
-    };
 }
 
 /// Writes chunks into a WebP file, extended (VP8X) if there is more than the picture.

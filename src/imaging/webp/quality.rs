@@ -48,6 +48,7 @@ fn fineness(quality: f32) -> f64 {
 }
 
 /// The quality of a c. Rounded to tenths, so that the last bit of a logarithm does not matter.
+#[expect(clippy::cast_possible_truncation, reason = "tenths from 0 to 100")]
 fn quality(fineness: f64) -> f32 {
     let linear = fineness.powi(3);
     let quality = if linear < 0.5 {
@@ -133,7 +134,7 @@ impl<'a> BoolDecoder<'a> {
 
     /// Reads a bit that is as often 0 as 1.
     fn flag(&mut self) -> Option<bool> {
-        let split = 1 + ((self.range - 1) * 128 >> 8);
+        let split = 1 + (((self.range - 1) * 128) >> 8);
         let bit = self.value >= split << 8;
         if bit {
             self.range -= split;
