@@ -6,10 +6,10 @@
 //! | growth | bytes of the returned file over those of the source |
 //! | z, z small | of the returned file, and of its copy of 1024 pixels at JPEG 50, as `embed` reads them back |
 //! | PSNR | of the returned file against the source |
-//! | SSIMULACRA2 | the same, as eyes see it |
+//! | SSIMULACRA2 | the same, as eyes see it; not with `--quick` |
 //! | full | how many have the level `FULL` |
 //!
-//! Each is median / worst. Pages of one bit are made from pictures that are mostly white; dark pictures are those whose mean luma is below 48.
+//! Each is median / worst. Pages of one bit are made from pictures that are mostly white; dark pictures are those whose mean luma is below 64.
 
 use std::{fmt::Write as _, io::Cursor};
 
@@ -133,6 +133,9 @@ fn write_table(outcomes: &[Outcome]) -> String {
         let median = |values: &[f64]| values[values.len() / 2];
         let least = |value: &dyn Fn(&Outcome) -> f64| {
             let values = sorted(value);
+            if values[0].is_nan() {
+                return "-".to_owned();
+            }
             format!("{:.1} / {:.1}", median(&values), values[0])
         };
         let growth = sorted(&|o| o.growth);
@@ -165,7 +168,7 @@ fn is_page(picture: &RgbImage) -> bool {
 fn is_dark(picture: &RgbImage) -> bool {
     let grey = grayscale(picture);
     let sum: u64 = grey.pixels().map(|p| u64::from(p[0])).sum();
-    sum < 48 * grey.len() as u64
+    sum < 64 * grey.len() as u64
 }
 
 /// Text and paper, told apart in the middle.
