@@ -8,7 +8,8 @@
 //! The expectation of out is v + R even where R is far below a step, as in flat, dark and large photos; plain
 //! rounding would leave nothing there (measured: docs/watermark.md). u comes from the key's dither stream, 8
 //! bits a pixel: the mean error of 1/512 step is far below the mark. 16-bit samples take 257 R and u in their own
-//! steps. Alpha is left alone, and so are the pixels that it hides.
+//! steps. Alpha is left alone, and so are the pixels that it hides. Pictures that such grain would swell are marked by
+//! [`super::sparse`] instead.
 //!
 //! The grid is enlarged row by row: each of its 256 rows across once, then a few of them summed down for every row
 //! of the picture.

@@ -2,7 +2,7 @@
 //!
 //! [`chunks`] walks the file, checks every chunk's frame and refuses what is not handled; the `png`
 //! crate inflates and unfilters. Palettes and depths below 8 become 8 bits, `tRNS` becomes alpha,
-//! 16 bits stay 16 bits. Text and profiles are carried as they are and never inflated, so a bomb in
+//! 16 bits stay 16 bits; [`encode`](encode::encode) makes a palette again of what had one. Text and profiles are carried as they are and never inflated, so a bomb in
 //! them costs nothing.
 //!
 //! A 16-bit picture is converted row by row: there is one buffer of the whole picture, never two.
