@@ -24,6 +24,7 @@ mod authentic;
 mod collusion;
 mod container;
 mod edits;
+mod growth;
 mod jpeg_table;
 mod matrix;
 #[path = "../../tests/it/support/quality.rs"]
@@ -124,6 +125,8 @@ fn other_measurement(options: &Options, files: &[File]) -> Option<ExitCode> {
     };
     if options.jpeg_table {
         write("jpeg.md", jpeg_table::table(options, files));
+    } else if options.growth {
+        write("growth.md", growth::table(options, files));
     } else if options.collusion {
         write("collusion.md", collusion::table(options, files));
     } else if options.authentic {

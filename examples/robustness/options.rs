@@ -40,6 +40,9 @@ pub(crate) struct Options {
     /// Measures JPEG sources of five qualities and up to four sizes instead, and writes jpeg.md.
     #[arg(long)]
     pub(crate) jpeg_table: bool,
+    /// Measures how much files of many kinds grow instead, and writes growth.md.
+    #[arg(long)]
+    pub(crate) growth: bool,
     /// Asks whether forgeries are called authentic and handled pictures are not, instead; writes authentic.md and authentic.csv.
     #[arg(long)]
     pub(crate) authentic: bool,

@@ -298,7 +298,7 @@ fn peaked(x: f32, s: f32) -> f32 {
 }
 
 /// The step of the quantiser whose linear gain is 1 on a normal signal of RMS s.
-fn matched(x: f32, s: f32) -> f32 {
+pub(super) fn matched(x: f32, s: f32) -> f32 {
     let threshold = if s < 0.5 {
         let t = (2.0 * f64::from(LARGEST_GAIN / s).ln()).sqrt() as f32;
         (t * s).min(0.5)

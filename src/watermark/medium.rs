@@ -9,10 +9,11 @@ use super::{
     difference::mean_square_difference,
     host::Host,
     lattice::{self, Lattice, Step},
-    rounding::add_residual,
+    rounding::{add_residual, scaled},
+    sparse,
     strength::{Schedule, strength},
 };
-use crate::imaging::{ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless};
+use crate::imaging::{Economy, ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless};
 
 /// Something that a mark is put into.
 pub(super) trait Medium {
@@ -57,24 +58,32 @@ impl<'a> RasterMedium<'a> {
             sent: None,
         }
     }
+
+    /// Returns the strength of the first turn.
+    fn start(&self) -> f32 {
+        strength(self.original.width(), self.original.height())
+    }
 }
 
 impl Medium for RasterMedium<'_> {
     fn schedule(&self) -> (Schedule, f32) {
-        let start = strength(self.original.width(), self.original.height());
-        (Schedule::Pixels, start)
+        (Schedule::Pixels, self.start())
     }
 
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
         // Gives its memory back before the next copy is made.
         self.sent = None;
-        let mut residual = self.host.residual().clone();
-        for value in residual.data_mut() {
-            *value *= strength;
-        }
         let mut photo = self.original.clone();
         if let Pixels::Raster(marked) = &mut photo.pixels {
-            add_residual(marked, &residual, self.key);
+            match self.original.economy {
+                Economy::Sparse(sparse) => {
+                    let again = strength > self.start();
+                    sparse::add_mark(marked, sparse, self.host, strength, again);
+                }
+                Economy::Plain | Economy::Quality(_) => {
+                    add_residual(marked, &scaled(self.host.residual(), strength), self.key);
+                }
+            }
         }
         let encoded = if is_lossless(&photo) {
             None

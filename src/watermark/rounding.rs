@@ -8,7 +8,8 @@
 //! The expectation of out is v + R even where R is far below a step, as in flat, dark and large photos; plain
 //! rounding would leave nothing there (measured: docs/watermark.md). u comes from the key's dither stream, 8
 //! bits a pixel: the mean error of 1/512 step is far below the mark. 16-bit samples take 257 R and u in their own
-//! steps. Alpha is left alone, and so are the pixels that it hides.
+//! steps. Alpha is left alone, and so are the pixels that it hides. Pictures that such grain would swell are marked by
+//! [`super::sparse`] instead.
 //!
 //! The grid is enlarged row by row: each of its 256 rows across once, then a few of them summed down for every row
 //! of the picture.
@@ -48,9 +49,36 @@ pub(super) fn add_residual(raster: &mut Raster, residual: &Plane, key: &Watermar
         }
         let range = y * length..(y + 1) * length;
         match raster.samples_mut() {
-            SamplesMut::U8(samples) => add_steps(&mut samples[range], &steps, layout),
-            SamplesMut::U16(samples) => add_steps(&mut samples[range], &steps, layout),
+            SamplesMut::U8(samples) => move_row(&mut samples[range], &steps, layout),
+            SamplesMut::U16(samples) => move_row(&mut samples[range], &steps, layout),
         }
+    }
+}
+
+/// A residual at another strength.
+pub(super) fn scaled(residual: &Plane, strength: f32) -> Plane {
+    let mut scaled = residual.clone();
+    for value in scaled.data_mut() {
+        *value *= strength;
+    }
+    scaled
+}
+
+/// Adds whole grey levels to an 8-bit raster, the same to all pixels of a cell of the grid (256 x 256, stored orientation).
+pub(super) fn add_steps(raster: &mut Raster, cells: &Plane) {
+    let (width, height) = (raster.width() as usize, raster.height() as usize);
+    let layout = raster.layout();
+    let length = width * layout.channels();
+    let mut steps = vec![0; width];
+    let SamplesMut::U8(samples) = raster.samples_mut() else {
+        return;
+    };
+    for (y, row) in samples.chunks_exact_mut(length).enumerate() {
+        let cells = cells.row(y * GRID / height);
+        for (x, step) in steps.iter_mut().enumerate() {
+            *step = cells[x * GRID / width] as i32;
+        }
+        move_row(row, &steps, layout);
     }
 }
 
@@ -91,7 +119,7 @@ impl Sample for u16 {
 }
 
 /// Moves the colours of a row of pixels.
-fn add_steps<S: Sample>(samples: &mut [S], steps: &[i32], layout: Layout) {
+fn move_row<S: Sample>(samples: &mut [S], steps: &[i32], layout: Layout) {
     match layout {
         Layout::Gray => add_to_pixels::<S, 1>(samples, steps, |_| true),
         Layout::GrayAlpha => {
@@ -120,7 +148,7 @@ fn add_to_pixels<S: Sample, const N: usize>(
 }
 
 /// Enlarges the grid to the rows of a picture.
-struct Enlarger<'a> {
+pub(super) struct Enlarger<'a> {
     grid: &'a Plane,
     across: Taps,
     down: Taps,
@@ -131,7 +159,7 @@ struct Enlarger<'a> {
 }
 
 impl<'a> Enlarger<'a> {
-    fn new(grid: &'a Plane, width: usize, height: usize) -> Self {
+    pub(super) fn new(grid: &'a Plane, width: usize, height: usize) -> Self {
         let down = Taps::from_grid(height);
         let rows = (0..height).map(|y| down.run(y).1.len()).max().unwrap_or(1);
         Self {
@@ -144,7 +172,7 @@ impl<'a> Enlarger<'a> {
     }
 
     /// Writes row `y`. Rows must be read in order.
-    fn read_row(&mut self, y: usize, out: &mut [f32]) {
+    pub(super) fn read_row(&mut self, y: usize, out: &mut [f32]) {
         let (first, weights) = self.down.run(y);
         let rows = self.lines.height();
         while self.ready < (first + weights.len()).min(GRID) {

@@ -23,7 +23,7 @@ use self::{
     progressive::{ScanOf, Script},
     structure::Structure,
 };
-use super::{Encoding, Format, ImagingError, Limits, Metadata, Photo, Pixels, Plane};
+use super::{Economy, Encoding, Format, ImagingError, Limits, Metadata, Photo, Pixels, Plane};
 
 /// The largest magnitude that a quantised coefficient of an 8-bit picture can have, with room for
 /// encoders that round badly. Beyond it the entropy-coded data is damaged.
@@ -59,6 +59,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
         pixels: Pixels::Jpeg(image),
         metadata,
         encoding: Encoding::Lossless,
+        economy: Economy::Plain,
     })
 }
 

@@ -4,8 +4,8 @@
 
 use super::{
     super::{
-        Encoding, Format, ImagingError, Layout, Limits, MetadataPolicy, Photo, Pixels, Raster,
-        Samples, SamplesMut, apply_policy, claimed_pixels, decode, encode, is_lossless,
+        Economy, Encoding, Format, ImagingError, Layout, Limits, MetadataPolicy, Photo, Pixels,
+        Raster, Samples, SamplesMut, apply_policy, claimed_pixels, decode, encode, is_lossless,
         pixel_digest,
     },
     samples::{
@@ -221,6 +221,23 @@ fn lossless_webp_is_exact_and_lossy_webp_is_close() {
         );
         let again = accept(&encode(&lossy).unwrap());
         assert!(psnr(raster(&again), raster(&lossy)) > 30.0);
+    }
+}
+
+#[test]
+fn sparse_lossless_webp_is_exact_and_keeps_its_alpha() {
+    for (layout, least_alpha) in [(Layout::Rgb, 255), (Layout::Rgba, 255), (Layout::Rgba, 0)] {
+        let mut samples = vec![200; 200 * 100 * layout.channels()];
+        if layout.has_alpha() {
+            for (at, pixel) in samples.chunks_exact_mut(4).enumerate() {
+                pixel[3] = if at % 1000 < 9 { least_alpha } else { 255 };
+            }
+        }
+        let source = Raster::new(200, 100, layout, Samples::U8(samples)).unwrap();
+        let first = accept(&webp(source.clone(), Encoding::Lossless));
+        assert!(matches!(first.economy, Economy::Sparse(_)));
+        let again = accept(&encode(&first).unwrap());
+        assert_eq!(raster(&again), &source);
     }
 }
 

@@ -13,6 +13,7 @@ mod corpus;
 mod damage;
 mod formats;
 mod jpeg;
+mod palettes;
 mod policies;
 mod read_back;
 pub(super) mod samples;

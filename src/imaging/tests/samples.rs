@@ -5,8 +5,8 @@
 use libjpeg_turbo_rs::{Encoder, PixelFormat};
 
 use super::super::{
-    Encoding, Format, ImagingError, Layout, Limits, Metadata, Orientation, Photo, Pixels, Raster,
-    Samples, decode, encode,
+    Economy, Encoding, Format, ImagingError, Layout, Limits, Metadata, Orientation, Photo, Pixels,
+    Raster, Samples, decode, encode,
 };
 
 pub(super) fn accept(bytes: &[u8]) -> Photo {
@@ -70,6 +70,7 @@ pub(super) fn photo(format: Format, raster: Raster, encoding: Encoding) -> Photo
         pixels: Pixels::Raster(raster),
         metadata,
         encoding,
+        economy: Economy::Plain,
     }
 }
 

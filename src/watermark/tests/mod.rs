@@ -6,6 +6,7 @@ mod candidates;
 mod distance;
 mod forged;
 mod geometry;
+mod growth;
 mod jpeg;
 mod null;
 pub(super) mod pictures;

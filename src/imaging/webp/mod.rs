@@ -1,16 +1,20 @@
 //! WebP: samples in, samples out.
 //!
-//! The container is walked here; `image` decodes both codings and encodes the lossless one, libwebp
-//! encodes the lossy one. A file that came in lossless goes out lossless, and so on. The decoder is
-//! given only the picture's own chunks, so that nothing else in the file can cost time or
-//! contradict the picture.
+//! The container is walked here; `image` decodes both codings. A file that came in lossless goes
+//! out lossless, and so on. The decoder is given only the picture's own chunks, so that nothing else
+//! in the file can cost time or contradict the picture.
+
+mod encode;
+mod quality;
 
 use std::io::Cursor;
 
-use image::{ExtendedColorType, ImageDecoder, codecs::webp};
+use image::{ImageDecoder, codecs::webp};
 
+pub(super) use self::encode::encode;
 use super::{
-    Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster, Samples,
+    Economy, Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster,
+    Samples,
 };
 
 /// Real files have at most six chunks; floods have tens of thousands.
@@ -18,13 +22,6 @@ const MAX_CHUNKS: usize = 2_000;
 /// The largest side that VP8 can have, and that the decoder reads right (image-webp 0.2.4 takes
 /// 16384 for 0).
 const MAX_SIDE: u32 = 16_383;
-/// The quality at which libwebp saves a picture again. Beyond it files grow fast (97: +19 %) and
-/// fidelity does not (+0.9 dB), since the conversion of chroma is what remains.
-const LOSSY_QUALITY: f32 = 95.0;
-/// libwebp's effort, 0 to 6. A 16 MP photo takes 430 ms at 0, 590 at 2 and 1240 at 4, for 2.25,
-/// 2.09 and 1.88 MB, all at 45 to 46 dB from what was decoded.
-const LOSSY_METHOD: i32 = 0;
-
 /// VP8X flag: an ICCP chunk.
 const FLAG_ICC: u8 = 0x20;
 /// VP8X flag: alpha.
@@ -61,12 +58,21 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     let raster = decode_picture(&picture)?;
     let mut metadata = Metadata::from_webp(&chunks);
     metadata.note_trailer(trailer);
+    let frame = picture.image.1;
+    let economy = match picture.encoding {
+        Encoding::Lossless => {
+            let size = (picture.width, picture.height);
+            Economy::of_lossless(size, raster.layout(), frame.len(), false, false)
+        }
+        Encoding::Lossy => quality::estimate(frame).map_or(Economy::Plain, Economy::Quality),
+    };
     Ok(Photo {
         format: Format::WebP,
         orientation: metadata.orientation(),
         pixels: Pixels::Raster(raster),
         metadata,
         encoding: picture.encoding,
+        economy,
     })
 }
 
@@ -188,58 +194,6 @@ fn decode_picture(picture: &Picture<'_>) -> Result<Raster, ImagingError> {
     decoder.read_image(&mut samples).map_err(invalid)?;
     Raster::new(picture.width, picture.height, layout, Samples::U8(samples))
         .ok_or_else(|| ImagingError::invalid("the decoder gave the wrong number of samples"))
-}
-
-/// Encodes a WebP file.
-pub(super) fn encode(
-    raster: &Raster,
-    encoding: Encoding,
-    metadata: &Metadata,
-) -> Result<Vec<u8>, ImagingError> {
-    let Samples::U8(samples) = raster.samples() else {
-        return Err(ImagingError::encode("WebP has no 16-bit samples"));
-    };
-    if !matches!(raster.layout(), Layout::Rgb | Layout::Rgba) {
-        return Err(ImagingError::encode("WebP has no grey samples"));
-    }
-    let file = match encoding {
-        Encoding::Lossless => encode_lossless(raster, samples)?,
-        Encoding::Lossy => encode_lossy(raster, samples)?,
-    };
-    let (own_chunks, _) = parse_riff(&file)?;
-    let picture = own_chunks.into_iter().filter(|(tag, _)| tag != b"VP8X");
-    let (before, after): (Vec<_>, Vec<_>) =
-        metadata.webp_chunks().partition(|(tag, _)| tag == b"ICCP");
-    let chunks = before.into_iter().chain(picture).chain(after);
-    Ok(build_riff(raster.width(), raster.height(), chunks))
-}
-
-fn encode_lossless(raster: &Raster, samples: &[u8]) -> Result<Vec<u8>, ImagingError> {
-    let colour = match raster.layout() {
-        Layout::Rgba => ExtendedColorType::Rgba8,
-        _ => ExtendedColorType::Rgb8,
-    };
-    let mut file = Vec::new();
-    webp::WebPEncoder::new_lossless(&mut file)
-        .encode(samples, raster.width(), raster.height(), colour)
-        .map_err(ImagingError::encode)?;
-    Ok(file)
-}
-
-fn encode_lossy(raster: &Raster, samples: &[u8]) -> Result<Vec<u8>, ImagingError> {
-    let layout = match raster.layout() {
-        Layout::Rgba => ::webp::PixelLayout::Rgba,
-        _ => ::webp::PixelLayout::Rgb,
-    };
-    let mut config = ::webp::WebPConfig::new()
-        .map_err(|()| ImagingError::encode("libwebp refused its own defaults"))?;
-    config.quality = LOSSY_QUALITY;
-    config.method = LOSSY_METHOD;
-    config.exact = 1; // the colour under transparent pixels is the owner's
-    ::webp::Encoder::new(samples, layout, raster.width(), raster.height())
-        .encode_advanced(&config)
-        .map(|file| file.to_vec())
-        .map_err(|error| ImagingError::encode(format_args!("libwebp: {error:?}")))
 }
 
 /// Writes chunks into a WebP file, extended (VP8X) if there is more than the picture.
