@@ -141,7 +141,7 @@ fn rows() -> Vec<Row> {
             )),
         ),
         row(
-            "Maker note of Apple, Canon, Casio, Fujifilm, Nikon, Olympus, Panasonic, Pentax, Samsung, Sony",
+            "Maker note of Apple, Canon, Casio, Epson, Fujifilm, Minolta, Motorola, Nikon, Olympus, Panasonic, Pentax, Samsung, Sanyo, Sigma, Sony",
             in_exif(&apple(0x002b, text(canary))),
         ),
         row(
