@@ -6,7 +6,7 @@
 //! strict    2         16 x 16          4 x 4           none
 //! ```
 
-use super::carrier::{TILES, Tiling};
+use super::layout::{TILES, Tiling};
 
 /// Parts along a side for which a strict record keeps the expected mark. A finer mark is a picture of the texture.
 const STRICT_MARK_SIDE: usize = 4;

@@ -18,7 +18,7 @@
 //!
 //! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
 //! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
-//! the false-positive bound of [`super::score`] rests on.
+//! the false-positive bound of [`super::signal::score`] rests on.
 //!
 //! A record may lack any section: early ones do, and are read with less. Version 2 is that of strict privacy: whoever
 //! holds such a record and the key cannot make out anything of the picture (measured: docs/watermark.md). It has no
@@ -28,13 +28,18 @@ use std::fmt;
 
 use super::{
     WatermarkError,
-    carrier::{BANDS, Sums, TILES, Tiling},
-    chroma::HiddenChroma,
-    companding,
-    fingerprint::Fingerprint,
-    keypoints::{self, Keypoint},
-    levels::HiddenLevels,
+    features::{
+        chroma::HiddenChroma,
+        fingerprint::Fingerprint,
+        keypoints::{self, Keypoint},
+        levels::HiddenLevels,
+    },
+    layout::{TILES, Tiling},
     privacy::Privacy,
+    signal::{
+        carrier::{BANDS, Sums},
+        companding,
+    },
 };
 
 /// The first bytes of a record.
@@ -384,7 +389,8 @@ fn take_section<'a>(rest: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, Water
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::carrier::TILE_COUNT, *};
+    use super::*;
+    use crate::watermark::layout::TILE_COUNT;
 
     fn example() -> Record {
         example_of(Privacy::Full)

@@ -3,11 +3,10 @@
 use crate::{
     imaging::Plane,
     watermark::{
-        blur::Blur,
-        carrier::{TILE, TILE_COUNT, TILES},
-        chroma::{CELL_COUNT, CELLS, ChromaCells},
-        coverage::Coverage,
-        homography::Homography,
+        features::chroma::{CELL_COUNT, CELLS, ChromaCells},
+        geometry::{coverage::Coverage, homography::Homography},
+        layout::{TILE, TILE_COUNT, TILES},
+        sampling::blur::Blur,
     },
 };
 
@@ -77,7 +76,7 @@ pub(super) fn clipped(luma: &Plane, chroma: Option<&ChromaCells>) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watermark::carrier::GRID;
+    use crate::watermark::layout::GRID;
 
     #[test]
     fn a_tile_at_an_edge_needs_the_one_that_its_window_wraps_to() {

@@ -21,8 +21,9 @@ use super::{
     trust::Trust,
 };
 use crate::watermark::{
-    carrier::{BAND_CHIPS, BANDS, Sums, TILE_COUNT, TILES},
-    coverage::Coverage,
+    geometry::coverage::Coverage,
+    layout::{TILE_COUNT, TILES},
+    signal::carrier::{BAND_CHIPS, BANDS, Sums},
 };
 
 /// Fewest tiles that anything is said about.
@@ -201,7 +202,7 @@ fn least_absolute(r: &[f32], c: &[f32], tiles: &[usize]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watermark::carrier::Tiling;
+    use crate::watermark::layout::Tiling;
 
     fn trusted(weight: impl Fn(usize) -> f32) -> Trust {
         Trust {

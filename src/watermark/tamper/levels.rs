@@ -19,8 +19,8 @@ use super::{
     tone::{Cells, Content, Tone, robust_scale},
 };
 use crate::watermark::{
-    carrier::TILES,
-    chroma::{CELL_COUNT, CELLS, ChromaCells},
+    features::chroma::{CELL_COUNT, CELLS, ChromaCells},
+    layout::TILES,
 };
 
 /// Sides of boxes of cells and their thresholds.

@@ -10,7 +10,7 @@
 //! L is cut below at [`LEAST`], so that a small edit is not outvoted by its surroundings, and summed over the bands.
 
 use super::residual::{BandResidual, Residual};
-use crate::watermark::{carrier::TILE_COUNT, coverage::Coverage};
+use crate::watermark::{geometry::coverage::Coverage, layout::TILE_COUNT};
 
 /// The most that one sum may say for "same".
 const LEAST: f64 = -1.5;

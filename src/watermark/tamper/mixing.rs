@@ -15,7 +15,7 @@ use super::{
     levels::{Colours, Surroundings, variance_around},
     tone::{Cells, robust_scale},
 };
-use crate::watermark::chroma::{CELL_COUNT, CELLS};
+use crate::watermark::features::chroma::{CELL_COUNT, CELLS};
 
 /// Share of a colour in luma that light of a colour makes.
 const USUAL: f64 = 0.1;
@@ -81,7 +81,7 @@ pub(super) fn mixed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watermark::chroma::{CELLS, ChromaCells};
+    use crate::watermark::features::chroma::{CELLS, ChromaCells};
 
     /// Shares after a change of the levels of a photo that is red on the left, grey on the right, and busy everywhere.
     fn shares(change: impl Fn(f32, f32) -> f32) -> Vec<f32> {

@@ -50,12 +50,16 @@ use self::{
     trust::Trust,
 };
 use super::{
-    agreement::Agreement,
-    carrier::{BANDS, Sums, TILE, TILE_COUNT, TILES, Tiling, band_amplitudes},
-    chroma::{CELL_COUNT, ChromaCells},
-    coverage::Coverage,
-    homography::Homography,
-    levels::Levels,
+    features::{
+        chroma::{CELL_COUNT, ChromaCells},
+        levels::Levels,
+    },
+    geometry::{coverage::Coverage, homography::Homography},
+    layout::{TILE, TILE_COUNT, TILES, Tiling},
+    signal::{
+        agreement::Agreement,
+        carrier::{BANDS, Sums, band_amplitudes},
+    },
 };
 use crate::imaging::Plane;
 
@@ -356,7 +360,7 @@ fn expected_sums(original: &Original<'_>, gains: &[f32]) -> Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watermark::carrier::GRID;
+    use crate::watermark::layout::GRID;
 
     /// A plane whose tiles have the given levels.
     fn levels_of(level: impl Fn(usize) -> f32) -> Plane {

@@ -1,6 +1,6 @@
 //! Means over neighbouring comparable tiles.
 
-use crate::watermark::{blur::Blur, carrier::TILES, coverage::Coverage};
+use crate::watermark::{geometry::coverage::Coverage, layout::TILES, sampling::blur::Blur};
 
 /// Keeps quotients of empty sums finite.
 pub(super) const TINY: f32 = 1e-6;

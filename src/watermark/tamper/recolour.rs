@@ -13,7 +13,7 @@
 //! nothing is said. Only records without levels are compared so; with them [`super::levels`] sees colours as well. 1.1774 is the median of a Rayleigh variable of unit scale.
 
 use super::{least_squares::Normal, scan};
-use crate::watermark::{
+use crate::watermark::features::{
     chroma::{CELL_COUNT, CELLS, ChromaCells},
     levels::Levels,
 };
@@ -225,7 +225,7 @@ fn contrast(cells: &ChromaCells, cell: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{imaging::Plane, watermark::carrier::GRID};
+    use crate::{imaging::Plane, watermark::layout::GRID};
 
     /// Colours that vary smoothly.
     fn before() -> ChromaCells {

@@ -1,7 +1,7 @@
 //! From alarmed tiles to rectangles.
 
 use super::scan::{Alarms, square};
-use crate::watermark::carrier::{TILE_COUNT, TILES};
+use crate::watermark::layout::{TILE_COUNT, TILES};
 
 /// Most rectangles that are named.
 const MOST: usize = 16;

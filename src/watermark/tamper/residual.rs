@@ -28,7 +28,10 @@ use super::{
     explained::{Explained, ExplainedBand},
     neighbourhoods::{Neighbourhoods, TINY, quantile, squares},
 };
-use crate::watermark::carrier::{BAND_CHIPS, BANDS, TILE_COUNT, TILES};
+use crate::watermark::{
+    layout::{TILE_COUNT, TILES},
+    signal::carrier::{BAND_CHIPS, BANDS},
+};
 
 /// Classes of all tiles by energy, and of the anchors.
 const CLASSES: (usize, usize) = (8, 4);
@@ -277,9 +280,7 @@ fn interpolate(classes: &[(f32, f32)], energy: f32) -> f32 {
 mod tests {
     use super::*;
     use crate::watermark::{
-        carrier::{Sums, Tiling},
-        coverage::Coverage,
-        tamper::trust::Trust,
+        geometry::coverage::Coverage, layout::Tiling, signal::carrier::Sums, tamper::trust::Trust,
     };
 
     #[test]

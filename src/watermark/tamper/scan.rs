@@ -4,7 +4,7 @@
 //! the sums over boxes of every size are compared with a threshold of that size, and a box above it alarms the tiles
 //! in it that speak for it themselves.
 
-use crate::watermark::carrier::TILES;
+use crate::watermark::layout::TILES;
 
 /// Sides of boxes of tiles and their thresholds.
 pub(super) const TILE_BOXES: [(usize, f32); 4] = [(1, 40.0), (2, 58.0), (3, 66.0), (5, 76.0)];
@@ -93,7 +93,7 @@ pub(super) fn square(column: usize, row: usize, reach: usize) -> impl Iterator<I
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watermark::carrier::TILE_COUNT;
+    use crate::watermark::layout::TILE_COUNT;
 
     /// Alarms of a field that is `level` at some tiles and -1 elsewhere.
     fn scanned(level: f32, spots: &[(usize, usize)], caution: f32) -> (Vec<usize>, bool) {

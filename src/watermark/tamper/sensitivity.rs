@@ -14,8 +14,8 @@
 
 use super::{likelihood, residual::Residual, scan};
 use crate::watermark::{
-    carrier::{TILE_COUNT, TILES},
-    coverage::Coverage,
+    geometry::coverage::Coverage,
+    layout::{TILE_COUNT, TILES},
 };
 
 /// Evidence over threshold from which a replacement is found nine times in ten.
@@ -119,7 +119,7 @@ fn quantile(found: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watermark::{carrier::BANDS, tamper::residual::BandResidual};
+    use crate::watermark::{signal::carrier::BANDS, tamper::residual::BandResidual};
 
     /// A residual of content and noise of the given strengths.
     fn residual(content: f32, noise: f32) -> Residual {

@@ -28,8 +28,8 @@ use std::ops::Range;
 
 use super::least_squares::Normal;
 use crate::watermark::{
-    blur::Blur,
-    chroma::{CELL_COUNT, CELLS},
+    features::chroma::{CELL_COUNT, CELLS},
+    sampling::blur::Blur,
 };
 
 /// Knots of the curve.

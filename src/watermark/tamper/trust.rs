@@ -14,10 +14,12 @@
 
 use super::scan::{box_sum, integral};
 use crate::watermark::{
-    agreement::{Products, TEXTURED},
-    carrier::{TILE_COUNT, TILES},
-    coverage::Coverage,
-    trust::trust_in,
+    geometry::coverage::Coverage,
+    layout::{TILE_COUNT, TILES},
+    signal::{
+        agreement::{Products, TEXTURED},
+        trust::trust_in,
+    },
 };
 
 /// Trust in a tile without content, which cannot tell.

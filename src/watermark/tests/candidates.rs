@@ -3,10 +3,10 @@
 use crate::{
     imaging::Plane,
     watermark::{
-        candidates::{Candidate, Effort, candidates},
-        homography::Homography,
-        keypoints::{Keypoint, ORIGINAL_SIDE, of_original},
-        resample::{Taps, resample},
+        features::keypoints::{Keypoint, ORIGINAL_SIDE, of_original},
+        geometry::homography::Homography,
+        register::candidates::{Candidate, Effort, candidates},
+        sampling::resample::{Taps, resample},
     },
 };
 

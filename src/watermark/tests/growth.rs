@@ -6,7 +6,8 @@ use super::pictures::{key, open, samples, scene};
 use crate::{
     imaging::{Layout, Pixels},
     watermark::{
-        Embedded, ProtectionLevel, TamperClass, detect, embed, exchange::Exchange, tamper_class,
+        Embedded, ProtectionLevel, TamperClass, detect, embed, embed::exchange::Exchange,
+        tamper_class,
     },
 };
 

@@ -6,8 +6,8 @@ use super::pictures::{decoded, jpeg, key, open, scene};
 use crate::{
     imaging::{CoefficientImage, Photo, Pixels},
     watermark::{
-        DetectionStatus, Embedded, ProtectionLevel, TamperClass, detect, embed, grid::Grid,
-        mask::mask, tamper_class,
+        DetectionStatus, Embedded, ProtectionLevel, TamperClass, detect, embed,
+        sampling::grid::Grid, signal::mask::mask, tamper_class,
     },
 };
 

@@ -3,7 +3,7 @@
 use super::pictures::{jpeg, key, open, samples, scene, scene_photo};
 use crate::{
     imaging::{Photo, Pixels, Plane},
-    watermark::{Privacy, carrier::GRID, embed, embed_with_privacy, mask::mask},
+    watermark::{Privacy, embed, embed_with_privacy, layout::GRID, signal::mask::mask},
 };
 
 /// First eight bytes of a BLAKE3 hash.

@@ -8,16 +8,19 @@ use super::{
 use crate::{
     imaging::{Layout, Photo, Samples},
     watermark::{
-        DETECTION_THRESHOLD, Embedded,
-        agreement::Agreement,
-        carrier::{BANDS, GRID, Signs, Sums, TILES},
-        coverage::Coverage,
-        detect, embed,
-        homography::Homography,
-        query::{Query, Sampling},
-        refine::{Fit, Reference},
-        register::{Depth, Registered, register},
-        warp::Warp,
+        DETECTION_THRESHOLD, Embedded, detect, embed,
+        geometry::{coverage::Coverage, homography::Homography, warp::Warp},
+        layout::{GRID, TILES},
+        register::{
+            Depth, Registered,
+            query::{Query, Sampling},
+            refine::Fit,
+            register,
+        },
+        signal::{
+            agreement::{Agreement, Reference},
+            carrier::{BANDS, Signs, Sums},
+        },
     },
 };
 

@@ -1,0 +1,286 @@
+//! Looking for a mark: find how the picture lies by its content, then ask the statistic once.
+//!
+//! The received picture may be cut, turned, tilted, framed or bent. Where the protected photo lies in it is decided by
+//! the likeness of content alone ([`super::register`]), which does not see the signs; so the z that decides is one
+//! test, however many positions were tried (see [`super::signal::score`]).
+
+pub(super) mod content;
+pub(super) mod trial;
+
+use self::content::Content;
+use super::{
+    WatermarkKey,
+    features::{
+        chroma::{ChromaCells, ChromaPlanes},
+        levels::Levels,
+    },
+    geometry::{frame, homography::Homography},
+    layout::Tiling,
+    record::Record,
+    register::{Depth, RECOGNISED_RHO, Registered, query::Query, register},
+    signal::{
+        agreement::{Agreement, Reference},
+        carrier::Signs,
+        score::{
+            DetectionStatus, Published, Signed, confidence, false_positive_probability, status,
+        },
+        statistic::{Statistic, smooth_mark, statistic},
+    },
+    tamper::{self, Finding, Original, Received, Region, Tampering},
+};
+use crate::imaging::{Photo, pixel_digest};
+
+/// Least share of the photo that is seen, and of the picture that it fills, of one that keeps its frame.
+const WHOLE: f64 = 0.97;
+/// Turn below which a picture lies as it was: registration is as exact as that.
+const UNTURNED_DEGREES: f64 = 0.05;
+
+/// What was found out about a photo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detection {
+    /// Standard deviations above an unmarked picture; of a reversed mark, what it is worth.
+    pub z: f64,
+    /// Whether the mark was detected with its sign reversed: copies were combined, or an original subtracted, to take
+    /// it away.
+    pub mark_reversed: bool,
+    /// Agreement of the content with the original's, -1..=1; above 0.5 it is the same picture.
+    pub rho: f64,
+    /// Bound on the probability that a picture without this mark reaches this z; in (0, 1].
+    pub false_positive_probability: f64,
+    /// The verdict on the mark.
+    pub status: DetectionStatus,
+    /// The same evidence from 0 to 100, two decimals; a detection starts at 60.
+    pub confidence: f64,
+    /// Remaining fraction of the mark: about 1 untouched, 0 absent. Diffusion into a JPEG lowers it a little.
+    pub beta: f64,
+    /// How the protected photo became this one; nothing if it is neither marked nor recognised.
+    pub transform: Option<Transform>,
+    /// Share of the protected photo that is seen, 0..=1.
+    pub coverage: f64,
+    /// Share of the received picture that the protected photo fills, 0..=1.
+    pub filled: f64,
+    /// Whether what is seen is the protected content, on an absolute scale.
+    pub content: Content,
+    /// Agreement of the places with content, -1..=1: what [`Self::content`] follows from above all.
+    pub content_rho: f64,
+    /// Where the content is another; nothing unless the mark is detected.
+    pub tampering: Option<Tampering>,
+}
+
+impl Detection {
+    /// What may be told to whoever sent the picture: the evidence in whole steps.
+    pub fn published(&self) -> Published {
+        Published::of(self.z)
+    }
+
+    /// Tells whether the received picture shows what the protected one does, marked or not.
+    pub fn recognised(&self) -> bool {
+        self.rho > RECOGNISED_RHO
+    }
+}
+
+/// The way from the protected photo to the received one, both upright: mirror, turn, scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Transform {
+    /// Width after over width before, along the protected photo's x axis.
+    pub scale_x: f64,
+    /// Height after over height before, along the protected photo's y axis.
+    pub scale_y: f64,
+    /// Clockwise turn, after mirroring, 0..360.
+    pub rotation_degrees: f64,
+    /// Whether it was mirrored left to right first.
+    pub flipped: bool,
+    /// Whether light and dark were exchanged: a negative.
+    pub negative: bool,
+    /// Share of the protected photo's area that was kept, 0..=1.
+    pub crop_kept: f64,
+    /// Homography from the protected photo to the received picture, row by row; both span the unit square, upright.
+    pub matrix: [[f64; 3]; 3],
+    /// The protected photo's corners in the received picture, fractions of it, from the upper left clockwise.
+    pub corners: Quad,
+}
+
+/// Four points (x, y) in fractions of the received picture, which may lie outside of it.
+pub type Quad = [(f64, f64); 4];
+
+impl Transform {
+    /// Where a rectangle of the protected photo lies in the received picture: its corners from the upper left clockwise.
+    pub fn quad(&self, region: &Region) -> Quad {
+        let (right, bottom) = (region.x + region.width, region.y + region.height);
+        quad(
+            &Homography(self.matrix),
+            [
+                (region.x, region.y),
+                (right, region.y),
+                (right, bottom),
+                (region.x, bottom),
+            ],
+        )
+    }
+}
+
+/// Maps four corners. None of what was detected lies behind the horizon; a corner that does stays at the middle.
+fn quad(map: &Homography, corners: Quad) -> Quad {
+    corners.map(|(u, v)| map.apply(u, v).unwrap_or((0.5, 0.5)))
+}
+
+/// What was done to a protected photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TamperClass {
+    /// Nothing: the pixels are equal.
+    None,
+    /// It was compressed again, or its tones were changed.
+    Compression,
+    /// It was resized, mirrored or turned by quarters.
+    Resize,
+    /// It has another frame: cut, turned by other angles, tilted or put on a border.
+    Crop,
+    /// Content was replaced, erased, painted over or recoloured in places: see [`Detection::tampering`].
+    StructuralAlteration,
+}
+
+/// Looks for the mark of a key in a photo, with the record of the photo that was protected with it.
+pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
+    detect_in(&Query::new(photo), record, key, Depth::Full)
+}
+
+/// The same in a query that may serve several records.
+pub(super) fn detect_in(
+    query: &Query<'_>,
+    record: &Record,
+    key: &WatermarkKey,
+    depth: Depth,
+) -> Detection {
+    let signs = Signs::new(key, record.tiling());
+    let host = record.host();
+    let reference = Reference {
+        signs: &signs,
+        host: &host,
+        agreement: &Agreement::new(&host),
+    };
+    let registered = register(query, record, &reference, depth);
+    let rho = registered.likeness.rho;
+    let (map, coverage) = (&registered.warp.map, &registered.coverage);
+    let mark = record.mark();
+    let smooth = smooth_mark(record.tiling(), &mark);
+    let Statistic { z, beta } = statistic(&registered.sums, &host, &smooth, coverage);
+    let Signed { z, reversed } = Signed::of(z);
+    let status = status(z);
+    let mut tampering = (status == DetectionStatus::Detected).then(|| {
+        if record.tiling() != Tiling::Fine {
+            return Tampering::not_examined();
+        }
+        let before = (record.chroma()).map(|hidden| ChromaCells::uncover(hidden, key));
+        let levels = (record.levels()).map(|hidden| Levels::uncover(hidden, key));
+        let after = ChromaPlanes::of(query.photo())
+            .map(|planes| planes.cells(map))
+            .map(|cells| {
+                if registered.negative {
+                    cells.negative()
+                } else {
+                    cells
+                }
+            });
+        tamper::examine(
+            &Original {
+                host: &host,
+                mark: &mark,
+                chroma: before.as_ref(),
+                levels: levels.as_ref(),
+            },
+            &Received {
+                luma: &registered.luma,
+                sums: &registered.sums,
+                map,
+                coverage,
+                chroma: after.as_ref(),
+            },
+            reference.agreement,
+        )
+    });
+    if let Some(tampering) = tampering.as_mut().filter(|_| reversed) {
+        tampering.doubt();
+    }
+    let (content, content_rho) =
+        content::judge(reference.agreement, &registered, tampering.as_ref());
+    let recognised = status != DetectionStatus::NotFound || rho > RECOGNISED_RHO;
+    Detection {
+        z,
+        mark_reversed: reversed,
+        rho,
+        false_positive_probability: false_positive_probability(z),
+        status,
+        confidence: confidence(z),
+        beta,
+        transform: recognised
+            .then(|| transform_of(query, record, &registered))
+            .flatten(),
+        coverage: coverage.share(),
+        filled: frame::overlap(map),
+        content,
+        content_rho,
+        tampering,
+    }
+}
+
+/// Describes where the protected photo lies in the received one.
+///
+/// The map is taken apart at the middle of what is seen: a mirror, then a turn, then scales along the photo's axes.
+fn transform_of(query: &Query<'_>, record: &Record, registered: &Registered) -> Option<Transform> {
+    let (width, height) = query.upright_size();
+    let (u, v) = registered.coverage.centre();
+    let [[a, b], [c, d]] = registered.warp.map.jacobian(u, v)?;
+    // From pixels of the protected photo to pixels of the received one.
+    let ratio = |to: u32, from: u32| f64::from(to) / f64::from(from);
+    let along_x = (
+        a * ratio(width, record.width()),
+        c * ratio(height, record.width()),
+    );
+    let along_y = (
+        b * ratio(width, record.height()),
+        d * ratio(height, record.height()),
+    );
+    let flipped = along_x.0 * along_y.1 - along_x.1 * along_y.0 < 0.0;
+    // The photo's axes add up to the direction of the turn; mirrored, the x axis points the other way.
+    let mirror = if flipped { -1.0 } else { 1.0 };
+    let unit = |(x, y): (f64, f64)| (x / x.hypot(y), y / x.hypot(y));
+    let ((x0, x1), (y0, y1)) = (unit(along_x), unit(along_y));
+    let degrees = (mirror * x1 - y0).atan2(mirror * x0 + y1).to_degrees();
+    Some(Transform {
+        scale_x: along_x.0.hypot(along_x.1),
+        scale_y: along_y.0.hypot(along_y.1),
+        rotation_degrees: degrees.rem_euclid(360.0),
+        flipped,
+        negative: registered.negative,
+        crop_kept: (registered.warp.map.inverse()).map_or(0.0, |back| frame::overlap(&back)),
+        matrix: registered.warp.map.0,
+        corners: quad(&registered.warp.map, frame::CORNERS),
+    })
+}
+
+/// Says what was done to a photo in which the mark was detected: the first of alteration, crop, resize, compression
+/// and nothing that applies. Looks at all pixels if need be; a picture of equal pixels is never altered.
+pub fn tamper_class(photo: &Photo, record: &Record, detection: &Detection) -> TamperClass {
+    let same_size = photo.upright_size() == (record.width(), record.height());
+    let as_it_was = |way: &Transform| {
+        let turned = way.rotation_degrees.min(360.0 - way.rotation_degrees);
+        !way.flipped && turned < UNTURNED_DEGREES
+    };
+    let whole = detection.coverage >= WHOLE && detection.filled >= WHOLE;
+    let altered = detection
+        .tampering
+        .as_ref()
+        .is_some_and(|tampering| tampering.finding == Finding::Altered);
+    let in_place = same_size && whole && detection.transform.as_ref().is_some_and(as_it_was);
+    if in_place && pixel_digest(&photo.pixels) == *record.pixel_digest() {
+        TamperClass::None
+    } else if altered {
+        TamperClass::StructuralAlteration
+    } else if !whole {
+        TamperClass::Crop
+    } else if !in_place {
+        TamperClass::Resize
+    } else {
+        TamperClass::Compression
+    }
+}

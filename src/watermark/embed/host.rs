@@ -1,0 +1,186 @@
+//! The original, measured once: what the mark hides in, and what its read-back is compared with.
+//!
+//! ```text
+//! s = signs of the key          p = M^T (s A) M, the carrier field of unit RMS
+//! m = mask of the grid          residual = g m p
+//! h = sums of s C(original)     w(tile) = g * mean(m) * mean(alpha)
+//! ```
+//!
+//! w is nominal: the mark that a tile should get, not the one that it got. It does not depend on the signs, and
+//! the bound of [`crate::watermark::signal::score`] is exact because of that.
+
+use super::strength::ReadBack;
+use crate::{
+    imaging::{
+        ImagingError, Orientation, Photo, Pixels, Plane, decode_gray_jpeg, encode_gray_jpeg,
+    },
+    watermark::{
+        WatermarkKey,
+        features::{
+            chroma::{ChromaCells, HiddenChroma},
+            fingerprint::{Fingerprint, Spectrum},
+            keypoints::{self, Keypoint},
+            levels::{HiddenLevels, Levels},
+            words::Words,
+        },
+        geometry::coverage::Coverage,
+        layout::Tiling,
+        privacy::Privacy,
+        record::Record,
+        sampling::{
+            grid::{Grid, Source, fitted, tile_means, to_stored},
+            resample::{Taps, resample},
+        },
+        signal::{
+            carrier::{Signs, Sums},
+            mask::mask,
+            statistic::{smooth_mark, statistic},
+            transform,
+        },
+    },
+};
+
+/// Long side, in pixels, of the small copy.
+const SMALL_SIDE: usize = 1024;
+/// JPEG quality of the small copy.
+const SMALL_QUALITY: u8 = 50;
+
+/// An original and its key.
+#[derive(Debug)]
+pub(in crate::watermark) struct Host {
+    orientation: Orientation,
+    /// Width and height as a viewer shows them.
+    upright_size: (u32, u32),
+    signs: Signs,
+    sums: Sums,
+    /// Coarse colour, hidden; nothing for a grey picture.
+    chroma: Option<HiddenChroma>,
+    /// Coarse luma, hidden.
+    levels: HiddenLevels,
+    /// Mean mask of each upright tile, times its alpha.
+    tile_mask: Vec<f32>,
+    keypoints: Vec<Keypoint>,
+    /// The mask, 256 x 256, stored orientation.
+    mask: Plane,
+    /// Residual at strength 1, 256 x 256, stored orientation.
+    residual: Plane,
+    fingerprint: Fingerprint,
+    words: Words,
+}
+
+impl Host {
+    /// Measures an original.
+    pub(in crate::watermark) fn new(photo: &Photo, key: &WatermarkKey) -> Self {
+        let grid = Grid::new(photo);
+        let signs = Signs::new(key, Tiling::Fine);
+        let sums = transform::forward(&grid.luma).sums(&signs);
+        let mask = mask(&grid.luma, &grid.texture);
+        let tile_mask = tile_means(&mask)
+            .iter()
+            .zip(grid.alpha.data())
+            .map(|(mask, alpha)| mask * alpha)
+            .collect();
+        let mut residual = transform::inverse(&signs.field());
+        for (residual, mask) in residual.data_mut().iter_mut().zip(mask.data()) {
+            *residual *= mask;
+        }
+        let spectrum = Spectrum::of(&grid.luma);
+        let copy = key_luma(photo);
+        let keypoints = keypoints::of_original(&copy);
+        Self {
+            fingerprint: spectrum.fingerprint(),
+            words: Words::of_original(&spectrum, &copy, &keypoints),
+            orientation: photo.orientation,
+            upright_size: photo.upright_size(),
+            signs,
+            sums,
+            chroma: ChromaCells::of(photo).map(|cells| cells.hide(key)),
+            levels: Levels::of(&grid.luma).hide(key),
+            tile_mask,
+            keypoints,
+            mask: to_stored(photo.orientation, &mask),
+            residual: to_stored(photo.orientation, &residual),
+        }
+    }
+
+    /// Returns the mask in stored orientation.
+    pub(in crate::watermark) fn mask(&self) -> &Plane {
+        &self.mask
+    }
+
+    /// Returns the residual at strength 1 in stored orientation.
+    pub(in crate::watermark) fn residual(&self) -> &Plane {
+        &self.residual
+    }
+
+    /// Makes the record of this original marked at a strength.
+    pub(in crate::watermark) fn record(&self, strength: f32, privacy: Privacy) -> Record {
+        let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
+        let mut record = Record::new(privacy, self.upright_size, strength, &self.sums, &mark);
+        if privacy == Privacy::Strict {
+            return record;
+        }
+        record.set_keypoints(&self.keypoints);
+        if let Some(chroma) = &self.chroma {
+            record.set_chroma(chroma.clone());
+        }
+        record.set_fingerprint(self.fingerprint);
+        record.set_levels(self.levels.clone());
+        record
+    }
+
+    /// Returns the words that the original is found by.
+    pub(in crate::watermark) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// Reads the mark back from marked pixels, as they are and as a small copy.
+    pub(in crate::watermark) fn read_back(
+        &self,
+        pixels: &Pixels,
+        record: &Record,
+    ) -> Result<ReadBack, ImagingError> {
+        let source = Source::new(pixels);
+        let small = small_copy(&source, pixels)?;
+        let x = Taps::to_grid(small.width());
+        let y = Taps::to_grid(small.height());
+        Ok(ReadBack {
+            z_sent: self.z(&source.luma(), record),
+            z_small: self.z(&resample(&small, &x, &y), record),
+        })
+    }
+
+    /// Computes the statistic of a stored luma grid.
+    fn z(&self, stored: &Plane, record: &Record) -> f64 {
+        let upright = self.orientation.apply(stored);
+        let tiling = record.tiling();
+        let received = transform::forward(&upright).sums(&self.signs).on(tiling);
+        statistic(
+            &received,
+            &record.host(),
+            &smooth_mark(tiling, &record.mark()),
+            &Coverage::full().on(tiling),
+        )
+        .z
+    }
+}
+
+/// The upright luma that keypoints are taken from.
+fn key_luma(photo: &Photo) -> Plane {
+    let (width, height) = fitted((photo.width(), photo.height()), keypoints::ORIGINAL_SIDE);
+    let stored = Source::new(&photo.pixels).shrink(width, height);
+    photo.orientation.apply(&stored)
+}
+
+/// Makes the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality [`SMALL_QUALITY`].
+///
+/// This is what messengers and web pages make of a photo. A smaller picture keeps its size.
+fn small_copy(source: &Source<'_>, pixels: &Pixels) -> Result<Plane, ImagingError> {
+    let size = match pixels {
+        Pixels::Raster(raster) => (raster.width(), raster.height()),
+        Pixels::Jpeg(image) => (image.width(), image.height()),
+    };
+    let (width, height) = fitted(size, SMALL_SIDE);
+    let small = source.shrink(width, height);
+    decode_gray_jpeg(&encode_gray_jpeg(&small, SMALL_QUALITY)?)
+}

@@ -1,0 +1,411 @@
+//! Marking a JPEG on its own quantiser lattice: a few quantised luma coefficients move by a step.
+//!
+//! No pixel is decoded and re-encoded: chroma, tables and every untouched block stay bit for bit, and saving the
+//! result again with the same tables keeps the mark, because it lies on their lattice. With R the residual at
+//! strength g, `R_kl` its block DCT, q the quantised values and D their steps:
+//!
+//! ```text
+//! touched    (k, l) that hold more than 0.4 % of the carrier's energy
+//! S          D; in a block without AC  D ceil(8 / D): less than a grey level would not survive decoding
+//! sigma      g m rms_kl         m: the mask's mean over the block
+//! x, s, n    R_kl / S,  sigma / S,  x / s          n is about standard normal
+//!
+//! large      v = sign(x) s n^2 / E|N|^3, at most max(1, |x|), for s < 1/2, else v = x
+//!            step = v diffused to the neighbouring blocks and rounded
+//! small      step = sign(x) floor(|x| + 1 - theta),  theta = min(1/2, t s),  t = sqrt(2 ln(0.798 / s)) for
+//!            s < 1/2, else theta = 1/2
+//! q'         q + step S / D; but a flat white block is not made whiter, nor a black one blacker
+//! ```
+//!
+//! Both steppers have a linear gain of 1 (E[step n] = s) and put their steps at the mark's peaks. Diffusion costs
+//! less quality where a block is small against a tile (from a megapixel up); below, neighbours of opposite sign
+//! would cancel the mark, and a three-level quantiser is used. Measured: docs/watermark.md.
+
+use std::f32::consts::FRAC_2_SQRT_PI;
+
+use super::{
+    block_dct::{BlockAxis, block_coefficients, block_row, carrier_rms},
+    diffusion::Diffusion,
+    flat_level::FlatLevel,
+    host::Host,
+    strength::{LARGE_PIXELS, lattice_factor, strength},
+};
+use crate::{
+    imaging::{CoefficientImage, Component, Plane},
+    watermark::{sampling::dct::ZIGZAG, signal::carrier::FREQUENCIES},
+};
+
+/// Least share of the carrier's energy of a coefficient that is touched.
+const LEAST_SHARE: f32 = 0.004;
+/// Smallest step, in coefficient units, in a block without AC: 8 units of DC are one grey level.
+const FLAT_STEP: u16 = 8;
+/// `E|N|^3 = 2 sqrt(2 / pi)` of a standard normal N, written with `FRAC_2_SQRT_PI = 2 / sqrt(pi)`.
+const THIRD_MOMENT: f32 = FRAC_2_SQRT_PI * std::f32::consts::SQRT_2;
+/// `2 / sqrt(2 pi)`: the largest gain of a three-level quantiser, reached with a threshold of zero.
+const LARGEST_GAIN: f32 = 0.797_884_6;
+/// Mask below which the expected size of a step is not trusted.
+const LEAST_MASK: f32 = 0.1;
+/// Largest magnitude that a step may give a coefficient: AC have 10 bits, and DC within it differ by at most 11
+/// bits (ITU-T T.81, F.1.2).
+const LARGEST: i32 = 1023;
+/// Variance of the difference of two values that were rounded apart: twice that of the uniform error, 1/12.
+const ROUNDED_ANEW: f64 = 1.0 / 6.0;
+/// Largest difference of two DC: 11 bits.
+const LARGEST_DIFFERENCE: i32 = 2047;
+
+/// One quantised coefficient that moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::watermark) struct Step {
+    /// Component of the image.
+    component: usize,
+    /// Block of the component, padding counted.
+    block: usize,
+    /// Place in the block, in zigzag order.
+    position: usize,
+    /// What is added.
+    change: i16,
+}
+
+/// A residual at strength 1, ready to be stepped into the blocks of a JPEG.
+#[derive(Debug)]
+pub(in crate::watermark) struct Lattice {
+    across: BlockAxis,
+    down: BlockAxis,
+    /// Residual at strength 1, stored orientation, 256 x 256.
+    residual: Plane,
+    /// Mask, stored orientation, 256 x 256.
+    mask: Plane,
+    touched: Vec<Touched>,
+    /// Whether errors diffuse.
+    large: bool,
+}
+
+/// A coefficient that steps.
+#[derive(Debug, Clone, Copy)]
+struct Touched {
+    /// Frequency down.
+    k: usize,
+    /// Frequency across.
+    l: usize,
+    /// Place in zigzag order.
+    position: usize,
+    /// RMS of the carrier's block DCT here.
+    rms: f32,
+}
+
+/// One component while it is stepped.
+struct Walk<'a> {
+    /// Which component of the image.
+    index: usize,
+    component: Component<'a>,
+    strength: f32,
+    /// Largest magnitude of a stepped DC.
+    largest_dc: i32,
+    steps: &'a mut Vec<Step>,
+}
+
+impl Lattice {
+    /// Prepares the residual of a host for an image.
+    pub(in crate::watermark) fn new(image: &CoefficientImage, host: &Host) -> Self {
+        let (across, down) = (
+            BlockAxis::new(image.width()),
+            BlockAxis::new(image.height()),
+        );
+        let rms = carrier_rms(&down, &across);
+        let energy: f32 = rms.iter().flatten().map(|rms| rms * rms).sum();
+        let touched = (0..FREQUENCIES * FREQUENCIES)
+            .map(|index| (index / FREQUENCIES, index % FREQUENCIES))
+            .filter(|&(k, l)| rms[k][l] * rms[k][l] > LEAST_SHARE * energy)
+            .map(|(k, l)| Touched {
+                k,
+                l,
+                position: ZIGZAG
+                    .iter()
+                    .position(|&natural| natural == 8 * k + l)
+                    .unwrap_or(0),
+                rms: rms[k][l],
+            })
+            .collect();
+        Self {
+            across,
+            down,
+            residual: host.residual().clone(),
+            mask: host.mask().clone(),
+            touched,
+            large: pixels(image) >= LARGE_PIXELS,
+        }
+    }
+
+    /// Returns the strength of the first turn.
+    pub(in crate::watermark) fn start_strength(&self, image: &CoefficientImage) -> f32 {
+        let quant = image.component(image.luma_components()[0].0).quant;
+        let factor = lattice_factor(pixels(image), self.mean_step(quant));
+        factor * strength(image.width(), image.height())
+    }
+
+    /// Returns the mean quantiser step of the touched coefficients, weighed by their energy.
+    fn mean_step(&self, quant: &[u16; 64]) -> f64 {
+        let (mut steps, mut energies) = (0.0, 0.0);
+        for touched in &self.touched {
+            let energy = f64::from(touched.rms * touched.rms);
+            steps += energy * f64::from(quant[ZIGZAG[touched.position]]);
+            energies += energy;
+        }
+        steps / energies
+    }
+
+    /// Decides the steps of all luma components at a strength.
+    pub(in crate::watermark) fn steps(&self, image: &CoefficientImage, strength: f32) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for &(index, _) in image.luma_components() {
+            let component = image.component(index);
+            self.walk(Walk {
+                index,
+                component,
+                strength,
+                largest_dc: largest_dc(&component),
+                steps: &mut steps,
+            });
+        }
+        steps
+    }
+
+    /// Decides the steps of one component.
+    fn walk(&self, mut walk: Walk<'_>) {
+        let blocks = self.across.blocks();
+        let count = self.touched.len();
+        let mut diffusion = Diffusion::new(blocks, count);
+        let mut line = vec![0.0; blocks];
+        // One value per block and touched coefficient: what is wanted in steps, and how many D a step has.
+        let mut wanted = vec![0.0; blocks * count];
+        let mut multiples = vec![1.0; blocks * count];
+        for row in 0..self.down.blocks() {
+            let first = row * walk.component.blocks_wide;
+            let sources = &walk.component.blocks[first..first + blocks];
+            let mask = self.mean_mask(row);
+            let flat: Vec<bool> = sources.iter().map(is_flat).collect();
+            for (index, touched) in self.touched.iter().enumerate() {
+                let grid_line = block_row(&self.residual, &self.down, row, touched.k);
+                block_coefficients(&grid_line, &self.across, touched.l, &mut line);
+                let quant = walk.component.quant[ZIGZAG[touched.position]];
+                let in_flat = flat_multiple(quant);
+                for block in 0..blocks {
+                    let multiple = if flat[block] { in_flat } else { 1.0 };
+                    let per_step = walk.strength / (f32::from(quant) * multiple);
+                    let x = per_step * line[block];
+                    let s = per_step * mask[block] * touched.rms;
+                    let at = block * count + index;
+                    wanted[at] = if self.large {
+                        peaked(x, s)
+                    } else {
+                        matched(x, s)
+                    };
+                    multiples[at] = multiple;
+                }
+            }
+            if self.large {
+                diffusion.round(&mut wanted, &multiples);
+            }
+            for block in (0..blocks).filter(|&block| flat[block]) {
+                let at = block * count..(block + 1) * count;
+                let level = FlatLevel::of(&walk.component, &sources[block]);
+                self.keep_in_range(level, &mut wanted[at.clone()], &multiples[at]);
+            }
+            self.note_changes(&mut walk, first, &wanted, &multiples);
+        }
+    }
+
+    /// Takes back the step of a flat block that is white or black and would only become more so: the decoder clips it, and
+    /// it would cost bytes for nothing.
+    fn keep_in_range(&self, level: FlatLevel, wanted: &mut [f32], multiples: &[f32]) {
+        let mut steps = self.touched.iter().zip(wanted).zip(multiples);
+        let lone = steps.try_fold(None, |lone, ((touched, steps), multiple)| {
+            match (touched.position, *steps != 0.0) {
+                (_, false) => Some(lone),
+                (0, true) => Some(Some((steps, multiple))),
+                (_, true) => None,
+            }
+        });
+        if let Some(Some((steps, multiple))) = lone
+            && level.hides(*steps * multiple)
+        {
+            *steps = 0.0;
+        }
+    }
+
+    /// Notes the changes of a row of blocks, as far as they are legal.
+    fn note_changes(&self, walk: &mut Walk<'_>, first: usize, wanted: &[f32], multiples: &[f32]) {
+        let count = self.touched.len();
+        let changes = wanted
+            .iter()
+            .zip(multiples)
+            .map(|(steps, multiple)| steps * multiple);
+        for (at, change) in changes.enumerate().filter(|&(_, change)| change != 0.0) {
+            let block = first + at / count;
+            let position = self.touched[at % count].position;
+            let largest = if position == 0 {
+                walk.largest_dc
+            } else {
+                LARGEST
+            };
+            let source = i32::from(walk.component.blocks[block][position]);
+            let change = legal_change(source, change as i32, largest);
+            if change != 0 {
+                walk.steps.push(Step {
+                    component: walk.index,
+                    block,
+                    position,
+                    change: change as i16,
+                });
+            }
+        }
+    }
+
+    /// Returns the mask's mean over each block of a row.
+    fn mean_mask(&self, row: usize) -> Vec<f32> {
+        let line = block_row(&self.mask, &self.down, row, 0);
+        let mut mask = vec![0.0; self.across.blocks()];
+        block_coefficients(&line, &self.across, 0, &mut mask);
+        for mask in &mut mask {
+            // The orthonormal DC of a block is 8 times its mean.
+            *mask = (*mask / 8.0).max(LEAST_MASK);
+        }
+        mask
+    }
+}
+
+/// Number of pixels of an image.
+fn pixels(image: &CoefficientImage) -> u64 {
+    u64::from(image.width()) * u64::from(image.height())
+}
+
+/// Tells whether a block has no AC.
+fn is_flat(block: &[i16; 64]) -> bool {
+    block[1..].iter().fold(0, |any, q| any | q) == 0
+}
+
+/// How many quantiser steps a step has in a flat block.
+fn flat_multiple(quant: u16) -> f32 {
+    f32::from(FLAT_STEP.div_ceil(quant))
+}
+
+/// The density of steps that diffusion rounds: at the mark's peaks while its RMS s is below half a step.
+fn peaked(x: f32, s: f32) -> f32 {
+    if s >= 0.5 {
+        return x;
+    }
+    let n = x / s;
+    (s * n * n / THIRD_MOMENT).min(x.abs().max(1.0)).copysign(x)
+}
+
+/// The step of the quantiser whose linear gain is 1 on a normal signal of RMS s.
+pub(in crate::watermark) fn matched(x: f32, s: f32) -> f32 {
+    let threshold = if s < 0.5 {
+        let t = (2.0 * f64::from(LARGEST_GAIN / s).ln()).sqrt() as f32;
+        (t * s).min(0.5)
+    } else {
+        0.5
+    };
+    (x.abs() + 1.0 - threshold).floor().copysign(x)
+}
+
+/// The change of a quantised coefficient that keeps it within `largest`, or 0 where it is beyond already.
+fn legal_change(coefficient: i32, change: i32, largest: i32) -> i32 {
+    if coefficient.abs() > largest {
+        return 0;
+    }
+    (coefficient + change).clamp(-largest, largest) - coefficient
+}
+
+/// The largest magnitude of a stepped DC: with any neighbour in scan order, the difference must stay legal.
+fn largest_dc(component: &Component<'_>) -> i32 {
+    let largest = component
+        .blocks
+        .iter()
+        .map(|block| i32::from(block[0]).abs())
+        .max();
+    LARGEST.min(LARGEST_DIFFERENCE - largest.unwrap_or(0))
+}
+
+/// Moves the coefficients of an image by `sign` (1 or -1) times their steps.
+pub(in crate::watermark) fn apply(image: &mut CoefficientImage, steps: &[Step], sign: i16) {
+    for steps in steps.chunk_by(|a, b| a.component == b.component) {
+        let blocks = image.blocks_mut(steps[0].component);
+        for step in steps {
+            blocks[step.block][step.position] += sign * step.change;
+        }
+    }
+}
+
+/// Returns the mean square change of luma that steps make, in grey levels squared per pixel: theirs by Parseval, and that of
+/// the decoder, which rounds each pixel of a changed block anew.
+///
+/// The components of an RGB image move alike, so that their weighted mean is the luma's change.
+pub(in crate::watermark) fn mean_square_change(image: &CoefficientImage, steps: &[Step]) -> f64 {
+    let mut sum = 0.0;
+    for &(index, weight) in image.luma_components() {
+        let quant = image.component(index).quant;
+        let squares = |block: &[Step]| -> f64 {
+            let change =
+                |step: &Step| f64::from(step.change) * f64::from(quant[ZIGZAG[step.position]]);
+            block.iter().map(|step| change(step).powi(2)).sum()
+        };
+        let energy: f64 = steps
+            .chunk_by(|a, b| (a.component, a.block) == (b.component, b.block))
+            .filter(|block| block[0].component == index)
+            .map(|block| squares(block) + 64.0 * ROUNDED_ANEW)
+            .sum();
+        sum += f64::from(weight) * energy;
+    }
+    sum / pixels(image) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Averages `f(x)` over a normal x of RMS s, by its quantiles.
+    fn mean_over_normal(s: f32, f: impl Fn(f32) -> f32) -> f64 {
+        let steps = 40_000;
+        let mut sum = 0.0;
+        let mut weight = 0.0;
+        for i in 0..steps {
+            let n = (f64::from(i) + 0.5) / f64::from(steps) * 12.0 - 6.0;
+            let density = (-n * n / 2.0).exp();
+            sum += density * f64::from(f(s * n as f32));
+            weight += density;
+        }
+        sum / weight
+    }
+
+    #[test]
+    fn both_steppers_have_unit_gain() {
+        // Beyond 0.2 the caps at whole steps take a little of the gain, as they should.
+        for s in [0.02_f32, 0.1, 0.2] {
+            let gain =
+                |f: &dyn Fn(f32) -> f32| mean_over_normal(s, |x| f(x) * x / s) / f64::from(s);
+            let diffused = gain(&|x| peaked(x, s));
+            assert!((diffused - 1.0).abs() < 0.08, "peaked {s}: {diffused}");
+            let matched = gain(&|x| matched(x, s));
+            assert!((matched - 1.0).abs() < 0.08, "matched {s}: {matched}");
+        }
+        assert!((peaked(0.7, 0.6) - 0.7).abs() < 1e-6);
+        let rounded = [0.7, -1.4, 0.4].map(|x| matched(x, 0.6) as i32);
+        assert_eq!(rounded, [1, -1, 0]);
+    }
+
+    #[test]
+    fn steps_stay_in_the_legal_range() {
+        assert_eq!(legal_change(1020, 9, 1023), 3);
+        assert_eq!(legal_change(-1020, -9, 1023), -3);
+        assert_eq!(legal_change(1500, -9, 1023), 0);
+        assert_eq!(legal_change(5, 9, -4), 0);
+    }
+
+    #[test]
+    fn a_step_in_a_flat_block_is_a_grey_level_at_least() {
+        for (quant, multiple) in [(1, 8), (3, 3), (8, 1), (16, 1)] {
+            assert_eq!(flat_multiple(quant) as i32, multiple);
+        }
+    }
+}

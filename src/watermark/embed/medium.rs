@@ -1,0 +1,197 @@
+//! The two things that a mark is put into: pixels, and the quantiser lattice of a JPEG.
+//!
+//! A medium is marked at a strength, perhaps again at another one, and then sent. In between it shows the pixels
+//! that the recipient will decode, so that the read-back is of what is sent: for lossless outputs these are the
+//! marked pixels themselves, for lossy ones (lossy WebP) those of the encoded file.
+
+use super::{
+    difference::mean_square_difference,
+    host::Host,
+    lattice::{self, Lattice, Step},
+    rounding::{add_residual, scaled},
+    sparse,
+    strength::{Schedule, strength},
+};
+use crate::{
+    imaging::{Economy, ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless},
+    watermark::{WatermarkError, WatermarkKey},
+};
+
+/// Something that a mark is put into.
+pub(in crate::watermark) trait Medium {
+    /// Returns the rule that strengthens the mark, and the strength of the first turn.
+    fn schedule(&self) -> (Schedule, f32);
+    /// Marks the original at a strength, in place of the last one.
+    fn mark(&mut self, strength: f32) -> Result<(), WatermarkError>;
+    /// Returns the pixels that the recipient will have.
+    fn sent(&self) -> &Pixels;
+    /// Returns the mean square difference of their colours from the original's, in grey levels squared.
+    fn change(&self) -> f64;
+    /// Encodes what is sent.
+    fn finish(self) -> Result<Vec<u8>, WatermarkError>;
+}
+
+/// A photo of samples.
+#[derive(Debug)]
+pub(in crate::watermark) struct RasterMedium<'a> {
+    original: Photo,
+    host: &'a Host,
+    key: &'a WatermarkKey,
+    sent: Option<Sent>,
+}
+
+/// A marked photo of samples.
+#[derive(Debug)]
+struct Sent {
+    photo: Photo,
+    /// The encoded file, if encoding loses something and was therefore done already.
+    encoded: Option<Vec<u8>>,
+    /// Mean square difference from the original.
+    change: f64,
+}
+
+impl<'a> RasterMedium<'a> {
+    /// Takes a photo of samples.
+    pub(in crate::watermark) fn new(
+        original: Photo,
+        host: &'a Host,
+        key: &'a WatermarkKey,
+    ) -> Self {
+        Self {
+            original,
+            host,
+            key,
+            sent: None,
+        }
+    }
+
+    /// Returns the strength of the first turn.
+    fn start(&self) -> f32 {
+        strength(self.original.width(), self.original.height())
+    }
+}
+
+impl Medium for RasterMedium<'_> {
+    fn schedule(&self) -> (Schedule, f32) {
+        (Schedule::Pixels, self.start())
+    }
+
+    fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
+        // Gives its memory back before the next copy is made.
+        self.sent = None;
+        let mut photo = self.original.clone();
+        if let Pixels::Raster(marked) = &mut photo.pixels {
+            match self.original.economy {
+                Economy::Sparse(sparse) => {
+                    let again = strength > self.start();
+                    sparse::add_mark(marked, sparse, self.host, strength, again);
+                }
+                Economy::Plain | Economy::Quality(_) => {
+                    add_residual(marked, &scaled(self.host.residual(), strength), self.key);
+                }
+            }
+        }
+        let encoded = if is_lossless(&photo) {
+            None
+        } else {
+            let bytes = encode(&photo)?;
+            let limits = Limits {
+                max_bytes: bytes.len(),
+                max_pixels: u64::from(photo.width()) * u64::from(photo.height()),
+            };
+            photo.pixels = decode(&bytes, &limits)?.pixels;
+            Some(bytes)
+        };
+        let (Pixels::Raster(original), Pixels::Raster(sent)) =
+            (&self.original.pixels, &photo.pixels)
+        else {
+            let reason = "samples came back as coefficients".to_owned();
+            return Err(ImagingError::Encode { reason }.into());
+        };
+        let change = mean_square_difference(original, sent);
+        self.sent = Some(Sent {
+            photo,
+            encoded,
+            change,
+        });
+        Ok(())
+    }
+
+    fn sent(&self) -> &Pixels {
+        let photo = self
+            .sent
+            .as_ref()
+            .map_or(&self.original, |sent| &sent.photo);
+        &photo.pixels
+    }
+
+    fn change(&self) -> f64 {
+        self.sent.as_ref().map_or(0.0, |sent| sent.change)
+    }
+
+    fn finish(self) -> Result<Vec<u8>, WatermarkError> {
+        match self.sent {
+            Some(Sent {
+                encoded: Some(bytes),
+                ..
+            }) => Ok(bytes),
+            Some(Sent { photo, .. }) => Ok(encode(&photo)?),
+            None => Ok(encode(&self.original)?),
+        }
+    }
+}
+
+/// A JPEG.
+#[derive(Debug)]
+pub(in crate::watermark) struct JpegMedium {
+    /// The photo as it is sent.
+    photo: Photo,
+    lattice: Lattice,
+    /// Strength of the first turn.
+    start: f32,
+    /// The steps that its coefficients have taken.
+    steps: Vec<Step>,
+    /// Mean square difference from the original.
+    change: f64,
+}
+
+impl JpegMedium {
+    /// Takes a photo, and the lattice of its pixels.
+    pub(in crate::watermark) fn new(photo: Photo, lattice: Lattice, start: f32) -> Self {
+        Self {
+            photo,
+            lattice,
+            start,
+            steps: Vec::new(),
+            change: 0.0,
+        }
+    }
+}
+
+impl Medium for JpegMedium {
+    fn schedule(&self) -> (Schedule, f32) {
+        (Schedule::Lattice { start: self.start }, self.start)
+    }
+
+    fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
+        if let Pixels::Jpeg(image) = &mut self.photo.pixels {
+            lattice::apply(image, &self.steps, -1);
+            self.steps = self.lattice.steps(image, strength);
+            lattice::apply(image, &self.steps, 1);
+            self.change = lattice::mean_square_change(image, &self.steps);
+        }
+        Ok(())
+    }
+
+    fn sent(&self) -> &Pixels {
+        &self.photo.pixels
+    }
+
+    fn change(&self) -> f64 {
+        self.change
+    }
+
+    fn finish(self) -> Result<Vec<u8>, WatermarkError> {
+        Ok(encode(&self.photo)?)
+    }
+}

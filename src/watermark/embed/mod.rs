@@ -1,0 +1,162 @@
+//! Putting a mark in: measure, mark, read back, strengthen if need be, send.
+
+pub(super) mod block_dct;
+pub(super) mod difference;
+pub(super) mod diffusion;
+pub(super) mod exchange;
+pub(super) mod flat_level;
+pub(super) mod host;
+pub(super) mod lattice;
+pub(super) mod medium;
+pub(super) mod rounding;
+pub(super) mod sparse;
+pub(super) mod strength;
+
+use self::{
+    host::Host,
+    lattice::Lattice,
+    medium::{JpegMedium, Medium, RasterMedium},
+    strength::{LEAST_SENT, ProtectionLevel, ReadBack},
+};
+use super::{
+    WatermarkError, WatermarkKey, features::words::Words, privacy::Privacy, record::Record,
+};
+use crate::imaging::{Photo, Pixels, pixel_digest};
+
+/// Fewest pixels on a side of a picture that is marked.
+const MIN_SIDE: u32 = 16;
+/// Highest PSNR that is reported, in dB: a mark that changes nothing has no finite one.
+const MAX_PSNR_DB: f64 = 99.0;
+
+/// A marked photo and what is kept of it.
+#[derive(Debug)]
+pub struct Embedded {
+    /// The encoded file, in the container of the original.
+    pub bytes: Vec<u8>,
+    /// What [`crate::watermark::detect()`] needs later, apart from the key.
+    pub record: Record,
+    /// What an index can find the photo by; nothing under strict privacy.
+    pub words: Words,
+    /// How it went.
+    pub report: EmbedReport,
+}
+
+/// How marking a photo went.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EmbedReport {
+    /// PSNR of the sent picture against the original, both as a decoder shows them, in dB, at most 99: over all samples of
+    /// red, green and blue (or grey), on white where there is alpha, for a peak of 255.
+    ///
+    /// Of a JPEG it is computed from the coefficients that moved. Where a decoder clips their change, in white and black
+    /// places, the picture changed less than it says (docs/watermark.md, "Measured").
+    pub psnr_db: f64,
+    /// How much the mark endures.
+    pub level: ProtectionLevel,
+    /// The strength g that the mark has, about 0.2 to 2.
+    pub strength: f32,
+    /// z of the mark in the sent picture.
+    pub z_sent: f64,
+    /// z of the mark in a copy of at most 1024 pixels at JPEG quality 50.
+    pub z_small: f64,
+    /// How many strengths were tried, from 1.
+    pub turns: u32,
+}
+
+/// Marks a photo for its key and encodes it again.
+///
+/// The same photo and key give the same bytes on every machine. A photo may be marked again, for another key;
+/// each mark is found by its own record.
+///
+/// # Errors
+///
+/// [`WatermarkError::TooSmall`] if a side has fewer than 16 pixels, [`WatermarkError::WeakMark`] if the mark
+/// reads back below z 12 at the largest strength, and [`WatermarkError::Imaging`] if encoding fails.
+pub fn embed(photo: Photo, key: &WatermarkKey) -> Result<Embedded, WatermarkError> {
+    embed_with_privacy(photo, key, Privacy::Full)
+}
+
+/// Marks a photo as [`embed()`] does, with a record that may show no more than `privacy` allows.
+///
+/// The picture is the same for all of them; `z_sent`, `z_small` and the level are what the record can read of it.
+///
+/// # Errors
+///
+/// As [`embed()`]. A strict record reads about half the z, so that it refuses some very flat pictures that a full one takes.
+pub fn embed_with_privacy(
+    photo: Photo,
+    key: &WatermarkKey,
+    privacy: Privacy,
+) -> Result<Embedded, WatermarkError> {
+    let (width, height) = (photo.width(), photo.height());
+    if width.min(height) < MIN_SIDE {
+        return Err(WatermarkError::TooSmall {
+            width,
+            height,
+            min: MIN_SIDE,
+        });
+    }
+    let host = Host::new(&photo, key);
+    if let Pixels::Jpeg(image) = &photo.pixels {
+        let lattice = Lattice::new(image, &host);
+        let start = lattice.start_strength(image);
+        protect(JpegMedium::new(photo, lattice, start), &host, privacy)
+    } else {
+        protect(RasterMedium::new(photo, &host, key), &host, privacy)
+    }
+}
+
+/// Marks a medium as strongly as it needs.
+///
+/// How strongly does not depend on the record's privacy: the picture is the same. What a strict record reads of it counts
+/// in the end.
+fn protect(
+    mut medium: impl Medium,
+    host: &Host,
+    privacy: Privacy,
+) -> Result<Embedded, WatermarkError> {
+    let (schedule, mut strength) = medium.schedule();
+    let mut turns = 1;
+    let (mut record, mut read) = loop {
+        medium.mark(strength)?;
+        let record = host.record(strength, Privacy::Full);
+        let read = host.read_back(medium.sent(), &record)?;
+        match schedule.next(strength, turns, read) {
+            Some(next) => strength = next,
+            None => break (record, read),
+        }
+        turns += 1;
+    };
+    if privacy != Privacy::Full {
+        record = host.record(strength, privacy);
+        read = host.read_back(medium.sent(), &record)?;
+    }
+    let ReadBack { z_sent, z_small } = read;
+    if z_sent < LEAST_SENT {
+        return Err(WatermarkError::WeakMark { z_sent });
+    }
+    record.set_pixel_digest(pixel_digest(medium.sent()));
+    let report = EmbedReport {
+        psnr_db: psnr_db(medium.change()),
+        level: read.level(),
+        strength,
+        z_sent,
+        z_small,
+        turns,
+    };
+    // Words are numbers about the picture: strict privacy keeps none.
+    let words = match privacy {
+        Privacy::Full => host.words().clone(),
+        Privacy::Strict => Words::default(),
+    };
+    Ok(Embedded {
+        bytes: medium.finish()?,
+        record,
+        words,
+        report,
+    })
+}
+
+/// PSNR of a mean square difference on the scale of 0..=255, in dB.
+fn psnr_db(mean_square: f64) -> f64 {
+    (10.0 * (255.0 * 255.0 / mean_square).log10()).min(MAX_PSNR_DB)
+}

@@ -1,0 +1,155 @@
+//! Keypoints: places of a picture that can be found again after it was cropped, turned, scaled or framed.
+//!
+//! ```text
+//! pyramid      the luma, each level 1.2 times smaller than the one before (area average)
+//! corners      Harris response of the smoothed structure tensor; local maxima, to a fraction of a pixel
+//! spread       the best of every cell of 10 x 10 first, then the second best, until the budget is spent
+//! orientation  direction from the corner to the centroid of the intensity around it
+//! descriptor   256 comparisons of box means in the patch, turned upright
+//! ```
+//!
+//! The chain is that of ORB (Rublee, Rabaud, Konolige and Bradski, "ORB: an efficient alternative to SIFT or
+//! SURF", 2011), with corners after Harris and Stephens, "A combined corner and edge detector" (1988), and
+//! binary tests after Calonder, Lepetit, Strecha and Fua, "BRIEF" (2010). The keypoints of the original are part
+//! of its record; [`crate::watermark::register::candidates`] matches them with those of a received picture. They come from the
+//! unmarked picture, so that they know nothing of the key's signs.
+
+mod corners;
+mod descriptor;
+mod pattern;
+mod pyramid;
+mod section;
+
+use std::f32::consts::PI;
+
+use self::{
+    corners::{Corner, find_corners, spread},
+    descriptor::Patch,
+    pyramid::Pyramid,
+};
+use crate::imaging::Plane;
+pub(in crate::watermark) use section::{as_kept, from_bytes, to_bytes};
+
+/// Long side of the luma that the keypoints of an original are taken from.
+pub(in crate::watermark) const ORIGINAL_SIDE: usize = 512;
+/// Most keypoints of an original.
+pub(in crate::watermark) const MOST: usize = 400;
+/// Pyramid levels of an original.
+const ORIGINAL_LEVELS: usize = 5;
+/// Ratio of one level's side to the next one's.
+const LEVEL_STEP: f64 = 1.2;
+/// Corners that are found for each one that is kept.
+const CHOICE: usize = 4;
+/// Bits of a descriptor are kept in this many words.
+const WORDS: usize = 4;
+
+/// A place that can be found again, and what it looks like.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::watermark) struct Keypoint {
+    /// Across, 0..=1 of the upright picture.
+    pub(in crate::watermark) x: f32,
+    /// Down, 0..=1 of the upright picture.
+    pub(in crate::watermark) y: f32,
+    /// Direction, radians from the x axis towards the y axis, -pi..=pi.
+    pub(in crate::watermark) angle: f32,
+    /// Size of a sample of the level that it was found on, in 512ths of the picture's long side.
+    pub(in crate::watermark) scale: f32,
+    /// 256 comparisons in the upright patch.
+    pub(in crate::watermark) descriptor: [u64; WORDS],
+}
+
+/// Finds the keypoints of an original: at most [`MOST`], spread over the picture.
+///
+/// `luma` is upright, 0..=255, aspect kept, with a long side of [`ORIGINAL_SIDE`], or less for a smaller photo.
+pub(in crate::watermark) fn of_original(luma: &Plane) -> Vec<Keypoint> {
+    Features::find(
+        luma,
+        Search {
+            step: LEVEL_STEP,
+            levels: ORIGINAL_LEVELS,
+            budget: MOST,
+            groups: 1,
+        },
+    )
+    .upright()
+}
+
+/// How a picture is searched for keypoints.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::watermark) struct Search {
+    /// Ratio of one level's side to the next one's, above 1.
+    pub(in crate::watermark) step: f64,
+    /// Number of levels, as far as the picture is large enough.
+    pub(in crate::watermark) levels: usize,
+    /// Most keypoints of a group of levels.
+    pub(in crate::watermark) budget: usize,
+    /// The levels are searched in this many groups, each with its own budget.
+    pub(in crate::watermark) groups: usize,
+}
+
+/// The corners of a picture, ready to be described as the picture is, or as its mirror image is.
+#[derive(Debug)]
+pub(in crate::watermark) struct Features {
+    pyramid: Pyramid,
+    corners: Vec<Corner>,
+}
+
+impl Features {
+    /// Finds corners in an upright luma plane, 0..=255.
+    pub(in crate::watermark) fn find(luma: &Plane, search: Search) -> Self {
+        let pyramid = Pyramid::new(luma, search.step, search.levels);
+        let group = search.levels.div_ceil(search.groups);
+        let mut corners = Vec::new();
+        for (index, levels) in pyramid.levels().chunks(group).enumerate() {
+            // More than is kept, so that the cells have a choice; shared out by the levels' sides.
+            let wanted = (CHOICE * search.budget) as f64;
+            let sides: f64 = levels.iter().map(|level| level.width() as f64).sum();
+            let mut found = Vec::new();
+            for (level, picture) in (index * group..).zip(levels) {
+                let most = wanted * picture.width() as f64 / sides;
+                found.extend(find_corners(picture, level, most as usize));
+            }
+            corners.extend(spread(found, search.budget));
+        }
+        Self { pyramid, corners }
+    }
+
+    /// Describes the keypoints of the picture as it is.
+    pub(in crate::watermark) fn upright(&self) -> Vec<Keypoint> {
+        self.patches().map(|(keypoint, _)| keypoint).collect()
+    }
+
+    /// Describes the keypoints of the picture as it is, and those of its mirror image, left and right exchanged.
+    pub(in crate::watermark) fn upright_and_mirrored(&self) -> (Vec<Keypoint>, Vec<Keypoint>) {
+        self.patches()
+            .map(|(keypoint, patch)| {
+                let angle = PI - keypoint.angle;
+                let mirrored = Keypoint {
+                    x: 1.0 - keypoint.x,
+                    angle: if angle > PI { angle - 2.0 * PI } else { angle },
+                    // A mirror turns the patch's frame over: what was right of its direction is left of it.
+                    descriptor: patch.flipped().describe(),
+                    ..keypoint
+                };
+                (keypoint, mirrored)
+            })
+            .unzip()
+    }
+
+    /// The keypoints of the picture as it is, with their patches.
+    fn patches(&self) -> impl Iterator<Item = (Keypoint, Patch)> {
+        self.corners.iter().map(|corner| {
+            let level = &self.pyramid.levels()[corner.level];
+            let angle = descriptor::orientation(level, corner);
+            let patch = Patch::new(level, corner, angle);
+            let keypoint = Keypoint {
+                x: corner.x,
+                y: corner.y,
+                angle,
+                scale: level.scale(),
+                descriptor: patch.describe(),
+            };
+            (keypoint, patch)
+        })
+    }
+}

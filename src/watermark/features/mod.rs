@@ -1,0 +1,8 @@
+//! What is kept of a picture's content: keypoints, words, fingerprint, levels and colour of cells.
+
+pub(super) mod chroma;
+pub(super) mod fingerprint;
+pub(super) mod hidden;
+pub(super) mod keypoints;
+pub(super) mod levels;
+pub(super) mod words;

@@ -1,0 +1,86 @@
+//! Words: a photo as a few hundred numbers that an index can look up.
+//!
+//! ```text
+//! look    16 words of 16 bits: the fingerprint, lowest frequencies first            found by the whole picture
+//! place   at most 200 words of 24 bits: one a keypoint, signs of its patch          found by any part of it
+//! ```
+//!
+//! A copy shares a word with its original when all bits agree. It rarely does so everywhere, but a few of its words
+//! are enough, and the query helps: it knows how far each of its numbers is from changing its sign, and also asks
+//! for the words that it would have if the least certain ones had (Lv, Josephson, Wang, Charikar and Li,
+//! "Multi-probe LSH", 2007). The most probable words are asked for first, until the budget is spent.
+//!
+//! Words are numbers about the picture, so none is stored as it is: see [`IndexKey`].
+
+mod index_key;
+pub(in crate::watermark) mod patch;
+pub(in crate::watermark) mod probe;
+
+pub use self::index_key::IndexKey;
+use self::{
+    patch::{PLACE_BITS, Patches},
+    probe::word_of,
+};
+use super::{fingerprint::Spectrum, keypoints::Keypoint};
+use crate::imaging::Plane;
+
+/// Bits of a word of the look.
+pub(in crate::watermark) const LOOK_BITS: usize = 16;
+/// Most words of places of an original.
+const MOST_PLACES: usize = 200;
+
+/// A number that copies of a picture share: what it counts in the top byte, its bits below.
+pub type Word = u32;
+
+/// Words of a photo to be kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// Of the whole picture: 16.
+    pub look: Vec<Word>,
+    /// Of its keypoints: at most 200, in no order.
+    pub places: Vec<Word>,
+}
+
+impl Words {
+    /// Reads the words of an original from its upright luma: the 256 x 256 grid's spectrum, and the picture that its
+    /// keypoints were taken from.
+    pub(in crate::watermark) fn of_original(
+        spectrum: &Spectrum,
+        luma: &Plane,
+        keypoints: &[Keypoint],
+    ) -> Self {
+        let patches = Patches::new(luma);
+        Self {
+            look: (0..)
+                .zip(spectrum.ordered().chunks_exact(LOOK_BITS))
+                .map(|(index, numbers)| look_word(index, word_of(numbers)))
+                .collect(),
+            places: keypoints
+                .iter()
+                .filter_map(|keypoint| patches.numbers(keypoint))
+                .take(MOST_PLACES)
+                .map(|numbers| place_word(word_of(&numbers)))
+                .collect(),
+        }
+    }
+
+    /// Tells whether there are none, as under strict privacy.
+    pub fn is_empty(&self) -> bool {
+        self.look.is_empty() && self.places.is_empty()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<Word> {
+        [self.look.as_slice(), &self.places].concat()
+    }
+}
+
+/// Word `index` of a look.
+pub(in crate::watermark) fn look_word(index: u32, bits: u32) -> Word {
+    (index + 1) << PLACE_BITS | bits
+}
+
+/// The word of a place.
+pub(in crate::watermark) fn place_word(bits: u32) -> Word {
+    bits
+}

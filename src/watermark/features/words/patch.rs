@@ -1,0 +1,187 @@
+//! Words of places: what the surroundings of a keypoint look like, in 24 bits.
+//!
+//! ```text
+//! patch   16 x 16 samples of a square of 40 samples of the keypoint's level, turned by its angle
+//! c(v, u) two-dimensional DCT-II of the patch, without its mean, over its energy; u along the angle, v across
+//! number  (c(v, u) - median) / sigma         median over patches, sigma of the change from original to copy
+//! bit     number > 0
+//! ```
+//!
+//! The 24 frequencies are those of the DCT's lowest 29 that copies change least; the DCT nearly decorrelates
+//! natural pictures, so that the bits say different things. A mirror image negates c for odd v and keeps the rest,
+//! therefore medians stand at even v only. Medians and sigmas come from 320 000 pairs of keypoints of 27 photographs
+//! and of copies under 20 attacks.
+
+use std::f64::consts::PI;
+
+use crate::{
+    imaging::Plane,
+    watermark::{
+        features::keypoints::{Keypoint, ORIGINAL_SIDE},
+        sampling::resample::{Taps, resample},
+    },
+};
+
+/// Bits of a word.
+pub(in crate::watermark) const PLACE_BITS: usize = TESTS.len();
+/// Side of a patch in samples of the keypoint's level.
+const SUPPORT: f32 = 40.0;
+/// Samples on a side of a patch.
+const SIDE: usize = 16;
+/// Places that a sample is the mean of, on each side.
+const SUB: usize = 2;
+/// Frequencies of an axis.
+const FREQUENCIES: usize = 6;
+/// Least standard deviation of a patch in grey levels: below, its signs are noise.
+const LEAST_CONTRAST: f32 = 2.0;
+
+/// v, u, median, sigma.
+const TESTS: [(usize, usize, f32, f32); 24] = [
+    (0, 1, -0.490, 0.081),
+    (2, 0, -0.024, 0.080),
+    (0, 2, -0.026, 0.092),
+    (1, 1, 0.0, 0.101),
+    (1, 0, 0.0, 0.077),
+    (0, 3, 0.112, 0.083),
+    (2, 1, 0.092, 0.085),
+    (2, 2, 0.014, 0.077),
+    (3, 0, 0.0, 0.068),
+    (1, 2, 0.0, 0.084),
+    (4, 0, 0.001, 0.067),
+    (2, 3, -0.047, 0.073),
+    (0, 4, 0.006, 0.078),
+    (1, 3, 0.0, 0.086),
+    (3, 1, 0.0, 0.079),
+    (3, 2, 0.0, 0.070),
+    (4, 2, -0.005, 0.066),
+    (0, 5, -0.014, 0.071),
+    (3, 3, 0.0, 0.066),
+    (2, 4, -0.008, 0.069),
+    (3, 4, 0.0, 0.063),
+    (4, 3, -0.001, 0.063),
+    (5, 0, 0.0, 0.063),
+    (4, 1, 0.007, 0.073),
+];
+
+/// The numbers of a patch.
+pub(in crate::watermark) type Numbers = [f32; PLACE_BITS];
+
+/// A picture whose patches are read.
+#[derive(Debug)]
+pub(in crate::watermark) struct Patches {
+    /// The picture at falling sizes, each half of the one before.
+    levels: Vec<Plane>,
+    /// `cos(pi (2 i + 1) k / 32)`, normalised.
+    basis: [[f32; SIDE]; FREQUENCIES],
+}
+
+impl Patches {
+    /// Prepares an upright luma plane.
+    pub(in crate::watermark) fn new(luma: &Plane) -> Self {
+        let mut levels = vec![luma.clone()];
+        while let Some(half) = levels.last().and_then(half) {
+            levels.push(half);
+        }
+        let basis = std::array::from_fn(|k| {
+            let norm = if k == 0 { 1.0 } else { 2.0_f64 } / SIDE as f64;
+            std::array::from_fn(|i| {
+                let phase = PI * ((2 * i + 1) * k) as f64 / (2 * SIDE) as f64;
+                (norm.sqrt() * phase.cos()) as f32
+            })
+        });
+        Self { levels, basis }
+    }
+
+    /// The numbers of a keypoint's patch; nothing if the patch is flat.
+    pub(in crate::watermark) fn numbers(&self, keypoint: &Keypoint) -> Option<Numbers> {
+        let patch = self.patch(keypoint);
+        let mean = patch.iter().flatten().sum::<f32>() / (SIDE * SIDE) as f32;
+        let energy: f32 = patch
+            .iter()
+            .flatten()
+            .map(|sample| (sample - mean) * (sample - mean))
+            .sum();
+        if energy < LEAST_CONTRAST * LEAST_CONTRAST * (SIDE * SIDE) as f32 {
+            return None;
+        }
+        let across: [[f32; FREQUENCIES]; SIDE] =
+            patch.map(|row| self.basis.map(|basis| dot(&row, &basis)));
+        let scale = energy.sqrt().recip();
+        Some(TESTS.map(|(v, u, median, sigma)| {
+            let coefficient: f32 = across
+                .iter()
+                .zip(&self.basis[v])
+                .map(|(row, weight)| row[u] * weight)
+                .sum();
+            (coefficient * scale - median) / sigma
+        }))
+    }
+
+    /// Samples the turned square around a keypoint.
+    fn patch(&self, keypoint: &Keypoint) -> [[f32; SIDE]; SIDE] {
+        let base = &self.levels[0];
+        let unit = base.width().max(base.height()) as f32 / ORIGINAL_SIDE as f32;
+        let step = SUPPORT * keypoint.scale * unit / (SIDE * SUB) as f32;
+        let level = (step.max(1.0).log2() as usize).min(self.levels.len() - 1);
+        let picture = &self.levels[level];
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let (sin, cos) = f64::from(keypoint.angle).sin_cos();
+        let shrink = width.max(height) / base.width().max(base.height()) as f32;
+        let (sin, cos) = (sin as f32 * step * shrink, cos as f32 * step * shrink);
+        let (x0, y0) = (keypoint.x * width - 0.5, keypoint.y * height - 0.5);
+        let mut patch = [[0.0; SIDE]; SIDE];
+        let centre = (SIDE * SUB - 1) as f32 / 2.0;
+        for j in 0..SIDE * SUB {
+            for i in 0..SIDE * SUB {
+                let (u, v) = (i as f32 - centre, j as f32 - centre);
+                patch[j / SUB][i / SUB] +=
+                    bilinear(picture, x0 + cos * u - sin * v, y0 + sin * u + cos * v);
+            }
+        }
+        patch.map(|row| row.map(|sum| sum / (SUB * SUB) as f32))
+    }
+}
+
+/// The numbers of the same patch in the mirror image of the picture.
+pub(in crate::watermark) fn mirrored(numbers: &Numbers) -> Numbers {
+    std::array::from_fn(|i| {
+        if TESTS[i].0 % 2 == 1 {
+            -numbers[i]
+        } else {
+            numbers[i]
+        }
+    })
+}
+
+fn dot(a: &[f32; SIDE], b: &[f32; SIDE]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Half of a picture; nothing when it is small enough.
+fn half(picture: &Plane) -> Option<Plane> {
+    let (width, height) = (picture.width() / 2, picture.height() / 2);
+    (width.min(height) >= SIDE).then(|| {
+        let taps = |from: usize, to: usize| Taps::area(from as f64, to);
+        resample(
+            picture,
+            &taps(picture.width(), width),
+            &taps(picture.height(), height),
+        )
+    })
+}
+
+/// The picture between its samples; outside its border repeats.
+fn bilinear(picture: &Plane, x: f32, y: f32) -> f32 {
+    let x = x.clamp(0.0, (picture.width() - 1) as f32);
+    let y = y.clamp(0.0, (picture.height() - 1) as f32);
+    let (left, top) = (x as usize, y as usize);
+    let (right, bottom) = (
+        (left + 1).min(picture.width() - 1),
+        (top + 1).min(picture.height() - 1),
+    );
+    let (fx, fy) = (x - left as f32, y - top as f32);
+    let (upper, lower) = (picture.row(top), picture.row(bottom));
+    let above = upper[left] + fx * (upper[right] - upper[left]);
+    let below = lower[left] + fx * (lower[right] - lower[left]);
+    above + fy * (below - above)
+}

@@ -1,0 +1,145 @@
+//! From matches to maps: votes, growing, and what is kept.
+//!
+//! ```text
+//! vote    a match agrees with the similarity of another if angle and scale do, and if it lands within
+//!         12 + 0.15 d of its place, d being how far away it is
+//! grow    least squares over the votes; then over all partners within 24, 16, 12 and 12 units, as a similarity;
+//!         then over those within 12, 9 and 6, as a projective map
+//! keep    enough inliers within 6 units, at least half of those that might have been
+//! ```
+//!
+//! Units are 1024ths of the query's long side. The single match that starts a map is certain to some 10 degrees
+//! and a tenth of its scale only; partners are therefore taken from near to far.
+
+use std::cmp::Reverse;
+
+use super::{
+    Candidate,
+    fit::{Pair, Similarity, projective},
+    matching::Match,
+    scene::Scene,
+};
+use crate::watermark::geometry::homography::Homography;
+
+/// Error of a place that a vote allows, beside the match that calls for votes.
+const VOTE_RADIUS: f64 = 12.0;
+/// The same for each unit of distance from that match: what its angle and scale are uncertain by.
+const VOTE_SLOPE: f64 = 0.15;
+/// Fewest votes of a hypothesis that is grown, its own included.
+const LEAST_VOTES: usize = 3;
+/// How many hypotheses are grown at most.
+const MOST_GROWN: usize = 12;
+/// A match that a map brings this near needs no map of its own.
+const KNOWN_RADIUS: f64 = 24.0;
+/// Error of a place that growing a similarity allows, round by round.
+const SIMILARITY_RADII: [f64; 4] = [24.0, 16.0, 12.0, 12.0];
+/// Error of a place that growing a projective map allows, round by round.
+const PROJECTIVE_RADII: [f64; 3] = [12.0, 9.0, INLIER_RADIUS];
+/// Error of a place that an inlier of the final map has at most.
+const INLIER_RADIUS: f64 = 6.0;
+/// Expected error of a place.
+const NOISE: f64 = 2.0;
+/// Fewest partners that growing goes on with.
+const LEAST_PARTNERS: usize = 3;
+/// Least share of inliers among those that might have been. True maps of the measured photographs have 0.5 to 1.
+const LEAST_SHARE: f64 = 0.5;
+/// Two maps whose corners differ by less than this share of the query are one.
+const SAME: f64 = 0.03;
+/// Areas, in query pictures, that the protected picture may have in the query.
+const AREAS: std::ops::Range<f64> = 1e-3..1e3;
+/// Corners of a picture in normalised coordinates.
+const CORNERS: [(f64, f64); 4] = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
+
+/// Grows the hypotheses of most votes and gives the maps that have `least` inliers.
+pub(super) fn grow_all(scene: &Scene, matches: &[Match], least: usize) -> Vec<Candidate> {
+    let mut ballots: Vec<(Match, Vec<Pair>)> = matches
+        .iter()
+        .map(|&caller| (caller, ballot(scene, matches, caller)))
+        .filter(|(_, votes)| votes.len() >= LEAST_VOTES)
+        .collect();
+    ballots.sort_by_key(|(_, votes)| Reverse(votes.len()));
+    let mut attempts = 0;
+    let mut grown = Vec::new();
+    let mut found: Vec<Candidate> = Vec::new();
+    for (caller, votes) in ballots {
+        if attempts == MOST_GROWN {
+            break;
+        }
+        let known = |map: &Homography| scene.miss(map, caller) < KNOWN_RADIUS;
+        if grown.iter().any(known) {
+            continue;
+        }
+        attempts += 1;
+        let Some((map, candidate)) = grow(scene, &votes) else {
+            continue;
+        };
+        grown.push(map);
+        let map = &candidate.map;
+        let new = !found.iter().any(|other| same(&other.map, map));
+        if new && candidate.inliers >= least && is_plausible(map) {
+            found.push(candidate);
+        }
+    }
+    found
+}
+
+/// The matches that agree with the similarity of one of them.
+fn ballot(scene: &Scene, matches: &[Match], caller: Match) -> Vec<Pair> {
+    let similarity = scene.similarity(caller);
+    let centre = scene.pair(caller).to;
+    let agrees = |&found: &Match| {
+        let Pair { from, to } = scene.pair(found);
+        let [x, y] = similarity.apply(from);
+        let reach = VOTE_RADIUS + VOTE_SLOPE * (x - centre[0]).hypot(y - centre[1]);
+        (x - to[0]).hypot(y - to[1]) <= reach && scene.agrees(found, &similarity)
+    };
+    let votes = matches.iter().copied().filter(agrees);
+    votes.map(|found| scene.pair(found)).collect()
+}
+
+/// Grows the map that votes call for: between the planes, and as a candidate.
+fn grow(scene: &Scene, votes: &[Pair]) -> Option<(Homography, Candidate)> {
+    let mut similarity = Similarity::fit(votes)?;
+    let mut map = similarity.homography();
+    for radius in SIMILARITY_RADII {
+        let pairs = scene.partners(&map, &similarity, radius).pairs;
+        similarity = Similarity::fit(enough(&pairs)?)?;
+        map = similarity.homography();
+    }
+    for radius in PROJECTIVE_RADII {
+        let pairs = scene.partners(&map, &similarity, radius).pairs;
+        map = projective(&similarity, enough(&pairs)?, NOISE)?;
+    }
+    let partners = scene.partners(&map, &similarity, INLIER_RADIUS);
+    let inliers = partners.pairs.len();
+    let share = inliers as f64 / partners.tried.max(1) as f64;
+    let candidate = Candidate {
+        map: scene.normalised(&map),
+        inliers,
+        share,
+    };
+    (share >= LEAST_SHARE).then_some((map, candidate))
+}
+
+/// Pairs, if there are enough to go on with.
+fn enough(pairs: &[Pair]) -> Option<&[Pair]> {
+    (pairs.len() >= LEAST_PARTNERS).then_some(pairs)
+}
+
+/// Tells whether a map keeps the picture in front of the horizon, on its right side, and at a sensible size.
+fn is_plausible(map: &Homography) -> bool {
+    CORNERS.iter().all(|&(u, v)| {
+        map.jacobian(u, v)
+            .is_some_and(|[[a, b], [c, d]]| AREAS.contains(&(a * d - b * c)))
+    })
+}
+
+/// Tells whether two maps take the corners to the same places.
+fn same(a: &Homography, b: &Homography) -> bool {
+    CORNERS
+        .iter()
+        .all(|&(u, v)| match (a.apply(u, v), b.apply(u, v)) {
+            (Some(a), Some(b)) => (a.0 - b.0).abs().max((a.1 - b.1).abs()) < SAME,
+            _ => false,
+        })
+}

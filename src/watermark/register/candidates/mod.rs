@@ -1,0 +1,199 @@
+//! Candidates: maps from the protected photo to a received picture, guessed from their keypoints.
+//!
+//! ```text
+//! keypoints of the query     16 levels of sides L, L / 1.2, L / 1.44 ..., L at most 1024
+//! matching                   for each keypoint of the original its nearest descriptor, if clearly the nearest
+//! votes                      one match fixes a similarity (place, angle, scale): count who agrees
+//! growing                    least squares over all keypoints that the map brings together, then projective
+//! ```
+//!
+//! Nothing is drawn at random: a similarity needs one match, so that all of them are tried. The maps are guesses
+//! from content alone, for the refinement to improve and the agreement of the sums to judge.
+
+mod fit;
+mod hypotheses;
+mod matching;
+mod scene;
+
+use self::{hypotheses::grow_all, scene::Scene};
+use crate::{
+    imaging::Plane,
+    watermark::{
+        features::keypoints::{Features, Keypoint, Search},
+        geometry::homography::Homography,
+        sampling::resample::{Taps, resample},
+    },
+};
+
+/// Most candidates that are returned.
+const MOST: usize = 4;
+/// Longest side that a query is enlarged to.
+const MOST_SIDE: f64 = 1434.0;
+/// With this many inliers, and [`CERTAIN_SHARE`], the mirror image need not be tried.
+const CERTAIN_INLIERS: usize = 30;
+/// Share of inliers that goes with [`CERTAIN_INLIERS`].
+const CERTAIN_SHARE: f64 = 0.6;
+
+/// A guess of how the received picture shows the protected one.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::watermark) struct Candidate {
+    /// From the protected photo (canonical) to the received picture (query).
+    pub(in crate::watermark) map: Homography,
+    /// Keypoints that the map brings together.
+    pub(in crate::watermark) inliers: usize,
+    /// Inliers as a share of the keypoints that might have been: those that the map takes near to a keypoint of
+    /// like angle and scale. About 0.8 for true maps.
+    pub(in crate::watermark) share: f64,
+}
+
+impl Candidate {
+    /// What candidates are ranked by.
+    fn score(&self) -> f64 {
+        self.inliers as f64 * self.share
+    }
+
+    /// Tells whether the mirror image need not be tried.
+    fn is_certain(&self) -> bool {
+        self.inliers >= CERTAIN_INLIERS && self.share >= CERTAIN_SHARE
+    }
+}
+
+/// How hard to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::watermark) enum Effort {
+    /// What finds nearly everything, in well under 100 ms.
+    Usual,
+    /// More sizes, more keypoints and weaker matches.
+    Deep,
+}
+
+/// Numbers that an effort stands for.
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    /// Size that the search starts from, as a multiple of the query's.
+    enlarge: f64,
+    search: Search,
+    /// Largest Hamming distance of a match.
+    distance: u32,
+    /// Largest ratio of its distance to that of the next match elsewhere.
+    ratio: f32,
+    /// Fewest inliers of a candidate.
+    inliers: usize,
+}
+
+impl Effort {
+    fn settings(self) -> Settings {
+        match self {
+            Self::Usual => Settings {
+                enlarge: 1.0,
+                search: Search {
+                    step: 1.2,
+                    levels: 16,
+                    budget: 600,
+                    groups: 4,
+                },
+                distance: 60,
+                ratio: 0.85,
+                inliers: 7,
+            },
+            Self::Deep => Settings {
+                enlarge: 1.4,
+                search: Search {
+                    step: 1.15,
+                    levels: 18,
+                    budget: 1000,
+                    groups: 6,
+                },
+                distance: 68,
+                ratio: 0.92,
+                inliers: 6,
+            },
+        }
+    }
+}
+
+/// Guesses maps from the original's keypoints to a query: best first, at most four.
+///
+/// `original_size` is the upright width and height of the protected photo; `query` is upright luma, 0..=255,
+/// aspect kept, with a long side of at most 1024.
+pub(in crate::watermark) fn candidates(
+    original: &[Keypoint],
+    original_size: (u32, u32),
+    query: &Plane,
+    effort: Effort,
+) -> Vec<Candidate> {
+    if original.len() < effort.settings().inliers {
+        return Vec::new();
+    }
+    Sight::new(query, effort).candidates(original, original_size)
+}
+
+/// The keypoints of a query, for any number of originals.
+#[derive(Debug)]
+pub(in crate::watermark) struct Sight {
+    settings: Settings,
+    /// Width and height of the query.
+    size: (f64, f64),
+    upright: Vec<Keypoint>,
+    mirrored: Vec<Keypoint>,
+}
+
+impl Sight {
+    /// Finds the keypoints of upright luma, as [`candidates`] takes it.
+    pub(in crate::watermark) fn new(query: &Plane, effort: Effort) -> Self {
+        let settings = effort.settings();
+        let enlarged = enlarged(query, settings.enlarge);
+        let features = Features::find(enlarged.as_ref().unwrap_or(query), settings.search);
+        let (upright, mirrored) = features.upright_and_mirrored();
+        Self {
+            settings,
+            size: (query.width() as f64, query.height() as f64),
+            upright,
+            mirrored,
+        }
+    }
+
+    /// The keypoints of the query as it is.
+    pub(in crate::watermark) fn upright(&self) -> &[Keypoint] {
+        &self.upright
+    }
+
+    /// What [`candidates`] returns.
+    pub(in crate::watermark) fn candidates(
+        &self,
+        original: &[Keypoint],
+        original_size: (u32, u32),
+    ) -> Vec<Candidate> {
+        let settings = self.settings;
+        let size = |(width, height): (u32, u32)| (f64::from(width), f64::from(height));
+        let look = |keypoints: &[Keypoint]| {
+            let matches = matching::nearest(original, keypoints, settings.distance, settings.ratio);
+            let scene = Scene::new(original, size(original_size), keypoints, self.size);
+            grow_all(&scene, &matches, settings.inliers)
+        };
+        let mut found = look(&self.upright);
+        if !found.iter().any(Candidate::is_certain) {
+            let mirror = Homography([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+            let mirrored = look(&self.mirrored);
+            found.extend(mirrored.iter().map(|candidate| Candidate {
+                map: mirror.after(&candidate.map),
+                ..*candidate
+            }));
+        }
+        found.sort_by(|a, b| b.score().total_cmp(&a.score()));
+        found.truncate(MOST);
+        found
+    }
+}
+
+/// Enlarges a query, as far as its long side stays within [`MOST_SIDE`]; nothing where it stays as it is.
+fn enlarged(query: &Plane, factor: f64) -> Option<Plane> {
+    let (width, height) = (query.width(), query.height());
+    let factor = factor.min(MOST_SIDE / width.max(height) as f64);
+    (factor > 1.05).then(|| {
+        let side = |side: usize| (side as f64 * factor).round() as usize;
+        let x = Taps::bicubic(width, side(width));
+        let y = Taps::bicubic(height, side(height));
+        resample(query, &x, &y)
+    })
+}

@@ -1,0 +1,116 @@
+//! Finding a piece of the protected photo by its keyed sums: all places of a piece of known scale, at once.
+//!
+//! ```text
+//! received picture     averaged to n x m samples of the grid's pitch: n / 256 of the photo's width
+//! score(t)             likeness of its content with the record's, begun at sample t of the grid (correlation.rs)
+//! ```
+//!
+//! A key point needs texture around it, and a small crop has few; the sums are everywhere. For one scale and all
+//! places the score is a cross-correlation that takes about a millisecond, so the scales of a whole photo (crops from
+//! a twentieth of the area, enlarged or not, and pictures inside of frames) are searched in some tens. Turned by
+//! anything but quarters, a picture is not found this way; see [`mod@super::candidates`].
+
+use std::cmp::Ordering;
+
+use super::{
+    correlation::{HostLanes, Places, STEP, SUPPORT},
+    query::Query,
+};
+use crate::{
+    imaging::Orientation,
+    watermark::{
+        geometry::homography::Homography,
+        layout::{GRID, TILE, TILES},
+        sampling::resample::{Taps, resample},
+    },
+};
+
+/// Fewest tiles that a place must show.
+const MIN_TILES: usize = 20;
+/// Samples by which a picture may lie outside of the photo, or the photo outside of it.
+const OVERHANG: isize = 16;
+/// A place where a piece may belong.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::watermark) struct Place {
+    /// Correlation times the square root of the tiles seen: comparable between places of different size.
+    pub(in crate::watermark) score: f64,
+    /// Canonical to query, upright.
+    pub(in crate::watermark) map: Homography,
+}
+
+/// Finds the best places of a received picture that is mirrored or turned by `way_back` and spans the given shares of the
+/// photo's width and height (above 1: a frame around it). At most `keep`, best first.
+pub(in crate::watermark) fn places(
+    query: &Query<'_>,
+    host: &HostLanes,
+    way_back: Orientation,
+    (width, height): (f64, f64),
+    keep: usize,
+) -> Vec<Place> {
+    let samples = |share: f64| (share * GRID as f64).round() as usize;
+    let (columns, rows) = (samples(width), samples(height));
+    if columns.min(rows) < SUPPORT + TILE || columns.max(rows) > 2 * GRID {
+        return Vec::new();
+    }
+    let turned = way_back.apply(query.level_of_at_least(2 * columns.max(rows)));
+    let taps = |from: usize, to: usize| {
+        if from >= to {
+            Taps::area(from as f64, to)
+        } else {
+            Taps::bicubic(from, to)
+        }
+    };
+    let picture = resample(
+        &turned,
+        &taps(turned.width(), columns),
+        &taps(turned.height(), rows),
+    );
+    let received = Places::new(&picture);
+
+    let range = |samples: usize| {
+        let free = GRID as isize - samples as isize;
+        let (first, last) = (free.min(0) - OVERHANG, free.max(0) + OVERHANG);
+        // Places are even, as the chips are.
+        (first.div_euclid(2) * 2..=last).step_by(STEP)
+    };
+    let mut best: Vec<(f64, isize, isize)> = Vec::new();
+    for y in range(rows) {
+        for x in range(columns) {
+            let score = received.score(host, (0..TILES, 0..TILES), (x, y), MIN_TILES);
+            insert(&mut best, (score, x, y), keep);
+        }
+    }
+    let to_upright = Homography::of_orientation(way_back);
+    best.into_iter()
+        .map(|(score, x, y)| {
+            let (pitch_x, pitch_y) = (GRID as f64 / columns as f64, GRID as f64 / rows as f64);
+            let into_query = Homography([
+                [pitch_x, 0.0, -x as f64 / columns as f64],
+                [0.0, pitch_y, -y as f64 / rows as f64],
+                [0.0, 0.0, 1.0],
+            ]);
+            Place {
+                score,
+                map: to_upright.after(&into_query),
+            }
+        })
+        .collect()
+}
+
+/// Keeps the `keep` best places, no two of them close to each other.
+fn insert(best: &mut Vec<(f64, isize, isize)>, new: (f64, isize, isize), keep: usize) {
+    let full = best.len() == keep;
+    if new.0 <= 0.0 || full && best.last().is_some_and(|last| last.0 >= new.0) {
+        return;
+    }
+    let close = |other: &(f64, isize, isize)| {
+        other.1.abs_diff(new.1) <= 2 * STEP && other.2.abs_diff(new.2) <= 2 * STEP
+    };
+    if best.iter().any(|other| close(other) && other.0 >= new.0) {
+        return;
+    }
+    best.retain(|other| !close(other));
+    let at = best.partition_point(|other| other.0.total_cmp(&new.0) == Ordering::Greater);
+    best.insert(at, new);
+    best.truncate(keep);
+}

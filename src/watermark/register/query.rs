@@ -1,0 +1,179 @@
+//! A received picture, ready to be sampled wherever the protected photo may lie in it.
+//!
+//! ```text
+//! level 0      upright luma, area average, long side at most 1024
+//! level k      level 0 at 2^(-k/2)
+//! fine         the mean over a sample of a level with about four pixels a sample      what decides
+//! coarse       one look-up of a level with about two pixels a sample, ten times cheaper: what is tried on the way
+//! ```
+//!
+//! The straight path never builds the levels: a picture that lies as it was protected is averaged to the grid directly.
+
+use std::cell::OnceCell;
+
+use super::{
+    candidates::{Effort, Sight},
+    sampling::{all_places, one_place, pitch},
+};
+use crate::{
+    imaging::{Photo, Plane},
+    watermark::{
+        geometry::warp::Warp,
+        layout::Window,
+        sampling::{
+            grid::{Source, fitted, upright_luma},
+            resample::{Taps, resample},
+        },
+    },
+};
+
+/// Long side of level 0.
+const LONG_SIDE: usize = 1024;
+/// Shortest side of a level.
+const SHORTEST: usize = 8;
+/// Pixels, of the level that coarse sampling reads, from one sample of the grid to the next.
+const COARSE_PITCH: f64 = 2.0;
+/// The same of the level that fine sampling reads: with twice as many z is the same, with half as many a tenth lower.
+const FINE_PITCH: f64 = 4.0;
+/// How densely a warp is sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::watermark) enum Sampling {
+    /// Once for each sample of the grid.
+    Coarse,
+    /// Some sixteen times for each sample of the grid: nearly as exactly as that of the protected photo was made.
+    Fine,
+}
+
+/// A received picture.
+#[derive(Debug)]
+pub(in crate::watermark) struct Query<'a> {
+    photo: &'a Photo,
+    /// Whether 255 - Y is looked at.
+    negative: bool,
+    whole: OnceCell<Plane>,
+    levels: OnceCell<Vec<Plane>>,
+    sight: OnceCell<Sight>,
+}
+
+impl<'a> Query<'a> {
+    /// Takes a picture.
+    pub(in crate::watermark) fn new(photo: &'a Photo) -> Self {
+        Self {
+            photo,
+            negative: false,
+            whole: OnceCell::new(),
+            levels: OnceCell::new(),
+            sight: OnceCell::new(),
+        }
+    }
+
+    /// The same picture with light and dark exchanged.
+    pub(in crate::watermark) fn negative(&self) -> Self {
+        Self {
+            negative: !self.negative,
+            ..Self::new(self.photo)
+        }
+    }
+
+    /// Whether light and dark were exchanged.
+    pub(in crate::watermark) fn is_negative(&self) -> bool {
+        self.negative
+    }
+
+    /// The picture itself.
+    pub(in crate::watermark) fn photo(&self) -> &Photo {
+        self.photo
+    }
+
+    /// The upright picture squashed to the grid, 256 x 256.
+    pub(in crate::watermark) fn whole(&self) -> &Plane {
+        self.whole
+            .get_or_init(|| self.of_polarity(upright_luma(self.photo)))
+    }
+
+    /// The keypoints of the usual effort.
+    pub(in crate::watermark) fn sight(&self) -> &Sight {
+        self.sight
+            .get_or_init(|| Sight::new(self.upright(), Effort::Usual))
+    }
+
+    /// Upright luma, aspect kept, long side at most 1024.
+    pub(in crate::watermark) fn upright(&self) -> &Plane {
+        &self.levels()[0]
+    }
+
+    /// The coarsest upright level whose long side still has this many pixels, or the finest.
+    pub(in crate::watermark) fn level_of_at_least(&self, long_side: usize) -> &Plane {
+        let levels = self.levels();
+        let enough = |level: &&Plane| level.width().max(level.height()) >= long_side;
+        levels.iter().rfind(enough).unwrap_or(&levels[0])
+    }
+
+    /// Width and height of the picture as a viewer shows it, in pixels.
+    pub(in crate::watermark) fn upright_size(&self) -> (u32, u32) {
+        self.photo.upright_size()
+    }
+
+    /// The plane, or its negative.
+    fn of_polarity(&self, mut plane: Plane) -> Plane {
+        if self.negative {
+            for sample in plane.data_mut() {
+                *sample = 255.0 - *sample;
+            }
+        }
+        plane
+    }
+
+    fn levels(&self) -> &[Plane] {
+        self.levels.get_or_init(|| {
+            let (width, height) = fitted((self.photo.width(), self.photo.height()), LONG_SIDE);
+            let stored = Source::new(&self.photo.pixels).shrink(width, height);
+            let base = self.of_polarity(self.photo.orientation.apply(&stored));
+            let mut levels = vec![base];
+            while let Some(next) = next_level(&levels) {
+                levels.push(next);
+            }
+            levels
+        })
+    }
+
+    /// Samples the grid where a warp puts it; what lies outside of the picture repeats its border. Outside of the
+    /// window the grid stays 0.
+    pub(in crate::watermark) fn sample(
+        &self,
+        warp: &Warp,
+        sampling: Sampling,
+        window: Window,
+    ) -> Plane {
+        let levels = self.levels();
+        let (across, down) = pitch(&levels[0], warp, window);
+        let level = |pitch: f64| {
+            let step = (across * down).sqrt() / pitch;
+            let level = (2.0 * step.log2()).round().max(0.0) as usize;
+            &levels[level.min(levels.len() - 1)]
+        };
+        match sampling {
+            Sampling::Coarse => one_place(level(COARSE_PITCH), warp, window),
+            Sampling::Fine => all_places(level(FINE_PITCH), warp, window),
+        }
+    }
+}
+
+/// The next coarser level, if there is a use for it.
+fn next_level(levels: &[Plane]) -> Option<Plane> {
+    let base = &levels[0];
+    let factor = (-(levels.len() as f64) / 2.0).exp2();
+    let side = |side: usize| (side as f64 * factor).round() as usize;
+    let (width, height) = (side(base.width()), side(base.height()));
+    if width.min(height) < SHORTEST {
+        return None;
+    }
+    // From two levels before, which is exactly twice as large; the first one from the base.
+    let from = &levels[levels.len().saturating_sub(2)];
+    let taps = |from: usize, to: usize| Taps::area(from as f64, to);
+    Some(resample(
+        from,
+        &taps(from.width(), width),
+        &taps(from.height(), height),
+    ))
+}

@@ -1,0 +1,185 @@
+//! The canonical grid: the whole upright picture squashed to a square of 256 x 256.
+//!
+//! Any uniform or anisotropic resize leaves it alone, and an EXIF orientation is one of eight symmetries of it.
+//! Pictures are sampled as they are stored and the small grid is turned ([`Orientation::apply`]).
+//!
+//! ```text
+//! luma     area average of Y (sides below 512 are enlarged first)
+//! texture  sqrt(E[Y^2] - E[Y]^2) inside each cell; 0 if a side has fewer pixels than the grid
+//! alpha    mean alpha of each tile
+//! ```
+
+use super::{
+    luma::AlphaRows,
+    reduced::ReducedLuma,
+    resample::{LumaRows, Taps, moments, resample},
+};
+use crate::{
+    imaging::{CoefficientImage, Orientation, Photo, Pixels, Plane, Raster},
+    watermark::layout::{GRID, TILE_COUNT, TILES},
+};
+
+/// A picture ready to be sampled, in stored orientation.
+#[derive(Debug)]
+pub(in crate::watermark) enum Source<'a> {
+    /// Samples.
+    Raster(&'a Raster),
+    /// The reduced luma of a JPEG.
+    Jpeg(ReducedLuma),
+}
+
+impl<'a> Source<'a> {
+    /// Prepares pixels for sampling.
+    pub(in crate::watermark) fn new(pixels: &'a Pixels) -> Self {
+        match pixels {
+            Pixels::Raster(raster) => Self::Raster(raster),
+            Pixels::Jpeg(image) => Self::Jpeg(ReducedLuma::new(image)),
+        }
+    }
+
+    /// Samples the stored luma grid, 256 x 256, 0..=255.
+    pub(in crate::watermark) fn luma(&self) -> Plane {
+        match self {
+            Self::Raster(raster) => {
+                let (width, height) = sides(*raster);
+                let x = Taps::to_grid(width);
+                let y = Taps::to_grid(height);
+                resample(*raster, &x, &y)
+            }
+            Self::Jpeg(reduced) => reduced.grid(),
+        }
+    }
+
+    /// Averages the luma to `width` x `height` samples.
+    pub(in crate::watermark) fn shrink(&self, width: usize, height: usize) -> Plane {
+        match self {
+            Self::Raster(raster) => {
+                let (from_width, from_height) = sides(*raster);
+                let x = Taps::area(from_width as f64, width);
+                let y = Taps::area(from_height as f64, height);
+                resample(*raster, &x, &y)
+            }
+            Self::Jpeg(reduced) => reduced.shrink(width, height),
+        }
+    }
+}
+
+/// Sides of a picture fitted into a square of `long` pixels, aspect kept; a smaller one keeps its size.
+pub(in crate::watermark) fn fitted((width, height): (u32, u32), long: usize) -> (usize, usize) {
+    let (width, height) = (width as usize, height as usize);
+    let longest = width.max(height);
+    let side = |side: usize| {
+        if longest <= long {
+            side
+        } else {
+            ((side * long + longest / 2) / longest).max(1)
+        }
+    };
+    (side(width), side(height))
+}
+
+/// Samples the upright luma grid of a photo.
+pub(in crate::watermark) fn upright_luma(photo: &Photo) -> Plane {
+    photo.orientation.apply(&Source::new(&photo.pixels).luma())
+}
+
+/// What protection needs of the original, all upright.
+#[derive(Debug)]
+pub(in crate::watermark) struct Grid {
+    /// 256 x 256, 0..=255.
+    pub(in crate::watermark) luma: Plane,
+    /// 256 x 256, grey levels.
+    pub(in crate::watermark) texture: Plane,
+    /// 32 x 32, 0..=1.
+    pub(in crate::watermark) alpha: Plane,
+}
+
+impl Grid {
+    /// Samples a photo.
+    pub(in crate::watermark) fn new(photo: &Photo) -> Self {
+        let has_texture = photo.width().min(photo.height()) as usize >= GRID;
+        let (luma, variance, alpha) = match &photo.pixels {
+            Pixels::Raster(raster) => {
+                let (luma, variance) = raster_moments(raster, has_texture);
+                (luma, variance, tile_alpha(raster))
+            }
+            Pixels::Jpeg(image) => {
+                let (luma, variance) = jpeg_moments(image, has_texture);
+                (luma, variance, opaque())
+            }
+        };
+        let mut texture = variance;
+        for texture in texture.data_mut() {
+            *texture = texture.sqrt();
+        }
+        let upright = |plane: &Plane| photo.orientation.apply(plane);
+        Self {
+            luma: upright(&luma),
+            texture: upright(&texture),
+            alpha: upright(&alpha),
+        }
+    }
+}
+
+/// Luma grid of a raster and, if wanted, its variance; in one pass if both average over the same cells.
+fn raster_moments(raster: &Raster, has_texture: bool) -> (Plane, Plane) {
+    let luma = || Source::Raster(raster).luma();
+    if !has_texture {
+        return (luma(), Plane::new(GRID, GRID));
+    }
+    let (width, height) = sides(raster);
+    let x = Taps::area(width as f64, GRID);
+    let y = Taps::area(height as f64, GRID);
+    let (mean, variance) = moments(raster, &x, &y);
+    if Taps::averages(width) && Taps::averages(height) {
+        (mean, variance)
+    } else {
+        (luma(), variance)
+    }
+}
+
+/// Luma grid of a JPEG and, if wanted, its variance.
+fn jpeg_moments(image: &CoefficientImage, has_texture: bool) -> (Plane, Plane) {
+    if has_texture {
+        let reduced = ReducedLuma::with_variance(image);
+        (reduced.grid(), reduced.variance(GRID))
+    } else {
+        (ReducedLuma::new(image).grid(), Plane::new(GRID, GRID))
+    }
+}
+
+/// Mean alpha of each stored tile.
+fn tile_alpha(raster: &Raster) -> Plane {
+    if !raster.layout().has_alpha() {
+        return opaque();
+    }
+    let (width, height) = sides(raster);
+    let x = Taps::area(width as f64, TILES);
+    let y = Taps::area(height as f64, TILES);
+    resample(&AlphaRows(raster), &x, &y)
+}
+
+/// The alpha of tiles without any.
+fn opaque() -> Plane {
+    let mut alpha = Plane::new(TILES, TILES);
+    alpha.data_mut().fill(1.0);
+    alpha
+}
+
+/// Mean of a 256 x 256 plane over each tile, tile rows first.
+pub(in crate::watermark) fn tile_means(plane: &Plane) -> Vec<f32> {
+    let taps = Taps::area(GRID as f64, TILES);
+    let means = resample(plane, &taps, &taps).into_vec();
+    debug_assert_eq!(means.len(), TILE_COUNT);
+    means
+}
+
+/// Columns and rows.
+fn sides(rows: &impl LumaRows) -> (usize, usize) {
+    (rows.width(), rows.height())
+}
+
+/// Turns an upright grid into stored orientation.
+pub(in crate::watermark) fn to_stored(orientation: Orientation, upright: &Plane) -> Plane {
+    orientation.inverse().apply(upright)
+}

@@ -1,0 +1,8 @@
+//! From pixels and coefficients to luma on the canonical grid, and the filters on the way.
+
+pub(super) mod blur;
+pub(super) mod dct;
+pub(super) mod grid;
+pub(super) mod luma;
+pub(super) mod reduced;
+pub(super) mod resample;

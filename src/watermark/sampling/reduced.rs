@@ -1,0 +1,280 @@
+//! Luma of a JPEG straight from its quantised coefficients, as small as the grid allows.
+//!
+//! ```text
+//! f(x, y) = 128 + sum over u, v of  X_vu c_u(x) c_v(y)        the 8 x 8 inverse DCT (ITU-T T.81, A.3.3)
+//! c_0(x) = sqrt(1/8),   c_u(x) = sqrt(2/8) cos((2 x + 1) u pi / 16)
+//!
+//! part p of n:      P_u(p) = mean of c_u(x) over the 8/n columns x of the part,   n = 1, 2, 4 or 8
+//! reduced sample  = 128 + sum over u, v of  X_vu P_u(p) P_v(q), clamped to 0..=255
+//! inside variance = sum X^2 / 64 - mean of (reduced sample - 128)^2               (Parseval)
+//! ```
+//!
+//! The mean is taken in the transform, exactly: nothing is decoded that the grid would only average away. n is
+//! chosen for each axis, so that a reduced side has at least [`MIN_SIDE`] samples, or all of its pixels; however
+//! large the picture, at most 2047 x 2047 samples are held (1/8 of sides from 16384 up). The clamp acts on
+//! means, a decoder's on pixels; where that differs (ringing at white and black) the grid hardly does.
+
+use super::{
+    dct::{COEFFICIENTS, ZIGZAG, dct_basis},
+    resample::{Taps, moments, resample},
+};
+use crate::{
+    imaging::{CoefficientImage, Component, Plane},
+    watermark::layout::GRID,
+};
+
+/// Fewest samples on a reduced side, unless the picture has fewer: about two for each cell of a 512 grid. Quarter blocks of the
+/// 4032 pixels of a phone's long side just reach it.
+const MIN_SIDE: usize = 1000;
+/// Pixels on a side of a block.
+const BLOCK: usize = 8;
+/// Level of a block of zeros.
+const MID: f32 = 128.0;
+
+/// A JPEG's luma at reduced size.
+#[derive(Debug)]
+pub(in crate::watermark) struct ReducedLuma {
+    samples: Plane,
+    /// Variance inside the parts, one mean per block, if wanted.
+    inside: Option<Plane>,
+    across: Axis,
+    down: Axis,
+}
+
+/// How one axis is reduced.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    /// Pixels.
+    side: usize,
+    /// Parts of a block, 1, 2, 4 or 8.
+    parts: usize,
+}
+
+impl Axis {
+    fn new(side: u32) -> Self {
+        Self::with_least(side as usize, MIN_SIDE)
+    }
+
+    /// The fewest parts that give `least` samples, if any do.
+    fn with_least(side: usize, least: usize) -> Self {
+        let parts = [1, 2, 4]
+            .into_iter()
+            .find(|parts| side * parts / BLOCK >= least)
+            .unwrap_or(BLOCK);
+        Self { side, parts }
+    }
+
+    /// Blocks that hold pixels of the picture.
+    fn blocks(self) -> usize {
+        self.side.div_ceil(BLOCK)
+    }
+
+    /// Length in samples; the last one may lie partly outside of the picture.
+    fn extent(self) -> f64 {
+        (self.side * self.parts) as f64 / BLOCK as f64
+    }
+
+    /// Samples, the last one whole.
+    fn samples(self) -> usize {
+        (self.side * self.parts).div_ceil(BLOCK)
+    }
+
+    /// `P_u(p)`.
+    fn part_mean(self, u: usize, part: usize) -> f64 {
+        let pixels = BLOCK / self.parts;
+        let first = part * pixels;
+        (first..first + pixels)
+            .map(|x| dct_basis(u, x))
+            .sum::<f64>()
+            / pixels as f64
+    }
+}
+
+impl ReducedLuma {
+    /// Reduces the luma of a picture.
+    pub(in crate::watermark) fn new(image: &CoefficientImage) -> Self {
+        Self::reduce(image, None)
+    }
+
+    /// Reduces the luma of a picture and keeps the variance that is lost by it, for [`Self::variance`].
+    pub(in crate::watermark) fn with_variance(image: &CoefficientImage) -> Self {
+        let blocks = |side| Axis::new(side).blocks();
+        let inside = Plane::new(blocks(image.width()), blocks(image.height()));
+        Self::reduce(image, Some(inside))
+    }
+
+    /// Reduces a weighted sum of components of equal sampling, as if it were luma: 128 more than the sum.
+    ///
+    /// A side has at least `least` samples, or all that the component has.
+    pub(in crate::watermark) fn of_components(
+        image: &CoefficientImage,
+        components: &[(usize, f32)],
+        least: usize,
+    ) -> Self {
+        // Padded rows of blocks are whole MCUs, so that their lengths are in the proportion of the sampling.
+        let luma = image.component(0);
+        let own = components
+            .first()
+            .map_or(luma, |&(index, _)| image.component(index));
+        let side = |pixels: u32, blocks: usize, of: usize| (pixels as usize * blocks).div_ceil(of);
+        let across = side(image.width(), own.blocks_wide, luma.blocks_wide);
+        let down = side(image.height(), own.blocks_high, luma.blocks_high);
+        let axes = (
+            Axis::with_least(across, least),
+            Axis::with_least(down, least),
+        );
+        Self::reduce_components(image, components, axes, None)
+    }
+
+    fn reduce(image: &CoefficientImage, inside: Option<Plane>) -> Self {
+        let axes = (Axis::new(image.width()), Axis::new(image.height()));
+        Self::reduce_components(image, image.luma_components(), axes, inside)
+    }
+
+    fn reduce_components(
+        image: &CoefficientImage,
+        components: &[(usize, f32)],
+        (across, down): (Axis, Axis),
+        inside: Option<Plane>,
+    ) -> Self {
+        let components: Vec<(Component<'_>, f32)> = components
+            .iter()
+            .map(|&(index, weight)| (image.component(index), weight))
+            .collect();
+        let mut reduced = Self {
+            samples: Plane::new(across.samples(), down.samples()),
+            inside,
+            across,
+            down,
+        };
+        match across.parts * down.parts {
+            1 => reduced.fill::<1>(&components),
+            2 => reduced.fill::<2>(&components),
+            4 => reduced.fill::<4>(&components),
+            8 => reduced.fill::<8>(&components),
+            16 => reduced.fill::<16>(&components),
+            32 => reduced.fill::<32>(&components),
+            _ => reduced.fill::<COEFFICIENTS>(&components),
+        }
+        reduced
+    }
+
+    /// Fills in all blocks, `N` samples each.
+    fn fill<const N: usize>(&mut self, components: &[(Component<'_>, f32)]) {
+        let (across, down) = (self.across, self.down);
+        let table: [[f32; N]; COEFFICIENTS] = std::array::from_fn(|k| {
+            let (v, u) = (ZIGZAG[k] / BLOCK, ZIGZAG[k] % BLOCK);
+            std::array::from_fn(|sample| {
+                let (q, p) = (sample / across.parts, sample % across.parts);
+                (across.part_mean(u, p) * down.part_mean(v, q)) as f32
+            })
+        });
+        let steps: Vec<[f32; COEFFICIENTS]> = components
+            .iter()
+            .map(|(component, weight)| {
+                std::array::from_fn(|k| weight * f32::from(component.quant[ZIGZAG[k]]))
+            })
+            .collect();
+        for row in 0..down.blocks() {
+            for column in 0..across.blocks() {
+                let mut luma = [0.0; COEFFICIENTS];
+                let mut used = 0;
+                for ((component, _), steps) in components.iter().zip(&steps) {
+                    let block = &component.blocks[row * component.blocks_wide + column];
+                    let own = used_coefficients(block);
+                    for ((luma, q), step) in luma.iter_mut().zip(&block[..own]).zip(steps) {
+                        *luma += f32::from(*q) * step;
+                    }
+                    used = used.max(own);
+                }
+                let samples = means(&luma[..used], &table);
+                self.put(row, column, &samples);
+                if let Some(inside) = &mut self.inside {
+                    inside.row_mut(row)[column] = inside_variance(&luma[..used], &samples);
+                }
+            }
+        }
+    }
+
+    /// Writes the samples of a block, as far as they lie in the picture.
+    fn put(&mut self, row: usize, column: usize, samples: &[f32]) {
+        let (x, y) = (column * self.across.parts, row * self.down.parts);
+        let width = self.across.parts.min(self.samples.width() - x);
+        let height = self.down.parts.min(self.samples.height() - y);
+        for (y, samples) in (y..y + height).zip(samples.chunks_exact(self.across.parts)) {
+            let out = &mut self.samples.row_mut(y)[x..x + width];
+            for (out, sample) in out.iter_mut().zip(samples) {
+                *out = (MID + sample).clamp(0.0, 255.0);
+            }
+        }
+    }
+
+    /// Samples the 256 x 256 luma grid.
+    pub(in crate::watermark) fn grid(&self) -> Plane {
+        let taps = |axis: Axis| {
+            if axis.parts < BLOCK {
+                Taps::area_of_means(axis.extent(), GRID)
+            } else {
+                Taps::to_grid(axis.side)
+            }
+        };
+        resample(&self.samples, &taps(self.across), &taps(self.down))
+    }
+
+    /// Averages the luma to `width` x `height` samples.
+    pub(in crate::watermark) fn shrink(&self, width: usize, height: usize) -> Plane {
+        let x = Taps::area_of_means(self.across.extent(), width);
+        let y = Taps::area_of_means(self.down.extent(), height);
+        resample(&self.samples, &x, &y)
+    }
+
+    /// Returns the variance of the picture's pixels over `side` x `side` cells.
+    pub(in crate::watermark) fn variance(&self, side: usize) -> Plane {
+        let x = Taps::area(self.across.extent(), side);
+        let y = Taps::area(self.down.extent(), side);
+        let (_, mut variance) = moments(&self.samples, &x, &y);
+        if let Some(inside) = &self.inside {
+            let blocks = |axis: Axis| Taps::area(axis.side as f64 / BLOCK as f64, side);
+            let inside = resample(inside, &blocks(self.across), &blocks(self.down));
+            for (variance, inside) in variance.data_mut().iter_mut().zip(inside.data()) {
+                *variance += inside;
+            }
+        }
+        variance
+    }
+}
+
+/// How many coefficients, in zigzag order, are used at most; whole eighths, because eight compare at once.
+fn used_coefficients(block: &[i16; COEFFICIENTS]) -> usize {
+    let (eighths, _) = block.as_chunks::<8>();
+    let last = eighths
+        .iter()
+        .rposition(|eighth| eighth.iter().fold(0, |any, q| any | q) != 0);
+    last.map_or(0, |last| (last + 1) * 8)
+}
+
+/// Sums the parts' means of all coefficients, in zigzag order.
+fn means<const N: usize>(luma: &[f32], table: &[[f32; N]; COEFFICIENTS]) -> [f32; N] {
+    let mut samples = [0.0; N];
+    for (coefficient, means) in luma.iter().zip(table) {
+        for (sample, mean) in samples.iter_mut().zip(means) {
+            *sample += coefficient * mean;
+        }
+    }
+    samples
+}
+
+/// Mean variance of the pixels inside the parts of a block.
+fn inside_variance(luma: &[f32], samples: &[f32]) -> f32 {
+    let square = |values: &[f32]| {
+        // Eight sums side by side, so that the compiler vectorises them; their order stays fixed.
+        let mut sums = [0.0_f32; 8];
+        for values in values.chunks(8) {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += value * value;
+            }
+        }
+        sums.iter().sum::<f32>()
+    };
+    (square(luma) / COEFFICIENTS as f32 - square(samples) / samples.len() as f32).max(0.0)
+}
