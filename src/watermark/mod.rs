@@ -11,10 +11,10 @@
 //!     |                                                | register by content: crops, turns, views, lenses
 //!     v                                                v                 v
 //!   residual = g m p                                 statistic: r - a h against w -> z
-//!     | medium    pixels: rounding.rs                  |
-//!     |           JPEG:   lattice.rs                   v
+//!     | medium    pixels: embed/rounding.rs            |
+//!     |           JPEG:   embed/lattice.rs             v
 //!     v                                              score: status, confidence, false positives
-//!   read back (host.rs), stronger if need be
+//!   read back (embed/host.rs), stronger if need be
 //!     v
 //!   bytes + Record
 //! ```

@@ -27,7 +27,7 @@
 use std::fmt;
 
 use super::{
-    WatermarkError,
+    error::WatermarkError,
     features::{
         chroma::HiddenChroma,
         fingerprint::Fingerprint,

@@ -9,12 +9,12 @@ pub(super) mod trial;
 
 use self::content::Content;
 use super::{
-    WatermarkKey,
     features::{
         chroma::{ChromaCells, ChromaPlanes},
         levels::Levels,
     },
     geometry::{frame, homography::Homography},
+    key::WatermarkKey,
     layout::Tiling,
     record::Record,
     register::{Depth, RECOGNISED_RHO, Registered, query::Query, register},

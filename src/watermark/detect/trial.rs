@@ -7,8 +7,8 @@
 use crate::{
     imaging::Photo,
     watermark::{
-        WatermarkKey,
         geometry::coverage::Coverage,
+        key::WatermarkKey,
         layout::Tiling,
         sampling::grid::{Grid, tile_means, upright_luma},
         signal::{

@@ -15,7 +15,6 @@ use crate::{
         ImagingError, Orientation, Photo, Pixels, Plane, decode_gray_jpeg, encode_gray_jpeg,
     },
     watermark::{
-        WatermarkKey,
         features::{
             chroma::{ChromaCells, HiddenChroma},
             fingerprint::{Fingerprint, Spectrum},
@@ -24,6 +23,7 @@ use crate::{
             words::Words,
         },
         geometry::coverage::Coverage,
+        key::WatermarkKey,
         layout::Tiling,
         privacy::Privacy,
         record::Record,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     imaging::{Economy, ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless},
-    watermark::{WatermarkError, WatermarkKey},
+    watermark::{error::WatermarkError, key::WatermarkKey},
 };
 
 /// Something that a mark is put into.

@@ -19,7 +19,8 @@ use self::{
     strength::{LEAST_SENT, ProtectionLevel, ReadBack},
 };
 use super::{
-    WatermarkError, WatermarkKey, features::words::Words, privacy::Privacy, record::Record,
+    error::WatermarkError, features::words::Words, key::WatermarkKey, privacy::Privacy,
+    record::Record,
 };
 use crate::imaging::{Photo, Pixels, pixel_digest};
 

@@ -15,9 +15,8 @@ use super::hidden::Hidden;
 use crate::{
     imaging::{CoefficientImage, Orientation, Photo, Pixels, Plane, Raster, Samples},
     watermark::{
-        WatermarkKey,
         geometry::homography::Homography,
-        key::Stream,
+        key::{Stream, WatermarkKey},
         layout::TILES,
         sampling::{
             reduced::ReducedLuma,

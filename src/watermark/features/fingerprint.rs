@@ -18,7 +18,7 @@ use std::f64::consts::PI;
 
 use crate::{
     imaging::{Orientation, Plane},
-    watermark::{WatermarkError, layout::GRID},
+    watermark::{error::WatermarkError, layout::GRID},
 };
 
 /// Frequencies of an axis.

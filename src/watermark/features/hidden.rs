@@ -8,7 +8,10 @@
 
 use rand_chacha::rand_core::Rng;
 
-use crate::watermark::{WatermarkError, WatermarkKey, key::Stream};
+use crate::watermark::{
+    error::WatermarkError,
+    key::{Stream, WatermarkKey},
+};
 
 /// `N` codes as a record keeps them.
 #[derive(Debug, Clone, PartialEq)]

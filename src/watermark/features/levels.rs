@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     imaging::Plane,
-    watermark::{WatermarkKey, key::Stream, layout::GRID},
+    watermark::{
+        key::{Stream, WatermarkKey},
+        layout::GRID,
+    },
 };
 
 /// Mean luma of each cell, rows first.

@@ -7,8 +7,9 @@ pub(super) mod index_query;
 
 use self::index_query::Sought;
 use super::{
-    Record, WatermarkKey,
     detect::{Detection, detect_in},
+    key::WatermarkKey,
+    record::Record,
     register::{Depth, query::Query},
 };
 use crate::imaging::Photo;

@@ -11,7 +11,7 @@
 use std::f64::consts::TAU;
 
 use super::{Keypoint, MOST, WORDS};
-use crate::watermark::WatermarkError;
+use crate::watermark::error::WatermarkError;
 
 /// Bytes of a keypoint.
 const BYTES: usize = 5 + 8 * WORDS;
