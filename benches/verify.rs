@@ -166,7 +166,7 @@ fn measure(name: &str, photo: &RgbImage, other: &RgbImage, key: &WatermarkKey) {
         };
         let decoding = || drop(black_box(decompress_to(&file, PixelFormat::Rgb).unwrap()));
         let verifying = || detect(&open(&file), &record, key);
-        let looking = || drop(black_box(ReceivedPhoto::new(&open(&file)).sought()));
+        let looking = || drop(black_box(ReceivedPhoto::new(&open(&file)).index_query()));
         let opened = open(&file);
         let seen = ReceivedPhoto::new(&opened);
         seen.detect(candidate, key);

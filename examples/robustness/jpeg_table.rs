@@ -144,7 +144,7 @@ fn measure(at: usize, source: &[u8], number: u8) -> Outcome {
         ssimulacra2,
         butteraugli,
         bytes: (source.len(), embedded.bytes.len()),
-        turns: embedded.report.turns,
+        turns: embedded.report.iterations,
         full: embedded.report.level == ProtectionLevel::Full,
     }
 }

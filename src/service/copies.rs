@@ -10,12 +10,12 @@ use crate::{
     auth::TenantSecret,
     db::{TenantTransaction, photos, words},
     domain::{ContentHash, PhotoId, TenantPolicy},
-    watermark::{IndexKey, Record, Words},
+    watermark::{IndexKey, Record, VisualWords},
 };
 
 /// Most bits in which fingerprints of the same picture differ.
 const SAME_PICTURE: u32 = 12;
-/// Words of 16 of the look that are left untouched by that many bits, at least.
+/// Visual words of 16 of the look that are left untouched by that many bits, at least.
 const LEAST_WORDS: i64 = 16 - SAME_PICTURE as i64;
 /// Most photos whose fingerprints are compared: of more copies, those with other bytes may not be counted.
 const MOST: i64 = 100;
@@ -27,7 +27,7 @@ pub(super) struct Original<'a> {
     /// Its record.
     pub record: &'a Record,
     /// Its words.
-    pub words: &'a Words,
+    pub words: &'a VisualWords,
 }
 
 /// Counts the protected photos of the same picture, the new one included; refuses one too many.

@@ -8,7 +8,7 @@
 //!          told from z and the number of candidates
 //! ```
 //!
-//! Words and fingerprints choose whom to ask; only the mark says yes. An unmarked copy of a photo is found by its look, and is
+//! Visual words and fingerprints choose whom to ask; only the mark says yes. An unmarked copy of a photo is found by its look, and is
 //! no match.
 
 use std::cmp::Ordering;
@@ -33,7 +33,7 @@ use crate::{
         verdict::{Policy, WatermarkStatus},
     },
     imaging::{self, Limits},
-    watermark::{IndexKey, ReceivedPhoto, Record, Sought, WatermarkKey},
+    watermark::{IndexKey, IndexQuery, ReceivedPhoto, Record, WatermarkKey},
 };
 
 /// Fewest words that a candidate shares.
@@ -98,7 +98,7 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
 /// What is kept of a received image while the database is asked: its pixels are not, since any number of requests may wait.
 struct Seen {
     sha256: ContentHash,
-    sought: Sought,
+    sought: IndexQuery,
     tokens: Vec<i32>,
 }
 
@@ -111,7 +111,7 @@ fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Se
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
-    let sought = ReceivedPhoto::new(&photo).sought();
+    let sought = ReceivedPhoto::new(&photo).index_query();
     Ok(Seen {
         sha256: ContentHash::from_digest(Sha256::digest(image).into()),
         tokens: index.tokens(&sought.words()),

@@ -21,7 +21,7 @@ use crate::{
         audit::{Action, Entry, Subject},
     },
     imaging::{self, Dropped, Format, MetadataPolicy},
-    watermark::{self, EmbedReport, IndexKey, ProtectionLevel, Record, WatermarkKey, Words},
+    watermark::{self, EmbedReport, IndexKey, ProtectionLevel, Record, VisualWords, WatermarkKey},
 };
 
 /// From how many photos of the same picture on it is said in the log: so many copies can be combined to one without a mark
@@ -79,7 +79,7 @@ struct Marked {
     sha256: ContentHash,
     source: ContentHash,
     record: Record,
-    words: Words,
+    words: VisualWords,
     size: (u32, u32),
     report: EmbedReport,
     dropped: Dropped,
@@ -202,7 +202,7 @@ async fn first(
         photo.id = %photo,
         z.sent = marked.report.z_sent,
         z.small = marked.report.z_small,
-        turns = marked.report.turns,
+        iterations = marked.report.iterations,
         copies,
         "protected"
     );

@@ -6,7 +6,9 @@ use crate::{
         Alteration, C2paStatus, Content, Evidence, Policy, TamperClass, Verdict, WatermarkStatus,
     },
     imaging::Photo,
-    watermark::{self, Detection, DetectionStatus, Finding, Published, Record, Region, Tampering},
+    watermark::{
+        self, Detection, DetectionStatus, Finding, PublicEvidence, Record, Region, Tampering,
+    },
 };
 
 /// The sizes that [`Verification::smallest_visible`] may tell, shares of the photo's area.
@@ -23,7 +25,7 @@ pub struct Verification {
     /// All evidence, from which the verdict follows.
     pub evidence: Evidence,
     /// The evidence for the mark, as it may be told.
-    pub mark: Published,
+    pub mark: PublicEvidence,
     /// What the engine found; nothing when the photo was never protected.
     pub detection: Option<Detection>,
 }
@@ -44,7 +46,7 @@ impl Verification {
     pub(super) fn never_protected(policy: Policy) -> Self {
         Self {
             evidence: Evidence::none(policy),
-            mark: Published::NOTHING,
+            mark: PublicEvidence::NOTHING,
             detection: None,
         }
     }
@@ -56,7 +58,7 @@ impl Verification {
         detection: Detection,
         asked: Asked,
     ) -> Self {
-        let z = watermark::among(detection.z, asked.candidates);
+        let z = watermark::corrected_for_tests(detection.z, asked.candidates);
         let watermark = status(watermark::status(z));
         let evidence = Evidence {
             c2pa: C2paStatus::Missing,
@@ -74,7 +76,7 @@ impl Verification {
         };
         Self {
             evidence,
-            mark: Published::of(z),
+            mark: PublicEvidence::of(z),
             detection: Some(detection),
         }
     }

@@ -11,10 +11,10 @@
 //!     |                                                | register by content: crops, turns, views, lenses
 //!     v                                                v                 v
 //!   residual = g m p                                 statistic: r - a h against w -> z
-//!     | medium    pixels: embed/rounding.rs            |
-//!     |           JPEG:   embed/lattice.rs             v
+//!     | cover     pixels: embed/dither.rs              |
+//!     |           JPEG:   embed/jpeg_embedder.rs       v
 //!     v                                              score: status, confidence, false positives
-//!   read back (embed/host.rs), stronger if need be
+//!   read back (embed/original.rs), stronger if need be
 //!     v
 //!   bytes + Record
 //! ```
@@ -54,19 +54,20 @@ mod tamper;
 mod tests;
 
 #[doc(hidden)]
-pub use detect::trial::NullTrials;
+pub use detect::null_trials::NullTrials;
 pub use detect::{Detection, Quad, TamperClass, Transform, content::Content, detect, tamper_class};
 pub use embed::{EmbedReport, Embedded, embed, embed_with_privacy, strength::ProtectionLevel};
 pub use error::WatermarkError;
 pub use features::{
     fingerprint::Fingerprint,
-    words::{IndexKey, Word, Words},
+    visual_words::{IndexKey, VisualWord, VisualWords},
 };
-pub use identify::{ReceivedPhoto, index_query::Sought};
+pub use identify::{ReceivedPhoto, index_query::IndexQuery};
 pub use key::WatermarkKey;
 pub use privacy::Privacy;
 pub use record::Record;
 pub use signal::score::{
-    DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, Published, among, status,
+    DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, PublicEvidence, corrected_for_tests,
+    status,
 };
 pub use tamper::{Finding, Region, Tampering};

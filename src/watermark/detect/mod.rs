@@ -5,7 +5,7 @@
 //! test, however many positions were tried (see [`super::signal::score`]).
 
 pub(super) mod content;
-pub(super) mod trial;
+pub(super) mod null_trials;
 
 use self::content::Content;
 use super::{
@@ -13,20 +13,20 @@ use super::{
         chroma::{ChromaCells, ChromaPlanes},
         levels::Levels,
     },
-    geometry::{frame, homography::Homography},
+    geometry::{homography::Homography, overlap},
     key::WatermarkKey,
     layout::Tiling,
     record::Record,
-    register::{Depth, RECOGNISED_RHO, Registered, query::Query, register},
+    register::{Depth, RECOGNISED_RHO, Registered, received::ReceivedImage, register},
     signal::{
         agreement::{Agreement, Reference},
         carrier::Signs,
         score::{
-            DetectionStatus, Published, Signed, confidence, false_positive_probability, status,
+            DetectionStatus, PublicEvidence, Signed, confidence, false_positive_probability, status,
         },
         statistic::{Statistic, smooth_mark, statistic},
     },
-    tamper::{self, Finding, Original, Received, Region, Tampering},
+    tamper::{self, Expected, Finding, Observed, Region, Tampering},
 };
 use crate::imaging::{Photo, pixel_digest};
 
@@ -69,8 +69,8 @@ pub struct Detection {
 
 impl Detection {
     /// What may be told to whoever sent the picture: the evidence in whole steps.
-    pub fn published(&self) -> Published {
-        Published::of(self.z)
+    pub fn published(&self) -> PublicEvidence {
+        PublicEvidence::of(self.z)
     }
 
     /// Tells whether the received picture shows what the protected one does, marked or not.
@@ -141,12 +141,12 @@ pub enum TamperClass {
 
 /// Looks for the mark of a key in a photo, with the record of the photo that was protected with it.
 pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
-    detect_in(&Query::new(photo), record, key, Depth::Full)
+    detect_in(&ReceivedImage::new(photo), record, key, Depth::Full)
 }
 
 /// The same in a query that may serve several records.
 pub(super) fn detect_in(
-    query: &Query<'_>,
+    query: &ReceivedImage<'_>,
     record: &Record,
     key: &WatermarkKey,
     depth: Depth,
@@ -182,13 +182,13 @@ pub(super) fn detect_in(
                 }
             });
         tamper::examine(
-            &Original {
+            &Expected {
                 host: &host,
                 mark: &mark,
                 chroma: before.as_ref(),
                 levels: levels.as_ref(),
             },
-            &Received {
+            &Observed {
                 luma: &registered.luma,
                 sums: &registered.sums,
                 map,
@@ -216,7 +216,7 @@ pub(super) fn detect_in(
             .then(|| transform_of(query, record, &registered))
             .flatten(),
         coverage: coverage.share(),
-        filled: frame::overlap(map),
+        filled: overlap::overlap(map),
         content,
         content_rho,
         tampering,
@@ -226,7 +226,11 @@ pub(super) fn detect_in(
 /// Describes where the protected photo lies in the received one.
 ///
 /// The map is taken apart at the middle of what is seen: a mirror, then a turn, then scales along the photo's axes.
-fn transform_of(query: &Query<'_>, record: &Record, registered: &Registered) -> Option<Transform> {
+fn transform_of(
+    query: &ReceivedImage<'_>,
+    record: &Record,
+    registered: &Registered,
+) -> Option<Transform> {
     let (width, height) = query.upright_size();
     let (u, v) = registered.coverage.centre();
     let [[a, b], [c, d]] = registered.warp.map.jacobian(u, v)?;
@@ -252,9 +256,9 @@ fn transform_of(query: &Query<'_>, record: &Record, registered: &Registered) -> 
         rotation_degrees: degrees.rem_euclid(360.0),
         flipped,
         negative: registered.negative,
-        crop_kept: (registered.warp.map.inverse()).map_or(0.0, |back| frame::overlap(&back)),
+        crop_kept: (registered.warp.map.inverse()).map_or(0.0, |back| overlap::overlap(&back)),
         matrix: registered.warp.map.0,
-        corners: quad(&registered.warp.map, frame::CORNERS),
+        corners: quad(&registered.warp.map, overlap::CORNERS),
     })
 }
 

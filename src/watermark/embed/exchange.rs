@@ -8,7 +8,7 @@
 //!
 //! Only the mark is diffused, so most pixels stay as they are. A pixel keeps its alpha, and what alpha hides stays.
 
-use super::rounding::Enlarger;
+use super::dither::Enlarger;
 use crate::imaging::Plane;
 
 /// Weights of red, green and blue in luma.

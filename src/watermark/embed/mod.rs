@@ -1,26 +1,26 @@
 //! Putting a mark in: measure, mark, read back, strengthen if need be, send.
 
 pub(super) mod block_dct;
+pub(super) mod cover;
+pub(super) mod dc_clip;
 pub(super) mod difference;
-pub(super) mod diffusion;
+pub(super) mod dither;
+pub(super) mod error_diffusion;
 pub(super) mod exchange;
-pub(super) mod flat_level;
-pub(super) mod host;
-pub(super) mod lattice;
-pub(super) mod medium;
-pub(super) mod rounding;
+pub(super) mod jpeg_embedder;
+pub(super) mod original;
 pub(super) mod sparse;
 pub(super) mod strength;
 
 use self::{
-    host::Host,
-    lattice::Lattice,
-    medium::{JpegMedium, Medium, RasterMedium},
+    cover::{Cover, JpegCover, PixelCover},
+    jpeg_embedder::JpegEmbedder,
+    original::Original,
     strength::{LEAST_SENT, ProtectionLevel, ReadBack},
 };
 use super::{
-    error::WatermarkError, features::words::Words, key::WatermarkKey, privacy::Privacy,
-    record::Record,
+    error::WatermarkError, features::visual_words::VisualWords, key::WatermarkKey,
+    privacy::Privacy, record::Record,
 };
 use crate::imaging::{Photo, Pixels, pixel_digest};
 
@@ -37,7 +37,7 @@ pub struct Embedded {
     /// What [`crate::watermark::detect()`] needs later, apart from the key.
     pub record: Record,
     /// What an index can find the photo by; nothing under strict privacy.
-    pub words: Words,
+    pub words: VisualWords,
     /// How it went.
     pub report: EmbedReport,
 }
@@ -60,7 +60,7 @@ pub struct EmbedReport {
     /// z of the mark in a copy of at most 1024 pixels at JPEG quality 50.
     pub z_small: f64,
     /// How many strengths were tried, from 1.
-    pub turns: u32,
+    pub iterations: u32,
 }
 
 /// Marks a photo for its key and encodes it again.
@@ -96,13 +96,13 @@ pub fn embed_with_privacy(
             min: MIN_SIDE,
         });
     }
-    let host = Host::new(&photo, key);
+    let host = Original::new(&photo, key);
     if let Pixels::Jpeg(image) = &photo.pixels {
-        let lattice = Lattice::new(image, &host);
+        let lattice = JpegEmbedder::new(image, &host);
         let start = lattice.start_strength(image);
-        protect(JpegMedium::new(photo, lattice, start), &host, privacy)
+        protect(JpegCover::new(photo, lattice, start), &host, privacy)
     } else {
-        protect(RasterMedium::new(photo, &host, key), &host, privacy)
+        protect(PixelCover::new(photo, &host, key), &host, privacy)
     }
 }
 
@@ -111,21 +111,21 @@ pub fn embed_with_privacy(
 /// How strongly does not depend on the record's privacy: the picture is the same. What a strict record reads of it counts
 /// in the end.
 fn protect(
-    mut medium: impl Medium,
-    host: &Host,
+    mut medium: impl Cover,
+    host: &Original,
     privacy: Privacy,
 ) -> Result<Embedded, WatermarkError> {
     let (schedule, mut strength) = medium.schedule();
-    let mut turns = 1;
+    let mut iterations = 1;
     let (mut record, mut read) = loop {
         medium.mark(strength)?;
         let record = host.record(strength, Privacy::Full);
         let read = host.read_back(medium.sent(), &record)?;
-        match schedule.next(strength, turns, read) {
+        match schedule.next(strength, iterations, read) {
             Some(next) => strength = next,
             None => break (record, read),
         }
-        turns += 1;
+        iterations += 1;
     };
     if privacy != Privacy::Full {
         record = host.record(strength, privacy);
@@ -142,12 +142,12 @@ fn protect(
         strength,
         z_sent,
         z_small,
-        turns,
+        iterations,
     };
-    // Words are numbers about the picture: strict privacy keeps none.
+    // Visual words are numbers about the picture: strict privacy keeps none.
     let words = match privacy {
         Privacy::Full => host.words().clone(),
-        Privacy::Strict => Words::default(),
+        Privacy::Strict => VisualWords::default(),
     };
     Ok(Embedded {
         bytes: medium.finish()?,

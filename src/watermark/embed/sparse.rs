@@ -5,7 +5,7 @@
 //! step = sign(x) floor(|x| + 1 - theta), as in the lattice of small JPEG files; every pixel of the cell moves by S step
 //! ```
 //!
-//! The random rounding of [`super::rounding`] puts grain everywhere, and grain does not compress: a page of text as a PNG of
+//! The random rounding of [`super::dither`] puts grain everywhere, and grain does not compress: a page of text as a PNG of
 //! one bit grew 50 times by it. Cells that move as a whole, at the mark's peaks, carry as much of the mark, whose finest detail
 //! is three cells long, and are next to nothing to a compressor. In a photograph they might show; there grain costs little.
 //!
@@ -15,10 +15,10 @@
 //! given up for true colour.
 
 use super::{
+    dither::{add_steps, scaled},
     exchange::Exchange,
-    host::Host,
-    lattice::matched,
-    rounding::{add_steps, scaled},
+    jpeg_embedder::matched,
+    original::Original,
 };
 use crate::imaging::{MAX_COLOURS, Palette, Plane, Raster, Sparse};
 
@@ -29,13 +29,13 @@ const LEAST_MASK: f32 = 0.02;
 /// Least share of the visible pixels that must be able to carry the mark.
 const LEAST_SHARE: f64 = 0.5;
 
-/// Marks an 8-bit raster at a strength, in place of what [`super::rounding`] does with others.
+/// Marks an 8-bit raster at a strength, in place of what [`super::dither`] does with others.
 ///
 /// `again` says that it did not carry the mark at a lower strength: a palette without room is given up then.
 pub(in crate::watermark) fn add_mark(
     raster: &mut Raster,
     sparse: Sparse,
-    host: &Host,
+    host: &Original,
     strength: f32,
     again: bool,
 ) {
@@ -78,7 +78,7 @@ pub(in crate::watermark) fn add_mark(
 }
 
 /// Turns the residual of a host into whole grey levels for each cell, at most `most` steps up or down.
-fn steps(host: &Host, strength: f32, sparse: Sparse, most: usize) -> Plane {
+fn steps(host: &Original, strength: f32, sparse: Sparse, most: usize) -> Plane {
     let size = if sparse.bilevel { BILEVEL_STEP } else { 1.0 };
     let per_step = strength / size;
     let most = most as f32;

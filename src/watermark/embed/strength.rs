@@ -75,20 +75,20 @@ pub(in crate::watermark) enum Schedule {
     /// Pixels: by 1.35 while the strength is below 1.6.
     Pixels,
     /// JPEG lattice: by the slopes `d ln z / d ln g` of 1/2 (as sent) and 0.7 (small), 1.2 to 2 at a time, at
-    /// most twice the start, at most four turns; beyond that flat regions show. Only a photo that would be
+    /// most twice the start, at most four iterations; beyond that flat regions show. Only a photo that would be
     /// refused otherwise, its own blocks being far coarser than the mark, may have four times the start.
-    Lattice {
+    JpegEmbedder {
         /// Strength of the first turn.
         start: f32,
     },
 }
 
 impl Schedule {
-    /// Returns the next strength, or nothing when `turns` turns were enough.
+    /// Returns the next strength, or nothing when that many `iterations` were enough.
     pub(in crate::watermark) fn next(
         self,
         strength: f32,
-        turns: u32,
+        iterations: u32,
         read: ReadBack,
     ) -> Option<f32> {
         if read.level() == ProtectionLevel::Full {
@@ -96,10 +96,10 @@ impl Schedule {
         }
         match self {
             Self::Pixels => (strength < 1.6).then_some(strength * 1.35),
-            Self::Lattice { start } => {
+            Self::JpegEmbedder { start } => {
                 let refused = read.z_sent < LEAST_SENT;
                 let limit = if refused { 4.0 * start } else { 2.0 * start };
-                if strength >= limit || turns >= 4 {
+                if strength >= limit || iterations >= 4 {
                     return None;
                 }
                 // Below a z of 1 the slopes say nothing; the largest factor is taken there anyway.
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_mark_that_reads_well_is_never_raised() {
-        for schedule in [Schedule::Pixels, Schedule::Lattice { start: 0.3 }] {
+        for schedule in [Schedule::Pixels, Schedule::JpegEmbedder { start: 0.3 }] {
             assert_eq!(schedule.next(0.3, 1, read(25.0, 10.0)), None);
         }
     }
@@ -144,15 +144,15 @@ mod tests {
     #[test]
     fn a_weak_mark_is_raised_to_the_limit_and_no_further() {
         let mut strength = 0.3;
-        let mut turns = 1;
-        while let Some(next) = Schedule::Pixels.next(strength, turns, read(20.0, 9.0)) {
+        let mut iterations = 1;
+        while let Some(next) = Schedule::Pixels.next(strength, iterations, read(20.0, 9.0)) {
             assert!(next > strength);
             strength = next;
-            turns += 1;
+            iterations += 1;
         }
-        assert_eq!(turns, 7);
+        assert_eq!(iterations, 7);
 
-        let lattice = Schedule::Lattice { start: 0.3 };
+        let lattice = Schedule::JpegEmbedder { start: 0.3 };
         assert!((lattice.next(0.3, 1, read(24.9, 11.0)).unwrap() - 0.36).abs() < 1e-6);
         assert!((lattice.next(0.3, 1, read(5.0, -2.0)).unwrap() - 0.6).abs() < 1e-6);
         assert_eq!(lattice.next(0.6, 2, read(12.0, 2.0)), None);

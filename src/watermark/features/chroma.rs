@@ -8,7 +8,7 @@
 //!
 //! A mark is added to R, G and B alike, and to Y alone in a JPEG, so that neither mean knows of it. Nothing here
 //! takes part in the decision on the mark. With the stream added a section is noise to everybody without the key.
-//! Chroma of a JPEG comes from its coefficients ([`crate::watermark::sampling::reduced`]), usually from the means of blocks alone.
+//! Chroma of a JPEG comes from its coefficients ([`crate::watermark::sampling::jpeg_luma`]), usually from the means of blocks alone.
 //! Grey pictures have none.
 
 use super::hidden::Hidden;
@@ -19,7 +19,7 @@ use crate::{
         key::{Stream, WatermarkKey},
         layout::TILES,
         sampling::{
-            reduced::ReducedLuma,
+            jpeg_luma::ReducedLuma,
             resample::{LumaRows, Taps, resample},
         },
     },

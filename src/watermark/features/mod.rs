@@ -5,4 +5,4 @@ pub(super) mod fingerprint;
 pub(super) mod hidden;
 pub(super) mod keypoints;
 pub(super) mod levels;
-pub(super) mod words;
+pub(super) mod visual_words;

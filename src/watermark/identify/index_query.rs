@@ -7,19 +7,19 @@ use crate::{
         features::{
             fingerprint::{Fingerprint, Spectrum},
             keypoints::Keypoint,
-            words::{
-                LOOK_BITS, Word, look_word,
+            visual_words::{
+                LOOK_BITS, VisualWord, look_word,
                 patch::{Numbers, Patches, mirrored},
                 place_word,
                 probe::probes,
             },
         },
         record::Record,
-        register::query::Query,
+        register::received::ReceivedImage,
     },
 };
 
-/// Words asked for in the place of each word of a look.
+/// Visual words asked for in the place of each word of a look.
 const LOOK_PROBES: usize = 4;
 /// Most words of places that are asked for in the place of one.
 const PLACE_PROBES: usize = 16;
@@ -30,18 +30,18 @@ const MIRROR_BUDGET: usize = 1000;
 
 /// What to ask an index for, to find the originals of a received picture.
 #[derive(Debug, Clone)]
-pub struct Sought {
-    /// Words of the whole picture, its mirror images and quarter turns, and of the pictures inside of its borders.
-    pub look: Vec<Word>,
-    /// Words of its keypoints, likeliest first.
-    pub places: Vec<Word>,
+pub struct IndexQuery {
+    /// Visual words of the whole picture, its mirror images and quarter turns, and of the pictures inside of its borders.
+    pub look: Vec<VisualWord>,
+    /// Visual words of its keypoints, likeliest first.
+    pub places: Vec<VisualWord>,
     /// Each of the looks as a whole.
     fingerprints: Vec<Fingerprint>,
 }
 
-impl Sought {
+impl IndexQuery {
     /// Reads a received picture.
-    pub(in crate::watermark) fn new(query: &Query<'_>) -> Self {
+    pub(in crate::watermark) fn new(query: &ReceivedImage<'_>) -> Self {
         let luma = query.upright();
         let (mut look, mut fingerprints) = (Vec::new(), Vec::new());
         for frame in frames(luma) {
@@ -63,7 +63,7 @@ impl Sought {
     }
 
     /// All words.
-    pub fn words(&self) -> Vec<Word> {
+    pub fn words(&self) -> Vec<VisualWord> {
         [self.look.as_slice(), &self.places].concat()
     }
 
@@ -79,7 +79,7 @@ impl Sought {
 }
 
 /// The likeliest words of a picture's keypoints, and of its mirror image's.
-fn places(luma: &Plane, keypoints: &[Keypoint]) -> Vec<Word> {
+fn places(luma: &Plane, keypoints: &[Keypoint]) -> Vec<VisualWord> {
     let patches = Patches::new(luma);
     let numbers: Vec<Numbers> = keypoints
         .iter()
@@ -92,12 +92,12 @@ fn places(luma: &Plane, keypoints: &[Keypoint]) -> Vec<Word> {
 }
 
 /// The likeliest words of some keypoints, each once, at most `most`.
-fn likeliest(keypoints: &[Numbers], most: usize) -> Vec<Word> {
+fn likeliest(keypoints: &[Numbers], most: usize) -> Vec<VisualWord> {
     let mut found: Vec<(f32, u32)> = keypoints
         .iter()
         .flat_map(|numbers| probes(numbers, PLACE_PROBES))
         .collect();
-    // Words before costs, so that of equal ones the cheapest stays.
+    // Visual words before costs, so that of equal ones the cheapest stays.
     found.sort_unstable_by(|a, b| a.1.cmp(&b.1).then(a.0.total_cmp(&b.0)));
     found.dedup_by_key(|(_, word)| *word);
     found.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -117,7 +117,7 @@ mod tests {
         imaging::{Layout, Photo, Samples},
         watermark::{
             embed::embed,
-            features::words::patch::PLACE_BITS,
+            features::visual_words::patch::PLACE_BITS,
             tests::pictures::{key, photo, scene, scene_photo},
         },
     };
@@ -136,12 +136,12 @@ mod tests {
         photo(width, height, Layout::Rgb, Samples::U8(samples))
     }
 
-    fn sought(photo: &Photo) -> Sought {
-        Sought::new(&Query::new(photo))
+    fn sought(photo: &Photo) -> IndexQuery {
+        IndexQuery::new(&ReceivedImage::new(photo))
     }
 
-    fn shared(words: &[Word], sought: &[Word]) -> usize {
-        let sought: BTreeSet<&Word> = sought.iter().collect();
+    fn shared(words: &[VisualWord], sought: &[VisualWord]) -> usize {
+        let sought: BTreeSet<&VisualWord> = sought.iter().collect();
         words.iter().filter(|word| sought.contains(word)).count()
     }
 
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn words_of_looks_and_places_are_kept_apart() {
-        let words: BTreeSet<Word> = (0..LOOK_BITS as u32)
+        let words: BTreeSet<VisualWord> = (0..LOOK_BITS as u32)
             .map(|index| look_word(index, 0xFFFF))
             .chain([place_word((1 << PLACE_BITS) - 1)])
             .collect();

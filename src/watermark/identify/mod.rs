@@ -5,28 +5,28 @@
 pub(super) mod frames;
 pub(super) mod index_query;
 
-use self::index_query::Sought;
+use self::index_query::IndexQuery;
 use super::{
     detect::{Detection, detect_in},
     key::WatermarkKey,
     record::Record,
-    register::{Depth, query::Query},
+    register::{Depth, received::ReceivedImage},
 };
 use crate::imaging::Photo;
 
 /// A received picture, ready to be asked about any number of records.
 #[derive(Debug)]
-pub struct ReceivedPhoto<'a>(Query<'a>);
+pub struct ReceivedPhoto<'a>(ReceivedImage<'a>);
 
 impl<'a> ReceivedPhoto<'a> {
     /// Takes a picture.
     pub fn new(photo: &'a Photo) -> Self {
-        Self(Query::new(photo))
+        Self(ReceivedImage::new(photo))
     }
 
     /// What an index is asked for, to find its originals.
-    pub fn sought(&self) -> Sought {
-        Sought::new(&self.0)
+    pub fn index_query(&self) -> IndexQuery {
+        IndexQuery::new(&self.0)
     }
 
     /// Looks for the mark of one candidate of many.

@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 
 use super::{
     correlation::{HostLanes, Places, STEP, SUPPORT},
-    query::Query,
+    received::ReceivedImage,
 };
 use crate::{
     imaging::Orientation,
@@ -41,7 +41,7 @@ pub(in crate::watermark) struct Place {
 /// Finds the best places of a received picture that is mirrored or turned by `way_back` and spans the given shares of the
 /// photo's width and height (above 1: a frame around it). At most `keep`, best first.
 pub(in crate::watermark) fn places(
-    query: &Query<'_>,
+    query: &ReceivedImage<'_>,
     host: &HostLanes,
     way_back: Orientation,
     (width, height): (f64, f64),

@@ -15,7 +15,7 @@ use super::correlation::{HostLanes, Places, STEP};
 use crate::{
     imaging::Plane,
     watermark::{
-        geometry::motion::{Equations, Freedom},
+        geometry::warp_update::{Equations, Freedom},
         layout::TILES,
     },
 };

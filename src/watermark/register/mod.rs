@@ -19,19 +19,19 @@ pub(super) mod candidates;
 pub(super) mod correlation;
 pub(super) mod crop;
 pub(super) mod flow;
-pub(super) mod query;
+pub(super) mod received;
 pub(super) mod refine;
-pub(super) mod sampling;
+pub(super) mod sample_points;
 
 use self::{
     candidates::{Effort, candidates},
     correlation::HostLanes,
     crop::{Place, places},
-    query::{Query, Sampling},
+    received::{ReceivedImage, Sampling},
     refine::{Fit, Stage},
 };
 use super::{
-    geometry::{coverage::Coverage, homography::Homography, motion::Freedom, warp::Warp},
+    geometry::{coverage::Coverage, homography::Homography, warp::Warp, warp_update::Freedom},
     record::Record,
     signal::{
         agreement::{Likeness, Reference},
@@ -124,7 +124,7 @@ pub(super) struct Registered {
 
 /// Finds a record's photo in a received picture.
 pub(super) fn register(
-    query: &Query<'_>,
+    query: &ReceivedImage<'_>,
     record: &Record,
     reference: &Reference<'_>,
     depth: Depth,
@@ -174,7 +174,7 @@ pub(super) fn register(
 }
 
 /// The last stages of refining a position that was tried.
-fn projective(fit: Fit, query: &Query<'_>, reference: &Reference<'_>) -> Fit {
+fn projective(fit: Fit, query: &ReceivedImage<'_>, reference: &Reference<'_>) -> Fit {
     let stage = |bands, steps| Stage {
         freedom: Freedom::Projective,
         bands,
@@ -239,7 +239,7 @@ fn best_symmetry(whole: &Plane, upright: Reading, reference: &Reference<'_>) -> 
 
 /// The search beyond the picture as a whole.
 struct Search<'a> {
-    query: &'a Query<'a>,
+    query: &'a ReceivedImage<'a>,
     record: &'a Record,
     reference: &'a Reference<'a>,
     host: HostLanes,
@@ -247,7 +247,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(query: &'a Query<'a>, record: &'a Record, reference: &'a Reference<'a>) -> Self {
+    fn new(query: &'a ReceivedImage<'a>, record: &'a Record, reference: &'a Reference<'a>) -> Self {
         Self {
             query,
             record,

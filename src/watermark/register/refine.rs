@@ -17,15 +17,15 @@
 use super::{
     correlation::HostLanes,
     flow::flow,
-    query::{Query, Sampling},
+    received::{ReceivedImage, Sampling},
 };
 use crate::{
     imaging::Plane,
     watermark::{
         geometry::{
             coverage::Coverage,
-            motion::{Equations, Freedom},
             warp::Warp,
+            warp_update::{Equations, Freedom},
         },
         layout::{GRID, Window},
         signal::{
@@ -76,7 +76,7 @@ pub(in crate::watermark) struct Fit {
 impl Fit {
     /// Looks through a warp; nothing if too little is seen.
     pub(in crate::watermark) fn new(
-        query: &Query<'_>,
+        query: &ReceivedImage<'_>,
         reference: &Reference<'_>,
         warp: Warp,
         bands: usize,
@@ -101,7 +101,7 @@ impl Fit {
     /// Moves the warp by what the content of its regions has moved, if that makes it better.
     pub(in crate::watermark) fn follow(
         self,
-        query: &Query<'_>,
+        query: &ReceivedImage<'_>,
         reference: &Reference<'_>,
         host: &HostLanes,
         freedom: Freedom,
@@ -138,7 +138,7 @@ impl Fit {
     /// Improves the warp while rho grows.
     pub(in crate::watermark) fn refine(
         mut self,
-        query: &Query<'_>,
+        query: &ReceivedImage<'_>,
         reference: &Reference<'_>,
         stage: Stage,
     ) -> Self {
@@ -170,7 +170,7 @@ impl Fit {
     /// The last refinement: looks as closely as the picture allows, and moves the warp by what is left.
     pub(in crate::watermark) fn polish(
         mut self,
-        query: &Query<'_>,
+        query: &ReceivedImage<'_>,
         reference: &Reference<'_>,
     ) -> Self {
         let stage = Stage {

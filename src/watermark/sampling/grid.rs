@@ -10,8 +10,8 @@
 //! ```
 
 use super::{
+    jpeg_luma::ReducedLuma,
     luma::AlphaRows,
-    reduced::ReducedLuma,
     resample::{LumaRows, Taps, moments, resample},
 };
 use crate::{

@@ -3,6 +3,6 @@
 pub(super) mod blur;
 pub(super) mod dct;
 pub(super) mod grid;
+pub(super) mod jpeg_luma;
 pub(super) mod luma;
-pub(super) mod reduced;
 pub(super) mod resample;

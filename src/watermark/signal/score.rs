@@ -61,7 +61,7 @@ pub(in crate::watermark) struct Signed {
 impl Signed {
     /// Reads both tails of a statistic.
     pub(in crate::watermark) fn of(z: f64) -> Self {
-        let worth = among(-z, REVERSED_TESTS);
+        let worth = corrected_for_tests(-z, REVERSED_TESTS);
         if status(worth) == DetectionStatus::Detected {
             Self {
                 z: worth,
@@ -100,7 +100,7 @@ pub(in crate::watermark) fn false_positive_probability(z: f64) -> f64 {
 ///
 /// Among n tests without a mark the chance that any reaches z is at most n times that of one (Bonferroni). What
 /// n P(z) leaves is turned back into the z of one test, so that thresholds and confidence mean the same as ever.
-pub fn among(z: f64, tests: usize) -> f64 {
+pub fn corrected_for_tests(z: f64, tests: usize) -> f64 {
     if tests <= 1 || z <= 0.0 {
         return z;
     }
@@ -155,7 +155,7 @@ pub(in crate::watermark) fn confidence(z: f64) -> f64 {
 /// Someone who changes a picture little by little and keeps what lowers the score learns nothing from most changes. The
 /// false-positive probability is that of the lower z, so it stays a bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Published {
+pub struct PublicEvidence {
     /// Standard deviations above an unmarked picture, rounded down to a step.
     pub z: f64,
     /// The same from 0 to 100, two decimals; a detection starts at 60.
@@ -164,7 +164,7 @@ pub struct Published {
     pub false_positive_probability: f64,
 }
 
-impl Published {
+impl PublicEvidence {
     /// No evidence.
     pub const NOTHING: Self = Self {
         z: 0.0,
@@ -225,17 +225,23 @@ mod tests {
 
     #[test]
     fn the_best_of_many_tests_is_worth_less() {
-        assert_eq!(among(7.0, 1).to_bits(), 7.0_f64.to_bits());
+        assert_eq!(corrected_for_tests(7.0, 1).to_bits(), 7.0_f64.to_bits());
         for (z, tests) in [(6.2, 20), (9.0, 100), (45.0, 20)] {
-            let fair = among(z, tests);
+            let fair = corrected_for_tests(z, tests);
             assert!(fair < z, "{z} {fair}");
             let ratio = (ln_false_positive(fair) - ln_false_positive(z)).exp();
             assert!((ratio / tests as f64 - 1.0).abs() < 1e-6, "{z}: {ratio}");
         }
         // Twenty candidates ask for 6.66 where one asks for 6.2.
-        assert_eq!(status(among(6.65, 20)), DetectionStatus::Marginal);
-        assert_eq!(status(among(6.67, 20)), DetectionStatus::Detected);
-        assert!(among(0.5, 1000).abs() < 1e-9 && among(-2.0, 9) < 0.0);
+        assert_eq!(
+            status(corrected_for_tests(6.65, 20)),
+            DetectionStatus::Marginal
+        );
+        assert_eq!(
+            status(corrected_for_tests(6.67, 20)),
+            DetectionStatus::Detected
+        );
+        assert!(corrected_for_tests(0.5, 1000).abs() < 1e-9 && corrected_for_tests(-2.0, 9) < 0.0);
     }
 
     #[test]
@@ -244,8 +250,8 @@ mod tests {
             (6.2, 6.2, false),
             (-3.0, -3.0, false),
             (-7.02, -7.02, false),
-            (-7.03, among(7.03, 256), true),
-            (-50.0, among(50.0, 256), true),
+            (-7.03, corrected_for_tests(7.03, 256), true),
+            (-50.0, corrected_for_tests(50.0, 256), true),
         ] {
             let found = Signed::of(z);
             assert_eq!((found.z, found.reversed), (worth, reversed), "{z}");
@@ -285,19 +291,19 @@ mod tests {
             (12.21, 12.2),
             (58.6, 54.2),
         ] {
-            let published = Published::of(z);
+            let published = PublicEvidence::of(z);
             assert!((published.z - expected).abs() < 1e-9, "{z}: {published:?}");
         }
-        let all: Vec<(f64, Published)> = (0..6500)
+        let all: Vec<(f64, PublicEvidence)> = (0..6500)
             .map(|z| f64::from(z) / 100.0)
-            .map(|z| (z, Published::of(z)))
+            .map(|z| (z, PublicEvidence::of(z)))
             .collect();
         for (z, published) in &all {
             assert!(published.false_positive_probability >= false_positive_probability(*z));
             assert!(published.confidence <= confidence(*z));
             assert!(status(published.z) == status(*z) || *z < MARGINAL_THRESHOLD);
         }
-        let rises = |a: &Published, b: &Published| b.confidence >= a.confidence;
+        let rises = |a: &PublicEvidence, b: &PublicEvidence| b.confidence >= a.confidence;
         assert!(all.windows(2).all(|pair| rises(&pair[0].1, &pair[1].1)));
         let values: std::collections::BTreeSet<u64> =
             all.iter().map(|(_, p)| p.confidence.to_bits()).collect();

@@ -72,8 +72,8 @@ const MOST_LOST: f32 = 0.5;
 
 /// What is kept of the protected photo.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Original<'a> {
-    /// Host sums.
+pub(super) struct Expected<'a> {
+    /// Keyed sums of the original.
     pub(super) host: &'a Sums,
     /// Expected mark of each tile, grey levels RMS.
     pub(super) mark: &'a [f32],
@@ -85,7 +85,7 @@ pub(super) struct Original<'a> {
 
 /// The received picture, laid over the protected one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Received<'a> {
+pub(super) struct Observed<'a> {
     /// Its luma in the protected photo's place, 256 x 256, 0..=255.
     pub(super) luma: &'a Plane,
     /// The keyed sums of that luma.
@@ -183,8 +183,8 @@ impl Tampering {
 ///
 /// `agreement` is prepared with the same host sums.
 pub(super) fn examine(
-    original: &Original<'_>,
-    received: &Received<'_>,
+    original: &Expected<'_>,
+    received: &Observed<'_>,
     agreement: &Agreement,
 ) -> Tampering {
     let comparable = comparable(received.map, received.coverage);
@@ -267,7 +267,7 @@ pub(super) fn examine(
 }
 
 /// What is known of the photo's cells besides their colours.
-fn surroundings(original: &Original<'_>, comparable: &Coverage, trust: &Trust) -> Surroundings {
+fn surroundings(original: &Expected<'_>, comparable: &Coverage, trust: &Trust) -> Surroundings {
     let mean = |cell: usize, value: &dyn Fn(usize) -> f64| -> f64 {
         tiles_of(cell).map(value).sum::<f64>() / 4.0
     };
@@ -302,7 +302,7 @@ fn level_steps(luma: &Plane, before: &Levels, gain: f32) -> Vec<f32> {
 ///
 /// An early record does not say what the tone clips: with it, a tile counts as clipped in whole if any of it looks so.
 fn lost(
-    received: &Received<'_>,
+    received: &Observed<'_>,
     relit: Option<&Relit>,
     recolouring: Option<&Recolouring>,
     tone: f32,
@@ -348,7 +348,7 @@ fn conclude(alarms: &Alarms, compared: f64) -> Tampering {
 }
 
 /// The sums of an untouched copy, host and mark, times what the tone makes of the contrast in each place.
-fn expected_sums(original: &Original<'_>, gains: &[f32]) -> Sums {
+fn expected_sums(original: &Expected<'_>, gains: &[f32]) -> Sums {
     let amplitudes = band_amplitudes();
     Sums::from_fn(Tiling::Fine, |at| {
         let tile = at % TILE_COUNT;
@@ -388,13 +388,13 @@ mod tests {
         let own = |tile: usize| 60.0 + (cell_of(tile) * 29 % 83) as f32;
         let before = Levels::of(&levels_of(own));
         let luma = levels_of(|tile| if place(tile) { level } else { gain * own(tile) });
-        let original = Original {
+        let original = Expected {
             host: &host,
             mark: &vec![0.0; TILE_COUNT],
             chroma: None,
             levels: with_levels.then_some(&before),
         };
-        let received = Received {
+        let received = Observed {
             luma: &luma,
             sums: &sums,
             map: &Homography::IDENTITY,

@@ -19,7 +19,7 @@ fn a_marked_photo_is_full_invisible_and_read_back_as_it_was_sent() {
         ..
     } = embed(original.clone(), &key()).unwrap();
     assert_eq!(report.level, ProtectionLevel::Full);
-    assert_eq!(report.turns, 1);
+    assert_eq!(report.iterations, 1);
     assert!(report.psnr_db > 45.0, "{report:?}");
     assert!((report.strength - 0.42).abs() < 1e-3);
 

@@ -13,7 +13,7 @@ use crate::{
         layout::{GRID, TILES},
         register::{
             Depth, Registered,
-            query::{Query, Sampling},
+            received::{ReceivedImage, Sampling},
             refine::Fit,
             register,
         },
@@ -84,7 +84,7 @@ impl Kept {
 
     fn laid(&self, received: &Photo, embedded: &Embedded) -> Registered {
         register(
-            &Query::new(received),
+            &ReceivedImage::new(received),
             &embedded.record,
             &self.reference(),
             Depth::Full,
@@ -179,7 +179,7 @@ fn the_last_refinement_takes_up_what_is_left() {
     let received = view(&sent, &pixels, width, height);
     let truth = normalised(&pixels, width, height);
     let off = Homography::translation(0.3 / GRID as f64, -0.2 / GRID as f64);
-    let (kept, query) = (Kept::new(&embedded), Query::new(&received));
+    let (kept, query) = (Kept::new(&embedded), ReceivedImage::new(&received));
     let start = Warp::of(truth.after(&off));
     let fit = Fit::new(&query, &kept.reference(), start, BANDS, Sampling::Coarse).unwrap();
     let (before, _) = misplacement(&fit.warp, &truth);

@@ -1,4 +1,4 @@
-//! Words: a photo as a few hundred numbers that an index can look up.
+//! Visual words: a photo as a few hundred numbers that an index can look up.
 //!
 //! ```text
 //! look    16 words of 16 bits: the fingerprint, lowest frequencies first            found by the whole picture
@@ -10,7 +10,7 @@
 //! for the words that it would have if the least certain ones had (Lv, Josephson, Wang, Charikar and Li,
 //! "Multi-probe LSH", 2007). The most probable words are asked for first, until the budget is spent.
 //!
-//! Words are numbers about the picture, so none is stored as it is: see [`IndexKey`].
+//! Visual words are numbers about the picture, so none is stored as it is: see [`IndexKey`].
 
 mod index_key;
 pub(in crate::watermark) mod patch;
@@ -30,18 +30,18 @@ pub(in crate::watermark) const LOOK_BITS: usize = 16;
 const MOST_PLACES: usize = 200;
 
 /// A number that copies of a picture share: what it counts in the top byte, its bits below.
-pub type Word = u32;
+pub type VisualWord = u32;
 
-/// Words of a photo to be kept.
+/// Visual words of a photo to be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Words {
+pub struct VisualWords {
     /// Of the whole picture: 16.
-    pub look: Vec<Word>,
+    pub look: Vec<VisualWord>,
     /// Of its keypoints: at most 200, in no order.
-    pub places: Vec<Word>,
+    pub places: Vec<VisualWord>,
 }
 
-impl Words {
+impl VisualWords {
     /// Reads the words of an original from its upright luma: the 256 x 256 grid's spectrum, and the picture that its
     /// keypoints were taken from.
     pub(in crate::watermark) fn of_original(
@@ -70,17 +70,17 @@ impl Words {
     }
 
     /// All of them.
-    pub fn all(&self) -> Vec<Word> {
+    pub fn all(&self) -> Vec<VisualWord> {
         [self.look.as_slice(), &self.places].concat()
     }
 }
 
-/// Word `index` of a look.
-pub(in crate::watermark) fn look_word(index: u32, bits: u32) -> Word {
+/// Visual word `index` of a look.
+pub(in crate::watermark) fn look_word(index: u32, bits: u32) -> VisualWord {
     (index + 1) << PLACE_BITS | bits
 }
 
 /// The word of a place.
-pub(in crate::watermark) fn place_word(bits: u32) -> Word {
+pub(in crate::watermark) fn place_word(bits: u32) -> VisualWord {
     bits
 }

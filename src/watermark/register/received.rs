@@ -13,7 +13,7 @@ use std::cell::OnceCell;
 
 use super::{
     candidates::{Effort, Sight},
-    sampling::{all_places, one_place, pitch},
+    sample_points::{all_places, one_place, pitch},
 };
 use crate::{
     imaging::{Photo, Plane},
@@ -46,7 +46,7 @@ pub(in crate::watermark) enum Sampling {
 
 /// A received picture.
 #[derive(Debug)]
-pub(in crate::watermark) struct Query<'a> {
+pub(in crate::watermark) struct ReceivedImage<'a> {
     photo: &'a Photo,
     /// Whether 255 - Y is looked at.
     negative: bool,
@@ -55,7 +55,7 @@ pub(in crate::watermark) struct Query<'a> {
     sight: OnceCell<Sight>,
 }
 
-impl<'a> Query<'a> {
+impl<'a> ReceivedImage<'a> {
     /// Takes a picture.
     pub(in crate::watermark) fn new(photo: &'a Photo) -> Self {
         Self {

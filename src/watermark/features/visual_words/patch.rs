@@ -1,4 +1,4 @@
-//! Words of places: what the surroundings of a keypoint look like, in 24 bits.
+//! Visual words of places: what the surroundings of a keypoint look like, in 24 bits.
 //!
 //! ```text
 //! patch   16 x 16 samples of a square of 40 samples of the keypoint's level, turned by its angle

@@ -1,4 +1,4 @@
-//! Words of uncertain numbers: the one that they make, and the ones that they nearly make.
+//! Visual words of uncertain numbers: the one that they make, and the ones that they nearly make.
 //!
 //! A number is given in standard deviations of what copying does to it. The chance that a copy's number lies on the
 //! other side of zero falls with its square, and numbers change nearly independently; so the sum of the squares

@@ -25,9 +25,9 @@ use std::f32::consts::FRAC_2_SQRT_PI;
 
 use super::{
     block_dct::{BlockAxis, block_coefficients, block_row, carrier_rms},
-    diffusion::Diffusion,
-    flat_level::FlatLevel,
-    host::Host,
+    dc_clip::FlatLevel,
+    error_diffusion::Diffusion,
+    original::Original,
     strength::{LARGE_PIXELS, lattice_factor, strength},
 };
 use crate::{
@@ -68,7 +68,7 @@ pub(in crate::watermark) struct Step {
 
 /// A residual at strength 1, ready to be stepped into the blocks of a JPEG.
 #[derive(Debug)]
-pub(in crate::watermark) struct Lattice {
+pub(in crate::watermark) struct JpegEmbedder {
     across: BlockAxis,
     down: BlockAxis,
     /// Residual at strength 1, stored orientation, 256 x 256.
@@ -104,9 +104,9 @@ struct Walk<'a> {
     steps: &'a mut Vec<Step>,
 }
 
-impl Lattice {
+impl JpegEmbedder {
     /// Prepares the residual of a host for an image.
-    pub(in crate::watermark) fn new(image: &CoefficientImage, host: &Host) -> Self {
+    pub(in crate::watermark) fn new(image: &CoefficientImage, host: &Original) -> Self {
         let (across, down) = (
             BlockAxis::new(image.width()),
             BlockAxis::new(image.height()),

@@ -1,4 +1,4 @@
-//! Words as the database sees them.
+//! Visual words as the database sees them.
 //!
 //! ```text
 //! index key  = HKDF-SHA256-Extract(salt "lumatrace words v1", tenant key)
@@ -16,7 +16,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::Word;
+use super::VisualWord;
 
 /// HKDF salt: the domain of all index keys.
 const SALT: &[u8] = b"lumatrace words v1";
@@ -32,7 +32,7 @@ impl IndexKey {
     }
 
     /// The token of a word: what an index keeps in its place.
-    pub fn token(&self, word: Word) -> i32 {
+    pub fn token(&self, word: VisualWord) -> i32 {
         // HKDF-Extract is HMAC(salt, input).
         let [a, b, c, d, ..]: [u8; 32] =
             Hkdf::<Sha256>::extract(Some(&self.0), &word.to_le_bytes())
@@ -42,7 +42,7 @@ impl IndexKey {
     }
 
     /// The tokens of words, each once, ascending.
-    pub fn tokens(&self, words: &[Word]) -> Vec<i32> {
+    pub fn tokens(&self, words: &[VisualWord]) -> Vec<i32> {
         let mut tokens: Vec<i32> = words.iter().map(|&word| self.token(word)).collect();
         tokens.sort_unstable();
         tokens.dedup();
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn tokens_belong_to_one_tenant() {
         let (one, two) = (IndexKey::derive(&[1; 32]), IndexKey::derive(&[2; 32]));
-        let words: Vec<Word> = (0..1000).collect();
+        let words: Vec<VisualWord> = (0..1000).collect();
         let (a, b) = (one.tokens(&words), two.tokens(&words));
         assert_eq!((a.len(), one.tokens(&words)), (1000, a.clone()));
         assert!(b.iter().all(|token| a.binary_search(token).is_err()));

@@ -6,9 +6,9 @@
 
 use super::{
     difference::mean_square_difference,
-    host::Host,
-    lattice::{self, Lattice, Step},
-    rounding::{add_residual, scaled},
+    dither::{add_residual, scaled},
+    jpeg_embedder::{self, JpegEmbedder, Step},
+    original::Original,
     sparse,
     strength::{Schedule, strength},
 };
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Something that a mark is put into.
-pub(in crate::watermark) trait Medium {
+pub(in crate::watermark) trait Cover {
     /// Returns the rule that strengthens the mark, and the strength of the first turn.
     fn schedule(&self) -> (Schedule, f32);
     /// Marks the original at a strength, in place of the last one.
@@ -33,9 +33,9 @@ pub(in crate::watermark) trait Medium {
 
 /// A photo of samples.
 #[derive(Debug)]
-pub(in crate::watermark) struct RasterMedium<'a> {
+pub(in crate::watermark) struct PixelCover<'a> {
     original: Photo,
-    host: &'a Host,
+    host: &'a Original,
     key: &'a WatermarkKey,
     sent: Option<Sent>,
 }
@@ -50,11 +50,11 @@ struct Sent {
     change: f64,
 }
 
-impl<'a> RasterMedium<'a> {
+impl<'a> PixelCover<'a> {
     /// Takes a photo of samples.
     pub(in crate::watermark) fn new(
         original: Photo,
-        host: &'a Host,
+        host: &'a Original,
         key: &'a WatermarkKey,
     ) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl<'a> RasterMedium<'a> {
     }
 }
 
-impl Medium for RasterMedium<'_> {
+impl Cover for PixelCover<'_> {
     fn schedule(&self) -> (Schedule, f32) {
         (Schedule::Pixels, self.start())
     }
@@ -143,10 +143,10 @@ impl Medium for RasterMedium<'_> {
 
 /// A JPEG.
 #[derive(Debug)]
-pub(in crate::watermark) struct JpegMedium {
+pub(in crate::watermark) struct JpegCover {
     /// The photo as it is sent.
     photo: Photo,
-    lattice: Lattice,
+    lattice: JpegEmbedder,
     /// Strength of the first turn.
     start: f32,
     /// The steps that its coefficients have taken.
@@ -155,9 +155,9 @@ pub(in crate::watermark) struct JpegMedium {
     change: f64,
 }
 
-impl JpegMedium {
+impl JpegCover {
     /// Takes a photo, and the lattice of its pixels.
-    pub(in crate::watermark) fn new(photo: Photo, lattice: Lattice, start: f32) -> Self {
+    pub(in crate::watermark) fn new(photo: Photo, lattice: JpegEmbedder, start: f32) -> Self {
         Self {
             photo,
             lattice,
@@ -168,17 +168,17 @@ impl JpegMedium {
     }
 }
 
-impl Medium for JpegMedium {
+impl Cover for JpegCover {
     fn schedule(&self) -> (Schedule, f32) {
-        (Schedule::Lattice { start: self.start }, self.start)
+        (Schedule::JpegEmbedder { start: self.start }, self.start)
     }
 
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
         if let Pixels::Jpeg(image) = &mut self.photo.pixels {
-            lattice::apply(image, &self.steps, -1);
+            jpeg_embedder::apply(image, &self.steps, -1);
             self.steps = self.lattice.steps(image, strength);
-            lattice::apply(image, &self.steps, 1);
-            self.change = lattice::mean_square_change(image, &self.steps);
+            jpeg_embedder::apply(image, &self.steps, 1);
+            self.change = jpeg_embedder::mean_square_change(image, &self.steps);
         }
         Ok(())
     }

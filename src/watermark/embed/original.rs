@@ -20,7 +20,7 @@ use crate::{
             fingerprint::{Fingerprint, Spectrum},
             keypoints::{self, Keypoint},
             levels::{HiddenLevels, Levels},
-            words::Words,
+            visual_words::VisualWords,
         },
         geometry::coverage::Coverage,
         key::WatermarkKey,
@@ -47,7 +47,7 @@ const SMALL_QUALITY: u8 = 50;
 
 /// An original and its key.
 #[derive(Debug)]
-pub(in crate::watermark) struct Host {
+pub(in crate::watermark) struct Original {
     orientation: Orientation,
     /// Width and height as a viewer shows them.
     upright_size: (u32, u32),
@@ -65,10 +65,10 @@ pub(in crate::watermark) struct Host {
     /// Residual at strength 1, 256 x 256, stored orientation.
     residual: Plane,
     fingerprint: Fingerprint,
-    words: Words,
+    words: VisualWords,
 }
 
-impl Host {
+impl Original {
     /// Measures an original.
     pub(in crate::watermark) fn new(photo: &Photo, key: &WatermarkKey) -> Self {
         let grid = Grid::new(photo);
@@ -89,7 +89,7 @@ impl Host {
         let keypoints = keypoints::of_original(&copy);
         Self {
             fingerprint: spectrum.fingerprint(),
-            words: Words::of_original(&spectrum, &copy, &keypoints),
+            words: VisualWords::of_original(&spectrum, &copy, &keypoints),
             orientation: photo.orientation,
             upright_size: photo.upright_size(),
             signs,
@@ -130,7 +130,7 @@ impl Host {
     }
 
     /// Returns the words that the original is found by.
-    pub(in crate::watermark) fn words(&self) -> &Words {
+    pub(in crate::watermark) fn words(&self) -> &VisualWords {
         &self.words
     }
 
