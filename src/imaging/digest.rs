@@ -4,7 +4,11 @@
 //! quantised coefficients (zigzag order) with their tables. Padding blocks of a JPEG are not hashed, since no
 //! viewer shows them.
 
-use super::{CoefficientImage, Pixels, Raster, Samples};
+use super::{
+    jpeg::CoefficientImage,
+    photo::Pixels,
+    raster::{Raster, Samples},
+};
 
 /// Blocks or samples are turned into bytes in pieces of this many bytes, to hash without a copy of
 /// the picture.

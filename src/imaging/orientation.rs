@@ -3,7 +3,7 @@
 //! The eight values are the symmetries of the square. Pixels are never turned: the tag is kept, and
 //! the small pictures that the watermark is read from are turned instead ([`Orientation::apply`]).
 
-use super::Plane;
+use super::plane::Plane;
 
 /// The way from the stored picture to the upright one; EXIF values 1 to 8, in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,7 +3,7 @@
 //! Names and declared types are never looked at. What is not handled is named in `foreign`, so that
 //! the sender learns what is wrong.
 
-use super::{Format, ImagingError, foreign, foreign_text};
+use super::{error::ImagingError, foreign, foreign_text, format::Format};
 
 /// The eight bytes that every PNG starts with.
 pub(super) const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";

@@ -3,7 +3,7 @@
 //! Coding processes and colour models that the service does not handle are refused here, by name,
 //! and so is what is too large, before anything is allocated for it.
 
-use super::super::{ImagingError, Limits};
+use super::super::{error::ImagingError, limits::Limits};
 
 /// A component as the frame header declares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,7 +23,14 @@ use self::{
     progressive::{ScanOf, Script},
     structure::Structure,
 };
-use super::{Economy, Encoding, Format, ImagingError, Limits, Metadata, Photo, Pixels, Plane};
+use super::{
+    error::ImagingError,
+    format::{Economy, Encoding, Format},
+    limits::Limits,
+    metadata::Metadata,
+    photo::{Photo, Pixels},
+    plane::Plane,
+};
 
 /// The largest magnitude that a quantised coefficient of an 8-bit picture can have, with room for
 /// encoders that round badly. Beyond it the entropy-coded data is damaged.

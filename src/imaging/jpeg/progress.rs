@@ -5,7 +5,7 @@
 //! coefficients is another matter: viewers make up for them, each in its own way (block smoothing), so that nobody could say what
 //! was protected.
 
-use super::super::ImagingError;
+use super::super::error::ImagingError;
 
 /// What one scan codes: coefficients `first..=last` in zigzag order, from one bit position down to
 /// another.

@@ -8,7 +8,7 @@
 //! length.
 
 use super::{
-    super::{ImagingError, Limits},
+    super::{error::ImagingError, limits::Limits},
     frame::{Frame, refused_process},
     progress::{Band, Progress},
 };

@@ -3,7 +3,7 @@
 //! This is the one place that knows the containers' names for things. It is as lenient as readers are: `ExifTool` 12.57 finds EXIF
 //! behind up to four stray bytes and in any capitals, and XMP behind any header.
 
-use super::super::Format;
+use super::super::format::Format;
 
 pub(super) const EXIF_HEADER: &[u8] = b"Exif\0\0";
 pub(super) const XMP_HEADER: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";

@@ -31,7 +31,7 @@ use self::{
     kind::{EXIF_HEADER, EXTENDED_XMP_HEADER, Kind, kind},
     png_text::Fate,
 };
-use super::{Format, Orientation, png::AncillaryChunk, webp::Chunk};
+use super::{format::Format, orientation::Orientation, png::AncillaryChunk, webp::Chunk};
 
 /// What to remove from a photo's metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,7 +7,12 @@ use ::png::{
     chunk::ChunkType,
 };
 
-use super::super::{Economy, ImagingError, Layout, Metadata, Raster, Samples};
+use super::super::{
+    error::ImagingError,
+    format::Economy,
+    metadata::Metadata,
+    raster::{Layout, Raster, Samples},
+};
 use super::palette::Palette;
 
 /// IDAT chunks of a streamed picture: large enough that their frames do not count.

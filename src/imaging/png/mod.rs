@@ -23,8 +23,12 @@ pub(crate) use self::palette::MAX_COLOURS;
 pub use self::palette::Palette;
 pub(super) use self::{chunks::AncillaryChunk, encode::encode};
 use super::{
-    Economy, Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster,
-    Samples,
+    error::ImagingError,
+    format::{Economy, Encoding, Format},
+    limits::Limits,
+    metadata::Metadata,
+    photo::{Photo, Pixels},
+    raster::{Layout, Raster, Samples},
 };
 
 /// The seven passes of an interlaced picture: first column and row, then the steps between them

@@ -1,6 +1,6 @@
 //! The colours of a picture that has few of them.
 
-use super::super::{Layout, Raster, Samples, SamplesMut};
+use super::super::raster::{Layout, Raster, Samples, SamplesMut};
 
 /// Most colours of a palette.
 pub(crate) const MAX_COLOURS: usize = 256;

@@ -3,7 +3,12 @@
 use image::{ExtendedColorType, codecs::webp};
 
 use super::{
-    super::{Economy, Encoding, ImagingError, Layout, Metadata, Raster, Samples, Sparse},
+    super::{
+        error::ImagingError,
+        format::{Economy, Encoding, Sparse},
+        metadata::Metadata,
+        raster::{Layout, Raster, Samples},
+    },
     build_riff, parse_riff, quality,
 };
 

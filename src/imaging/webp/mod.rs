@@ -13,8 +13,12 @@ use image::{ImageDecoder, codecs::webp};
 
 pub(super) use self::encode::encode;
 use super::{
-    Economy, Encoding, Format, ImagingError, Layout, Limits, Metadata, Photo, Pixels, Raster,
-    Samples,
+    error::ImagingError,
+    format::{Economy, Encoding, Format},
+    limits::Limits,
+    metadata::Metadata,
+    photo::{Photo, Pixels},
+    raster::{Layout, Raster, Samples},
 };
 
 /// Real files have at most six chunks; floods have tens of thousands.

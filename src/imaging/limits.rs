@@ -1,0 +1,39 @@
+//! How large a file and a picture may be.
+
+use super::error::ImagingError;
+
+/// What [`super::decode`] refuses before it decodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest file, in bytes.
+    pub max_bytes: usize,
+    /// The largest picture, in pixels.
+    pub max_pixels: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 25 * 1024 * 1024,
+            max_pixels: 16_000_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks a header's size. Every format calls it before it allocates anything that follows the
+    /// claim.
+    pub(super) fn check_size(&self, width: u32, height: u32) -> Result<(), ImagingError> {
+        let actual = u64::from(width) * u64::from(height);
+        if actual == 0 {
+            return Err(ImagingError::invalid("a side has length zero"));
+        }
+        if actual > self.max_pixels {
+            return Err(ImagingError::TooManyPixels {
+                max: self.max_pixels,
+                actual,
+            });
+        }
+        Ok(())
+    }
+}
