@@ -5,12 +5,12 @@
 //! differ in at most [`SAME_PICTURE`] of 256 bits: a file that was saved again, scaled or filtered does, another shot of the
 //! same scene does not. Records of strict privacy have no fingerprint; there only the bytes count.
 
-use super::{Error, identify::open};
+use super::{Error, engine};
 use crate::{
     auth::TenantSecret,
     db::{TenantTransaction, photos, words},
     domain::{ContentHash, PhotoId, TenantPolicy},
-    watermark::{IndexKey, Record, VisualWords},
+    watermark::{Record, VisualWords},
 };
 
 /// Most bits in which fingerprints of the same picture differ.
@@ -60,12 +60,12 @@ async fn of_same_look(
     let Some(fingerprint) = original.record.fingerprint() else {
         return Ok(Vec::new());
     };
-    let tokens = IndexKey::derive(secret.as_bytes()).tokens(&original.words.look);
+    let tokens = engine::index_key(secret).tokens(&original.words.look);
     let votes = words::vote(tx, &tokens, LEAST_WORDS, MOST).await?;
     let ids: Vec<PhotoId> = votes.iter().map(|vote| vote.photo).collect();
     let mut same = Vec::new();
     for (photo, sealed) in photos::find_records(tx, &ids).await? {
-        let record = open(secret, photo, &sealed)?;
+        let record = engine::open_record(secret, photo, &sealed)?;
         let distance = record
             .fingerprint()
             .map(|other| other.distance(fingerprint));

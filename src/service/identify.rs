@@ -17,7 +17,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Error, images, usage,
+    Context, Error, engine, images, usage,
     verification::{Asked, Verification},
 };
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
         verdict::{Policy, WatermarkStatus},
     },
     imaging::{self, Limits},
-    watermark::{IndexKey, IndexQuery, ReceivedPhoto, Record, WatermarkKey},
+    watermark::{IndexKey, IndexQuery, ReceivedPhoto, Record},
 };
 
 /// Fewest words that a candidate shares.
@@ -64,7 +64,7 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     let (secret, limits) = images::tenant(ctx, &mut tx).await?;
     tx.commit().await?;
 
-    let index = IndexKey::derive(secret.as_bytes());
+    let index = engine::index_key(&secret);
     let seen = images::run(ctx, image.clone(), limits, move |job, image, limits| {
         look(job, image, limits, &index)
     })
@@ -166,7 +166,7 @@ fn likeliest(
 ) -> Result<Vec<Candidate>, Error> {
     let mut found = Vec::with_capacity(records.len());
     for (photo, sealed) in records {
-        let record = open(secret, photo, &sealed)?;
+        let record = engine::open_record(secret, photo, &sealed)?;
         found.push(Candidate {
             photo,
             exact_match: sealed.protected_sha256 == seen.sha256.as_bytes(),
@@ -201,7 +201,7 @@ fn decide(
         if job.abandoned() {
             return Err(Error::Abandoned);
         }
-        let key = WatermarkKey::derive(secret.as_bytes(), candidate.photo.as_uuid().as_bytes());
+        let key = engine::watermark_key(secret, candidate.photo);
         let detection = received.detect(&candidate.record, &key);
         let z = detection.z;
         let asked = Asked {
@@ -218,16 +218,4 @@ fn decide(
     // By what was measured: what is published comes in steps.
     matches.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     Ok(matches.into_iter().map(|(_, found)| found).collect())
-}
-
-/// Opens a sealed record.
-pub(super) fn open(
-    secret: &TenantSecret,
-    photo: PhotoId,
-    sealed: &SealedRecord,
-) -> Result<Record, Error> {
-    let bytes = secret
-        .open_record(photo, &sealed.sealed_record, &sealed.record_salt)
-        .map_err(Error::internal)?;
-    Record::from_bytes(&bytes).map_err(Error::internal)
 }

@@ -11,6 +11,7 @@ pub mod authenticate;
 mod context;
 pub mod copies;
 pub mod credentials;
+mod engine;
 mod error;
 pub mod idempotency;
 pub mod identify;

@@ -8,6 +8,7 @@ use super::{
     Context, Error,
     audit::actor,
     copies::{self, Original},
+    engine,
     idempotency::{self, Begun, Claim},
     images, usage,
 };
@@ -21,7 +22,7 @@ use crate::{
         audit::{Action, Entry, Subject},
     },
     imaging::{self, Dropped, Format, MetadataPolicy},
-    watermark::{self, EmbedReport, IndexKey, ProtectionLevel, Record, VisualWords, WatermarkKey},
+    watermark::{self, EmbedReport, Record, VisualWords, WatermarkKey},
 };
 
 /// From how many photos of the same picture on it is said in the log: so many copies can be combined to one without a mark
@@ -70,6 +71,24 @@ struct Outcome {
     /// By its name. The tenant's may have changed since.
     privacy: String,
     copies: u32,
+}
+
+/// What the tenant and the client want of the file.
+#[derive(Debug, Clone, Copy)]
+struct Wish {
+    metadata: MetadataPolicy,
+    privacy: Privacy,
+}
+
+/// A marked photo that is to be recorded.
+struct Recording<'a> {
+    claim: &'a Claim<'a>,
+    /// Whether the photo was not registered before.
+    is_new: bool,
+    registration: &'a Registration,
+    secret: &'a TenantSecret,
+    policy: &'a TenantPolicy,
+    marked: &'a Marked,
 }
 
 /// What comes out of the CPU's part of the work.
@@ -144,10 +163,13 @@ async fn again(
         .ok_or(idempotency::PHOTO_IS_GONE)?
         .protected
         .ok_or_else(corrupt)?;
-    let key = WatermarkKey::derive(secret.as_bytes(), photo.as_uuid().as_bytes());
-    let metadata = request.metadata;
+    let key = engine::watermark_key(&secret, photo);
+    let wish = Wish {
+        metadata: request.metadata,
+        privacy,
+    };
     let marked = images::run(ctx, request.image, limits, move |job, image, limits| {
-        mark(job, image, limits, &[], (metadata, privacy), &key)
+        mark(job, image, limits, &[], wish, &key)
     })
     .await?;
     if marked.sha256 != sent.sha256 {
@@ -179,8 +201,11 @@ async fn first(
     }
     tx.commit().await?;
 
-    let key = WatermarkKey::derive(secret.as_bytes(), photo.as_uuid().as_bytes());
-    let wish = (request.metadata, policy.privacy);
+    let key = engine::watermark_key(&secret, photo);
+    let wish = Wish {
+        metadata: request.metadata,
+        privacy: policy.privacy,
+    };
     let work = images::run(ctx, request.image, limits, move |job, image, limits| {
         mark(job, image, limits, &expected, wish, &key)
     });
@@ -188,15 +213,15 @@ async fn first(
 
     let mut registration = request.registration;
     registration.content_hash = Some(marked.source);
-    let copies = save(
-        ctx,
-        caller,
-        (claim, request.photo.is_none()),
-        &registration,
-        (&secret, &policy),
-        &marked,
-    )
-    .await?;
+    let recording = Recording {
+        claim,
+        is_new: request.photo.is_none(),
+        registration: &registration,
+        secret: &secret,
+        policy: &policy,
+        marked: &marked,
+    };
+    let copies = record(ctx, caller, &recording).await?;
     tracing::info!(
         tenant.id = %tenant,
         photo.id = %photo,
@@ -247,7 +272,7 @@ fn mark(
     image: &[u8],
     limits: &imaging::Limits,
     expected: &[(ContentHash, &'static str)],
-    (metadata, privacy): (MetadataPolicy, Privacy),
+    wish: Wish,
     key: &WatermarkKey,
 ) -> Result<Marked, Error> {
     if job.abandoned() {
@@ -258,13 +283,13 @@ fn mark(
         return Err(Error::ContentHash(reason));
     }
     let mut photo = imaging::decode(image, limits)?;
-    imaging::apply_policy(&mut photo, metadata);
+    imaging::apply_policy(&mut photo, wish.metadata);
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
     let (format, size) = (photo.format, photo.upright_size());
     let dropped = photo.metadata.dropped().clone();
-    let embedded = watermark::embed_with_privacy(photo, key, engine_privacy(privacy))?;
+    let embedded = watermark::embed_with_privacy(photo, key, engine::privacy(wish.privacy))?;
     if embedded.bytes.len() > limits.max_bytes {
         // Grain costs a dense PNG up to half its size again; what `verify` would not take is not handed out.
         return Err(Error::NotProtectable(format!(
@@ -292,44 +317,27 @@ fn mark(
     })
 }
 
-/// The product's word in the engine's.
-fn engine_privacy(privacy: Privacy) -> watermark::Privacy {
-    match privacy {
-        Privacy::Full => watermark::Privacy::Full,
-        Privacy::Strict => watermark::Privacy::Strict,
-    }
-}
-
 /// Writes the photo, its sealed record, its words and the event in one transaction; returns how many photos show the same picture
 /// now.
-async fn save(
-    ctx: &Context,
-    caller: &Claims,
-    (claim, is_new): (&Claim<'_>, bool),
-    registration: &Registration,
-    (secret, policy): (&TenantSecret, &TenantPolicy),
-    marked: &Marked,
-) -> Result<u32, Error> {
+async fn record(ctx: &Context, caller: &Claims, recording: &Recording<'_>) -> Result<u32, Error> {
+    let &Recording {
+        claim,
+        is_new,
+        registration,
+        secret,
+        policy,
+        marked,
+    } = recording;
     let (now, photo) = (ctx.clock.now(), claim.photo);
-    let (sealed_record, salt) = secret
-        .seal_record(photo, &marked.record.to_bytes())
-        .map_err(Error::internal)?;
     let protected = photos::ProtectedPhoto {
         protected_at: now,
         sha256: marked.sha256,
         format: marked.format.extension().to_owned(),
         width: i32::try_from(marked.size.0).map_err(Error::internal)?,
         height: i32::try_from(marked.size.1).map_err(Error::internal)?,
-        protection_level: match marked.report.level {
-            ProtectionLevel::Full => "FULL".to_owned(),
-            ProtectionLevel::Limited => "LIMITED".to_owned(),
-        },
+        protection_level: marked.report.level.as_str().to_owned(),
     };
-    let sealed = photos::SealedRecord {
-        protected_sha256: marked.sha256.as_bytes().to_vec(),
-        sealed_record,
-        record_salt: salt.to_vec(),
-    };
+    let sealed = engine::seal_record(secret, photo, &marked.record, marked.sha256)?;
     let original = Original {
         content: marked.source,
         record: &marked.record,
@@ -352,7 +360,7 @@ async fn save(
         ));
     }
     if !marked.words.is_empty() {
-        let tokens = IndexKey::derive(secret.as_bytes()).tokens(&marked.words.all());
+        let tokens = engine::index_key(secret).tokens(&marked.words.all());
         words::insert(&mut tx, photo, &tokens).await?;
     }
     usage::charge(ctx, &mut tx, Operation::Protect).await?;

@@ -1,14 +1,13 @@
 //! From what the engine found in an image to the product's evidence, and what of it may be told: one way for `verify` and
 //! `identify`.
 
+use super::engine;
 use crate::{
     domain::verdict::{
         Alteration, C2paStatus, Content, Evidence, Policy, TamperClass, Verdict, WatermarkStatus,
     },
     imaging::Photo,
-    watermark::{
-        self, Detection, DetectionStatus, Finding, PublicEvidence, Record, Region, Tampering,
-    },
+    watermark::{self, Detection, PublicEvidence, Record, Region, Tampering},
 };
 
 /// The sizes that [`Verification::smallest_visible`] may tell, shares of the photo's area.
@@ -59,15 +58,16 @@ impl Verification {
         asked: Asked,
     ) -> Self {
         let z = watermark::corrected_for_tests(detection.z, asked.candidates);
-        let watermark = status(watermark::status(z));
+        let watermark = engine::status(watermark::status(z));
         let evidence = Evidence {
             c2pa: C2paStatus::Missing,
             watermark,
-            content: content(detection.content),
-            compared: (detection.tampering.as_ref())
-                .map_or(Alteration::NotExamined, |found| alteration(found.finding)),
+            content: engine::content(detection.content),
+            compared: (detection.tampering.as_ref()).map_or(Alteration::NotExamined, |found| {
+                engine::alteration(found.finding)
+            }),
             handling: if watermark == WatermarkStatus::Detected && !asked.exact_match {
-                handling(watermark::tamper_class(photo, record, &detection))
+                engine::tamper_class(watermark::tamper_class(photo, record, &detection))
             } else {
                 TamperClass::None
             },
@@ -132,43 +132,6 @@ fn in_hundredths(share: f64) -> f64 {
 /// Rounds up, so that no change is said to be seen that would not be; nothing beyond the whole photo.
 fn round_size(share: f64) -> Option<f64> {
     VISIBLE_SIZES.into_iter().find(|size| *size >= share)
-}
-
-// The engine's words in the product's.
-
-fn status(found: DetectionStatus) -> WatermarkStatus {
-    match found {
-        DetectionStatus::Detected => WatermarkStatus::Detected,
-        DetectionStatus::Marginal => WatermarkStatus::Marginal,
-        DetectionStatus::NotFound => WatermarkStatus::NotFound,
-    }
-}
-
-fn content(found: watermark::Content) -> Content {
-    match found {
-        watermark::Content::Agrees => Content::Agrees,
-        watermark::Content::Doubtful => Content::Doubtful,
-        watermark::Content::Other => Content::Other,
-    }
-}
-
-fn alteration(found: Finding) -> Alteration {
-    match found {
-        Finding::Unaltered => Alteration::NoneFound,
-        Finding::Uncertain => Alteration::Uncertain,
-        Finding::Altered => Alteration::Found,
-        Finding::NotExamined => Alteration::NotExamined,
-    }
-}
-
-fn handling(found: watermark::TamperClass) -> TamperClass {
-    match found {
-        watermark::TamperClass::None => TamperClass::None,
-        watermark::TamperClass::Compression => TamperClass::Compression,
-        watermark::TamperClass::Resize => TamperClass::Resize,
-        watermark::TamperClass::Crop => TamperClass::Crop,
-        watermark::TamperClass::StructuralAlteration => TamperClass::StructuralAlteration,
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Error, images, usage,
+    Context, Error, engine, images, usage,
     verification::{Asked, Verification},
 };
 use crate::{
@@ -45,16 +45,13 @@ pub async fn verify(
     tx.commit().await?;
 
     let reference = match sealed {
-        Some(sealed) => {
-            let bytes = secret
-                .open_record(request.photo, &sealed.sealed_record, &sealed.record_salt)
-                .map_err(Error::internal)?;
-            let record = Record::from_bytes(&bytes).map_err(Error::internal)?;
-            Some((record, sealed.protected_sha256))
-        }
+        Some(sealed) => Some((
+            engine::open_record(&secret, request.photo, &sealed)?,
+            sealed.protected_sha256,
+        )),
         None => None,
     };
-    let key = WatermarkKey::derive(secret.as_bytes(), request.photo.as_uuid().as_bytes());
+    let key = engine::watermark_key(&secret, request.photo);
     let policy = request.policy;
     let found = images::run(ctx, request.image, limits, move |job, image, limits| {
         examine(job, image, limits, reference.as_ref(), &key, policy)

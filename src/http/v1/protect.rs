@@ -20,7 +20,6 @@ use crate::{
     },
     imaging::MetadataPolicy,
     service::{self, Context, protect},
-    watermark::ProtectionLevel,
 };
 
 /// Protects a photo.
@@ -54,10 +53,6 @@ pub(in crate::http) async fn handler(
         })?;
     let photo = protected.photo;
     let file = format!("protected_{photo}.{}", protected.format.extension());
-    let level = match protected.report.level {
-        ProtectionLevel::Full => "FULL",
-        ProtectionLevel::Limited => "LIMITED",
-    };
     let mut headers = HeaderMap::new();
     headers.insert(
         CONTENT_TYPE,
@@ -81,7 +76,7 @@ pub(in crate::http) async fn handler(
         ),
         (
             HeaderName::from_static("x-protection-level"),
-            level.to_owned(),
+            protected.report.level.as_str().to_owned(),
         ),
         (
             HeaderName::from_static("x-content-copies"),

@@ -36,6 +36,16 @@ pub enum ProtectionLevel {
     Limited,
 }
 
+impl ProtectionLevel {
+    /// Returns its name in the contract: `FULL` or `LIMITED`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Limited => "LIMITED",
+        }
+    }
+}
+
 /// The two read-backs of a marked photo.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watermark) struct ReadBack {

@@ -1,0 +1,107 @@
+//! The seam between product and engine: a photo's keys from its tenant's secret, its record sealed and opened, and the engine's
+//! words in the product's.
+
+use super::Error;
+use crate::{
+    auth::TenantSecret,
+    db::photos::SealedRecord,
+    domain::{
+        ContentHash, PhotoId, Privacy,
+        verdict::{Alteration, Content, TamperClass, WatermarkStatus},
+    },
+    watermark::{self, DetectionStatus, Finding, IndexKey, Record, WatermarkKey},
+};
+
+/// Derives the key of a photo's mark.
+pub(super) fn watermark_key(secret: &TenantSecret, photo: PhotoId) -> WatermarkKey {
+    WatermarkKey::derive(secret.as_bytes(), photo.as_uuid().as_bytes())
+}
+
+/// Derives the key that turns a tenant's visual words into tokens of the index.
+pub(super) fn index_key(secret: &TenantSecret) -> IndexKey {
+    IndexKey::derive(secret.as_bytes())
+}
+
+/// Opens a photo's record.
+///
+/// # Errors
+///
+/// [`Error::Internal`] if it was sealed for another photo or tenant, or is damaged.
+pub(super) fn open_record(
+    secret: &TenantSecret,
+    photo: PhotoId,
+    sealed: &SealedRecord,
+) -> Result<Record, Error> {
+    let bytes = secret
+        .open_record(photo, &sealed.sealed_record, &sealed.record_salt)
+        .map_err(Error::internal)?;
+    Record::from_bytes(&bytes).map_err(Error::internal)
+}
+
+/// Seals the record of a photo whose protected file has this hash.
+///
+/// # Errors
+///
+/// [`Error::Internal`] if the system gives no random numbers.
+pub(super) fn seal_record(
+    secret: &TenantSecret,
+    photo: PhotoId,
+    record: &Record,
+    protected: ContentHash,
+) -> Result<SealedRecord, Error> {
+    let (sealed_record, salt) = secret
+        .seal_record(photo, &record.to_bytes())
+        .map_err(Error::internal)?;
+    Ok(SealedRecord {
+        protected_sha256: protected.as_bytes().to_vec(),
+        sealed_record,
+        record_salt: salt.to_vec(),
+    })
+}
+
+/// How much the record may show.
+pub(super) fn privacy(wish: Privacy) -> watermark::Privacy {
+    match wish {
+        Privacy::Full => watermark::Privacy::Full,
+        Privacy::Strict => watermark::Privacy::Strict,
+    }
+}
+
+/// Whether the mark is there.
+pub(super) fn status(found: DetectionStatus) -> WatermarkStatus {
+    match found {
+        DetectionStatus::Detected => WatermarkStatus::Detected,
+        DetectionStatus::Marginal => WatermarkStatus::Marginal,
+        DetectionStatus::NotFound => WatermarkStatus::NotFound,
+    }
+}
+
+/// Whether what is seen is the protected content.
+pub(super) fn content(found: watermark::Content) -> Content {
+    match found {
+        watermark::Content::Agrees => Content::Agrees,
+        watermark::Content::Doubtful => Content::Doubtful,
+        watermark::Content::Other => Content::Other,
+    }
+}
+
+/// Whether something in it was changed.
+pub(super) fn alteration(found: Finding) -> Alteration {
+    match found {
+        Finding::Unaltered => Alteration::NoneFound,
+        Finding::Uncertain => Alteration::Uncertain,
+        Finding::Altered => Alteration::Found,
+        Finding::NotExamined => Alteration::NotExamined,
+    }
+}
+
+/// What was done to it as a whole.
+pub(super) fn tamper_class(found: watermark::TamperClass) -> TamperClass {
+    match found {
+        watermark::TamperClass::None => TamperClass::None,
+        watermark::TamperClass::Compression => TamperClass::Compression,
+        watermark::TamperClass::Resize => TamperClass::Resize,
+        watermark::TamperClass::Crop => TamperClass::Crop,
+        watermark::TamperClass::StructuralAlteration => TamperClass::StructuralAlteration,
+    }
+}
