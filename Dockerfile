@@ -5,6 +5,10 @@
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
+# No paths of the build in the program: panics name crates and files, not folders.
+# docker build --build-arg LUMATRACE_COMMIT=$(git rev-parse --short=12 HEAD) .
+ARG LUMATRACE_COMMIT=
+ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=crates --remap-path-prefix=/src=lumatrace"
 COPY . .
 # The caches keep compiled dependencies from build to build, also when Cargo.lock changes. Only the
 # dependencies: `touch` has our own code compiled again, because files can come from a checkout that

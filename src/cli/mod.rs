@@ -8,7 +8,8 @@ mod serve;
 
 use std::{io::Write, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::{
     app::{StartError, Store},
@@ -18,7 +19,7 @@ use crate::{
 
 /// Protects photographs with an invisible watermark and later proves what they are
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version = env!("LUMATRACE_VERSION"))]
 struct Cli {
     #[command(flatten)]
     config: Config,
@@ -52,11 +53,25 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Exit 0 if the server answers; for containers
     Healthcheck,
+    /// Print completions for a shell: source <(lumatrace completions bash)
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// Runs the program.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Completions { shell }) = cli.command {
+        clap_complete::generate(
+            shell,
+            &mut Cli::command(),
+            "lumatrace",
+            &mut std::io::stdout(),
+        );
+        return ExitCode::SUCCESS;
+    }
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -80,7 +95,9 @@ fn dispatch(Cli { config, command }: Cli) -> Result<(), StartError> {
     let store = Store::open(&config)?;
     let done = runtime.block_on(async {
         match command.unwrap_or(Command::Serve) {
-            Command::Serve | Command::Healthcheck => serve::serve(&config, &store).await,
+            Command::Serve | Command::Healthcheck | Command::Completions { .. } => {
+                serve::serve(&config, &store).await
+            }
             Command::Migrate => serve::migrate(&config, &store).await,
             Command::Tenant(command) => operator::tenant(&config, &store, command).await,
             Command::Account(command) => operator::account(&store, command).await,

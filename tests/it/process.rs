@@ -321,6 +321,31 @@ fn bad_settings_are_refused_in_one_sentence_that_names_them() {
 }
 
 #[test]
+fn version_and_completions_are_told_without_a_database() {
+    let folder = DataDir::new();
+    let tell = |arguments: &[&str]| lumatrace(&folder.0).args(arguments).output().unwrap();
+    let version = tell(&["--version"]);
+    assert!(String::from_utf8_lossy(&version.stdout).starts_with("lumatrace 0."));
+    let mut shells = 0;
+    for (shell, sign) in [
+        ("bash", "_lumatrace()"),
+        ("zsh", "#compdef lumatrace"),
+        ("fish", "complete -c lumatrace"),
+    ] {
+        let output = tell(&["completions", shell]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && text.contains(sign) && text.contains("max-megapixels"),
+            "{shell}"
+        );
+        shells += 1;
+    }
+    assert_eq!(shells, 3);
+    assert_eq!(tell(&["completions", "csh"]).status.code(), Some(2));
+    assert!(!folder.0.exists(), "nothing was started");
+}
+
+#[test]
 fn a_password_from_stdin_and_a_health_check_work() {
     let data_dir = DataDir::new();
     let server = Server::start(lumatrace(&data_dir.0));
