@@ -25,8 +25,9 @@ use crate::{
     memory,
     private_postgres::{self, PrivatePostgres},
     service::{
-        self, Context, Settings, access, keys, limits::Limiter, throttle::Throttle,
-        uploads::Uploads,
+        self, Context, Settings,
+        admission::{access, limits::Limiter, throttle::Throttle, uploads::Uploads},
+        keys,
     },
 };
 

@@ -30,7 +30,7 @@ use openapi::{Operation, Published};
 
 use crate::{
     domain::{Scope, Scopes},
-    service::{Context, limits::Passage},
+    service::{Context, admission::limits::Passage},
 };
 
 /// Counted, and never refused for a limit: a client must be able to end its session.

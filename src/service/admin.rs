@@ -4,8 +4,9 @@
 use secrecy::SecretString;
 
 use super::{
-    Context, Error, access,
+    Context, Error,
     accounts::{self, AccountChange},
+    admission::access,
     audit::actor,
     credentials::{self, NewApiKey, NewApplication},
 };

@@ -1,6 +1,6 @@
 //! From what a client sends to a verified caller.
 
-use super::{Context, Error, access};
+use super::{Context, Error, admission::access};
 use crate::{
     auth::{Access, Claims, Origin, SecretHash, TokenError},
     domain::CredentialId,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{limits::Limiter, throttle::Throttle, uploads::Uploads};
+use super::admission::{limits::Limiter, throttle::Throttle, uploads::Uploads};
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Context, Error, audit::named, keys, throttle::Attempt};
+use super::{Context, Error, admission::throttle::Attempt, audit::named, keys};
 use crate::{
     auth::{Grant, Origin, PasswordHash, SecretHash},
     db::{

@@ -2,7 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Context, Error, access, audit::named};
+use super::{Context, Error, admission::access, audit::named};
 use crate::{
     auth::Claims,
     db::{audit, revoked_tokens},

@@ -3,9 +3,9 @@
 //! May use `domain`, `clock`, `cpu`, `auth`, `db` and the engine (`imaging`, `watermark`); never `http`. A use case takes the
 //! [`Context`] and domain values, opens its transactions where one can see them, and holds none of them while the CPU works.
 
-pub mod access;
 pub mod accounts;
 pub mod admin;
+pub mod admission;
 pub mod audit;
 pub mod authenticate;
 mod context;
@@ -18,15 +18,12 @@ pub mod identify;
 pub mod images;
 pub mod introspect;
 pub mod keys;
-pub mod limits;
 pub mod login;
 pub mod logout;
 pub mod operator;
 pub mod photos;
 pub mod protect;
 pub mod register;
-pub mod throttle;
-pub mod uploads;
 pub mod usage;
 mod verification;
 pub mod verify;

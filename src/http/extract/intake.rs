@@ -19,7 +19,7 @@ use hyper::body::Frame;
 use super::names::quoted;
 use crate::{
     http::error::{ApiError, ErrorCode},
-    service::uploads::Upload,
+    service::admission::uploads::Upload,
 };
 
 /// What a body may have beside its image, in bytes: boundaries, part headers, text parts.

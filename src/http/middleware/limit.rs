@@ -16,7 +16,7 @@ use crate::{
         error::{ApiError, ErrorCode},
         extract::{Caller, Standing},
     },
-    service::{Context, limits},
+    service::{Context, admission::limits},
 };
 
 const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Context, Error, context::Inner, keys};
+use super::super::{Context, Error, context::Inner, keys};
 use crate::db::access::{Change, Changes};
 
 /// How often the database is asked without being told of a change.
@@ -65,7 +65,7 @@ async fn heed(weak: &Weak<Inner>, mut changes: Changes) -> Result<(), Error> {
 }
 
 /// Reads what changed lately; also what this server has just changed, so that its next answer heeds it.
-pub(super) async fn refresh(ctx: &Context) -> Result<(), Error> {
+pub(in crate::service) async fn refresh(ctx: &Context) -> Result<(), Error> {
     let now = Instant::now();
     let states = ctx.db.recent_access_states().await?;
     let seconds = ctx.clock.now().unix_timestamp();

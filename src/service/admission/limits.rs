@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Context, Error};
+use super::super::{Context, Error};
 use crate::{
     db::tenant_rates,
     domain::{Decision, Rates, TenantId},
