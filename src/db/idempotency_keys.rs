@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{Fingerprint, IdempotencyKey, Once, Operation, PhotoId};
+use crate::domain::{IdempotencyKey, Once, Operation, PhotoId, RequestHash};
 
 /// Most rows that one sweep forgets, so that no call pays for many others.
 const SWEPT_AT_ONCE: i64 = 100;
@@ -16,7 +16,7 @@ const SWEPT_AT_ONCE: i64 = 100;
 #[derive(Debug)]
 pub struct Row {
     /// What was asked for.
-    pub fingerprint: Fingerprint,
+    pub fingerprint: RequestHash,
     /// The photo that the work makes.
     pub photo: PhotoId,
     /// Until when whoever claimed the work is waited for.
@@ -103,7 +103,7 @@ pub async fn find_locked(
         let digest = row.fingerprint.try_into().ok();
         Ok(Row {
             fingerprint: digest
-                .map(Fingerprint::from_digest)
+                .map(RequestHash::from_digest)
                 .ok_or(DbError::Corrupt("idempotency_keys"))?,
             photo: row.photo_id.into(),
             claimed_until: row.claimed_until,

@@ -8,7 +8,7 @@ use crate::domain::{ContentHash, PhotoId, Place, Registration};
 
 /// A photo as its tenant sees it.
 #[derive(Debug, Clone)]
-pub struct Photo {
+pub struct StoredPhoto {
     /// Its id.
     pub photo: PhotoId,
     /// When it was registered.
@@ -74,7 +74,7 @@ struct PhotoRow {
 }
 
 impl PhotoRow {
-    fn read(self) -> Option<Photo> {
+    fn read(self) -> Option<StoredPhoto> {
         let content_hash = match self.content_hash {
             Some(hash) => Some(ContentHash::parse(&hash)?),
             None => None,
@@ -94,7 +94,7 @@ impl PhotoRow {
             }),
             None => None,
         };
-        Some(Photo {
+        Some(StoredPhoto {
             photo: self.photo_id.into(),
             created_at: self.created_at,
             registration: Registration {
@@ -211,7 +211,10 @@ pub async fn count_copies(
 }
 
 /// One photo.
-pub async fn find(tx: &mut TenantTransaction, photo: PhotoId) -> Result<Option<Photo>, DbError> {
+pub async fn find(
+    tx: &mut TenantTransaction,
+    photo: PhotoId,
+) -> Result<Option<StoredPhoto>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         PhotoRow,
@@ -302,7 +305,7 @@ pub async fn list(
     cursor: Option<Cursor>,
     content_hash: Option<ContentHash>,
     limit: i64,
-) -> Result<Vec<Photo>, DbError> {
+) -> Result<Vec<StoredPhoto>, DbError> {
     let (db, tenant) = tx.parts();
     let rows = sqlx::query_as!(
         PhotoRow,

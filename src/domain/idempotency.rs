@@ -20,9 +20,9 @@ impl IdempotencyKey {
 
 /// SHA-256 over what a request means: two with the same one ask for the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint([u8; 32]);
+pub struct RequestHash([u8; 32]);
 
-impl Fingerprint {
+impl RequestHash {
     /// Wraps a digest.
     pub fn from_digest(digest: [u8; 32]) -> Self {
         Self(digest)
@@ -40,7 +40,7 @@ pub struct Once {
     /// The client's name for it.
     pub key: IdempotencyKey,
     /// What it asks for.
-    pub fingerprint: Fingerprint,
+    pub fingerprint: RequestHash,
 }
 
 #[cfg(test)]

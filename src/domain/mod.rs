@@ -21,7 +21,7 @@ pub use access::{AccessKey, AccessState};
 pub use account::Role;
 pub use content_hash::ContentHash;
 pub use credential::{CredentialId, CredentialKind};
-pub use idempotency::{Fingerprint, IdempotencyKey, Once};
+pub use idempotency::{IdempotencyKey, Once, RequestHash};
 pub use ids::{PhotoId, TenantId, TokenId, Username};
 pub use limits::{Decision, Quota, RateOverrides, Rates, Tally};
 pub use policy::{ContentHashPolicy, Megapixels, Privacy, TenantPolicy};

@@ -21,7 +21,7 @@ const LEAST_WORDS: i64 = 16 - SAME_PICTURE as i64;
 const MOST: i64 = 100;
 
 /// An original that is about to be saved.
-pub(super) struct Original<'a> {
+pub(super) struct SourcePhoto<'a> {
     /// SHA-256 of its file.
     pub content: ContentHash,
     /// Its record.
@@ -37,7 +37,7 @@ pub(super) async fn count(
     tx: &mut TenantTransaction,
     secret: &TenantSecret,
     policy: &TenantPolicy,
-    original: &Original<'_>,
+    original: &SourcePhoto<'_>,
 ) -> Result<u32, Error> {
     if policy.max_copies.is_some() {
         photos::lock_protection(tx).await?;
@@ -55,7 +55,7 @@ pub(super) async fn count(
 async fn of_same_look(
     tx: &mut TenantTransaction,
     secret: &TenantSecret,
-    original: &Original<'_>,
+    original: &SourcePhoto<'_>,
 ) -> Result<Vec<PhotoId>, Error> {
     let Some(fingerprint) = original.record.fingerprint() else {
         return Ok(Vec::new());

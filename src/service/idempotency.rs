@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::{Context, Error};
 use crate::{
     db::{DbError, TenantTransaction, idempotency_keys as keys},
-    domain::{Fingerprint, Once, Operation, PhotoId, TenantId},
+    domain::{Once, Operation, PhotoId, RequestHash, TenantId},
 };
 
 /// How long a key is remembered, from its first call on.
@@ -45,7 +45,7 @@ pub(super) const PHOTO_IS_GONE: Error =
     Error::Conflict("the photo of this Idempotency-Key was deleted");
 
 /// SHA-256 over the parts of a body, each with its length, so that no two bodies run together.
-pub async fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
+pub async fn fingerprint(parts: &[&[u8]]) -> RequestHash {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
@@ -54,7 +54,7 @@ pub async fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
             tokio::task::yield_now().await;
         }
     }
-    Fingerprint::from_digest(hash.finalize().into())
+    RequestHash::from_digest(hash.finalize().into())
 }
 
 /// How a call begins.

@@ -138,7 +138,7 @@ async fn candidates(
 }
 
 /// A candidate ready to be read.
-struct Candidate {
+struct LikelyPhoto {
     photo: PhotoId,
     record: Record,
     exact_match: bool,
@@ -147,7 +147,7 @@ struct Candidate {
     weight: f64,
 }
 
-impl Candidate {
+impl LikelyPhoto {
     /// The likelier first: the same bytes, the same look, then the weight of shared words.
     fn order(&self, other: &Self) -> Ordering {
         let look = |distance: u32| distance.min(SAME_LOOK + 1);
@@ -163,11 +163,11 @@ fn likeliest(
     votes: &[Vote],
     records: Vec<(PhotoId, SealedRecord)>,
     secret: &TenantSecret,
-) -> Result<Vec<Candidate>, Error> {
+) -> Result<Vec<LikelyPhoto>, Error> {
     let mut found = Vec::with_capacity(records.len());
     for (photo, sealed) in records {
         let record = engine::open_record(secret, photo, &sealed)?;
-        found.push(Candidate {
+        found.push(LikelyPhoto {
             photo,
             exact_match: sealed.protected_sha256 == seen.sha256.as_bytes(),
             distance: seen.sought.distance(&record).unwrap_or(u32::MAX),
@@ -178,7 +178,7 @@ fn likeliest(
             record,
         });
     }
-    found.sort_by(Candidate::order);
+    found.sort_by(LikelyPhoto::order);
     found.truncate(MOST_READ);
     Ok(found)
 }
@@ -188,7 +188,7 @@ fn decide(
     job: &Job,
     image: &[u8],
     limits: &Limits,
-    likely: &[Candidate],
+    likely: &[LikelyPhoto],
     secret: &TenantSecret,
 ) -> Result<Vec<Match>, Error> {
     if job.abandoned() {

@@ -5,7 +5,7 @@ use crate::{
     auth::Claims,
     db::{
         audit,
-        photos::{self, Cursor, Photo},
+        photos::{self, Cursor, StoredPhoto},
     },
     domain::{
         ContentHash, PhotoId, TenantId,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Page {
     /// The photos, newest first.
-    pub photos: Vec<Photo>,
+    pub photos: Vec<StoredPhoto>,
     /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
 }
@@ -45,7 +45,7 @@ pub async fn list(
 }
 
 /// One photo of the tenant.
-pub async fn get(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<Photo, Error> {
+pub async fn get(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<StoredPhoto, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
     let found = photos::find(&mut tx, photo).await?;
     tx.commit().await?;

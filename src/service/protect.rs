@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Context, Error,
     audit::actor,
-    copies::{self, Original},
+    copies::{self, SourcePhoto},
     engine,
     idempotency::{self, Begun, Claim},
     images, usage,
@@ -338,7 +338,7 @@ async fn record(ctx: &Context, caller: &Claims, recording: &Recording<'_>) -> Re
         protection_level: marked.report.level.as_str().to_owned(),
     };
     let sealed = engine::seal_record(secret, photo, &marked.record, marked.sha256)?;
-    let original = Original {
+    let original = SourcePhoto {
         content: marked.source,
         record: &marked.record,
         words: &marked.words,

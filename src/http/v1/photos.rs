@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{page, wire};
 use crate::{
-    db::photos::{Cursor, Photo},
+    db::photos::{Cursor, StoredPhoto},
     domain::{ContentHash, PhotoId, Place, TenantId},
     http::{
         error::{ApiError, ErrorCode},
@@ -74,7 +74,7 @@ fn parse(photo: &str) -> Result<PhotoId, ApiError> {
     PhotoId::parse(photo).ok_or_else(|| ApiError::new(ErrorCode::NotFound))
 }
 
-fn item(tenant: &TenantId, photo: &Photo) -> Result<Value, ApiError> {
+fn item(tenant: &TenantId, photo: &StoredPhoto) -> Result<Value, ApiError> {
     let protected = photo.protected.as_ref();
     Ok(json!({
         "photoId": photo.photo.to_string(),

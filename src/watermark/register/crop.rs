@@ -31,7 +31,7 @@ const MIN_TILES: usize = 20;
 const OVERHANG: isize = 16;
 /// A place where a piece may belong.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::watermark) struct Place {
+pub(in crate::watermark) struct CropPlace {
     /// Correlation times the square root of the tiles seen: comparable between places of different size.
     pub(in crate::watermark) score: f64,
     /// Canonical to query, upright.
@@ -46,7 +46,7 @@ pub(in crate::watermark) fn places(
     way_back: Orientation,
     (width, height): (f64, f64),
     keep: usize,
-) -> Vec<Place> {
+) -> Vec<CropPlace> {
     let samples = |share: f64| (share * GRID as f64).round() as usize;
     let (columns, rows) = (samples(width), samples(height));
     if columns.min(rows) < SUPPORT + TILE || columns.max(rows) > 2 * GRID {
@@ -89,7 +89,7 @@ pub(in crate::watermark) fn places(
                 [0.0, pitch_y, -y as f64 / rows as f64],
                 [0.0, 0.0, 1.0],
             ]);
-            Place {
+            CropPlace {
                 score,
                 map: to_upright.after(&into_query),
             }

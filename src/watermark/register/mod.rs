@@ -26,7 +26,7 @@ pub(super) mod sample_points;
 use self::{
     candidates::{Effort, candidates},
     correlation::HostLanes,
-    crop::{Place, places},
+    crop::{CropPlace, places},
     received::{ReceivedImage, Sampling},
     refine::{Fit, Stage},
 };
@@ -402,7 +402,7 @@ impl<'a> Search<'a> {
     }
 
     /// Refines the best places until one is certain.
-    fn offer_best(&mut self, mut found: Vec<Place>, tries: usize) {
+    fn offer_best(&mut self, mut found: Vec<CropPlace>, tries: usize) {
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         for place in found.into_iter().take(tries) {
             if place.score < LEAST_SCORE {

@@ -22,7 +22,7 @@ const KEYS_A: f32 = -0.75;
 /// Fewest places of a sample along an axis when all are taken: what a picture smaller than 512 is enlarged to.
 const LEAST_PLACES: usize = 2;
 /// Pixel coordinates; the centre of the first pixel is 0.
-type Place = (f32, f32);
+type Point = (f32, f32);
 
 /// Looks up one place for each sample of the grid in the window; the others are 0.
 pub(in crate::watermark) fn one_place(plane: &Plane, warp: &Warp, window: Window) -> Plane {
@@ -52,7 +52,7 @@ fn sample(
     warp: &Warp,
     window: Window,
     (across, down): (usize, usize),
-    look_up: impl Fn(&Plane, Place) -> f32,
+    look_up: impl Fn(&Plane, Point) -> f32,
 ) -> Plane {
     let spread = |count: usize| -> Vec<f32> {
         (0..count)
@@ -67,7 +67,7 @@ fn sample(
         let above = std::mem::replace(&mut below, corners(plane, warp, y + 1));
         let out = grid.row_mut(y);
         for &t in &rows {
-            let line: Vec<Place> = (above.iter().zip(&below))
+            let line: Vec<Point> = (above.iter().zip(&below))
                 .map(|(&above, &below)| between(above, below, t))
                 .collect();
             for x in window.x.0..window.x.1 {
@@ -81,7 +81,7 @@ fn sample(
 }
 
 /// Where the upper left corners of a row of samples lie in a plane, and the upper right one of the last.
-fn corners(plane: &Plane, warp: &Warp, row: usize) -> Vec<Place> {
+fn corners(plane: &Plane, warp: &Warp, row: usize) -> Vec<Point> {
     let (width, height) = (plane.width() as f64, plane.height() as f64);
     warp.shifted_row(row as f64 / GRID as f64, GRID)
         .into_iter()
@@ -94,12 +94,12 @@ fn corners(plane: &Plane, warp: &Warp, row: usize) -> Vec<Place> {
 }
 
 /// The place at a fraction of the way from one to another.
-fn between(from: Place, to: Place, at: f32) -> Place {
+fn between(from: Point, to: Point, at: f32) -> Point {
     (from.0 + at * (to.0 - from.0), from.1 + at * (to.1 - from.1))
 }
 
 /// Bilinear interpolation; samples outside repeat the border.
-fn bilinear(plane: &Plane, (x, y): Place) -> f32 {
+fn bilinear(plane: &Plane, (x, y): Point) -> f32 {
     let axis = |at: f32, side: usize| {
         let at = at.clamp(0.0, (side - 1) as f32);
         let before = at as usize;
@@ -113,7 +113,7 @@ fn bilinear(plane: &Plane, (x, y): Place) -> f32 {
 }
 
 /// Bicubic interpolation; samples outside repeat the border.
-fn bicubic(plane: &Plane, (x, y): Place) -> f32 {
+fn bicubic(plane: &Plane, (x, y): Point) -> f32 {
     let (width, height) = (plane.width(), plane.height());
     let x = x.clamp(-2.0, width as f32 + 1.0);
     let y = y.clamp(-2.0, height as f32 + 1.0);
