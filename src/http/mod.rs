@@ -3,7 +3,7 @@
 //! May use `service` and `domain` (and the plain types that use cases return). A request goes outside in through
 //! [`middleware::trace`] (request id, span, access line, security headers), [`error::render`] (the one writer of error bodies),
 //! [`middleware::body`] (pace and end of the body), and for every endpoint that is not public [`middleware::authenticate`],
-//! which alone can make a [`extract::Caller`], and [`middleware::limit`], which counts its tenant's calls. To add an endpoint,
+//! which alone can make a [`extract::VerifiedCaller`], and [`middleware::limit`], which counts its tenant's calls. To add an endpoint,
 //! add a line to [`endpoints`], a file to `v1` and a description to [`openapi`].
 
 mod accept;

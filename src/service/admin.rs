@@ -4,16 +4,15 @@
 use secrecy::SecretString;
 
 use super::{
-    Context, Error,
+    Caller, Context, Error,
     accounts::{self, AccountChange},
     admission::access,
-    audit::actor,
     credentials::{self, NewApiKey, NewApplication},
 };
 use crate::{
-    auth::{Claims, PasswordHash, hash_password},
+    auth::{PasswordHash, hash_password},
     db::{accounts::Account, credentials::Credential},
-    domain::{CredentialId, CredentialKind, Role, Scopes, Username},
+    domain::{CredentialId, CredentialKind, Role, Scopes, Username, audit::Actor},
 };
 
 /// Adds an account.
@@ -23,14 +22,14 @@ use crate::{
 /// [`Error::Conflict`] when the name is taken, [`Error::Invalid`] for a bad password.
 pub async fn create_account(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     username: &Username,
     role: Role,
     password: SecretString,
 ) -> Result<(), Error> {
     let hash = hashed(ctx, password).await?;
     let tx = ctx.db.begin(&caller.tenant).await?;
-    accounts::create(tx, &ctx.clock, actor(caller), (username, role), &hash).await?;
+    accounts::create(tx, &ctx.clock, caller.actor.clone(), (username, role), &hash).await?;
     access::refresh(ctx).await
 }
 
@@ -39,7 +38,7 @@ pub async fn create_account(
 /// # Errors
 ///
 /// The database does not answer.
-pub async fn list_accounts(ctx: &Context, caller: &Claims) -> Result<Vec<Account>, Error> {
+pub async fn list_accounts(ctx: &Context, caller: &Caller) -> Result<Vec<Account>, Error> {
     accounts::list(ctx.db.begin(&caller.tenant).await?).await
 }
 
@@ -63,12 +62,12 @@ pub enum AccountRequest {
 /// [`Error::NotFound`] when there is none of that name; [`Error::Conflict`] for who would disable himself.
 pub async fn change_account(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     username: &Username,
     request: AccountRequest,
 ) -> Result<(), Error> {
     let change = match request {
-        AccountRequest::Disable if *username == caller.username => {
+        AccountRequest::Disable if caller.actor == Actor::Account(username.clone()) => {
             return Err(Error::Conflict("an administrator cannot disable himself"));
         }
         AccountRequest::Disable => AccountChange::Disable,
@@ -79,7 +78,7 @@ pub async fn change_account(
         AccountRequest::EndSessions => AccountChange::EndSessions,
     };
     let tx = ctx.db.begin(&caller.tenant).await?;
-    accounts::change(tx, &ctx.clock, actor(caller), username, change).await?;
+    accounts::change(tx, &ctx.clock, caller.actor.clone(), username, change).await?;
     access::refresh(ctx).await
 }
 
@@ -90,12 +89,12 @@ pub async fn change_account(
 /// [`Error::Invalid`] for a bad name.
 pub async fn create_api_key(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     name: &str,
     scopes: Scopes,
 ) -> Result<NewApiKey, Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    let by = actor(caller);
+    let by = caller.actor.clone();
     let made = credentials::create_api_key(tx, &ctx.master, &ctx.clock, by, name, scopes).await?;
     access::refresh(ctx).await?;
     Ok(made)
@@ -108,12 +107,12 @@ pub async fn create_api_key(
 /// [`Error::Invalid`] for a bad name.
 pub async fn create_application(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     name: &str,
     limits: (Scopes, u32),
 ) -> Result<NewApplication, Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    let by = actor(caller);
+    let by = caller.actor.clone();
     let made =
         credentials::create_application(tx, &ctx.master, &ctx.clock, by, name, limits).await?;
     access::refresh(ctx).await?;
@@ -127,7 +126,7 @@ pub async fn create_application(
 /// The database does not answer.
 pub async fn list_credentials(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     kind: CredentialKind,
 ) -> Result<Vec<Credential>, Error> {
     credentials::list(ctx.db.begin(&caller.tenant).await?, kind).await
@@ -140,12 +139,12 @@ pub async fn list_credentials(
 /// [`Error::NotFound`] when there is none.
 pub async fn revoke_credential(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     kind: CredentialKind,
     id: CredentialId,
 ) -> Result<(), Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    credentials::revoke(tx, &ctx.clock, actor(caller), kind, id).await?;
+    credentials::revoke(tx, &ctx.clock, caller.actor.clone(), kind, id).await?;
     access::refresh(ctx).await
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Context, Error};
 use crate::{
-    auth::{Claims, Origin},
+    auth::Origin,
     db::{DbError, Operator, TenantTransaction, audit, tenants},
     domain::{
         CredentialKind, TenantId, Username,
@@ -15,11 +15,6 @@ use crate::{
 
 /// How many events are in memory at once while a chain is checked.
 const BATCH: i64 = 1_000;
-
-/// The caller as the log names it.
-pub(super) fn actor(caller: &Claims) -> Actor {
-    named(&caller.origin, &caller.username).0
-}
 
 /// Who holds a token, as one who acts and as one who is acted on.
 pub(super) fn named(origin: &Origin, username: &Username) -> (Actor, Subject) {

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod admission;
 pub mod audit;
 pub mod authenticate;
+mod caller;
 mod context;
 pub mod copies;
 pub mod credentials;
@@ -28,6 +29,7 @@ pub mod usage;
 mod verification;
 pub mod verify;
 
+pub use caller::Caller;
 pub use context::{Context, Inner, Settings};
 pub use error::{Error, FieldError};
 pub use verification::Verification;

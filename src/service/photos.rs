@@ -1,8 +1,7 @@
 //! Looking photos up, and letting them go.
 
-use super::{Context, Error, audit::actor};
+use super::{Caller, Context, Error};
 use crate::{
-    auth::Claims,
     db::{
         audit,
         photos::{self, Cursor, StoredPhoto},
@@ -53,13 +52,13 @@ pub async fn get(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<Sto
 }
 
 /// Forgets a photo: its record and the key to it are gone, its copies cannot be verified any more.
-pub async fn delete(ctx: &Context, caller: &Claims, photo: PhotoId) -> Result<(), Error> {
+pub async fn delete(ctx: &Context, caller: &Caller, photo: PhotoId) -> Result<(), Error> {
     let tenant = &caller.tenant;
     let mut tx = ctx.db.begin(tenant).await?;
     if !photos::delete(&mut tx, photo).await? {
         return Err(Error::NotFound);
     }
-    let entry = Entry::new(actor(caller), Action::PhotoDeleted, Subject::Photo(photo));
+    let entry = Entry::new(caller.actor.clone(), Action::PhotoDeleted, Subject::Photo(photo));
     audit::append(&mut tx, ctx.clock.now(), &entry).await?;
     tx.commit().await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "deleted");

@@ -5,15 +5,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Error,
-    audit::actor,
+    Caller, Context, Error,
     copies::{self, SourcePhoto},
     engine,
     idempotency::{self, Begun, Claim},
     images, usage,
 };
 use crate::{
-    auth::{Claims, TenantSecret},
+    auth::TenantSecret,
     cpu::Job,
     db::{DbError, TenantTransaction, audit, photos, tenants, words},
     domain::{
@@ -131,7 +130,7 @@ impl Marked {
 /// deleted, or comes out with other bytes, is [`Error::Conflict`].
 pub async fn protect(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     request: Request,
     once: Option<&Once>,
 ) -> Result<Protected, Error> {
@@ -149,7 +148,7 @@ pub async fn protect(
 /// Makes the file of an earlier call once more: no image is stored, and the engine is deterministic.
 async fn again(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     request: Request,
     (photo, outcome): (PhotoId, Outcome),
 ) -> Result<Protected, Error> {
@@ -185,7 +184,7 @@ async fn again(
 /// Does it.
 async fn first(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     request: Request,
     claim: &Claim<'_>,
 ) -> Result<Protected, Error> {
@@ -319,7 +318,7 @@ fn mark(
 
 /// Writes the photo, its sealed record, its words and the event in one transaction; returns how many photos show the same picture
 /// now.
-async fn record(ctx: &Context, caller: &Claims, recording: &Recording<'_>) -> Result<u32, Error> {
+async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Result<u32, Error> {
     let &Recording {
         claim,
         is_new,
@@ -364,7 +363,7 @@ async fn record(ctx: &Context, caller: &Claims, recording: &Recording<'_>) -> Re
         words::insert(&mut tx, photo, &tokens).await?;
     }
     usage::charge(ctx, &mut tx, Operation::Protect).await?;
-    let entry = Entry::new(actor(caller), Action::PhotoProtected, Subject::Photo(photo))
+    let entry = Entry::new(caller.actor.clone(), Action::PhotoProtected, Subject::Photo(photo))
         .with("contentHash", marked.source)
         .with("format", &protected.format)
         .with("width", protected.width)

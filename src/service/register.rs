@@ -6,13 +6,11 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    Context, Error,
-    audit::actor,
+    Caller, Context, Error,
     idempotency::{self, Begun, Claim},
     usage,
 };
 use crate::{
-    auth::Claims,
     db::{audit, photos},
     domain::{
         Once, Operation, PhotoId, Registration,
@@ -46,7 +44,7 @@ struct Outcome {
 /// Those of the idempotency key; and [`Error::Conflict`] when the photo that it stands for was deleted.
 pub async fn register(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     registration: &Registration,
     once: Option<&Once>,
 ) -> Result<Registered, Error> {
@@ -63,7 +61,7 @@ pub async fn register(
 /// The answer of an earlier call.
 async fn again(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     photo: PhotoId,
     Outcome { signature }: Outcome,
 ) -> Result<Registered, Error> {
@@ -83,7 +81,7 @@ async fn again(
 /// Does it.
 async fn first(
     ctx: &Context,
-    caller: &Claims,
+    caller: &Caller,
     registration: &Registration,
     claim: &Claim<'_>,
 ) -> Result<Registered, Error> {
@@ -112,7 +110,7 @@ async fn first(
     claim.complete(&mut tx, &outcome).await?;
     usage::charge(ctx, &mut tx, Operation::Register).await?;
     let mut entry = Entry::new(
-        actor(caller),
+        caller.actor.clone(),
         Action::PhotoRegistered,
         Subject::Photo(photo),
     );

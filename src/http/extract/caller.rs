@@ -5,28 +5,38 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use crate::{
     auth::Claims,
     http::error::{ApiError, ErrorCode},
+    service::Caller,
 };
 
 /// Who calls, as a live token says.
 #[derive(Debug, Clone)]
-pub(in crate::http) struct Caller(Claims);
+pub(in crate::http) struct VerifiedCaller {
+    claims: Claims,
+    caller: Caller,
+}
 
-impl Caller {
+impl VerifiedCaller {
     /// For the authentication layer alone.
     pub(in crate::http) fn verified(claims: Claims) -> Self {
-        Self(claims)
+        let caller = Caller::of_token(&claims);
+        Self { claims, caller }
+    }
+
+    /// All that the token says.
+    pub(in crate::http) fn claims(&self) -> &Claims {
+        &self.claims
     }
 }
 
-impl std::ops::Deref for Caller {
-    type Target = Claims;
+impl std::ops::Deref for VerifiedCaller {
+    type Target = Caller;
 
-    fn deref(&self) -> &Claims {
-        &self.0
+    fn deref(&self) -> &Caller {
+        &self.caller
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Caller {
+impl<S: Sync> FromRequestParts<S> for VerifiedCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {

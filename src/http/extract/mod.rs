@@ -12,7 +12,7 @@ mod photo_form;
 mod source;
 mod standing;
 
-pub(super) use caller::Caller;
+pub(super) use caller::VerifiedCaller;
 pub(super) use fields::Fields;
 pub(super) use form::{Form, Repeated};
 pub(super) use idempotency::Idempotency;

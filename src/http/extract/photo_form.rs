@@ -13,7 +13,7 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    Caller,
+    VerifiedCaller,
     body::{check_content_type, content_length},
     intake::{Intake, OVERHEAD_BYTES},
     names::{is_spelt_alike, quoted},
@@ -80,7 +80,7 @@ impl FromRequest<Context> for PhotoForm {
             return Err(ApiError::new(ErrorCode::ServerBusy));
         }
         let (mut parts, body) = request.into_parts();
-        let caller = Caller::from_request_parts(&mut parts, ctx).await?;
+        let caller = VerifiedCaller::from_request_parts(&mut parts, ctx).await?;
         let intake = Intake::new(body, boundary, max, ctx.uploads.begin(&caller.tenant));
         let request = Request::from_parts(parts, Body::new(intake.clone()));
         Self::read(request, ctx, &intake, (max, length.unwrap_or(0).min(max)))

@@ -11,7 +11,7 @@ use crate::{
     domain::Scopes,
     http::{
         error::{ApiError, ErrorCode},
-        extract::{API_KEY, APPLICATION, Caller},
+        extract::{API_KEY, APPLICATION, VerifiedCaller},
     },
     service::{self, Context, authenticate::Presented},
 };
@@ -31,7 +31,7 @@ pub(in crate::http) async fn authenticate(
     match verified {
         Ok(claims) => {
             tracing::Span::current().record("tenant.id", claims.tenant.as_str());
-            request.extensions_mut().insert(Caller::verified(claims));
+            request.extensions_mut().insert(VerifiedCaller::verified(claims));
             next.run(request).await
         }
         Err(error) => error.into_response(),
@@ -41,14 +41,14 @@ pub(in crate::http) async fn authenticate(
 /// Compares the caller's scopes with those of the route; after the limits, so that refused calls count too.
 pub(in crate::http) async fn authorise(
     State(needed): State<Scopes>,
-    caller: Caller,
+    caller: VerifiedCaller,
     request: Request,
     next: Next,
 ) -> Response {
-    if caller.scopes.covers(needed) {
+    if caller.claims().scopes.covers(needed) {
         next.run(request).await
     } else {
-        ApiError::lacks(needed.without(caller.scopes)).into_response()
+        ApiError::lacks(needed.without(caller.claims().scopes)).into_response()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     domain::{Decision, Quota},
     http::{
         error::{ApiError, ErrorCode},
-        extract::{Caller, Standing},
+        extract::{VerifiedCaller, Standing},
     },
     service::{Context, admission::limits},
 };
@@ -34,7 +34,7 @@ pub(in crate::http) async fn limit(
     let extensions = request.extensions_mut();
     let passage = extensions.get().copied().unwrap_or_default();
     // Absent only where the layers were put in another order: closed, then.
-    let Some(caller) = extensions.get::<Caller>() else {
+    let Some(caller) = extensions.get::<VerifiedCaller>() else {
         return ApiError::new(ErrorCode::AuthMissing).into_response();
     };
     let admitted = limits::admit(&ctx, &caller.tenant, passage).await;

@@ -12,7 +12,7 @@ use crate::{
 
 /// Lists events, newest first, to who administers the tenant.
 pub(in crate::http) async fn list(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     query: page::Received,
 ) -> Result<Response, ApiError> {

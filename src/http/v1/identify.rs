@@ -7,14 +7,14 @@ use super::wire;
 use crate::{
     http::{
         error::ApiError,
-        extract::{Caller, PhotoForm},
+        extract::{VerifiedCaller, PhotoForm},
     },
     service::{Context, identify},
 };
 
 /// Identifies an image.
 pub(in crate::http) async fn handler(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     form: PhotoForm,
 ) -> Result<Response, ApiError> {

@@ -11,9 +11,9 @@ use crate::{
 
 /// Ends the caller's session.
 pub(in crate::http) async fn handler(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
-    logout::logout(&ctx, &caller).await?;
+    logout::logout(&ctx, caller.claims()).await?;
     wire::json(&json!({ "message": "Session successfully terminated" }))
 }

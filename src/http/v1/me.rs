@@ -8,25 +8,25 @@ use crate::{
     domain::Scope,
     http::{
         error::ApiError,
-        extract::{Caller, Standing},
+        extract::{VerifiedCaller, Standing},
     },
     service::{Context, images},
 };
 
 /// Describes the caller.
 pub(in crate::http) async fn handler(
-    caller: Caller,
+    caller: VerifiedCaller,
     standing: Standing,
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
-    let scopes: Vec<&str> = caller.scopes.iter().map(Scope::as_str).collect();
+    let scopes: Vec<&str> = caller.claims().scopes.iter().map(Scope::as_str).collect();
     let image = images::limits(&ctx, &caller.tenant).await?;
     let rates = standing.rates();
     let bucket = rates.bucket();
     wire::json(&json!({
         "tenantId": caller.tenant.as_str(),
-        "username": caller.username.as_str(),
-        "role": caller.role.as_str(),
+        "username": caller.claims().username.as_str(),
+        "role": caller.claims().role.as_str(),
         "scopes": scopes,
         "limits": {
             "imageBytes": image.max_bytes,

@@ -20,7 +20,7 @@ use crate::{
 
 /// Lists photos, newest first.
 pub(in crate::http) async fn list(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     query: page::Received,
 ) -> Result<Response, ApiError> {
@@ -51,7 +51,7 @@ pub(in crate::http) async fn list(
 
 /// Shows one photo.
 pub(in crate::http) async fn get(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     Path(photo): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -61,7 +61,7 @@ pub(in crate::http) async fn get(
 
 /// Forgets one photo.
 pub(in crate::http) async fn delete(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     Path(photo): Path<String>,
 ) -> Result<Response, ApiError> {

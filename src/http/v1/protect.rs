@@ -16,7 +16,7 @@ use crate::{
     domain::PhotoId,
     http::{
         error::ApiError,
-        extract::{Caller, Fields, Idempotency, PhotoForm, parse_object},
+        extract::{VerifiedCaller, Fields, Idempotency, PhotoForm, parse_object},
     },
     imaging::MetadataPolicy,
     service::{self, Context, protect},
@@ -24,7 +24,7 @@ use crate::{
 
 /// Protects a photo.
 pub(in crate::http) async fn handler(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     idempotency: Idempotency,
     form: PhotoForm,

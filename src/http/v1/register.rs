@@ -8,14 +8,14 @@ use crate::{
     domain::Registration,
     http::{
         error::ApiError,
-        extract::{Caller, Fields, Idempotency, Json},
+        extract::{VerifiedCaller, Fields, Idempotency, Json},
     },
     service::{self, Context, register},
 };
 
 /// Registers a photo.
 pub(in crate::http) async fn handler(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     idempotency: Idempotency,
     Json(body): Json,

@@ -21,7 +21,7 @@ const MOST_DAYS: i64 = 366;
 
 /// Reports from the start of the day `from` to the start of the day `to`; without them, the present month.
 pub(in crate::http) async fn handler(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
 ) -> Result<Response, ApiError> {

@@ -7,14 +7,14 @@ use crate::{
     domain::{PhotoId, verdict::Policy},
     http::{
         error::ApiError,
-        extract::{Caller, PhotoForm},
+        extract::{VerifiedCaller, PhotoForm},
     },
     service::{Context, FieldError, verify},
 };
 
 /// Verifies an image.
 pub(in crate::http) async fn handler(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     form: PhotoForm,
 ) -> Result<Response, ApiError> {

@@ -13,7 +13,7 @@ use crate::{
     domain::{Role, Username},
     http::{
         error::{ApiError, ErrorCode},
-        extract::{Caller, Fields, Json},
+        extract::{VerifiedCaller, Fields, Json},
         v1::wire,
     },
     service::{
@@ -24,7 +24,7 @@ use crate::{
 
 /// Lists accounts by name.
 pub(in crate::http) async fn list(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
     let items: Vec<Value> = admin::list_accounts(&ctx, &caller)
@@ -44,7 +44,7 @@ pub(in crate::http) async fn list(
 
 /// Adds an account; a password that was not sent is generated and shown once.
 pub(in crate::http) async fn create(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
@@ -81,7 +81,7 @@ pub(in crate::http) async fn create(
 
 /// Changes the status or the password of an account.
 pub(in crate::http) async fn change(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     Path(name): Path<String>,
     Json(body): Json,
@@ -110,7 +110,7 @@ pub(in crate::http) async fn change(
 
 /// Ends all tokens of an account.
 pub(in crate::http) async fn end_sessions(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {

@@ -13,7 +13,7 @@ use crate::{
     domain::{CredentialId, CredentialKind, Scopes},
     http::{
         error::{ApiError, ErrorCode},
-        extract::{Caller, Fields, Json},
+        extract::{VerifiedCaller, Fields, Json},
         v1::wire,
     },
     service::{Context, admin, credentials::APPLICATION_TOKEN_TTL_SECONDS},
@@ -21,7 +21,7 @@ use crate::{
 
 /// Lists API keys, newest first.
 pub(in crate::http) async fn list_api_keys(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
     let found = admin::list_credentials(&ctx, &caller, CredentialKind::ApiKey).await?;
@@ -30,7 +30,7 @@ pub(in crate::http) async fn list_api_keys(
 
 /// Lists applications, newest first.
 pub(in crate::http) async fn list_applications(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
     let found = admin::list_credentials(&ctx, &caller, CredentialKind::Application).await?;
@@ -62,7 +62,7 @@ fn list(
 
 /// Adds an API key.
 pub(in crate::http) async fn create_api_key(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
@@ -78,7 +78,7 @@ pub(in crate::http) async fn create_api_key(
 
 /// Adds an application.
 pub(in crate::http) async fn create_application(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
@@ -116,7 +116,7 @@ fn wanted<'a>(
 
 /// Revokes an API key.
 pub(in crate::http) async fn revoke_api_key(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -131,7 +131,7 @@ pub(in crate::http) async fn revoke_api_key(
 
 /// Revokes an application.
 pub(in crate::http) async fn revoke_application(
-    caller: Caller,
+    caller: VerifiedCaller,
     State(ctx): State<Context>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -142,7 +142,7 @@ pub(in crate::http) async fn revoke_application(
 /// What is no id names no credential.
 async fn revoke(
     ctx: &Context,
-    caller: &Caller,
+    caller: &VerifiedCaller,
     kind: CredentialKind,
     id: Option<CredentialId>,
 ) -> Result<Response, ApiError> {
