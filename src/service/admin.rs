@@ -29,7 +29,14 @@ pub async fn create_account(
 ) -> Result<(), Error> {
     let hash = hashed(ctx, password).await?;
     let tx = ctx.db.begin(&caller.tenant).await?;
-    accounts::create(tx, &ctx.clock, caller.actor.clone(), (username, role), &hash).await?;
+    accounts::create(
+        tx,
+        &ctx.clock,
+        caller.actor.clone(),
+        (username, role),
+        &hash,
+    )
+    .await?;
     access::refresh(ctx).await
 }
 

@@ -58,7 +58,11 @@ pub async fn delete(ctx: &Context, caller: &Caller, photo: PhotoId) -> Result<()
     if !photos::delete(&mut tx, photo).await? {
         return Err(Error::NotFound);
     }
-    let entry = Entry::new(caller.actor.clone(), Action::PhotoDeleted, Subject::Photo(photo));
+    let entry = Entry::new(
+        caller.actor.clone(),
+        Action::PhotoDeleted,
+        Subject::Photo(photo),
+    );
     audit::append(&mut tx, ctx.clock.now(), &entry).await?;
     tx.commit().await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "deleted");

@@ -363,12 +363,16 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
         words::insert(&mut tx, photo, &tokens).await?;
     }
     usage::charge(ctx, &mut tx, Operation::Protect).await?;
-    let entry = Entry::new(caller.actor.clone(), Action::PhotoProtected, Subject::Photo(photo))
-        .with("contentHash", marked.source)
-        .with("format", &protected.format)
-        .with("width", protected.width)
-        .with("height", protected.height)
-        .with("protectionLevel", &protected.protection_level);
+    let entry = Entry::new(
+        caller.actor.clone(),
+        Action::PhotoProtected,
+        Subject::Photo(photo),
+    )
+    .with("contentHash", marked.source)
+    .with("format", &protected.format)
+    .with("width", protected.width)
+    .with("height", protected.height)
+    .with("protectionLevel", &protected.protection_level);
     audit::append(&mut tx, now, &entry).await?;
     tx.commit().await?;
     Ok(copies)

@@ -31,7 +31,9 @@ pub(in crate::http) async fn authenticate(
     match verified {
         Ok(claims) => {
             tracing::Span::current().record("tenant.id", claims.tenant.as_str());
-            request.extensions_mut().insert(VerifiedCaller::verified(claims));
+            request
+                .extensions_mut()
+                .insert(VerifiedCaller::verified(claims));
             next.run(request).await
         }
         Err(error) => error.into_response(),

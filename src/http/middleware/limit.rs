@@ -14,7 +14,7 @@ use crate::{
     domain::{Decision, Quota},
     http::{
         error::{ApiError, ErrorCode},
-        extract::{VerifiedCaller, Standing},
+        extract::{Standing, VerifiedCaller},
     },
     service::{Context, admission::limits},
 };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{page, wire};
 use crate::{
     domain::audit::Event,
-    http::{error::ApiError, extract::Caller},
+    http::{error::ApiError, extract::VerifiedCaller},
     service::{Context, audit},
 };
 

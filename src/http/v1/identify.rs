@@ -7,7 +7,7 @@ use super::wire;
 use crate::{
     http::{
         error::ApiError,
-        extract::{VerifiedCaller, PhotoForm},
+        extract::{PhotoForm, VerifiedCaller},
     },
     service::{Context, identify},
 };

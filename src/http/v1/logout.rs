@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::wire;
 use crate::{
-    http::{error::ApiError, extract::Caller},
+    http::{error::ApiError, extract::VerifiedCaller},
     service::{Context, logout},
 };
 

@@ -8,7 +8,7 @@ use crate::{
     domain::Scope,
     http::{
         error::ApiError,
-        extract::{VerifiedCaller, Standing},
+        extract::{Standing, VerifiedCaller},
     },
     service::{Context, images},
 };

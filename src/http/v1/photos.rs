@@ -13,7 +13,7 @@ use crate::{
     domain::{ContentHash, PhotoId, Place, TenantId},
     http::{
         error::{ApiError, ErrorCode},
-        extract::Caller,
+        extract::VerifiedCaller,
     },
     service::{Context, photos},
 };

@@ -16,7 +16,7 @@ use crate::{
     domain::PhotoId,
     http::{
         error::ApiError,
-        extract::{VerifiedCaller, Fields, Idempotency, PhotoForm, parse_object},
+        extract::{Fields, Idempotency, PhotoForm, VerifiedCaller, parse_object},
     },
     imaging::MetadataPolicy,
     service::{self, Context, protect},

@@ -8,7 +8,7 @@ use crate::{
     domain::Registration,
     http::{
         error::ApiError,
-        extract::{VerifiedCaller, Fields, Idempotency, Json},
+        extract::{Fields, Idempotency, Json, VerifiedCaller},
     },
     service::{self, Context, register},
 };

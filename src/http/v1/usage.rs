@@ -12,7 +12,7 @@ use time::{Date, Duration, Month, OffsetDateTime, Time, format_description::well
 use super::wire;
 use crate::{
     domain::{DayUse, Operation},
-    http::{error::ApiError, extract::Caller},
+    http::{error::ApiError, extract::VerifiedCaller},
     service::{Context, usage},
 };
 

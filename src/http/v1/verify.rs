@@ -7,7 +7,7 @@ use crate::{
     domain::{PhotoId, verdict::Policy},
     http::{
         error::ApiError,
-        extract::{VerifiedCaller, PhotoForm},
+        extract::{PhotoForm, VerifiedCaller},
     },
     service::{Context, FieldError, verify},
 };

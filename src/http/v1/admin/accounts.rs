@@ -13,7 +13,7 @@ use crate::{
     domain::{Role, Username},
     http::{
         error::{ApiError, ErrorCode},
-        extract::{VerifiedCaller, Fields, Json},
+        extract::{Fields, Json, VerifiedCaller},
         v1::wire,
     },
     service::{

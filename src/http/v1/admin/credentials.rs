@@ -13,7 +13,7 @@ use crate::{
     domain::{CredentialId, CredentialKind, Scopes},
     http::{
         error::{ApiError, ErrorCode},
-        extract::{VerifiedCaller, Fields, Json},
+        extract::{Fields, Json, VerifiedCaller},
         v1::wire,
     },
     service::{Context, admin, credentials::APPLICATION_TOKEN_TTL_SECONDS},
