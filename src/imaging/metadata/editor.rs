@@ -143,14 +143,11 @@ impl<'a> Editor<'a> {
         if encoded.is_some() || picture::find(payload).is_some() {
             return self.leave_out(name, Reason::Asked);
         }
-        // UTF-16 of Latin letters is ASCII with zeros between.
-        let narrow: Vec<u8> = payload.iter().copied().filter(|&byte| byte != 0).collect();
-        if place::is_in_text(&narrow) {
+        if place::is_in_wide_text(payload) {
             return self.leave_out(name, Reason::Asked);
         }
-        let is_binary = narrow
-            .iter()
-            .any(|byte| *byte < 0x20 && !byte.is_ascii_whitespace());
+        let is_sign = |byte: &u8| *byte == 0 || *byte >= b' ' || byte.is_ascii_whitespace();
+        let is_binary = !payload.iter().all(is_sign);
         if is_text && is_binary && !payload.starts_with(b"Ducky") {
             return self.leave_out(name, Reason::NotUnderstood);
         }

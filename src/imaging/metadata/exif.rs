@@ -301,7 +301,7 @@ fn retain_entry(
         return editor.leave_out("exif-value", Reason::NotUnderstood);
     }
     let is_text = is_binary || matches!(entry.kind, kind::ASCII | kind::UTF_8);
-    if is_text && tells_a_place(bytes) {
+    if is_text && place::is_in_wide_text(bytes) {
         return editor.leave_out("exif-text", Reason::Asked);
     }
     if is_text && picture::in_base64(bytes).is_some() {
@@ -309,13 +309,6 @@ fn retain_entry(
     }
     retained.ranges.push(value);
     true
-}
-
-/// Tells whether a text in ASCII, UTF-8 or UTF-16 gives coordinates.
-fn tells_a_place(text: &[u8]) -> bool {
-    // UTF-16 of Latin letters is ASCII with zeros between.
-    let narrow: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
-    place::is_in_text(&narrow)
 }
 
 /// Keeps a maker note that is understood, without places and pictures.

@@ -316,11 +316,12 @@ impl Metadata {
                 Kind::Unknown if editor.strip => {
                     return editor.leave_out(&name, Reason::NotUnderstood);
                 }
-                // Edited already, or needed to show the samples.
-                Kind::Exif(_) | Kind::Xmp(_) | Kind::ExtendedXmp | Kind::Photoshop(_) => {
-                    return true;
-                }
-                Kind::Display | Kind::Own => return true,
+                // Needed to show the samples, or edited already.
+                Kind::Display
+                | Kind::Exif(_)
+                | Kind::Xmp(_)
+                | Kind::ExtendedXmp
+                | Kind::Photoshop(_) => return true,
                 _ => {}
             }
             editor.keeps_rest(&segment.payload, &name, kind == Kind::Text)
@@ -356,7 +357,7 @@ impl Metadata {
         parts.collect::<Vec<_>>().concat()
     }
 
-    /// Puts a block back into its segments, of which it may need fewer; nothing removes them all.
+    /// Puts a block back into its segments, of which it may need fewer, since no block gets longer; without one they all go.
     fn distribute(&mut self, group: &[(usize, usize)], block: Option<Vec<u8>>) {
         let block = block.unwrap_or_default();
         let mut rest = block.as_slice();

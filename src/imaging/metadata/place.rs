@@ -130,6 +130,12 @@ pub(super) fn is_in_text(text: &[u8]) -> bool {
     })
 }
 
+/// Tells it of a text that may be in UTF-16, in which Latin letters are ASCII with zeros between.
+pub(super) fn is_in_wide_text(text: &[u8]) -> bool {
+    let narrow: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
+    is_in_text(&narrow)
+}
+
 /// Tells whether a text begins with a label that has a number behind it.
 fn is_label(before: &[u8], text: &[u8]) -> bool {
     let behind = |label: &&[u8]| {

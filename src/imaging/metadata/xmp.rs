@@ -103,6 +103,8 @@ fn text(packet: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// Removes properties; nothing if the packet cannot be followed. One in UTF-16 comes back in UTF-8, if it changes.
+///
+/// A packet never gets longer, so it fits where it was: one that would in UTF-8 cannot be followed either.
 pub(super) fn edit(packet: &[u8], wish: Wish) -> Option<Edited> {
     let text = &*text(packet)?;
     let mut walk = Walk {
@@ -115,22 +117,28 @@ pub(super) fn edit(packet: &[u8], wish: Wish) -> Option<Edited> {
         kept: 0,
     };
     walk.run()?;
+    let bytes = if walk.cuts.is_empty() {
+        packet.to_vec()
+    } else {
+        without(text, &walk.cuts).into_bytes()
+    };
+    (bytes.len() <= packet.len()).then_some(Edited {
+        bytes,
+        names: walk.names,
+        is_empty: walk.kept == 0,
+    })
+}
+
+/// Returns a text without cuts, which are ascending and apart from each other.
+fn without(text: &str, cuts: &[Range<usize>]) -> String {
     let mut edited = String::with_capacity(text.len());
     let mut position = 0;
-    for cut in &walk.cuts {
+    for cut in cuts {
         edited.push_str(&text[position..cut.start]);
         position = cut.end;
     }
     edited.push_str(&text[position..]);
-    Some(Edited {
-        bytes: if walk.cuts.is_empty() {
-            packet.to_vec()
-        } else {
-            edited.into_bytes()
-        },
-        names: walk.names,
-        is_empty: walk.kept == 0,
-    })
+    edited
 }
 
 /// Tells whether a packet that cannot be followed may speak of media that are gone. Without a false "no".
@@ -287,7 +295,7 @@ impl<'a> Walk<'a> {
     fn end(&mut self, range: Range<usize>) -> Option<()> {
         let open = self.open.pop()?;
         if open.is_cut {
-            self.cuts.push(open.start..range.end);
+            self.cut_element(open.start..range.end);
             return Some(());
         }
         if open.has_children || self.is_cutting() {
@@ -297,7 +305,7 @@ impl<'a> Walk<'a> {
         if let Some(unwanted) = self.unwanted_value(&open.namespace, value) {
             self.names.push(unwanted);
             if !self.cut_property() {
-                self.cuts.push(open.start..range.end);
+                self.cut_element(open.start..range.end);
             }
         }
         Some(())
@@ -309,9 +317,13 @@ impl<'a> Walk<'a> {
             return false;
         };
         property.is_cut = true;
-        let start = property.start;
-        self.cuts.retain(|cut| cut.start < start);
         true
+    }
+
+    /// Cuts a whole element, and so what was cut out of it before.
+    fn cut_element(&mut self, range: Range<usize>) {
+        self.cuts.retain(|cut| cut.start < range.start);
+        self.cuts.push(range);
     }
 
     /// Where a part of the text begins.

@@ -17,3 +17,4 @@ mod palettes;
 mod policies;
 mod read_back;
 pub(super) mod samples;
+mod xmp;

@@ -15,7 +15,7 @@ const THUMBNAIL: &[u8] = b"\xff\xd8the uncropped original\xff\xd9";
 const CAMERA: &[u8] = b"LumaCam 3000\0";
 const SERIAL: &[u8] = b"serial 31415926\0";
 
-const XMP: &str = r#"<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+pub(super) const XMP: &str = r#"<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:drone="http://www.dji.com/drone-dji/1.0/"
   xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"
@@ -31,7 +31,7 @@ const XMP: &str = r#"<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
  </rdf:Seq></Container:Directory>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"#;
-const PLACES_IN_XMP: [&str; 6] = [
+pub(super) const PLACES_IN_XMP: [&str; 6] = [
     "48,51.5N",
     "2.2945",
     "330/1",
@@ -171,7 +171,7 @@ fn files(exif: &[u8], xmp: &str) -> [Vec<u8>; 3] {
     ]
 }
 
-fn under(file: &[u8], policy: MetadataPolicy) -> Vec<u8> {
+pub(super) fn under(file: &[u8], policy: MetadataPolicy) -> Vec<u8> {
     let mut photo = accept(file);
     apply_policy(&mut photo, policy);
     let output = encode(&photo).unwrap();
@@ -351,105 +351,6 @@ fn stale_segments_never_leave() {
         let output = under(&file, MetadataPolicy::Keep);
         assert!(!contains(&output, b"stale"));
         assert!(contains(&output, b"fresh"));
-    }
-}
-
-/// Bytes of a part of an extended packet here.
-const PART: usize = 1000;
-
-/// Splits an extended packet into segments as the XMP specification does.
-fn extended_segments(text: &str) -> Vec<Vec<u8>> {
-    let length = u32::try_from(text.len()).unwrap();
-    let parts = text.as_bytes().chunks(PART).enumerate();
-    parts
-        .map(|(index, part)| {
-            let offset = u32::try_from(PART * index).unwrap();
-            let mut segment = b"http://ns.adobe.com/xmp/extension/\0".to_vec();
-            segment.extend(b"0123456789ABCDEF0123456789ABCDEF");
-            segment.extend(length.to_be_bytes());
-            segment.extend(offset.to_be_bytes());
-            segment.extend(part);
-            segment
-        })
-        .collect()
-}
-
-#[test]
-fn extended_xmp_loses_what_goes_and_keeps_its_place_in_the_main_packet() {
-    let main = "<x xmlns:xmpNote=\"http://ns.adobe.com/xmp/note/\" \
-        xmpNote:HasExtendedXMP=\"0123456789ABCDEF0123456789ABCDEF\" kept=\"1\"/>";
-    let main = [b"http://ns.adobe.com/xap/1.0/\0", main.as_bytes()].concat();
-    let file = |extended: &str| {
-        let extended = extended_segments(extended);
-        let mut segments: Vec<(u8, &[u8])> = vec![(0xe1, &main)];
-        segments.extend(extended.iter().map(|segment| (0xe1, segment.as_slice())));
-        with_segments(&jpeg(8, 8, (1, 1), false), &segments)
-    };
-    let harmless = file(
-        "<depth xmlns:d='http://ns.google.com/photos/1.0/depthmap/'>....................</depth>",
-    );
-    let gain_map = file(
-        "<x:g xmlns:x='adobe:ns:meta/' xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/' hdrgm:Version='1.0'>.....</x:g>",
-    );
-    let placed = file(
-        "<x:p xmlns:x='adobe:ns:meta/' xmlns:exif='http://ns.adobe.com/exif/1.0/' exif:GPSLatitude='48,51.5N'>...</x:p>",
-    );
-    let mixed = file(&format!(
-        "<r xmlns:exif='http://ns.adobe.com/exif/1.0/' note='stays, gpsgps{}'><exif:GPSLatitude>48,51.5N</exif:GPSLatitude></r>",
-        ".".repeat(70_000)
-    ));
-    let broken = file("<p kept='0' but='gps by chance'");
-    for (file, policy, stays) in [
-        (&harmless, MetadataPolicy::Keep, true),
-        (&harmless, MetadataPolicy::StripGps, true),
-        (&harmless, MetadataPolicy::StripAll, false),
-        (&gain_map, MetadataPolicy::Keep, false),
-        (&placed, MetadataPolicy::Keep, true),
-        (&placed, MetadataPolicy::StripGps, false),
-        (&mixed, MetadataPolicy::StripGps, true),
-        (&broken, MetadataPolicy::Keep, true),
-        (&broken, MetadataPolicy::StripGps, false),
-    ] {
-        let output = under(file, policy);
-        assert_eq!(contains(&output, b"HasExtendedXMP"), stays, "{policy:?}");
-        assert_eq!(contains(&output, b"xmp/extension/"), stays, "{policy:?}");
-        assert_eq!(
-            contains(&output, b"kept"),
-            policy != MetadataPolicy::StripAll
-        );
-        if policy == MetadataPolicy::StripGps {
-            assert!(!contains(&output, b"48,51.5N"));
-        }
-    }
-    // What is left is a whole packet under a digest of its own, which the main packet has, too.
-    let output = under(&mixed, MetadataPolicy::StripGps);
-    let digest = |name: &[u8]| {
-        let at = output.windows(name.len()).position(|w| w == name).unwrap() + name.len();
-        output[at..at + 32].to_vec()
-    };
-    assert_eq!(digest(b"HasExtendedXMP=\""), digest(b"xmp/extension/\0"));
-    assert_ne!(
-        digest(b"xmp/extension/\0"),
-        b"0123456789ABCDEF0123456789ABCDEF"
-    );
-    assert!(contains(&output, b"stays, gpsgps"));
-}
-
-#[test]
-fn xmp_in_utf_16_and_with_remains_behind_it_is_edited() {
-    let packet = XMP.replace("begin=\"\"", "begin=\"\u{feff}\"");
-    let wide: Vec<u8> = packet.encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let longer = format!("{packet}</rdf:RDF><exif:GPSLatitude>48,51.5N</exif:GPSLatitude>");
-    for bytes in [wide, longer.into_bytes()] {
-        let segment = [b"http://ns.adobe.com/xap/1.0/\0", &bytes[..]].concat();
-        let file = with_segments(&jpeg(8, 8, (1, 1), false), &[(0xe1, &segment)]);
-        let output = under(&file, MetadataPolicy::StripGps);
-        assert!(contains(&output, b"A &amp; B > C"));
-        for place in PLACES_IN_XMP {
-            assert!(!contains(&output, place.as_bytes()), "{place}");
-            let wide: Vec<u8> = place.encode_utf16().flat_map(u16::to_be_bytes).collect();
-            assert!(!contains(&output, &wide), "{place}");
-        }
     }
 }
 

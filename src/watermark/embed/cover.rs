@@ -1,6 +1,6 @@
 //! The two things that a mark is put into: pixels, and the quantiser lattice of a JPEG.
 //!
-//! A medium is marked at a strength, perhaps again at another one, and then sent. In between it shows the pixels
+//! A cover is marked at a strength, perhaps again at another one, and then sent. In between it shows the pixels
 //! that the recipient will decode, so that the read-back is of what is sent: for lossless outputs these are the
 //! marked pixels themselves, for lossy ones (lossy WebP) those of the encoded file.
 
@@ -146,7 +146,7 @@ impl Cover for PixelCover<'_> {
 pub(in crate::watermark) struct JpegCover {
     /// The photo as it is sent.
     photo: Photo,
-    lattice: JpegEmbedder,
+    embedder: JpegEmbedder,
     /// Strength of the first turn.
     start: f32,
     /// The steps that its coefficients have taken.
@@ -156,11 +156,11 @@ pub(in crate::watermark) struct JpegCover {
 }
 
 impl JpegCover {
-    /// Takes a photo, and the lattice of its pixels.
-    pub(in crate::watermark) fn new(photo: Photo, lattice: JpegEmbedder, start: f32) -> Self {
+    /// Takes a photo, and what embeds into its pixels.
+    pub(in crate::watermark) fn new(photo: Photo, embedder: JpegEmbedder, start: f32) -> Self {
         Self {
             photo,
-            lattice,
+            embedder,
             start,
             steps: Vec::new(),
             change: 0.0,
@@ -170,13 +170,13 @@ impl JpegCover {
 
 impl Cover for JpegCover {
     fn schedule(&self) -> (Schedule, f32) {
-        (Schedule::JpegEmbedder { start: self.start }, self.start)
+        (Schedule::Jpeg { start: self.start }, self.start)
     }
 
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
         if let Pixels::Jpeg(image) = &mut self.photo.pixels {
             jpeg_embedder::apply(image, &self.steps, -1);
-            self.steps = self.lattice.steps(image, strength);
+            self.steps = self.embedder.steps(image, strength);
             jpeg_embedder::apply(image, &self.steps, 1);
             self.change = jpeg_embedder::mean_square_change(image, &self.steps);
         }

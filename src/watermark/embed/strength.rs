@@ -87,7 +87,7 @@ pub(in crate::watermark) enum Schedule {
     /// JPEG lattice: by the slopes `d ln z / d ln g` of 1/2 (as sent) and 0.7 (small), 1.2 to 2 at a time, at
     /// most twice the start, at most four iterations; beyond that flat regions show. Only a photo that would be
     /// refused otherwise, its own blocks being far coarser than the mark, may have four times the start.
-    JpegEmbedder {
+    Jpeg {
         /// Strength of the first turn.
         start: f32,
     },
@@ -106,7 +106,7 @@ impl Schedule {
         }
         match self {
             Self::Pixels => (strength < 1.6).then_some(strength * 1.35),
-            Self::JpegEmbedder { start } => {
+            Self::Jpeg { start } => {
                 let refused = read.z_sent < LEAST_SENT;
                 let limit = if refused { 4.0 * start } else { 2.0 * start };
                 if strength >= limit || iterations >= 4 {
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_mark_that_reads_well_is_never_raised() {
-        for schedule in [Schedule::Pixels, Schedule::JpegEmbedder { start: 0.3 }] {
+        for schedule in [Schedule::Pixels, Schedule::Jpeg { start: 0.3 }] {
             assert_eq!(schedule.next(0.3, 1, read(25.0, 10.0)), None);
         }
     }
@@ -162,7 +162,7 @@ mod tests {
         }
         assert_eq!(iterations, 7);
 
-        let lattice = Schedule::JpegEmbedder { start: 0.3 };
+        let lattice = Schedule::Jpeg { start: 0.3 };
         assert!((lattice.next(0.3, 1, read(24.9, 11.0)).unwrap() - 0.36).abs() < 1e-6);
         assert!((lattice.next(0.3, 1, read(5.0, -2.0)).unwrap() - 0.6).abs() < 1e-6);
         assert_eq!(lattice.next(0.6, 2, read(12.0, 2.0)), None);
