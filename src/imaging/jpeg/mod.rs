@@ -36,11 +36,16 @@ use super::{
 /// encoders that round badly. Beyond it the entropy-coded data is damaged.
 const MAX_COEFFICIENT: i16 = 2047;
 
+/// The coefficients that the standard's Huffman tables can code: AC of at most 10 bits, and DC whose
+/// differences have at most 11 (T.81, tables F.1 and F.2). An 8-bit picture has no others.
+const GENERAL_AC: std::ops::RangeInclusive<i16> = -1023..=1023;
+const GENERAL_DC: std::ops::RangeInclusive<i16> = -1024..=1023;
+
 /// Decodes a JPEG file.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
     let structure = Structure::parse(bytes, limits)?;
     let coefficients = scans::read(&structure)?;
-    let image = CoefficientImage {
+    let mut image = CoefficientImage {
         coding: if structure.frame.progressive {
             // The mark sets bits that a file without all scans does not send.
             let scans = structure.is_complete.then(|| scans_of(&structure));
@@ -54,7 +59,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
         coefficients,
     };
     check_luma_sampling(&image, &structure)?;
-    check_magnitudes(&image)?;
+    check_magnitudes(&mut image)?;
     let mut metadata = Metadata::from_jpeg(&structure.metadata);
     metadata.note_trailer(&bytes[structure.bytes.len()..]);
     if structure.has_jfif_thumbnail() {
@@ -135,20 +140,33 @@ fn check_luma_sampling(
     }
 }
 
-fn check_magnitudes(image: &CoefficientImage) -> Result<(), ImagingError> {
-    let range = -MAX_COEFFICIENT..=MAX_COEFFICIENT;
+/// Refuses coefficients that no picture has. Where there are some that the standard's tables have no
+/// code for, tables that have one are made.
+fn check_magnitudes(image: &mut CoefficientImage) -> Result<(), ImagingError> {
     let rows = (0..image.component_count()).flat_map(|index| image.picture_rows(index));
-    let fits = |row: &[[i16; 64]]| {
-        // Without a branch a value, so that the compiler vectorises it.
-        row.as_flattened()
-            .iter()
-            .fold(true, |fits, value| fits & range.contains(value))
-    };
-    if rows.into_iter().all(fits) {
-        Ok(())
-    } else {
-        Err(ImagingError::invalid("a coefficient is out of range"))
+    // Without a branch a value, so that the compiler vectorises it.
+    let (least, most) = rows.fold((0, 0), |range, row| {
+        let values = row.as_flattened().iter();
+        values.fold(range, |(least, most), &value| {
+            (value.min(least), value.max(most))
+        })
+    });
+    if least < -MAX_COEFFICIENT || most > MAX_COEFFICIENT {
+        return Err(ImagingError::invalid("a coefficient is out of range"));
     }
+    let within = GENERAL_AC.contains(&least) && GENERAL_AC.contains(&most);
+    if image.coding == Coding::General && !within && !has_general_codes(image) {
+        image.coding = Coding::Fitted;
+    }
+    Ok(())
+}
+
+/// Tells whether the standard's tables have a code for every coefficient.
+fn has_general_codes(image: &CoefficientImage) -> bool {
+    let rows = (0..image.component_count()).flat_map(|index| image.picture_rows(index));
+    rows.flatten().all(|[dc, ac @ ..]| {
+        GENERAL_DC.contains(dc) && ac.iter().all(|value| GENERAL_AC.contains(value))
+    })
 }
 
 /// Tells what the entropy decoder found.

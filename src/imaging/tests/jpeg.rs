@@ -317,3 +317,36 @@ fn huffman_tables_stay_of_the_kind_that_they_were() {
     }
     assert!(tables(&source(true)) < tables(&source(false)));
 }
+
+/// Bits as entropy-coded data: filled up with ones, and a zero after each 0xff (T.81, F.1.2.3).
+fn entropy_coded(bits: &str) -> Vec<u8> {
+    let filled = format!("{bits}{}", "1".repeat(bits.len().wrapping_neg() % 8));
+    let bytes = filled.as_bytes().chunks_exact(8).map(|byte| {
+        let ones = byte.iter().map(|&bit| bit - b'0');
+        ones.fold(0, |byte, bit| byte << 1 | bit)
+    });
+    let stuffed = bytes.flat_map(|byte| [Some(byte), (byte == 0xff).then_some(0)]);
+    stuffed.flatten().collect()
+}
+
+#[test]
+fn a_coefficient_without_a_code_in_the_standards_tables_gets_tables_that_have_one() {
+    // In the place of 10 bits, the table of AC coefficients has a code for 11.
+    let gray = Encoder::new(&[128; 64], 8, 8, PixelFormat::Grayscale).quality(90);
+    let file = gray.encode().unwrap();
+    let table = patched(&file, &[0x09, 0x0a, 0x16], &[0x09, 0x0b, 0x16]);
+    let data = table.windows(2).position(|w| w == [0xff, 0xda]).unwrap() + 10;
+    for (ac, bits) in [(1500, "10111011100"), (-1500, "01000100011")] {
+        // DC 0, the code for 11 bits and the bits, the end of the block.
+        let block = format!("00{}{bits}1010", "1111111110000011");
+        let mut source = table[..data].to_vec();
+        source.extend(entropy_coded(&block));
+        source.extend([0xff, 0xd9]);
+        let photo = accept(&source);
+        let Pixels::Jpeg(image) = &photo.pixels else {
+            panic!("not a JPEG");
+        };
+        assert_eq!(image.component(0).blocks[0][1], ac);
+        assert_same_jpeg(&source, &encode(&photo).unwrap());
+    }
+}
