@@ -4,14 +4,13 @@
 //! end of the transaction: the next one waits, so sequences have no gap and the chain no fork. Append last, so that others wait
 //! for little.
 
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DbError, TenantTransaction};
 use crate::domain::{
     TenantId,
-    audit::{ChainHash, Detail, Entry, Event, Head},
+    audit::{AuditEntry, ChainHash, Detail, Event, Head},
 };
 
 /// An event as it is stored, and its place. Nothing when the row holds what this program never wrote.
@@ -23,40 +22,15 @@ pub struct Stored {
     pub event: Option<Event>,
 }
 
-/// Records `entry`, if the transaction commits.
+/// Appends an event to the tenant's chain. Its head stays locked until the transaction ends, so
+/// this comes last in it.
 pub async fn append(
     tx: &mut TenantTransaction,
     now: OffsetDateTime,
-    entry: &Entry,
+    entry: &AuditEntry,
 ) -> Result<(), DbError> {
     let tenant = tx.tenant().clone();
     let (db, _) = tx.parts();
-    link(db, &tenant, now, entry).await
-}
-
-/// Records `entry` in a transaction of the operator's, which sees the rows of `tenant` alone from now on.
-pub async fn append_as_operator(
-    db: &mut PgConnection,
-    tenant: &TenantId,
-    now: OffsetDateTime,
-    entry: &Entry,
-) -> Result<(), DbError> {
-    sqlx::query!(
-        "select set_config('lumatrace.tenant', $1, true)",
-        tenant.as_str()
-    )
-    .fetch_one(&mut *db)
-    .await?;
-    link(db, tenant, now, entry).await
-}
-
-/// Adds the next link.
-async fn link(
-    db: &mut PgConnection,
-    tenant: &TenantId,
-    now: OffsetDateTime,
-    entry: &Entry,
-) -> Result<(), DbError> {
     let corrupt = || DbError::Corrupt("audit_heads");
     let row = sqlx::query!(
         "select sequence, hash from audit_heads where tenant_id = $1 for update",
@@ -73,7 +47,7 @@ async fn link(
     let at = now
         .replace_nanosecond(now.microsecond() * 1_000)
         .unwrap_or(now);
-    let event = Event::after(&head, tenant, at, entry).map_err(|_| corrupt())?;
+    let event = Event::after(&head, &tenant, at, entry).map_err(|_| corrupt())?;
     let detail = serde_json::to_value(&event.detail).map_err(|_| corrupt())?;
     sqlx::query!(
         "with added as (

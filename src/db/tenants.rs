@@ -6,9 +6,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{
-    ContentHashPolicy, Megapixels, Privacy, RateOverrides, TenantId, TenantPolicy,
-};
+use crate::domain::{ContentHashPolicy, Megapixels, Privacy, RateOverrides, TenantPolicy};
 
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone)]
@@ -70,15 +68,15 @@ fn read_megapixels(set: Option<i32>) -> Result<Option<Megapixels>, DbError> {
 
 /// Adds a tenant; false when one of that name is there already.
 pub async fn insert(
-    db: &mut PgConnection,
-    tenant: &TenantId,
+    tx: &mut TenantTransaction,
     sealed_secret: &[u8],
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
     let done = sqlx::query!(
         "insert into tenants (tenant_id, sealed_secret, created_at) values ($1, $2, $3)
          on conflict on constraint tenants_pkey do nothing",
-        tenant.as_str(),
+        tenant,
         sealed_secret,
         now
     )
@@ -118,15 +116,13 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
 }
 
 /// Reads a tenant's policy for changing it: no other transaction changes it meanwhile.
-pub async fn lock_policy(
-    db: &mut PgConnection,
-    tenant: &TenantId,
-) -> Result<Option<TenantPolicy>, DbError> {
+pub async fn lock_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPolicy>, DbError> {
+    let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         PolicyRow,
         "select privacy, max_copies, content_hash_policy, max_megapixels, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1 for update",
-        tenant.as_str()
+        tenant
     )
     .fetch_optional(db)
     .await?;
@@ -134,18 +130,15 @@ pub async fn lock_policy(
 }
 
 /// Sets a tenant's policy.
-pub async fn set_policy(
-    db: &mut PgConnection,
-    tenant: &TenantId,
-    policy: &TenantPolicy,
-) -> Result<(), DbError> {
+pub async fn set_policy(tx: &mut TenantTransaction, policy: &TenantPolicy) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
     let number = |set: u32| i32::try_from(set).unwrap_or(i32::MAX);
     sqlx::query!(
         "update tenants
          set privacy = $2, max_copies = $3, rate_per_second = $4, rate_burst = $5, rate_per_hour = $6,
              content_hash_policy = $7, max_megapixels = $8
          where tenant_id = $1",
-        tenant.as_str(),
+        tenant,
         policy.privacy.as_str(),
         policy.max_copies.map(|max| number(max.get())),
         policy.rates.per_second.map(number),
@@ -174,14 +167,11 @@ pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
 }
 
 /// Suspends or resumes a tenant; false when there is none of that name.
-pub async fn set_status(
-    db: &mut PgConnection,
-    tenant: &TenantId,
-    status: &str,
-) -> Result<bool, DbError> {
+pub async fn set_status(tx: &mut TenantTransaction, status: &str) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
     let done = sqlx::query!(
         "update tenants set status = $2 where tenant_id = $1",
-        tenant.as_str(),
+        tenant,
         status
     )
     .execute(db)
@@ -190,8 +180,9 @@ pub async fn set_status(
 }
 
 /// Removes a tenant and, by the foreign keys, all that it has; false when there is none of that name.
-pub async fn delete(db: &mut PgConnection, tenant: &TenantId) -> Result<bool, DbError> {
-    let done = sqlx::query!("delete from tenants where tenant_id = $1", tenant.as_str())
+pub async fn delete(tx: &mut TenantTransaction) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let done = sqlx::query!("delete from tenants where tenant_id = $1", tenant)
         .execute(db)
         .await?;
     Ok(done.rows_affected() == 1)

@@ -116,7 +116,7 @@ actions! {
 
 /// What is to be recorded; time, place in the chain and hash come when it is appended.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct AuditEntry {
     /// Who.
     pub actor: Actor,
     /// What.
@@ -127,7 +127,7 @@ pub struct Entry {
     pub detail: Detail,
 }
 
-impl Entry {
+impl AuditEntry {
     /// An entry without detail.
     pub fn new(actor: Actor, action: Action, subject: Subject) -> Self {
         Self {
@@ -235,7 +235,7 @@ impl Event {
         head: &Head,
         tenant: &TenantId,
         at: OffsetDateTime,
-        entry: &Entry,
+        entry: &AuditEntry,
     ) -> Result<Self, serde_json::Error> {
         let mut event = Self {
             tenant: tenant.clone(),
@@ -300,7 +300,7 @@ mod tests {
 
     fn event() -> Event {
         let name = Username::parse("Zoë \"press\"").unwrap();
-        let entry = Entry::new(
+        let entry = AuditEntry::new(
             Actor::Account(name),
             Action::PhotoProtected,
             Subject::Photo(Uuid::from_u128(7).into()),

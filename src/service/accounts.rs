@@ -2,18 +2,17 @@
 //!
 //! Each works in a transaction that its caller opened: the operator's, or an administrator's of the tenant.
 
-use super::Error;
+use super::{Error, journal};
 use crate::{
     auth::PasswordHash,
     clock::Clock,
     db::{
         TenantTransaction,
         accounts::{self, Account},
-        audit,
     },
     domain::{
         Role, Username,
-        audit::{Action, Actor, Entry, Subject},
+        audit::{Action, Actor, AuditEntry, Subject},
     },
 };
 
@@ -41,9 +40,8 @@ pub async fn create(
         return Err(Error::Conflict("the tenant has an account of that name"));
     }
     let subject = Subject::Account(username.clone());
-    let entry = Entry::new(actor, Action::AccountCreated, subject).with("role", role.as_str());
-    audit::append(&mut tx, clock.now(), &entry).await?;
-    Ok(tx.commit().await?)
+    let entry = AuditEntry::new(actor, Action::AccountCreated, subject).with("role", role.as_str());
+    journal::commit(tx, clock.now(), &entry).await
 }
 
 /// The accounts of the transaction's tenant by name.
@@ -101,7 +99,6 @@ pub async fn change(
     if !changed.ok_or(Error::NotFound)? {
         return Ok(());
     }
-    let entry = Entry::new(actor, action, Subject::Account(username.clone()));
-    audit::append(&mut tx, clock.now(), &entry).await?;
-    Ok(tx.commit().await?)
+    let entry = AuditEntry::new(actor, action, Subject::Account(username.clone()));
+    journal::commit(tx, clock.now(), &entry).await
 }

@@ -1,7 +1,5 @@
-//! The audit log: who a caller is in it, its pages, and whether its chain is whole.
-//!
-//! Use cases that change something append to it in the transaction of the change ([`crate::db::audit::append`]): either both are
-//! there or neither.
+//! The audit log as it is read: how it names the holder of a token, its pages, and whether its
+//! chain is whole. Use cases write it through [`super::journal`].
 
 use super::{Context, Error};
 use crate::{

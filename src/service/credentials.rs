@@ -4,17 +4,17 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Error;
+use super::{Error, journal};
 use crate::{
     auth::{MasterKey, SecretHash, SecretUse, issue_secret},
     clock::Clock,
     db::{
-        TenantTransaction, audit,
+        TenantTransaction,
         credentials::{self, Credential, NewCredential},
     },
     domain::{
         CredentialId, CredentialKind, Scopes,
-        audit::{Action, Actor, Entry, Subject},
+        audit::{Action, Actor, AuditEntry, Subject},
     },
 };
 
@@ -50,7 +50,7 @@ pub struct NewApplication {
 ///
 /// [`Error::NotFound`] without the tenant, [`Error::Invalid`] for a bad name.
 pub async fn create_api_key(
-    mut tx: TenantTransaction,
+    tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
     actor: Actor,
@@ -61,7 +61,7 @@ pub async fn create_api_key(
     let key_hash = SecretHash::of(key.expose_secret());
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
-        &mut tx,
+        tx,
         actor,
         &NewCredential {
             id,
@@ -76,7 +76,6 @@ pub async fn create_api_key(
         },
     )
     .await?;
-    tx.commit().await?;
     Ok(NewApiKey { id, key })
 }
 
@@ -86,7 +85,7 @@ pub async fn create_api_key(
 ///
 /// [`Error::NotFound`] without the tenant, [`Error::Invalid`] for a bad name.
 pub async fn create_application(
-    mut tx: TenantTransaction,
+    tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
     actor: Actor,
@@ -100,7 +99,7 @@ pub async fn create_application(
     let (key_hash, secret_hash) = (hash(&token), hash(&secret));
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
-        &mut tx,
+        tx,
         actor,
         &NewCredential {
             id,
@@ -115,7 +114,6 @@ pub async fn create_application(
         },
     )
     .await?;
-    tx.commit().await?;
     Ok(NewApplication { id, token, secret })
 }
 
@@ -139,17 +137,16 @@ pub async fn revoke(
         return Err(Error::NotFound);
     }
     let subject = Subject::Credential(kind, id);
-    let entry = Entry::new(actor, Action::CredentialRevoked, subject);
-    audit::append(&mut tx, clock.now(), &entry).await?;
-    Ok(tx.commit().await?)
+    let entry = AuditEntry::new(actor, Action::CredentialRevoked, subject);
+    journal::commit(tx, clock.now(), &entry).await
 }
 
 async fn insert(
-    tx: &mut TenantTransaction,
+    mut tx: TenantTransaction,
     actor: Actor,
     new: &NewCredential<'_>,
 ) -> Result<(), Error> {
-    credentials::insert(tx, new).await.map_err(|error| {
+    credentials::insert(&mut tx, new).await.map_err(|error| {
         if error.breaks("credentials_tenant_id_fkey") {
             Error::NotFound
         } else {
@@ -157,10 +154,10 @@ async fn insert(
         }
     })?;
     let subject = Subject::Credential(new.kind, new.id);
-    let entry = Entry::new(actor, Action::CredentialCreated, subject)
+    let entry = AuditEntry::new(actor, Action::CredentialCreated, subject)
         .with("name", new.name)
         .with("scope", new.scopes);
-    Ok(audit::append(tx, new.created_at, &entry).await?)
+    journal::commit(tx, new.created_at, &entry).await
 }
 
 fn checked(name: &str) -> Result<&str, Error> {

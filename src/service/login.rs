@@ -11,17 +11,16 @@ use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Context, Error, admission::throttle::Attempt, audit::named, keys};
+use super::{Context, Error, admission::throttle::Attempt, audit::named, journal, keys};
 use crate::{
     auth::{Grant, Origin, PasswordHash, SecretHash},
     db::{
         accounts::{self, LoginAccount},
-        audit,
         credentials::{self, LiveCredential},
     },
     domain::{
         CredentialId, Role, Scope, Scopes, TenantId, Username,
-        audit::{Action, Entry},
+        audit::{Action, AuditEntry},
     },
 };
 
@@ -312,10 +311,10 @@ async fn find_application(
 async fn session(ctx: &Context, grant: &Grant) -> Result<Session, Error> {
     let token = keys::sign(ctx, grant).await?;
     let (actor, subject) = named(&grant.origin, &grant.username);
-    let entry = Entry::new(actor, Action::SessionStarted, subject).with("by", grant.origin.name());
-    let mut tx = ctx.db.begin(&grant.tenant).await?;
-    audit::append(&mut tx, ctx.clock.now(), &entry).await?;
-    tx.commit().await?;
+    let entry =
+        AuditEntry::new(actor, Action::SessionStarted, subject).with("by", grant.origin.name());
+    let tx = ctx.db.begin(&grant.tenant).await?;
+    journal::commit(tx, ctx.clock.now(), &entry).await?;
     tracing::info!(tenant.id = %grant.tenant, account.name = %grant.username, "logged in");
     Ok(Session {
         token: token.into(),

@@ -2,11 +2,11 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Context, Error, admission::access, audit::named};
+use super::{Context, Error, admission::access, audit::named, journal};
 use crate::{
     auth::Claims,
-    db::{audit, revoked_tokens},
-    domain::audit::{Action, Entry},
+    db::revoked_tokens,
+    domain::audit::{Action, AuditEntry},
 };
 
 /// Entries are kept a little longer than their tokens could live, for clocks that differ.
@@ -20,9 +20,8 @@ pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
     revoked_tokens::insert(&mut tx, session.token, expires_at + GRACE).await?;
     revoked_tokens::sweep(&mut tx, ctx.clock.now()).await?;
     let (actor, subject) = named(&session.origin, &session.username);
-    let entry = Entry::new(actor, Action::SessionEnded, subject);
-    audit::append(&mut tx, ctx.clock.now(), &entry).await?;
-    tx.commit().await?;
+    let entry = AuditEntry::new(actor, Action::SessionEnded, subject);
+    journal::commit(tx, ctx.clock.now(), &entry).await?;
     access::refresh(ctx).await?;
     tracing::info!(tenant.id = %session.tenant, account.name = %session.username, "logged out");
     Ok(())

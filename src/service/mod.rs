@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod identify;
 pub mod images;
 pub mod introspect;
+mod journal;
 pub mod keys;
 pub mod login;
 pub mod logout;

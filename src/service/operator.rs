@@ -2,17 +2,17 @@
 
 use std::num::NonZeroU32;
 
-use super::Error;
+use super::{Error, journal};
 use crate::{
     auth::{MasterKey, TenantSecret},
     clock::Clock,
     db::{
-        DbError, Operator, audit,
+        Operator,
         tenants::{self, Tenant},
     },
     domain::{
         ContentHashPolicy, Megapixels, Privacy, TenantId, TenantPolicy,
-        audit::{Action, Actor, Entry, Subject},
+        audit::{Action, Actor, AuditEntry, Subject},
     },
 };
 
@@ -26,19 +26,17 @@ pub async fn create_tenant(
     let sealed = TenantSecret::random()
         .seal(master, tenant)
         .map_err(Error::internal)?;
-    let mut tx = operator.begin().await?;
-    if !tenants::insert(&mut tx, tenant, &sealed, clock.now()).await? {
+    let mut tx = operator.begin_for(tenant).await?;
+    if !tenants::insert(&mut tx, &sealed, clock.now()).await? {
         return Err(Error::Conflict("there is a tenant of that name"));
     }
     let entry = on_tenant(Action::TenantCreated, tenant);
-    audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
-    tx.commit().await.map_err(DbError::from)?;
-    Ok(())
+    journal::commit(tx, clock.now(), &entry).await
 }
 
 /// What the log says about the operator's work on a tenant.
-fn on_tenant(action: Action, tenant: &TenantId) -> Entry {
-    Entry::new(Actor::Operator, action, Subject::Tenant(tenant.clone()))
+fn on_tenant(action: Action, tenant: &TenantId) -> AuditEntry {
+    AuditEntry::new(Actor::Operator, action, Subject::Tenant(tenant.clone()))
 }
 
 /// All tenants by name.
@@ -65,27 +63,26 @@ pub async fn change_tenant(
     tenant: &TenantId,
     change: TenantChange,
 ) -> Result<(), Error> {
-    let mut tx = operator.begin().await?;
+    let mut tx = operator.begin_for(tenant).await?;
     let (found, action) = match change {
         TenantChange::Suspend => (
-            tenants::set_status(&mut tx, tenant, "suspended").await?,
+            tenants::set_status(&mut tx, "suspended").await?,
             Some(Action::TenantSuspended),
         ),
         TenantChange::Resume => (
-            tenants::set_status(&mut tx, tenant, "active").await?,
+            tenants::set_status(&mut tx, "active").await?,
             Some(Action::TenantResumed),
         ),
-        TenantChange::Delete => (tenants::delete(&mut tx, tenant).await?, None),
+        TenantChange::Delete => (tenants::delete(&mut tx).await?, None),
     };
     if !found {
         return Err(Error::NotFound);
     }
-    if let Some(action) = action {
-        let entry = on_tenant(action, tenant);
-        audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
+    match action {
+        Some(action) => journal::commit(tx, clock.now(), &on_tenant(action, tenant)).await,
+        // The log is deleted with its tenant.
+        None => Ok(tx.commit().await?),
     }
-    tx.commit().await.map_err(DbError::from)?;
-    Ok(())
 }
 
 /// What an operator sets about a tenant; what is absent stays as it is.
@@ -114,8 +111,8 @@ pub async fn set_policy(
     tenant: &TenantId,
     change: PolicyChange,
 ) -> Result<TenantPolicy, Error> {
-    let mut tx = operator.begin().await?;
-    let mut policy = tenants::lock_policy(&mut tx, tenant)
+    let mut tx = operator.begin_for(tenant).await?;
+    let mut policy = tenants::lock_policy(&mut tx)
         .await?
         .ok_or(Error::NotFound)?;
     policy.privacy = change.privacy.unwrap_or(policy.privacy);
@@ -126,7 +123,7 @@ pub async fn set_policy(
     rates.per_second = change.rate_per_second.unwrap_or(rates.per_second);
     rates.burst = change.rate_burst.unwrap_or(rates.burst);
     rates.per_hour = change.rate_per_hour.unwrap_or(rates.per_hour);
-    tenants::set_policy(&mut tx, tenant, &policy).await?;
+    tenants::set_policy(&mut tx, &policy).await?;
     let copies = policy
         .max_copies
         .map_or_else(|| "none".to_owned(), |max| max.to_string());
@@ -138,7 +135,6 @@ pub async fn set_policy(
         .with("maxCopies", copies)
         .with("contentHashPolicy", policy.content_hash.as_str())
         .with("maxMegapixels", megapixels);
-    audit::append_as_operator(&mut tx, tenant, clock.now(), &entry).await?;
-    tx.commit().await.map_err(DbError::from)?;
+    journal::commit(tx, clock.now(), &entry).await?;
     Ok(policy)
 }

@@ -1,14 +1,11 @@
 //! Looking photos up, and letting them go.
 
-use super::{Caller, Context, Error};
+use super::{Caller, Context, Error, journal};
 use crate::{
-    db::{
-        audit,
-        photos::{self, Cursor, StoredPhoto},
-    },
+    db::photos::{self, Cursor, StoredPhoto},
     domain::{
         ContentHash, PhotoId, TenantId,
-        audit::{Action, Entry, Subject},
+        audit::{Action, AuditEntry, Subject},
     },
 };
 
@@ -58,13 +55,12 @@ pub async fn delete(ctx: &Context, caller: &Caller, photo: PhotoId) -> Result<()
     if !photos::delete(&mut tx, photo).await? {
         return Err(Error::NotFound);
     }
-    let entry = Entry::new(
+    let entry = AuditEntry::new(
         caller.actor.clone(),
         Action::PhotoDeleted,
         Subject::Photo(photo),
     );
-    audit::append(&mut tx, ctx.clock.now(), &entry).await?;
-    tx.commit().await?;
+    journal::commit(tx, ctx.clock.now(), &entry).await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "deleted");
     Ok(())
 }

@@ -9,16 +9,16 @@ use super::{
     copies::{self, SourcePhoto},
     engine,
     idempotency::{self, Begun, Claim},
-    images, usage,
+    images, journal, usage,
 };
 use crate::{
     auth::TenantSecret,
     cpu::Job,
-    db::{DbError, TenantTransaction, audit, photos, tenants, words},
+    db::{DbError, TenantTransaction, photos, tenants, words},
     domain::{
         ContentHash, ContentHashPolicy, Once, Operation, PhotoId, Privacy, Registration,
         TenantPolicy,
-        audit::{Action, Entry, Subject},
+        audit::{Action, AuditEntry, Subject},
     },
     imaging::{self, Dropped, Format, MetadataPolicy},
     watermark::{self, EmbedReport, Record, VisualWords, WatermarkKey},
@@ -363,7 +363,7 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
         words::insert(&mut tx, photo, &tokens).await?;
     }
     usage::charge(ctx, &mut tx, Operation::Protect).await?;
-    let entry = Entry::new(
+    let entry = AuditEntry::new(
         caller.actor.clone(),
         Action::PhotoProtected,
         Subject::Photo(photo),
@@ -373,7 +373,6 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     .with("width", protected.width)
     .with("height", protected.height)
     .with("protectionLevel", &protected.protection_level);
-    audit::append(&mut tx, now, &entry).await?;
-    tx.commit().await?;
+    journal::commit(tx, now, &entry).await?;
     Ok(copies)
 }

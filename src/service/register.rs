@@ -8,13 +8,13 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     Caller, Context, Error,
     idempotency::{self, Begun, Claim},
-    usage,
+    journal, usage,
 };
 use crate::{
-    db::{audit, photos},
+    db::photos,
     domain::{
         Once, Operation, PhotoId, Registration,
-        audit::{Action, Entry, Subject},
+        audit::{Action, AuditEntry, Subject},
     },
 };
 
@@ -109,7 +109,7 @@ async fn first(
     let outcome = Outcome { signature };
     claim.complete(&mut tx, &outcome).await?;
     usage::charge(ctx, &mut tx, Operation::Register).await?;
-    let mut entry = Entry::new(
+    let mut entry = AuditEntry::new(
         caller.actor.clone(),
         Action::PhotoRegistered,
         Subject::Photo(photo),
@@ -117,8 +117,7 @@ async fn first(
     if let Some(hash) = registration.content_hash {
         entry = entry.with("contentHash", hash);
     }
-    audit::append(&mut tx, created_at, &entry).await?;
-    tx.commit().await?;
+    journal::commit(tx, created_at, &entry).await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "registered");
     Ok(Registered {
         photo,

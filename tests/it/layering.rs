@@ -250,3 +250,18 @@ fn the_engine_knows_no_server() {
     }
     assert!(read > 20);
 }
+
+#[test]
+fn only_the_journal_appends_to_the_audit_log() {
+    let source = Path::new(ROOT).join("src");
+    let (mut read, mut callers) = (0, Vec::new());
+    for file in sources(&source) {
+        let code = fs::read_to_string(&file).unwrap();
+        if code.contains("audit::append") || code.contains("audit::{append") {
+            callers.push(file.strip_prefix(&source).unwrap().to_owned());
+        }
+        read += 1;
+    }
+    assert!(read > 200, "the walk found {read} sources");
+    assert_eq!(callers, [Path::new("service/journal.rs")]);
+}
