@@ -17,12 +17,12 @@ use crate::domain::{AccessKey, AccessState, CredentialId};
 /// Age from which the copy is not trusted any more: it is read every second.
 const STALE: Duration = Duration::from_secs(10);
 
-/// What is known about a token besides what it says.
+/// Whether a token whose signature and times are right may still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum TokenStatus {
     /// Nothing has ended it.
     Live,
-    /// Something has.
+    /// It was ended by a logout, a new password, a revocation or a suspension.
     Revoked,
     /// The copy is too old to say, or has not heard of the account, credential or tenant yet.
     Unknown,
@@ -59,14 +59,14 @@ impl AccessStates {
             .retain(|_, state| state.expires_at.is_none_or(|expires_at| expires_at >= now));
     }
 
-    /// Whether a token is still good.
-    pub fn of(&self, claims: &Claims) -> Access {
+    /// Whether something has ended a token, as far as this copy knows.
+    pub fn status(&self, claims: &Claims) -> TokenStatus {
         let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let tenant = claims.tenant.as_str();
         let state =
             |kind: &str, subject: &str| copied.states.get(&access_key(kind, tenant, subject));
         if state("token", &claims.token.as_uuid().to_string()).is_some() {
-            return Access::Revoked;
+            return TokenStatus::Revoked;
         }
         let mut known = copied.read_at.elapsed() <= STALE;
         let mut holds = |state: Option<&AccessState>, number: i64| {
@@ -81,9 +81,9 @@ impl AccessStates {
             live &= holds(state("credential", &id.to_string()), 0);
         }
         match (live, known) {
-            (false, _) => Access::Revoked,
-            (true, true) => Access::Live,
-            (true, false) => Access::Unknown,
+            (false, _) => TokenStatus::Revoked,
+            (true, true) => TokenStatus::Live,
+            (true, false) => TokenStatus::Unknown,
         }
     }
 }
@@ -144,20 +144,28 @@ mod tests {
             state("account", "press", 5, None),
             state("tenant", "", 0, None),
         ]);
-        assert_eq!(states.of(&claims(5)), Access::Live);
-        assert_eq!(states.of(&claims(4)), Access::Revoked);
+        assert_eq!(states.status(&claims(5)), TokenStatus::Live);
+        assert_eq!(states.status(&claims(4)), TokenStatus::Revoked);
         let tell = |state| states.apply(vec![state], Instant::now(), 50);
         tell(state("tenant", "", 1, None));
-        assert_eq!(states.of(&claims(5)), Access::Revoked);
+        assert_eq!(states.status(&claims(5)), TokenStatus::Revoked);
         tell(state("tenant", "", 0, None));
-        assert_eq!(states.of(&claims(5)), Access::Live, "resumed");
+        assert_eq!(states.status(&claims(5)), TokenStatus::Live, "resumed");
         let one = claims(5);
         let id = one.token.as_uuid().to_string();
         tell(state("token", &id, 1, Some(60)));
-        assert_eq!(states.of(&one), Access::Revoked);
-        assert_eq!(states.of(&claims(5)), Access::Live, "another token");
+        assert_eq!(states.status(&one), TokenStatus::Revoked);
+        assert_eq!(
+            states.status(&claims(5)),
+            TokenStatus::Live,
+            "another token"
+        );
         states.apply(Vec::new(), Instant::now(), 61);
-        assert_eq!(states.of(&one), Access::Live, "forgotten once it expired");
+        assert_eq!(
+            states.status(&one),
+            TokenStatus::Live,
+            "forgotten once it expired"
+        );
     }
 
     #[test]
@@ -166,7 +174,7 @@ mod tests {
             state("account", "press", 5, None),
             state("tenant", "", 0, None),
         ]);
-        assert_eq!(states.of(&claims(5)), Access::Live);
+        assert_eq!(states.status(&claims(5)), TokenStatus::Live);
         let copied = states.0.into_inner().unwrap();
         let states = AccessStates(RwLock::new(Copied {
             states: copied.states,
@@ -174,8 +182,8 @@ mod tests {
                 .checked_sub(STALE + Duration::from_secs(1))
                 .unwrap(),
         }));
-        assert_eq!(states.of(&claims(5)), Access::Unknown);
+        assert_eq!(states.status(&claims(5)), TokenStatus::Unknown);
         let nobody_known = AccessStates::new(Vec::new());
-        assert_eq!(nobody_known.of(&claims(5)), Access::Unknown);
+        assert_eq!(nobody_known.status(&claims(5)), TokenStatus::Unknown);
     }
 }

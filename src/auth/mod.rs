@@ -11,7 +11,7 @@ mod signing;
 mod tenant_secret;
 mod token;
 
-pub use access::{Access, AccessStates};
+pub use access::{AccessStates, TokenStatus};
 pub use issued_secret::{SecretHash, SecretUse, issue_secret};
 pub use master_key::{MasterKey, SealError};
 pub use password::{PasswordHash, PasswordPolicyError, generate_password, hash_password};

@@ -11,7 +11,7 @@ use crate::{
         audit::{ChainHash, Head},
     },
     service::{
-        audit::{self, Finding},
+        audit::{self, ChainStatus},
         operator,
     },
 };
@@ -53,13 +53,13 @@ pub(super) async fn run(store: &Store, command: AuditCommand) -> Result<(), Star
         let finding = audit::verify(&operator, &tenant, kept).await;
         let finding = known(finding, &format!("there is no tenant {name}"))?;
         print_json(&match finding {
-            Finding::Intact(head) => json!({
+            ChainStatus::Intact(head) => json!({
                 "tenantId": name,
                 "events": head.sequence,
                 "head": head.hash.to_string(),
                 "status": "intact",
             }),
-            Finding::Broken { sequence, reason } => {
+            ChainStatus::Broken { sequence, reason } => {
                 broken += 1;
                 json!({
                     "tenantId": name,

@@ -112,8 +112,10 @@ pub(super) async fn api_key(
                 &master,
                 &clock,
                 Actor::Operator,
-                &new.name,
-                scopes,
+                credentials::ApiKeyRequest {
+                    name: &new.name,
+                    scopes,
+                },
             )
             .await;
             let made = known(made, &format!("there is no tenant {tenant}"))?;
@@ -147,16 +149,14 @@ pub(super) async fn app(
             let (scopes, tenant) = (new.scopes()?, &new.tenant.tenant);
             let (master, clock) = (app::master_key(config)?, Clock::system());
             let tx = operator.begin_for(tenant).await?;
-            let limits = (scopes, token_days * 86_400);
-            let made = credentials::create_application(
-                tx,
-                &master,
-                &clock,
-                Actor::Operator,
-                &new.name,
-                limits,
-            )
-            .await;
+            let request = credentials::ApplicationRequest {
+                name: &new.name,
+                scopes,
+                token_ttl_seconds: token_days * 86_400,
+            };
+            let made =
+                credentials::create_application(tx, &master, &clock, Actor::Operator, request)
+                    .await;
             let made = known(made, &format!("there is no tenant {tenant}"))?;
             print_json(&json!({
                 "appId": made.id.as_application(),
@@ -239,10 +239,10 @@ pub(super) async fn key(
         keys::rotate(&operator, &master, &clock).await?;
     }
     let now: OffsetDateTime = clock.now();
-    for (key, jwk) in keys::list(&operator, &master).await? {
+    for keys::ListedKey { sealed: key, jwk } in keys::list(&operator, &master).await? {
         print_json(&json!({
             "keyId": key.key_id,
-            "state": keys::state(&key, now),
+            "state": keys::state(&key, now).as_str(),
             "createdAt": rfc3339(key.created_at),
             "activatedAt": key.activated_at.map(rfc3339),
             "retiredAt": key.retired_at.map(rfc3339),

@@ -19,7 +19,7 @@ use crate::{
     },
     service::{
         self,
-        accounts::{self, AccountChange},
+        accounts::{self, AccountChange, NewAccount},
         operator::{self, PolicyChange, TenantChange},
     },
 };
@@ -153,7 +153,7 @@ pub(super) async fn tenant(
         TenantCommand::List => {
             for tenant in operator::list_tenants(&operator).await? {
                 let mut shown = with_policy(&tenant.tenant, tenant.policy);
-                shown["status"] = tenant.status.into();
+                shown["status"] = tenant.status.as_str().into();
                 shown["createdAt"] = rfc3339(tenant.created_at).into();
                 print_json(&shown)?;
             }
@@ -206,8 +206,8 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
                 print_json(&json!({
                     "tenantId": tenant.as_str(),
                     "username": account.username,
-                    "role": account.role,
-                    "status": account.status,
+                    "role": account.role.as_str(),
+                    "status": account.status.as_str(),
                     "createdAt": rfc3339(account.created_at),
                 }))?;
             }
@@ -221,8 +221,12 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
             let (password, shown) = take_password(password_stdin)?;
             let hash = hashed(&password)?;
             let tx = operator.begin_for(&tenant).await?;
-            let named = (&username, role);
-            let created = accounts::create(tx, &clock, Actor::Operator, named, &hash).await;
+            let new = NewAccount {
+                username: &username,
+                role,
+                password: &hash,
+            };
+            let created = accounts::create(tx, &clock, Actor::Operator, new).await;
             known(created, &format!("there is no tenant {tenant}"))?;
             return print_json(&with_password(
                 json!({

@@ -24,7 +24,11 @@ use crate::{
     config::Config,
     db::{DbError, Operator},
     domain::{Role, TenantId, Username, audit::Actor},
-    service::{self, accounts, keys, operator},
+    service::{
+        self,
+        accounts::{self, NewAccount},
+        keys, operator,
+    },
 };
 
 /// How long the health check waits for the server.
@@ -159,8 +163,12 @@ impl Bootstrap {
             StartError::Setting(format!("LUMATRACE_BOOTSTRAP_PASSWORD: {error}"))
         })?;
         let tx = operator.begin_for(&self.tenant).await?;
-        let named = (&self.username, Role::User);
-        match accounts::create(tx, clock, Actor::Operator, named, &hash).await {
+        let new = NewAccount {
+            username: &self.username,
+            role: Role::User,
+            password: &hash,
+        };
+        match accounts::create(tx, clock, Actor::Operator, new).await {
             Ok(()) | Err(service::Error::Conflict(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -211,7 +219,12 @@ async fn create_demo(
         let tx = operator.begin_for(&tenant).await?;
         let hash =
             hash_password(&password).map_err(|error| StartError::Setting(error.to_string()))?;
-        accounts::create(tx, clock, Actor::Operator, (&username, Role::User), &hash).await?;
+        let new = NewAccount {
+            username: &username,
+            role: Role::User,
+            password: &hash,
+        };
+        accounts::create(tx, clock, Actor::Operator, new).await?;
         writeln!(
             std::io::stderr(),
             "made the tenant demo with the account demo, password {}; also in {}",

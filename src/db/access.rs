@@ -16,13 +16,13 @@ use crate::domain::AccessState;
 const CHANNEL: &str = "lumatrace_access";
 
 /// A row as PostgreSQL gives it.
-struct Row {
+struct AccessRow {
     access_key: Vec<u8>,
     least: i64,
     expires_at: Option<OffsetDateTime>,
 }
 
-impl Row {
+impl AccessRow {
     fn read(self) -> Result<AccessState, DbError> {
         Ok(AccessState {
             key: self
@@ -41,42 +41,42 @@ pub(super) async fn all(db: &mut PgConnection) -> Result<Vec<AccessState>, DbErr
         .execute(&mut *db)
         .await?;
     let rows = sqlx::query_as!(
-        Row,
+        AccessRow,
         "select access_key, least, expires_at from access_states"
     )
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(Row::read).collect()
+    rows.into_iter().map(AccessRow::read).collect()
 }
 
 /// The rows that changed in the last five minutes: more than what is new, since a transaction may commit long after it wrote.
 pub(super) async fn recent(db: &mut PgConnection) -> Result<Vec<AccessState>, DbError> {
     let rows = sqlx::query_as!(
-        Row,
+        AccessRow,
         "select access_key, least, expires_at from access_states
          where changed_at > clock_timestamp() - interval '5 minutes'"
     )
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(Row::read).collect()
+    rows.into_iter().map(AccessRow::read).collect()
 }
 
-/// What was heard.
+/// A change that the database has announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Rows of the table.
-    Access,
-    /// Signing keys.
-    Keys,
-    /// The connection was lost: anything may have changed.
-    Unknown,
+pub enum Notification {
+    /// Rows of `access_states` were written.
+    AccessStates,
+    /// A signing key was added, activated, retired or deleted.
+    SigningKeys,
+    /// The connection was lost: anything may have changed meanwhile.
+    ConnectionLost,
 }
 
 /// A connection that hears of changes.
 #[derive(Debug)]
-pub struct Changes(PgListener);
+pub struct ChangeListener(PgListener);
 
-impl Changes {
+impl ChangeListener {
     /// Opens a connection of its own, as the pool's are made.
     pub(super) async fn listen(
         options: PgConnectOptions,
@@ -93,12 +93,12 @@ impl Changes {
     }
 
     /// Waits for the next change; may be dropped while it waits.
-    pub async fn next(&mut self) -> Result<Change, DbError> {
+    pub async fn next(&mut self) -> Result<Notification, DbError> {
         let notification = self.0.try_recv().await?;
         Ok(match notification {
-            Some(notification) if notification.payload() == "keys" => Change::Keys,
-            Some(_) => Change::Access,
-            None => Change::Unknown,
+            Some(notification) if notification.payload() == "keys" => Notification::SigningKeys,
+            Some(_) => Notification::AccessStates,
+            None => Notification::ConnectionLost,
         })
     }
 }

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{Role, Username};
+use crate::domain::{AccountStatus, Role, Username};
 
 /// What a login needs to know of an account that may log in.
 #[derive(Debug)]
@@ -21,10 +21,10 @@ pub struct LoginAccount {
 pub struct Account {
     /// Its name.
     pub username: String,
-    /// `ROLE_USER` or `ROLE_ADMIN`.
-    pub role: String,
-    /// `enabled` or `disabled`.
-    pub status: String,
+    /// Decides which scopes its logins are granted.
+    pub role: Role,
+    /// Whether it may log in.
+    pub status: AccountStatus,
     /// When it was made.
     pub created_at: OffsetDateTime,
 }
@@ -56,14 +56,23 @@ pub async fn insert(
 /// All accounts of the tenant by name.
 pub async fn list(tx: &mut TenantTransaction) -> Result<Vec<Account>, DbError> {
     let (db, tenant) = tx.parts();
-    let rows = sqlx::query_as!(
-        Account,
+    let rows = sqlx::query!(
         "select username, role, status, created_at from accounts where tenant_id = $1 order by username",
         tenant
     )
     .fetch_all(db)
     .await?;
-    Ok(rows)
+    let corrupt = || DbError::Corrupt("accounts");
+    rows.into_iter()
+        .map(|row| {
+            Ok(Account {
+                username: row.username,
+                role: Role::parse(&row.role).ok_or_else(corrupt)?,
+                status: AccountStatus::parse(&row.status).ok_or_else(corrupt)?,
+                created_at: row.created_at,
+            })
+        })
+        .collect()
 }
 
 /// The account, if it is enabled and its tenant is active.
@@ -97,7 +106,7 @@ pub async fn find_for_login(
 pub async fn set_status(
     tx: &mut TenantTransaction,
     username: &Username,
-    status: &str,
+    status: AccountStatus,
 ) -> Result<Option<bool>, DbError> {
     let (db, tenant) = tx.parts();
     let changed = sqlx::query_scalar!(
@@ -113,7 +122,7 @@ pub async fn set_status(
          select exists (select from changed) as "changed!" from before"#,
         tenant,
         username.as_str(),
-        status
+        status.as_str()
     )
     .fetch_optional(db)
     .await?;

@@ -7,14 +7,14 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{IdempotencyKey, Once, Operation, PhotoId, RequestHash};
+use crate::domain::{IdempotencyKey, MeteredOperation, PhotoId, RequestHash};
 
 /// Most rows that one sweep forgets, so that no call pays for many others.
 const SWEPT_AT_ONCE: i64 = 100;
 
 /// The row of a key.
 #[derive(Debug)]
-pub struct Row {
+pub struct IdempotencyRow {
     /// What was asked for.
     pub fingerprint: RequestHash,
     /// The photo that the work makes.
@@ -27,19 +27,34 @@ pub struct Row {
 
 /// Who works under a key.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
+pub struct ClaimId<'a> {
     /// What is done.
-    pub operation: Operation,
+    pub operation: MeteredOperation,
     /// Under which key.
     pub key: &'a IdempotencyKey,
-    /// Which of the calls with this key it is.
-    pub id: Uuid,
+    /// Drawn for this call: others with the same key have another.
+    pub call: Uuid,
+}
+
+/// A claim on a key that has no row yet.
+#[derive(Debug, Clone, Copy)]
+pub struct NewClaim<'a> {
+    /// The key, and the call that claims it.
+    pub claim: ClaimId<'a>,
+    /// Hash of the request: the same key with another one is refused.
+    pub fingerprint: RequestHash,
+    /// The photo that the work makes.
+    pub photo: PhotoId,
+    /// When another call may take the work over, unless the claim is renewed.
+    pub claimed_until: OffsetDateTime,
+    /// When the key is forgotten, whatever came of the work.
+    pub expires_at: OffsetDateTime,
 }
 
 /// Forgets the key if it expired by `now`.
 pub async fn forget_expired(
     tx: &mut TenantTransaction,
-    claim: Claim<'_>,
+    claim: ClaimId<'_>,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
@@ -57,14 +72,8 @@ pub async fn forget_expired(
 }
 
 /// Claims a key that nobody used; false when there is a row of it. Waits for who is just making one.
-pub async fn insert(
-    tx: &mut TenantTransaction,
-    claim: Claim<'_>,
-    once: &Once,
-    photo: PhotoId,
-    claimed_until: OffsetDateTime,
-    expires_at: OffsetDateTime,
-) -> Result<bool, DbError> {
+pub async fn insert(tx: &mut TenantTransaction, new: &NewClaim<'_>) -> Result<bool, DbError> {
+    let claim = new.claim;
     let (db, tenant) = tx.parts();
     let done = sqlx::query!(
         "insert into idempotency_keys (tenant_id, operation, key, fingerprint, photo_id, claim_id, claimed_until, expires_at)
@@ -73,11 +82,11 @@ pub async fn insert(
         tenant,
         claim.operation.as_str(),
         claim.key.as_str(),
-        once.fingerprint.as_bytes(),
-        photo.as_uuid(),
-        claim.id,
-        claimed_until,
-        expires_at
+        new.fingerprint.as_bytes(),
+        new.photo.as_uuid(),
+        claim.call,
+        new.claimed_until,
+        new.expires_at
     )
     .execute(db)
     .await?;
@@ -87,8 +96,8 @@ pub async fn insert(
 /// The row of the key, locked until the transaction ends.
 pub async fn find_locked(
     tx: &mut TenantTransaction,
-    claim: Claim<'_>,
-) -> Result<Option<Row>, DbError> {
+    claim: ClaimId<'_>,
+) -> Result<Option<IdempotencyRow>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query!(
         "select fingerprint, photo_id, claimed_until, outcome from idempotency_keys
@@ -101,7 +110,7 @@ pub async fn find_locked(
     .await?;
     row.map(|row| {
         let digest = row.fingerprint.try_into().ok();
-        Ok(Row {
+        Ok(IdempotencyRow {
             fingerprint: digest
                 .map(RequestHash::from_digest)
                 .ok_or(DbError::Corrupt("idempotency_keys"))?,
@@ -116,7 +125,7 @@ pub async fn find_locked(
 /// Takes over from who claimed it before. The row is locked by [`find_locked`].
 pub async fn take_over(
     tx: &mut TenantTransaction,
-    claim: Claim<'_>,
+    claim: ClaimId<'_>,
     claimed_until: OffsetDateTime,
 ) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
@@ -126,7 +135,7 @@ pub async fn take_over(
         tenant,
         claim.operation.as_str(),
         claim.key.as_str(),
-        claim.id,
+        claim.call,
         claimed_until
     )
     .execute(db)
@@ -137,7 +146,7 @@ pub async fn take_over(
 /// Goes on holding the claim, unless it was lost.
 pub async fn renew(
     tx: &mut TenantTransaction,
-    claim: Claim<'_>,
+    claim: ClaimId<'_>,
     claimed_until: OffsetDateTime,
 ) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
@@ -147,7 +156,7 @@ pub async fn renew(
         tenant,
         claim.operation.as_str(),
         claim.key.as_str(),
-        claim.id,
+        claim.call,
         claimed_until
     )
     .execute(db)
@@ -158,7 +167,7 @@ pub async fn renew(
 /// Records what came of the work; false when the claim was lost, and the work must not be committed.
 pub async fn complete(
     tx: &mut TenantTransaction,
-    claim: Claim<'_>,
+    claim: ClaimId<'_>,
     outcome: &Value,
 ) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
@@ -168,7 +177,7 @@ pub async fn complete(
         tenant,
         claim.operation.as_str(),
         claim.key.as_str(),
-        claim.id,
+        claim.call,
         outcome
     )
     .execute(db)
@@ -177,7 +186,7 @@ pub async fn complete(
 }
 
 /// Forgets the key, unless the work is done or the claim was lost.
-pub async fn release(tx: &mut TenantTransaction, claim: Claim<'_>) -> Result<(), DbError> {
+pub async fn release(tx: &mut TenantTransaction, claim: ClaimId<'_>) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
     sqlx::query!(
         "delete from idempotency_keys
@@ -185,7 +194,7 @@ pub async fn release(tx: &mut TenantTransaction, claim: Claim<'_>) -> Result<(),
         tenant,
         claim.operation.as_str(),
         claim.key.as_str(),
-        claim.id
+        claim.call
     )
     .execute(db)
     .await?;

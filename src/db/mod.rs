@@ -76,7 +76,10 @@ impl Database {
     }
 
     /// The same for what a crash of the database may undo: its commit does not wait for the disk.
-    pub async fn begin_fleeting(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
+    pub async fn begin_async_commit(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<TenantTransaction, DbError> {
         TenantTransaction::begin(&self.pool, tenant, "; set local synchronous_commit = off").await
     }
 
@@ -91,8 +94,8 @@ impl Database {
     }
 
     /// Listens for changes of it, and of the signing keys.
-    pub async fn changes(&self) -> Result<access::Changes, DbError> {
-        access::Changes::listen(self.options.clone(), self.role).await
+    pub async fn changes(&self) -> Result<access::ChangeListener, DbError> {
+        access::ChangeListener::listen(self.options.clone(), self.role).await
     }
 
     /// Whether the database answers.

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{ContentHash, PhotoId, Place, Registration};
+use crate::domain::{ContentHash, FileFormat, MarkStrength, PhotoId, Place, Registration};
 
 /// A photo as its tenant sees it.
 #[derive(Debug, Clone)]
@@ -26,14 +26,14 @@ pub struct ProtectedPhoto {
     pub protected_at: OffsetDateTime,
     /// SHA-256 of the bytes that were sent.
     pub sha256: ContentHash,
-    /// `jpg`, `png` or `webp`: the file name's extension.
-    pub format: String,
+    /// The container of that file.
+    pub format: FileFormat,
     /// Upright size in pixels.
     pub width: i32,
     /// Upright size in pixels.
     pub height: i32,
-    /// `FULL` or `LIMITED`.
-    pub protection_level: String,
+    /// How much its mark withstands.
+    pub protection_level: MarkStrength,
 }
 
 /// What the engine needs to read a mark back.
@@ -87,10 +87,10 @@ impl PhotoRow {
             Some(protected_at) => Some(ProtectedPhoto {
                 protected_at,
                 sha256: ContentHash::from_digest(self.protected_sha256?.try_into().ok()?),
-                format: self.format?,
+                format: FileFormat::parse(&self.format?)?,
                 width: self.width?,
                 height: self.height?,
-                protection_level: self.protection_level?,
+                protection_level: MarkStrength::parse(&self.protection_level?)?,
             }),
             None => None,
         };
@@ -164,10 +164,10 @@ pub async fn set_protected(
         registration.publish_location,
         protected.protected_at,
         protected.sha256.as_bytes(),
-        protected.format,
+        protected.format.as_str(),
         protected.width,
         protected.height,
-        protected.protection_level,
+        protected.protection_level.as_str(),
         sealed.sealed_record,
         sealed.record_salt
     )

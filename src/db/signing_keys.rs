@@ -22,6 +22,15 @@ pub struct SealedKey {
     pub tokens_until: Option<OffsetDateTime>,
 }
 
+/// A signing key to be stored.
+#[derive(Debug)]
+pub struct NewSigningKey {
+    /// The `kid`: the key's RFC 7638 thumbprint.
+    pub key_id: String,
+    /// The private key, sealed under the master key.
+    pub sealed_private_key: Vec<u8>,
+}
+
 /// All keys, newest first.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<SealedKey>, DbError> {
     let rows = sqlx::query_as!(
@@ -37,14 +46,13 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<SealedKey>, DbError> {
 /// Adds a key that is published and does not sign yet.
 pub async fn insert(
     db: &mut PgConnection,
-    key_id: &str,
-    sealed_private_key: &[u8],
+    new: &NewSigningKey,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     sqlx::query!(
         "insert into signing_keys (key_id, sealed_private_key, created_at) values ($1, $2, $3)",
-        key_id,
-        sealed_private_key,
+        new.key_id,
+        new.sealed_private_key,
         now
     )
     .execute(db)

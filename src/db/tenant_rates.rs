@@ -4,7 +4,7 @@ use super::{DbError, TenantTransaction};
 use crate::domain::{Decision, Rates, Tally};
 
 /// Takes one call from the transaction's tenant, or refuses it and takes nothing; nothing is decided for a tenant without limits.
-/// With `always` the call is taken whatever is left.
+/// With `count_only` the call is taken whatever is left.
 ///
 /// One statement, so that the servers that share the table cannot take the same token: calls of one tenant wait for its row, and
 /// read the database's clock when they have it. A clock that jumps back fills no bucket and locks nobody out: no time has
@@ -12,7 +12,7 @@ use crate::domain::{Decision, Rates, Tally};
 pub async fn take(
     tx: &mut TenantTransaction,
     defaults: Rates,
-    always: bool,
+    count_only: bool,
 ) -> Result<Option<Decision>, DbError> {
     let (db, tenant) = tx.parts();
     let number = |set: u32| i32::try_from(set).unwrap_or(i32::MAX);
@@ -56,7 +56,7 @@ pub async fn take(
         number(defaults.per_second),
         number(defaults.burst),
         number(defaults.per_hour),
-        always
+        count_only
     )
     .fetch_optional(db)
     .await?;

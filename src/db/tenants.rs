@@ -6,15 +6,17 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{ContentHashPolicy, Megapixels, Privacy, RateOverrides, TenantPolicy};
+use crate::domain::{
+    ContentHashPolicy, Megapixels, Privacy, RateOverrides, TenantPolicy, TenantStatus,
+};
 
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone)]
 pub struct Tenant {
     /// Its name.
     pub tenant: String,
-    /// `active` or `suspended`.
-    pub status: String,
+    /// Whether it is served.
+    pub status: TenantStatus,
     /// When it was made.
     pub created_at: OffsetDateTime,
     /// What the operator set about it.
@@ -108,7 +110,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
             Ok(Tenant {
                 policy: policy.read()?,
                 tenant: row.tenant_id,
-                status: row.status,
+                status: TenantStatus::parse(&row.status).ok_or(DbError::Corrupt("tenants"))?,
                 created_at: row.created_at,
             })
         })
@@ -167,12 +169,12 @@ pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
 }
 
 /// Suspends or resumes a tenant; false when there is none of that name.
-pub async fn set_status(tx: &mut TenantTransaction, status: &str) -> Result<bool, DbError> {
+pub async fn set_status(tx: &mut TenantTransaction, status: TenantStatus) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
     let done = sqlx::query!(
         "update tenants set status = $2 where tenant_id = $1",
         tenant,
-        status
+        status.as_str()
     )
     .execute(db)
     .await?;
@@ -202,10 +204,17 @@ pub async fn find_max_megapixels(
     set.map(read_megapixels).transpose()
 }
 
-/// The sealed secret of the transaction's tenant, and how large its pictures may be; nothing is the default.
-pub async fn find_for_image(
-    tx: &mut TenantTransaction,
-) -> Result<Option<(Vec<u8>, Option<Megapixels>)>, DbError> {
+/// What work on an image needs of its tenant.
+#[derive(Debug)]
+pub struct ImageTenant {
+    /// Its secret, sealed under the master key.
+    pub sealed_secret: Vec<u8>,
+    /// The largest picture that it may send; `None` for the server's default.
+    pub max_megapixels: Option<Megapixels>,
+}
+
+/// The sealed secret and the image limit of the transaction's tenant; `None` when it is gone.
+pub async fn find_for_image(tx: &mut TenantTransaction) -> Result<Option<ImageTenant>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query!(
         "select sealed_secret, max_megapixels from tenants where tenant_id = $1",
@@ -213,6 +222,11 @@ pub async fn find_for_image(
     )
     .fetch_optional(db)
     .await?;
-    row.map(|row| Ok((row.sealed_secret, read_megapixels(row.max_megapixels)?)))
-        .transpose()
+    row.map(|row| {
+        Ok(ImageTenant {
+            sealed_secret: row.sealed_secret,
+            max_megapixels: read_megapixels(row.max_megapixels)?,
+        })
+    })
+    .transpose()
 }

@@ -3,12 +3,12 @@
 use time::{Date, OffsetDateTime};
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{DayUse, Operation};
+use crate::domain::{DayUse, MeteredOperation};
 
 /// Counts one call in the hour of `now`. The row stays locked until the transaction ends, so this is its last step.
 pub async fn add(
     tx: &mut TenantTransaction,
-    operation: Operation,
+    operation: MeteredOperation,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
@@ -48,7 +48,7 @@ pub async fn by_day(
         .map(|row| {
             Ok(DayUse {
                 day: row.day,
-                operation: Operation::parse(&row.operation)
+                operation: MeteredOperation::parse(&row.operation)
                     .ok_or(DbError::Corrupt("usage_hours"))?,
                 calls: row.calls,
             })

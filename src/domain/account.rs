@@ -1,4 +1,4 @@
-//! What a service account may do.
+//! Service accounts: what they may do, and whether they may log in.
 
 use super::Scopes;
 
@@ -33,5 +33,48 @@ impl Role {
             Self::User => Scopes::PHOTOS,
             Self::Admin => Scopes::ALL,
         }
+    }
+}
+
+/// Whether an account may log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountStatus {
+    /// It may log in.
+    Enabled,
+    /// Its logins and tokens are refused.
+    Disabled,
+}
+
+impl AccountStatus {
+    /// Reads `enabled` or `disabled`; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Enabled, Self::Disabled]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+
+    /// The name on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_others_refused() {
+        for role in [Role::User, Role::Admin] {
+            assert_eq!(Role::parse(role.as_str()), Some(role));
+        }
+        assert_eq!(Role::parse("ADMIN"), None);
+        for status in [AccountStatus::Enabled, AccountStatus::Disabled] {
+            assert_eq!(AccountStatus::parse(status.as_str()), Some(status));
+        }
+        assert_eq!(AccountStatus::parse(""), None);
     }
 }

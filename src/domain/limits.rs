@@ -18,15 +18,27 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// The bucket; nothing when either of its numbers is 0.
-    pub fn bucket(self) -> Option<(u32, u32)> {
-        (self.per_second > 0 && self.burst > 0).then_some((self.per_second, self.burst))
+    /// The token bucket; `None`, for no limit, when either of its numbers is 0.
+    pub fn bucket(self) -> Option<TokenBucket> {
+        (self.per_second > 0 && self.burst > 0).then_some(TokenBucket {
+            per_second: self.per_second,
+            burst: self.burst,
+        })
     }
 
     /// The hourly quota, if there is one.
     pub fn hourly(self) -> Option<u32> {
         (self.per_hour > 0).then_some(self.per_hour)
     }
+}
+
+/// A token bucket: each call takes a token. Neither number is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenBucket {
+    /// Tokens that flow in each second.
+    pub per_second: u32,
+    /// Tokens that it holds when full.
+    pub burst: u32,
 }
 
 /// What the operator set about a tenant's calls; nothing is the server's setting.
@@ -83,7 +95,7 @@ impl Decision {
 
     /// The bucket, if there is one.
     pub fn burst(&self) -> Option<Quota> {
-        let (per_second, burst) = self.rates.bucket()?;
+        let TokenBucket { per_second, burst } = self.rates.bucket()?;
         let missing = f64::from(burst) - self.tally.tokens;
         Some(Quota {
             limit: burst,
@@ -107,8 +119,8 @@ impl Decision {
 
     /// How long until a call can be let through again; nothing when one can be now.
     pub fn wait(&self) -> Duration {
-        let bucket = self.rates.bucket().map_or(0.0, |(per_second, _)| {
-            (1.0 - self.tally.tokens) / f64::from(per_second)
+        let bucket = self.rates.bucket().map_or(0.0, |bucket| {
+            (1.0 - self.tally.tokens) / f64::from(bucket.per_second)
         });
         let hour = match self.hour() {
             Some(quota) if quota.remaining == 0 => self.hour_left(),
@@ -126,9 +138,9 @@ impl Decision {
     #[must_use]
     pub fn later(mut self, elapsed: Duration) -> Self {
         let elapsed = elapsed.as_secs_f64().min(self.hour_left());
-        if let Some((per_second, burst)) = self.rates.bucket() {
-            let filled = self.tally.tokens + elapsed * f64::from(per_second);
-            self.tally.tokens = filled.min(f64::from(burst));
+        if let Some(bucket) = self.rates.bucket() {
+            let filled = self.tally.tokens + elapsed * f64::from(bucket.per_second);
+            self.tally.tokens = filled.min(f64::from(bucket.burst));
         }
         self.tally.now += elapsed;
         self

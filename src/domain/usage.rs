@@ -4,7 +4,7 @@ use time::Date;
 
 /// Work that is charged, each call that was answered with success once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
+pub enum MeteredOperation {
     /// A photo was registered.
     Register,
     /// A photo was protected.
@@ -15,7 +15,7 @@ pub enum Operation {
     Identify,
 }
 
-impl Operation {
+impl MeteredOperation {
     /// All of them, in the order of answers.
     pub const ALL: [Self; 4] = [Self::Register, Self::Protect, Self::Verify, Self::Identify];
 
@@ -43,7 +43,7 @@ pub struct DayUse {
     /// The day.
     pub day: Date,
     /// What was done.
-    pub operation: Operation,
+    pub operation: MeteredOperation,
     /// How often.
     pub calls: i64,
 }
@@ -54,9 +54,9 @@ mod tests {
 
     #[test]
     fn names_are_read_back_and_others_refused() {
-        for operation in Operation::ALL {
-            assert_eq!(Operation::parse(operation.as_str()), Some(operation));
+        for operation in MeteredOperation::ALL {
+            assert_eq!(MeteredOperation::parse(operation.as_str()), Some(operation));
         }
-        assert_eq!(Operation::parse("delete"), None);
+        assert_eq!(MeteredOperation::parse("delete"), None);
     }
 }

@@ -30,7 +30,7 @@ use openapi::{Operation, Published};
 
 use crate::{
     domain::{Scope, Scopes},
-    service::{Context, admission::limits::Passage},
+    service::{Context, admission::limits::LimitMode},
 };
 
 /// Counted, and never refused for a limit: a client must be able to end its session.
@@ -333,8 +333,8 @@ pub fn router(ctx: Context) -> Router {
             Access::Public => endpoint.route,
             Access::Token(scopes) => {
                 let passage = match endpoint.path {
-                    LOGOUT => Passage::Always,
-                    _ => Passage::Limited,
+                    LOGOUT => LimitMode::CountOnly,
+                    _ => LimitMode::Enforce,
                 };
                 // The last one is the first that a request meets.
                 endpoint

@@ -11,10 +11,21 @@ use crate::{
         accounts::{self, Account},
     },
     domain::{
-        Role, Username,
+        AccountStatus, Role, Username,
         audit::{Action, Actor, AuditEntry, Subject},
     },
 };
+
+/// An account to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewAccount<'a> {
+    /// Its name, unique in the tenant.
+    pub username: &'a Username,
+    /// Decides which scopes its logins are granted.
+    pub role: Role,
+    /// The hash of its first password.
+    pub password: &'a PasswordHash,
+}
 
 /// Adds an account to the transaction's tenant.
 ///
@@ -25,9 +36,13 @@ pub async fn create(
     mut tx: TenantTransaction,
     clock: &Clock,
     actor: Actor,
-    (username, role): (&Username, Role),
-    password: &PasswordHash,
+    new: NewAccount<'_>,
 ) -> Result<(), Error> {
+    let NewAccount {
+        username,
+        role,
+        password,
+    } = new;
     let inserted = accounts::insert(&mut tx, username, password.as_str(), role, clock.now()).await;
     let inserted = inserted.map_err(|error| {
         if error.breaks("accounts_tenant_id_fkey") {
@@ -80,11 +95,11 @@ pub async fn change(
 ) -> Result<(), Error> {
     let (changed, action) = match change {
         AccountChange::Disable => (
-            accounts::set_status(&mut tx, username, "disabled").await?,
+            accounts::set_status(&mut tx, username, AccountStatus::Disabled).await?,
             Action::AccountDisabled,
         ),
         AccountChange::Enable => (
-            accounts::set_status(&mut tx, username, "enabled").await?,
+            accounts::set_status(&mut tx, username, AccountStatus::Enabled).await?,
             Action::AccountEnabled,
         ),
         AccountChange::SetPassword(password) => {

@@ -5,14 +5,14 @@ use secrecy::SecretString;
 
 use super::{
     Caller, Context, Error,
-    accounts::{self, AccountChange},
+    accounts::{self, AccountChange, NewAccount},
     admission::access,
-    credentials::{self, NewApiKey, NewApplication},
+    credentials::{self, ApiKeyRequest, ApplicationRequest, NewApiKey, NewApplication},
 };
 use crate::{
     auth::{PasswordHash, hash_password},
     db::{accounts::Account, credentials::Credential},
-    domain::{CredentialId, CredentialKind, Role, Scopes, Username, audit::Actor},
+    domain::{CredentialId, CredentialKind, Role, Username, audit::Actor},
 };
 
 /// Adds an account.
@@ -29,14 +29,12 @@ pub async fn create_account(
 ) -> Result<(), Error> {
     let hash = hashed(ctx, password).await?;
     let tx = ctx.db.begin(&caller.tenant).await?;
-    accounts::create(
-        tx,
-        &ctx.clock,
-        caller.actor.clone(),
-        (username, role),
-        &hash,
-    )
-    .await?;
+    let new = NewAccount {
+        username,
+        role,
+        password: &hash,
+    };
+    accounts::create(tx, &ctx.clock, caller.actor.clone(), new).await?;
     access::refresh(ctx).await
 }
 
@@ -97,17 +95,16 @@ pub async fn change_account(
 pub async fn create_api_key(
     ctx: &Context,
     caller: &Caller,
-    name: &str,
-    scopes: Scopes,
+    request: ApiKeyRequest<'_>,
 ) -> Result<NewApiKey, Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
     let by = caller.actor.clone();
-    let made = credentials::create_api_key(tx, &ctx.master, &ctx.clock, by, name, scopes).await?;
+    let made = credentials::create_api_key(tx, &ctx.master, &ctx.clock, by, request).await?;
     access::refresh(ctx).await?;
     Ok(made)
 }
 
-/// Adds an application; `limits` are its scopes and how many seconds its tokens last.
+/// Adds an application.
 ///
 /// # Errors
 ///
@@ -115,13 +112,11 @@ pub async fn create_api_key(
 pub async fn create_application(
     ctx: &Context,
     caller: &Caller,
-    name: &str,
-    limits: (Scopes, u32),
+    request: ApplicationRequest<'_>,
 ) -> Result<NewApplication, Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
     let by = caller.actor.clone();
-    let made =
-        credentials::create_application(tx, &ctx.master, &ctx.clock, by, name, limits).await?;
+    let made = credentials::create_application(tx, &ctx.master, &ctx.clock, by, request).await?;
     access::refresh(ctx).await?;
     Ok(made)
 }

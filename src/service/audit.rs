@@ -1,7 +1,7 @@
 //! The audit log as it is read: how it names the holder of a token, its pages, and whether its
 //! chain is whole. Use cases write it through [`super::journal`].
 
-use super::{Context, Error};
+use super::{Context, Error, Page};
 use crate::{
     auth::Origin,
     db::{DbError, Operator, TenantTransaction, audit, tenants},
@@ -14,27 +14,24 @@ use crate::{
 /// How many events are in memory at once while a chain is checked.
 const BATCH: i64 = 1_000;
 
-/// Who holds a token, as one who acts and as one who is acted on.
-pub(super) fn named(origin: &Origin, username: &Username) -> (Actor, Subject) {
+/// The holder of a token, as the audit log names whoever acts.
+pub(super) fn actor(origin: &Origin, username: &Username) -> Actor {
     match origin {
-        Origin::Account { .. } | Origin::ApiKey { .. } => (
-            Actor::Account(username.clone()),
-            Subject::Account(username.clone()),
-        ),
-        Origin::Application { credential } | Origin::Client { credential } => (
-            Actor::Application(*credential),
-            Subject::Credential(CredentialKind::Application, *credential),
-        ),
+        Origin::Account { .. } | Origin::ApiKey { .. } => Actor::Account(username.clone()),
+        Origin::Application { credential } | Origin::Client { credential } => {
+            Actor::Application(*credential)
+        }
     }
 }
 
-/// A page of the log.
-#[derive(Debug)]
-pub struct Page {
-    /// The events, newest first.
-    pub events: Vec<Event>,
-    /// The sequence that the next page begins before, if there is one.
-    pub next: Option<i64>,
+/// The holder of a token, as the audit log names what is acted on: the subject of its sessions.
+pub(super) fn subject(origin: &Origin, username: &Username) -> Subject {
+    match origin {
+        Origin::Account { .. } | Origin::ApiKey { .. } => Subject::Account(username.clone()),
+        Origin::Application { credential } | Origin::Client { credential } => {
+            Subject::Credential(CredentialKind::Application, *credential)
+        }
+    }
 }
 
 /// The events of the tenant, newest first, at most `limit` (1 to 200).
@@ -43,20 +40,16 @@ pub async fn list(
     tenant: &TenantId,
     cursor: Option<i64>,
     limit: u8,
-) -> Result<Page, Error> {
+) -> Result<Page<Event, i64>, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
-    // One more than asked for tells whether there is a next page.
-    let mut events = audit::list(&mut tx, cursor, i64::from(limit) + 1).await?;
+    let events = audit::list(&mut tx, cursor, Page::<Event, i64>::rows(limit)).await?;
     tx.commit().await?;
-    let more = events.len() > usize::from(limit);
-    events.truncate(limit.into());
-    let next = events.last().filter(|_| more).map(|last| last.sequence);
-    Ok(Page { events, next })
+    Ok(Page::of_rows(events, limit, |last| last.sequence))
 }
 
 /// What a check of a chain found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
+pub enum ChainStatus {
     /// All events are there as they were written, up to this head.
     Intact(Head),
     /// The first link that is not right.
@@ -77,7 +70,7 @@ pub async fn verify(
     operator: &Operator,
     tenant: &TenantId,
     kept: Option<Head>,
-) -> Result<Finding, Error> {
+) -> Result<ChainStatus, Error> {
     let mut tx = operator.begin_for(tenant).await?;
     if tenants::find_policy(&mut tx).await?.is_none() {
         return Err(Error::NotFound);
@@ -95,7 +88,7 @@ pub async fn verify(
     if let Some(sequence) = audit::stray(&mut tx).await? {
         return Ok(broken(sequence, "the event is outside of the chain"));
     }
-    Ok(Finding::Intact(head))
+    Ok(ChainStatus::Intact(head))
 }
 
 /// Follows the chain to `head`; nothing when all is well.
@@ -103,7 +96,7 @@ async fn walk(
     tx: &mut TenantTransaction,
     head: &Head,
     kept: Option<Head>,
-) -> Result<Option<Finding>, Error> {
+) -> Result<Option<ChainStatus>, Error> {
     let mut last = Head {
         sequence: 0,
         hash: ChainHash::ZERO,
@@ -158,6 +151,6 @@ async fn walk(
     })
 }
 
-fn broken(sequence: i64, reason: &'static str) -> Finding {
-    Finding::Broken { sequence, reason }
+fn broken(sequence: i64, reason: &'static str) -> ChainStatus {
+    ChainStatus::Broken { sequence, reason }
 }

@@ -2,7 +2,7 @@
 
 use super::{Context, Error, admission::access};
 use crate::{
-    auth::{Access, Claims, Origin, SecretHash, TokenError},
+    auth::{Claims, Origin, SecretHash, TokenError, TokenStatus},
     domain::CredentialId,
 };
 
@@ -25,7 +25,7 @@ pub struct Presented<'a> {
 /// [`Error::Token`] and [`Error::TokenRevoked`].
 pub async fn authenticate(ctx: &Context, presented: Presented<'_>) -> Result<Claims, Error> {
     let claims = ctx.tokens.verify(presented.token)?;
-    if !is_beside_its_credential(&claims.origin, presented) {
+    if !is_sent_with_its_credential(&claims.origin, presented) {
         return Err(TokenError::Invalid.into());
     }
     if is_live(ctx, &claims).await? {
@@ -37,16 +37,16 @@ pub async fn authenticate(ctx: &Context, presented: Presented<'_>) -> Result<Cla
 
 /// Whether nothing has ended a token of ours. Only where the copy does not know is the database asked, once.
 pub(super) async fn is_live(ctx: &Context, claims: &Claims) -> Result<bool, Error> {
-    let mut access = ctx.access.of(claims);
-    if access == Access::Unknown {
+    let mut status = ctx.access.status(claims);
+    if status == TokenStatus::Unknown {
         access::refresh(ctx).await?;
-        access = ctx.access.of(claims);
+        status = ctx.access.status(claims);
     }
-    Ok(access == Access::Live)
+    Ok(status == TokenStatus::Live)
 }
 
 /// Whether the credential that a token was minted with was sent beside it, where it must be.
-fn is_beside_its_credential(origin: &Origin, presented: Presented<'_>) -> bool {
+fn is_sent_with_its_credential(origin: &Origin, presented: Presented<'_>) -> bool {
     match origin {
         Origin::Account { .. } | Origin::Client { .. } => true,
         Origin::ApiKey { key, .. } => presented

@@ -1,5 +1,6 @@
 //! On whose behalf a use case runs: a tenant, and who acts in it. Use cases know no tokens; a job or a console has none.
 
+use super::audit;
 use crate::{
     auth::Claims,
     domain::{TenantId, audit::Actor},
@@ -19,7 +20,7 @@ impl Caller {
     pub fn of_token(claims: &Claims) -> Self {
         Self {
             tenant: claims.tenant.clone(),
-            actor: super::audit::named(&claims.origin, &claims.username).0,
+            actor: audit::actor(&claims.origin, &claims.username),
         }
     }
 }

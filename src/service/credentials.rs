@@ -24,6 +24,26 @@ pub const APPLICATION_TOKEN_TTL_SECONDS: u32 = 365 * 86_400;
 /// Longest name of a credential, in characters.
 const LONGEST_NAME_CHARS: usize = 128;
 
+/// An API key to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiKeyRequest<'a> {
+    /// What people call it: 1 to 128 characters, none of them a control character.
+    pub name: &'a str,
+    /// The most that tokens issued with it may do.
+    pub scopes: Scopes,
+}
+
+/// An application to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct ApplicationRequest<'a> {
+    /// What people call it: 1 to 128 characters, none of them a control character.
+    pub name: &'a str,
+    /// What its tokens may do.
+    pub scopes: Scopes,
+    /// Lifetime of its long-lived tokens, in seconds.
+    pub token_ttl_seconds: u32,
+}
+
 /// A new API key.
 #[derive(Debug)]
 pub struct NewApiKey {
@@ -54,8 +74,7 @@ pub async fn create_api_key(
     master: &MasterKey,
     clock: &Clock,
     actor: Actor,
-    name: &str,
-    scopes: Scopes,
+    request: ApiKeyRequest<'_>,
 ) -> Result<NewApiKey, Error> {
     let (id, key) = (CredentialId::random(), issue_secret(SecretUse::ApiKey));
     let key_hash = SecretHash::of(key.expose_secret());
@@ -66,10 +85,10 @@ pub async fn create_api_key(
         &NewCredential {
             id,
             kind: CredentialKind::ApiKey,
-            name: checked(name)?,
+            name: checked(request.name)?,
             key_hash: key_hash.as_bytes(),
             secret_hash: None,
-            scopes,
+            scopes: request.scopes,
             token_ttl_seconds: APPLICATION_TOKEN_TTL_SECONDS,
             sealed_tenant: &sealed_tenant,
             created_at: clock.now(),
@@ -89,8 +108,7 @@ pub async fn create_application(
     master: &MasterKey,
     clock: &Clock,
     actor: Actor,
-    name: &str,
-    (scopes, token_ttl_seconds): (Scopes, u32),
+    request: ApplicationRequest<'_>,
 ) -> Result<NewApplication, Error> {
     let id = CredentialId::random();
     let token = issue_secret(SecretUse::ApplicationToken);
@@ -104,11 +122,11 @@ pub async fn create_application(
         &NewCredential {
             id,
             kind: CredentialKind::Application,
-            name: checked(name)?,
+            name: checked(request.name)?,
             key_hash: key_hash.as_bytes(),
             secret_hash: Some(secret_hash.as_bytes()),
-            scopes,
-            token_ttl_seconds,
+            scopes: request.scopes,
+            token_ttl_seconds: request.token_ttl_seconds,
             sealed_tenant: &sealed_tenant,
             created_at: clock.now(),
         },

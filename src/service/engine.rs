@@ -6,9 +6,10 @@ use crate::{
     auth::TenantSecret,
     db::photos::SealedRecord,
     domain::{
-        ContentHash, PhotoId, Privacy,
+        ContentHash, FileFormat, MarkStrength, PhotoId, Privacy,
         verdict::{Alteration, Content, TamperClass, WatermarkStatus},
     },
+    imaging,
     watermark::{self, DetectionStatus, Finding, IndexKey, Record, WatermarkKey},
 };
 
@@ -64,6 +65,23 @@ pub(super) fn privacy(wish: Privacy) -> watermark::Privacy {
     match wish {
         Privacy::Full => watermark::Privacy::Full,
         Privacy::Strict => watermark::Privacy::Strict,
+    }
+}
+
+/// The container of a file that the engine made.
+pub(super) fn file_format(format: imaging::Format) -> FileFormat {
+    match format {
+        imaging::Format::Jpeg => FileFormat::Jpeg,
+        imaging::Format::Png => FileFormat::Png,
+        imaging::Format::WebP => FileFormat::WebP,
+    }
+}
+
+/// How much the photo withstands.
+pub(super) fn mark_strength(level: watermark::ProtectionLevel) -> MarkStrength {
+    match level {
+        watermark::ProtectionLevel::Full => MarkStrength::Full,
+        watermark::ProtectionLevel::Limited => MarkStrength::Limited,
     }
 }
 

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::{Context, Error};
 use crate::{
     db::{DbError, TenantTransaction, idempotency_keys as keys},
-    domain::{Once, Operation, PhotoId, RequestHash, TenantId},
+    domain::{MeteredOperation, Once, PhotoId, RequestHash, TenantId},
 };
 
 /// How long a key is remembered, from its first call on.
@@ -57,12 +57,17 @@ pub async fn fingerprint(parts: &[&[u8]]) -> RequestHash {
     RequestHash::from_digest(hash.finalize().into())
 }
 
-/// How a call begins.
-pub(super) enum Begun<'a, O> {
-    /// Its work is to be done.
-    Now(Claim<'a>),
-    /// It was done before, of this photo, and this came of it.
-    Before(PhotoId, O),
+/// A call, as its idempotency key shows it.
+pub(super) enum IdempotentCall<'a, O> {
+    /// The call is new: its work is to be done under this claim.
+    Claimed(Claim<'a>),
+    /// An earlier call has done the work: its answer is to be made again.
+    Replay {
+        /// The photo that the earlier call made.
+        photo: PhotoId,
+        /// What that call stored for this purpose.
+        outcome: O,
+    },
 }
 
 /// The right to do the work of a call; given back when it is dropped before the call ended.
@@ -72,17 +77,17 @@ pub(super) struct Claim<'a> {
     /// The photo to make.
     pub photo: PhotoId,
     /// Nothing for a call without a key.
-    key: Option<keys::Claim<'a>>,
+    key: Option<keys::ClaimId<'a>>,
 }
 
 /// Claims the work of a call that makes `photo`, if the call has a key; a claim that was left behind names the photo itself.
 pub(super) async fn begin<'a, O: DeserializeOwned>(
     ctx: &'a Context,
     tenant: &'a TenantId,
-    operation: Operation,
+    operation: MeteredOperation,
     once: Option<&'a Once>,
     photo: PhotoId,
-) -> Result<Begun<'a, O>, Error> {
+) -> Result<IdempotentCall<'a, O>, Error> {
     let mut claim = Claim {
         ctx,
         tenant,
@@ -90,18 +95,25 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
         key: None,
     };
     let Some(once) = once else {
-        return Ok(Begun::Now(claim));
+        return Ok(IdempotentCall::Claimed(claim));
     };
-    let key = keys::Claim {
+    let key = keys::ClaimId {
         operation,
         key: &once.key,
-        id: Uuid::new_v4(),
+        call: Uuid::new_v4(),
     };
     let now = ctx.clock.now();
-    let (until, expires_at) = (now + CLAIMED, now + REMEMBERED);
+    let until = now + CLAIMED;
+    let new = keys::NewClaim {
+        claim: key,
+        fingerprint: once.fingerprint,
+        photo,
+        claimed_until: until,
+        expires_at: now + REMEMBERED,
+    };
     let mut tx = ctx.db.begin(tenant).await?;
     keys::forget_expired(&mut tx, key, now).await?;
-    if !keys::insert(&mut tx, key, once, photo, until, expires_at).await? {
+    if !keys::insert(&mut tx, &new).await? {
         // Gone again when its work has just failed.
         let row = keys::find_locked(&mut tx, key)
             .await?
@@ -112,7 +124,10 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
         if let Some(outcome) = row.outcome {
             let outcome = serde_json::from_value(outcome)
                 .map_err(|_| DbError::Corrupt("idempotency_keys"))?;
-            return Ok(Begun::Before(row.photo, outcome));
+            return Ok(IdempotentCall::Replay {
+                photo: row.photo,
+                outcome,
+            });
         }
         let left = row.claimed_until - now;
         if left.is_positive() {
@@ -131,7 +146,7 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
     keys::sweep(&mut tx, now).await?;
     claim.key = Some(key);
     tx.commit().await?;
-    Ok(Begun::Now(claim))
+    Ok(IdempotentCall::Claimed(claim))
 }
 
 impl Claim<'_> {
@@ -151,7 +166,7 @@ impl Claim<'_> {
         }
     }
 
-    async fn renew(&self, key: keys::Claim<'_>) -> Result<(), DbError> {
+    async fn renew(&self, key: keys::ClaimId<'_>) -> Result<(), DbError> {
         let mut tx = self.ctx.db.begin(self.tenant).await?;
         keys::renew(&mut tx, key, self.ctx.clock.now() + CLAIMED).await?;
         tx.commit().await
@@ -190,14 +205,14 @@ impl Drop for Claim<'_> {
         };
         let (ctx, tenant, key) = (self.ctx.clone(), self.tenant.clone(), claim.key.clone());
         runtime.spawn(async move {
-            let claim = keys::Claim { key: &key, ..claim };
+            let claim = keys::ClaimId { key: &key, ..claim };
             release(&ctx, &tenant, claim).await;
         });
     }
 }
 
 /// Gives a claim back, unless its work was committed.
-async fn release(ctx: &Context, tenant: &TenantId, claim: keys::Claim<'_>) {
+async fn release(ctx: &Context, tenant: &TenantId, claim: keys::ClaimId<'_>) {
     let released = async {
         let mut tx = ctx.db.begin(tenant).await?;
         keys::release(&mut tx, claim).await?;

@@ -29,7 +29,7 @@ use crate::{
         words::{self, Vote},
     },
     domain::{
-        ContentHash, Operation, PhotoId, TenantId,
+        ContentHash, MeteredOperation, PhotoId, TenantId,
         verdict::{Policy, WatermarkStatus},
     },
     imaging::{self, Limits},
@@ -71,11 +71,11 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     .await?;
 
     let mut tx = ctx.db.begin(tenant).await?;
-    let (votes, records) = candidates(&mut tx, &seen).await?;
+    let candidates = candidates(&mut tx, &seen).await?;
     tx.commit().await?;
 
-    let asked = votes.len();
-    let likely = likeliest(&seen, &votes, records, &secret)?;
+    let asked = candidates.votes.len();
+    let likely = likeliest(&seen, candidates, &secret)?;
     let matches = if likely.is_empty() {
         Vec::new()
     } else {
@@ -84,7 +84,7 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
         })
         .await?
     };
-    usage::charge_alone(ctx, tenant, Operation::Identify).await?;
+    usage::charge_alone(ctx, tenant, MeteredOperation::Identify).await?;
     tracing::info!(
         tenant.id = %tenant,
         candidates = asked,
@@ -119,11 +119,15 @@ fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Se
     })
 }
 
+/// Photos that may be in the image.
+struct Candidates {
+    /// One for each candidate; infinite weight for those with the very bytes.
+    votes: Vec<Vote>,
+    records: Vec<(PhotoId, SealedRecord)>,
+}
+
 /// The photos that may be in the image, with their votes, and their records.
-async fn candidates(
-    tx: &mut TenantTransaction,
-    seen: &Seen,
-) -> Result<(Vec<Vote>, Vec<(PhotoId, SealedRecord)>), Error> {
+async fn candidates(tx: &mut TenantTransaction, seen: &Seen) -> Result<Candidates, Error> {
     let mut votes = words::vote(tx, &seen.tokens, LEAST_WORDS, MOST_OPENED).await?;
     let same_bytes = photos::with_protected_sha256(tx, seen.sha256, MOST_OPENED).await?;
     for photo in same_bytes {
@@ -134,7 +138,7 @@ async fn candidates(
     }
     let ids: Vec<PhotoId> = votes.iter().map(|vote| vote.photo).collect();
     let records = photos::find_records(tx, &ids).await?;
-    Ok((votes, records))
+    Ok(Candidates { votes, records })
 }
 
 /// A candidate ready to be read.
@@ -160,10 +164,10 @@ impl LikelyPhoto {
 /// Opens the records and keeps the likeliest photos, best first.
 fn likeliest(
     seen: &Seen,
-    votes: &[Vote],
-    records: Vec<(PhotoId, SealedRecord)>,
+    candidates: Candidates,
     secret: &TenantSecret,
 ) -> Result<Vec<LikelyPhoto>, Error> {
+    let Candidates { votes, records } = candidates;
     let mut found = Vec::with_capacity(records.len());
     for (photo, sealed) in records {
         let record = engine::open_record(secret, photo, &sealed)?;

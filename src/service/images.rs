@@ -31,9 +31,10 @@ pub(super) async fn tenant(
     ctx: &Context,
     tx: &mut TenantTransaction,
 ) -> Result<(TenantSecret, Limits), Error> {
-    let (sealed, max) = tenants::find_for_image(tx).await?.ok_or(Error::NotFound)?;
-    let secret = TenantSecret::open(&ctx.master, tx.tenant(), &sealed).map_err(Error::internal)?;
-    Ok((secret, with_max(ctx, max)))
+    let found = tenants::find_for_image(tx).await?.ok_or(Error::NotFound)?;
+    let secret = TenantSecret::open(&ctx.master, tx.tenant(), &found.sealed_secret)
+        .map_err(Error::internal)?;
+    Ok((secret, with_max(ctx, found.max_megapixels)))
 }
 
 fn with_max(ctx: &Context, max: Option<Megapixels>) -> Limits {

@@ -10,13 +10,13 @@ use crate::auth::Claims;
 /// The database does not answer, and must be asked.
 pub async fn introspect(
     ctx: &Context,
-    (tenant, _): &Client,
+    client: &Client,
     token: &str,
 ) -> Result<Option<Claims>, Error> {
     let Ok(claims) = ctx.tokens.verify(token) else {
         return Ok(None);
     };
-    let active = claims.tenant == *tenant && is_live(ctx, &claims).await?;
+    let active = claims.tenant == client.tenant && is_live(ctx, &claims).await?;
     Ok(active.then_some(claims))
 }
 
@@ -25,11 +25,11 @@ pub async fn introspect(
 /// # Errors
 ///
 /// The database cannot be written.
-pub async fn revoke(ctx: &Context, (tenant, client): &Client, token: &str) -> Result<(), Error> {
+pub async fn revoke(ctx: &Context, client: &Client, token: &str) -> Result<(), Error> {
     let Ok(claims) = ctx.tokens.verify(token) else {
         return Ok(());
     };
-    if claims.tenant == *tenant && claims.origin.credential() == Some(client.id) {
+    if claims.tenant == client.tenant && claims.origin.credential() == Some(client.application.id) {
         logout::logout(ctx, &claims).await?;
     }
     Ok(())

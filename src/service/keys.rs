@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     db::{
         Database, DbError, Operator,
-        signing_keys::{self, SealedKey},
+        signing_keys::{self, NewSigningKey, SealedKey},
     },
 };
 
@@ -33,14 +33,13 @@ pub async fn ensure(operator: &Operator, master: &MasterKey, clock: &Clock) -> R
     let keys = signing_keys::list(&mut tx).await?;
     let now = clock.now();
     if !keys.iter().any(is_active) {
-        let (first, sealed) = make(master)?;
-        signing_keys::insert(&mut tx, &first, &sealed, now).await?;
-        signing_keys::activate(&mut tx, &first, now).await?;
-        tracing::info!(key.id = first, "made the first signing key");
+        let first = make(master)?;
+        signing_keys::insert(&mut tx, &first, now).await?;
+        signing_keys::activate(&mut tx, &first.key_id, now).await?;
+        tracing::info!(key.id = first.key_id, "made the first signing key");
     }
     if !keys.iter().any(|key| key.activated_at.is_none()) {
-        let (next, sealed) = make(master)?;
-        signing_keys::insert(&mut tx, &next, &sealed, now).await?;
+        signing_keys::insert(&mut tx, &make(master)?, now).await?;
     }
     tx.commit().await.map_err(DbError::from)?;
     Ok(())
@@ -61,11 +60,19 @@ pub async fn rotate(operator: &Operator, master: &MasterKey, clock: &Clock) -> R
         .ok_or(Error::NotFound)?;
     let now = clock.now();
     signing_keys::activate(&mut tx, &next.key_id, now).await?;
-    let (after_next, sealed) = make(master)?;
-    signing_keys::insert(&mut tx, &after_next, &sealed, now).await?;
+    signing_keys::insert(&mut tx, &make(master)?, now).await?;
     tx.commit().await.map_err(DbError::from)?;
     tracing::info!(key.id = next.key_id, "rotated the signing key");
     Ok(())
+}
+
+/// A signing key and its public half.
+#[derive(Debug)]
+pub struct ListedKey {
+    /// The key as it is stored.
+    pub sealed: SealedKey,
+    /// Its public half as a JWK (RFC 7517).
+    pub jwk: serde_json::Value,
 }
 
 /// All keys, also those that are published no more, newest first, with their public halves.
@@ -73,27 +80,49 @@ pub async fn rotate(operator: &Operator, master: &MasterKey, clock: &Clock) -> R
 /// # Errors
 ///
 /// [`SigningKeyError::Seal`] when the database was set up under another master key.
-pub async fn list(
-    operator: &Operator,
-    master: &MasterKey,
-) -> Result<Vec<(SealedKey, serde_json::Value)>, Error> {
+pub async fn list(operator: &Operator, master: &MasterKey) -> Result<Vec<ListedKey>, Error> {
     let mut tx = operator.begin().await?;
     let keys = signing_keys::list(&mut tx).await?;
     keys.into_iter()
         .map(|sealed| {
             let jwk = open(master, &sealed)?.jwk();
-            Ok((sealed, jwk))
+            Ok(ListedKey { sealed, jwk })
         })
         .collect()
 }
 
-/// What becomes of a key now: `next`, `active`, `retired`, or `withdrawn` once no token of it can live.
-pub fn state(key: &SealedKey, now: OffsetDateTime) -> &'static str {
+/// Where a signing key is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Published, and does not sign yet.
+    Next,
+    /// Signs new tokens.
+    Active,
+    /// Published for the tokens that it has signed.
+    Retired,
+    /// No longer published, since every token that it signed has expired.
+    Withdrawn,
+}
+
+impl KeyState {
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::Retired => "retired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// The state of a key at `now`.
+pub fn state(key: &SealedKey, now: OffsetDateTime) -> KeyState {
     match (key.activated_at, key.retired_at) {
-        (None, _) => "next",
-        (Some(_), None) => "active",
-        _ if is_published(key, now) => "retired",
-        _ => "withdrawn",
+        (None, _) => KeyState::Next,
+        (Some(_), None) => KeyState::Active,
+        _ if is_published(key, now) => KeyState::Retired,
+        _ => KeyState::Withdrawn,
     }
 }
 
@@ -142,9 +171,11 @@ fn open(master: &MasterKey, sealed: &SealedKey) -> Result<SigningKey, Error> {
         .map_err(|error: SigningKeyError| Error::internal(error))
 }
 
-/// Makes a key: its id, and its private half sealed.
-fn make(master: &MasterKey) -> Result<(String, Vec<u8>), Error> {
+/// Generates a key and seals its private half.
+fn make(master: &MasterKey) -> Result<NewSigningKey, Error> {
     let key = SigningKey::generate().map_err(Error::internal)?;
-    let sealed = key.seal(master).map_err(Error::internal)?;
-    Ok((key.id().to_owned(), sealed))
+    Ok(NewSigningKey {
+        key_id: key.id().to_owned(),
+        sealed_private_key: key.seal(master).map_err(Error::internal)?,
+    })
 }

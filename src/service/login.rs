@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Context, Error, admission::throttle::Attempt, audit::named, journal, keys};
+use super::{Context, Error, admission::throttle::Attempt, audit, journal, keys};
 use crate::{
     auth::{Grant, Origin, PasswordHash, SecretHash},
     db::{
@@ -53,10 +53,14 @@ pub async fn account(
     password: SecretString,
     source: IpAddr,
 ) -> Result<Session, Error> {
-    let names = TenantId::parse(tenant).zip(Username::parse(username));
+    let name = (TenantId::parse(tenant).zip(Username::parse(username)))
+        .map(|(tenant, username)| LoginName { tenant, username });
     let attempt = Attempt::new(tenant, username, source);
-    let found = check_password(ctx, names, password, attempt).await?;
-    let (tenant, username, account) = found.ok_or(Error::Credentials)?;
+    let found = check_password(ctx, name, password, attempt).await?;
+    let LoggedIn {
+        name: LoginName { tenant, username },
+        account,
+    } = found.ok_or(Error::Credentials)?;
     let grant = Grant {
         tenant,
         username,
@@ -97,13 +101,16 @@ pub async fn api_key(
     source: IpAddr,
 ) -> Result<Session, ApiKeyRefusal> {
     let key = SecretHash::of(key);
-    let (tenant, credential) = find_api_key(ctx, &key)
+    let LiveOfTenant { tenant, credential } = find_api_key(ctx, &key)
         .await?
         .ok_or(ApiKeyRefusal::ApiKey)?;
     let attempt = Attempt::new(tenant.as_str(), username, source);
-    let names = Username::parse(username).map(|username| (tenant, username));
-    let found = check_password(ctx, names, password, attempt).await?;
-    let (tenant, username, account) = found.ok_or(ApiKeyRefusal::Account)?;
+    let name = Username::parse(username).map(|username| LoginName { tenant, username });
+    let found = check_password(ctx, name, password, attempt).await?;
+    let LoggedIn {
+        name: LoginName { tenant, username },
+        account,
+    } = found.ok_or(ApiKeyRefusal::Account)?;
     let grant = Grant {
         tenant,
         username,
@@ -147,7 +154,10 @@ pub async fn application(
     token: &SecretString,
     secret: &SecretString,
 ) -> Result<(Session, CredentialId), ApplicationRefusal> {
-    let (tenant, found) = match CredentialId::parse_application(id) {
+    let LiveOfTenant {
+        tenant,
+        credential: found,
+    } = match CredentialId::parse_application(id) {
         Some(id) => find_application(ctx, id).await?,
         None => None,
     }
@@ -166,8 +176,14 @@ pub async fn application(
     Ok((session(ctx, &grant).await?, credential))
 }
 
-/// A client of OAuth 2.0 that is who it says: its tenant and its application.
-pub type Client = (TenantId, LiveCredential);
+/// A client of OAuth 2.0 whose secret was right.
+#[derive(Debug)]
+pub struct Client {
+    /// The tenant that it belongs to.
+    pub(super) tenant: TenantId,
+    /// The application that it is.
+    pub(super) application: LiveCredential,
+}
 
 /// Finds the application that a client of OAuth 2.0 says it is.
 ///
@@ -180,10 +196,17 @@ pub async fn oauth_client(
     secret: &SecretString,
 ) -> Result<Client, Error> {
     let id = CredentialId::parse_application(client).ok_or(Error::Credentials)?;
-    let (tenant, found) = find_application(ctx, id).await?.ok_or(Error::Credentials)?;
-    let stored = found.secret_hash.as_deref().unwrap_or_default();
+    let found = find_application(ctx, id).await?.ok_or(Error::Credentials)?;
+    let LiveOfTenant {
+        tenant,
+        credential: application,
+    } = found;
+    let stored = application.secret_hash.as_deref().unwrap_or_default();
     if SecretHash::of(secret.expose_secret()).matches(stored) {
-        Ok((tenant, found))
+        Ok(Client {
+            tenant,
+            application,
+        })
     } else {
         Err(Error::Credentials)
     }
@@ -196,18 +219,22 @@ pub async fn oauth_client(
 /// [`Error::Scope`] when it asks for one that it does not have.
 pub async fn client_credentials(
     ctx: &Context,
-    (tenant, client): Client,
+    client: Client,
     wanted: Option<Scopes>,
 ) -> Result<Session, Error> {
-    let scopes = wanted.unwrap_or(client.scopes);
-    if !client.scopes.covers(scopes) {
+    let Client {
+        tenant,
+        application,
+    } = client;
+    let scopes = wanted.unwrap_or(application.scopes);
+    if !application.scopes.covers(scopes) {
         return Err(Error::Scope);
     }
     let origin = Origin::Client {
-        credential: client.id,
+        credential: application.id,
     };
     let ttl_seconds = ctx.settings.token_ttl_seconds;
-    let grant = of_application(tenant, &client, scopes, origin, ttl_seconds)?;
+    let grant = of_application(tenant, &application, scopes, origin, ttl_seconds)?;
     session(ctx, &grant).await
 }
 
@@ -233,21 +260,39 @@ fn of_application(
     })
 }
 
+/// An account that a client names.
+struct LoginName {
+    tenant: TenantId,
+    username: Username,
+}
+
+/// An account whose password was right.
+struct LoggedIn {
+    name: LoginName,
+    account: LoginAccount,
+}
+
+/// A credential that is not revoked, and whose it is.
+struct LiveOfTenant {
+    tenant: TenantId,
+    credential: LiveCredential,
+}
+
 /// Checks a password, as much work whoever it is; an attempt too many is refused before any.
 async fn check_password(
     ctx: &Context,
-    names: Option<(TenantId, Username)>,
+    name: Option<LoginName>,
     password: SecretString,
     attempt: Attempt,
-) -> Result<Option<(TenantId, Username, LoginAccount)>, Error> {
+) -> Result<Option<LoggedIn>, Error> {
     let admit = move |ctx: &Context| {
         ctx.throttle
             .admit(&attempt, ctx.clock.now())
             .map_err(Error::Throttled)
     };
     admit(ctx)?;
-    let account = match &names {
-        Some((tenant, username)) => {
+    let account = match &name {
+        Some(LoginName { tenant, username }) => {
             let mut tx = ctx.db.begin(tenant).await?;
             let account = accounts::find_for_login(&mut tx, username).await?;
             tx.commit().await?;
@@ -268,10 +313,10 @@ async fn check_password(
             Ok::<bool, Error>(hash.matches(&password))
         })
         .await??;
-    match names.zip(account) {
-        Some(((tenant, username), account)) if matches => {
+    match name.zip(account) {
+        Some((name, account)) if matches => {
             ctx.throttle.succeeded(&attempt);
-            Ok(Some((tenant, username, account)))
+            Ok(Some(LoggedIn { name, account }))
         }
         _ => {
             ctx.throttle.failed(&attempt, ctx.clock.now());
@@ -280,10 +325,7 @@ async fn check_password(
     }
 }
 
-async fn find_api_key(
-    ctx: &Context,
-    key: &SecretHash,
-) -> Result<Option<(TenantId, LiveCredential)>, Error> {
+async fn find_api_key(ctx: &Context, key: &SecretHash) -> Result<Option<LiveOfTenant>, Error> {
     let Some(sealed) = ctx.db.api_key_route(key.as_bytes()).await? else {
         return Ok(None);
     };
@@ -291,13 +333,10 @@ async fn find_api_key(
     let mut tx = ctx.db.begin(&tenant).await?;
     let found = credentials::find_api_key(&mut tx, key.as_bytes()).await?;
     tx.commit().await?;
-    Ok(found.map(|found| (tenant, found)))
+    Ok(found.map(|credential| LiveOfTenant { tenant, credential }))
 }
 
-async fn find_application(
-    ctx: &Context,
-    id: CredentialId,
-) -> Result<Option<(TenantId, LiveCredential)>, Error> {
+async fn find_application(ctx: &Context, id: CredentialId) -> Result<Option<LiveOfTenant>, Error> {
     let Some(sealed) = ctx.db.application_route(id).await? else {
         return Ok(None);
     };
@@ -305,12 +344,13 @@ async fn find_application(
     let mut tx = ctx.db.begin(&tenant).await?;
     let found = credentials::find_application(&mut tx, id).await?;
     tx.commit().await?;
-    Ok(found.map(|found| (tenant, found)))
+    Ok(found.map(|credential| LiveOfTenant { tenant, credential }))
 }
 
 async fn session(ctx: &Context, grant: &Grant) -> Result<Session, Error> {
     let token = keys::sign(ctx, grant).await?;
-    let (actor, subject) = named(&grant.origin, &grant.username);
+    let actor = audit::actor(&grant.origin, &grant.username);
+    let subject = audit::subject(&grant.origin, &grant.username);
     let entry =
         AuditEntry::new(actor, Action::SessionStarted, subject).with("by", grant.origin.name());
     let tx = ctx.db.begin(&grant.tenant).await?;

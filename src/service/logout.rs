@@ -2,7 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Context, Error, admission::access, audit::named, journal};
+use super::{Context, Error, admission::access, audit, journal};
 use crate::{
     auth::Claims,
     db::revoked_tokens,
@@ -19,7 +19,8 @@ pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
     let mut tx = ctx.db.begin(&session.tenant).await?;
     revoked_tokens::insert(&mut tx, session.token, expires_at + GRACE).await?;
     revoked_tokens::sweep(&mut tx, ctx.clock.now()).await?;
-    let (actor, subject) = named(&session.origin, &session.username);
+    let actor = audit::actor(&session.origin, &session.username);
+    let subject = audit::subject(&session.origin, &session.username);
     let entry = AuditEntry::new(actor, Action::SessionEnded, subject);
     journal::commit(tx, ctx.clock.now(), &entry).await?;
     access::refresh(ctx).await?;

@@ -11,7 +11,7 @@ use crate::{
         tenants::{self, Tenant},
     },
     domain::{
-        ContentHashPolicy, Megapixels, Privacy, TenantId, TenantPolicy,
+        ContentHashPolicy, Megapixels, Privacy, TenantId, TenantPolicy, TenantStatus,
         audit::{Action, Actor, AuditEntry, Subject},
     },
 };
@@ -66,11 +66,11 @@ pub async fn change_tenant(
     let mut tx = operator.begin_for(tenant).await?;
     let (found, action) = match change {
         TenantChange::Suspend => (
-            tenants::set_status(&mut tx, "suspended").await?,
+            tenants::set_status(&mut tx, TenantStatus::Suspended).await?,
             Some(Action::TenantSuspended),
         ),
         TenantChange::Resume => (
-            tenants::set_status(&mut tx, "active").await?,
+            tenants::set_status(&mut tx, TenantStatus::Active).await?,
             Some(Action::TenantResumed),
         ),
         TenantChange::Delete => (tenants::delete(&mut tx).await?, None),

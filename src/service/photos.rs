@@ -1,6 +1,6 @@
 //! Looking photos up, and letting them go.
 
-use super::{Caller, Context, Error, journal};
+use super::{Caller, Context, Error, Page, journal};
 use crate::{
     db::photos::{self, Cursor, StoredPhoto},
     domain::{
@@ -9,15 +9,6 @@ use crate::{
     },
 };
 
-/// A page of a list.
-#[derive(Debug)]
-pub struct Page {
-    /// The photos, newest first.
-    pub photos: Vec<StoredPhoto>,
-    /// Where the next page begins, if there is one.
-    pub next: Option<Cursor>,
-}
-
 /// The photos of the tenant, newest first, at most `limit` (1 to 200).
 pub async fn list(
     ctx: &Context,
@@ -25,19 +16,16 @@ pub async fn list(
     cursor: Option<Cursor>,
     content_hash: Option<ContentHash>,
     limit: u8,
-) -> Result<Page, Error> {
+) -> Result<Page<StoredPhoto, Cursor>, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
-    // One more than asked for tells whether there is a next page.
-    let mut photos = photos::list(&mut tx, cursor, content_hash, i64::from(limit) + 1).await?;
+    let rows = Page::<StoredPhoto, Cursor>::rows(limit);
+    let photos = photos::list(&mut tx, cursor, content_hash, rows).await?;
     tx.commit().await?;
-    let more = photos.len() > usize::from(limit);
-    photos.truncate(limit.into());
-    let next = photos.last().filter(|_| more).map(|last| Cursor {
+    Ok(Page::of_rows(photos, limit, |last| Cursor {
         created_at_us: i64::try_from(last.created_at.unix_timestamp_nanos() / 1_000)
             .unwrap_or(i64::MAX),
         photo: last.photo,
-    });
-    Ok(Page { photos, next })
+    }))
 }
 
 /// One photo of the tenant.

@@ -8,7 +8,7 @@ use super::{
     Caller, Context, Error,
     copies::{self, SourcePhoto},
     engine,
-    idempotency::{self, Begun, Claim},
+    idempotency::{self, Claim, IdempotentCall},
     images, journal, usage,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     cpu::Job,
     db::{DbError, TenantTransaction, photos, tenants, words},
     domain::{
-        ContentHash, ContentHashPolicy, Once, Operation, PhotoId, Privacy, Registration,
+        ContentHash, ContentHashPolicy, MeteredOperation, Once, PhotoId, Privacy, Registration,
         TenantPolicy,
         audit::{Action, AuditEntry, Subject},
     },
@@ -66,17 +66,27 @@ pub struct Protected {
 
 /// What must be known to make the same answer again, beside the image and the photo's row.
 #[derive(Debug, Serialize, Deserialize)]
-struct Outcome {
+struct ProtectOutcome {
     /// By its name. The tenant's may have changed since.
     privacy: String,
     copies: u32,
 }
 
-/// What the tenant and the client want of the file.
-#[derive(Debug, Clone, Copy)]
-struct Wish {
+/// A hash that the image must have.
+struct ExpectedHash {
+    hash: ContentHash,
+    /// What the client is told when the image has another.
+    mismatch: &'static str,
+}
+
+/// How an image is to be marked.
+struct EmbedOptions {
+    /// All of them must be the image's, or it is refused.
+    expected: Vec<ExpectedHash>,
     metadata: MetadataPolicy,
+    /// How much the record may show.
     privacy: Privacy,
+    key: WatermarkKey,
 }
 
 /// A marked photo that is to be recorded.
@@ -98,7 +108,9 @@ struct Marked {
     source: ContentHash,
     record: Record,
     words: VisualWords,
-    size: (u32, u32),
+    /// Upright, in pixels.
+    width: u32,
+    height: u32,
     report: EmbedReport,
     dropped: Dropped,
     growth: f64,
@@ -134,23 +146,26 @@ pub async fn protect(
     request: Request,
     once: Option<&Once>,
 ) -> Result<Protected, Error> {
-    let (tenant, operation) = (&caller.tenant, Operation::Protect);
+    let (tenant, operation) = (&caller.tenant, MeteredOperation::Protect);
     let photo = request.photo.unwrap_or_else(PhotoId::random);
     match idempotency::begin(ctx, tenant, operation, once, photo).await? {
-        Begun::Now(claim) => {
-            let done = first(ctx, caller, request, &claim).await;
+        IdempotentCall::Claimed(claim) => {
+            let done = protect_new(ctx, caller, request, &claim).await;
             claim.end(done).await
         }
-        Begun::Before(photo, outcome) => again(ctx, caller, request, (photo, outcome)).await,
+        IdempotentCall::Replay { photo, outcome } => {
+            replay(ctx, caller, request, photo, outcome).await
+        }
     }
 }
 
 /// Makes the file of an earlier call once more: no image is stored, and the engine is deterministic.
-async fn again(
+async fn replay(
     ctx: &Context,
     caller: &Caller,
     request: Request,
-    (photo, outcome): (PhotoId, Outcome),
+    photo: PhotoId,
+    outcome: ProtectOutcome,
 ) -> Result<Protected, Error> {
     let corrupt = || Error::from(DbError::Corrupt("idempotency_keys"));
     let privacy = Privacy::parse(&outcome.privacy).ok_or_else(corrupt)?;
@@ -162,13 +177,15 @@ async fn again(
         .ok_or(idempotency::PHOTO_IS_GONE)?
         .protected
         .ok_or_else(corrupt)?;
-    let key = engine::watermark_key(&secret, photo);
-    let wish = Wish {
+    let options = EmbedOptions {
+        // The idempotency key stands for the same bytes, which were checked the first time.
+        expected: Vec::new(),
         metadata: request.metadata,
         privacy,
+        key: engine::watermark_key(&secret, photo),
     };
     let marked = images::run(ctx, request.image, limits, move |job, image, limits| {
-        mark(job, image, limits, &[], wish, &key)
+        mark(job, image, limits, &options)
     })
     .await?;
     if marked.sha256 != sent.sha256 {
@@ -181,8 +198,8 @@ async fn again(
     Ok(marked.answer(photo, outcome.copies, true))
 }
 
-/// Does it.
-async fn first(
+/// Marks the photo and records it; the work of a call that is not a repetition.
+async fn protect_new(
     ctx: &Context,
     caller: &Caller,
     request: Request,
@@ -200,13 +217,14 @@ async fn first(
     }
     tx.commit().await?;
 
-    let key = engine::watermark_key(&secret, photo);
-    let wish = Wish {
+    let options = EmbedOptions {
+        expected,
         metadata: request.metadata,
         privacy: policy.privacy,
+        key: engine::watermark_key(&secret, photo),
     };
     let work = images::run(ctx, request.image, limits, move |job, image, limits| {
-        mark(job, image, limits, &expected, wish, &key)
+        mark(job, image, limits, &options)
     });
     let marked = claim.hold(work).await?;
 
@@ -245,10 +263,13 @@ async fn first(
 async fn expected_hashes(
     tx: &mut TenantTransaction,
     request: &Request,
-) -> Result<Vec<(ContentHash, &'static str)>, Error> {
+) -> Result<Vec<ExpectedHash>, Error> {
     let mut expected = Vec::new();
     if let Some(hash) = request.registration.content_hash {
-        expected.push((hash, "it is not the SHA-256 of the image part"));
+        expected.push(ExpectedHash {
+            hash,
+            mismatch: "it is not the SHA-256 of the image part",
+        });
     }
     if let Some(photo) = request.photo {
         let registered = photos::find(tx, photo).await?.ok_or(Error::NotFound)?;
@@ -256,10 +277,10 @@ async fn expected_hashes(
             return Err(Error::Conflict("the photo is protected already"));
         }
         if let Some(hash) = registered.registration.content_hash {
-            expected.push((
+            expected.push(ExpectedHash {
                 hash,
-                "the photo was registered with the hash of other bytes",
-            ));
+                mismatch: "the photo was registered with the hash of other bytes",
+            });
         }
     }
     Ok(expected)
@@ -270,25 +291,25 @@ fn mark(
     job: &Job,
     image: &[u8],
     limits: &imaging::Limits,
-    expected: &[(ContentHash, &'static str)],
-    wish: Wish,
-    key: &WatermarkKey,
+    options: &EmbedOptions,
 ) -> Result<Marked, Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
     let source = ContentHash::from_digest(Sha256::digest(image).into());
-    if let Some((_, reason)) = expected.iter().find(|(hash, _)| *hash != source) {
-        return Err(Error::ContentHash(reason));
+    if let Some(other) = (options.expected.iter()).find(|expected| expected.hash != source) {
+        return Err(Error::ContentHash(other.mismatch));
     }
     let mut photo = imaging::decode(image, limits)?;
-    imaging::apply_policy(&mut photo, wish.metadata);
+    imaging::apply_policy(&mut photo, options.metadata);
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
-    let (format, size) = (photo.format, photo.upright_size());
+    let format = photo.format;
+    let (width, height) = photo.upright_size();
     let dropped = photo.metadata.dropped().clone();
-    let embedded = watermark::embed_with_privacy(photo, key, engine::privacy(wish.privacy))?;
+    let privacy = engine::privacy(options.privacy);
+    let embedded = watermark::embed_with_privacy(photo, &options.key, privacy)?;
     if embedded.bytes.len() > limits.max_bytes {
         // Grain costs a dense PNG up to half its size again; what `verify` would not take is not handed out.
         return Err(Error::NotProtectable(format!(
@@ -311,7 +332,8 @@ fn mark(
         source,
         record: embedded.record,
         words: embedded.words,
-        size,
+        width,
+        height,
         report: embedded.report,
     })
 }
@@ -331,10 +353,10 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     let protected = photos::ProtectedPhoto {
         protected_at: now,
         sha256: marked.sha256,
-        format: marked.format.extension().to_owned(),
-        width: i32::try_from(marked.size.0).map_err(Error::internal)?,
-        height: i32::try_from(marked.size.1).map_err(Error::internal)?,
-        protection_level: marked.report.level.as_str().to_owned(),
+        format: engine::file_format(marked.format),
+        width: i32::try_from(marked.width).map_err(Error::internal)?,
+        height: i32::try_from(marked.height).map_err(Error::internal)?,
+        protection_level: engine::mark_strength(marked.report.level),
     };
     let sealed = engine::seal_record(secret, photo, &marked.record, marked.sha256)?;
     let original = SourcePhoto {
@@ -344,7 +366,7 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     };
     let mut tx = ctx.db.begin(&caller.tenant).await?;
     let copies = copies::count(&mut tx, secret, policy, &original).await?;
-    let outcome = Outcome {
+    let outcome = ProtectOutcome {
         privacy: policy.privacy.as_str().to_owned(),
         copies,
     };
@@ -362,17 +384,17 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
         let tokens = engine::index_key(secret).tokens(&marked.words.all());
         words::insert(&mut tx, photo, &tokens).await?;
     }
-    usage::charge(ctx, &mut tx, Operation::Protect).await?;
+    usage::charge(ctx, &mut tx, MeteredOperation::Protect).await?;
     let entry = AuditEntry::new(
         caller.actor.clone(),
         Action::PhotoProtected,
         Subject::Photo(photo),
     )
     .with("contentHash", marked.source)
-    .with("format", &protected.format)
+    .with("format", protected.format.as_str())
     .with("width", protected.width)
     .with("height", protected.height)
-    .with("protectionLevel", &protected.protection_level);
+    .with("protectionLevel", protected.protection_level.as_str());
     journal::commit(tx, now, &entry).await?;
     Ok(copies)
 }

@@ -7,13 +7,13 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     Caller, Context, Error,
-    idempotency::{self, Begun, Claim},
+    idempotency::{self, Claim, IdempotentCall},
     journal, usage,
 };
 use crate::{
     db::photos,
     domain::{
-        Once, Operation, PhotoId, Registration,
+        MeteredOperation, Once, PhotoId, Registration,
         audit::{Action, AuditEntry, Subject},
     },
 };
@@ -33,7 +33,7 @@ pub struct Registered {
 
 /// What the photo does not tell of a receipt. Kept, since the key that signed it may have been retired when it is asked for again.
 #[derive(Debug, Serialize, Deserialize)]
-struct Outcome {
+struct RegisterOutcome {
     signature: String,
 }
 
@@ -48,22 +48,22 @@ pub async fn register(
     registration: &Registration,
     once: Option<&Once>,
 ) -> Result<Registered, Error> {
-    let (tenant, operation) = (&caller.tenant, Operation::Register);
+    let (tenant, operation) = (&caller.tenant, MeteredOperation::Register);
     match idempotency::begin(ctx, tenant, operation, once, PhotoId::random()).await? {
-        Begun::Now(claim) => {
-            let done = first(ctx, caller, registration, &claim).await;
+        IdempotentCall::Claimed(claim) => {
+            let done = register_new(ctx, caller, registration, &claim).await;
             claim.end(done).await
         }
-        Begun::Before(photo, outcome) => again(ctx, caller, photo, outcome).await,
+        IdempotentCall::Replay { photo, outcome } => replay(ctx, caller, photo, outcome).await,
     }
 }
 
-/// The answer of an earlier call.
-async fn again(
+/// Repeats the answer of an earlier call: the photo's row, and the signature that was stored.
+async fn replay(
     ctx: &Context,
     caller: &Caller,
     photo: PhotoId,
-    Outcome { signature }: Outcome,
+    RegisterOutcome { signature }: RegisterOutcome,
 ) -> Result<Registered, Error> {
     let mut tx = ctx.db.begin(&caller.tenant).await?;
     let found = photos::find(&mut tx, photo).await?;
@@ -78,8 +78,8 @@ async fn again(
     })
 }
 
-/// Does it.
-async fn first(
+/// Stores the photo and signs its receipt; the work of a call that is not a repetition.
+async fn register_new(
     ctx: &Context,
     caller: &Caller,
     registration: &Registration,
@@ -106,9 +106,9 @@ async fn first(
         .active()
         .sign_detached(&receipt)
         .map_err(Error::internal)?;
-    let outcome = Outcome { signature };
+    let outcome = RegisterOutcome { signature };
     claim.complete(&mut tx, &outcome).await?;
-    usage::charge(ctx, &mut tx, Operation::Register).await?;
+    usage::charge(ctx, &mut tx, MeteredOperation::Register).await?;
     let mut entry = AuditEntry::new(
         caller.actor.clone(),
         Action::PhotoRegistered,

@@ -5,14 +5,14 @@ use time::Date;
 use super::{Context, Error};
 use crate::{
     db::{TenantTransaction, usage_hours},
-    domain::{DayUse, Operation, TenantId},
+    domain::{DayUse, MeteredOperation, TenantId},
 };
 
 /// Charges work in the transaction that makes it permanent: both happen, or neither.
 pub(super) async fn charge(
     ctx: &Context,
     tx: &mut TenantTransaction,
-    operation: Operation,
+    operation: MeteredOperation,
 ) -> Result<(), Error> {
     Ok(usage_hours::add(tx, operation, ctx.clock.now()).await?)
 }
@@ -21,7 +21,7 @@ pub(super) async fn charge(
 pub(super) async fn charge_alone(
     ctx: &Context,
     tenant: &TenantId,
-    operation: Operation,
+    operation: MeteredOperation,
 ) -> Result<(), Error> {
     let mut tx = ctx.db.begin(tenant).await?;
     charge(ctx, &mut tx, operation).await?;

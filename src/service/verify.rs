@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cpu::Job,
     db::photos,
-    domain::{Operation, PhotoId, TenantId, verdict::Policy},
+    domain::{MeteredOperation, PhotoId, TenantId, verdict::Policy},
     imaging::{self, Limits},
     watermark::{self, Record, WatermarkKey},
 };
@@ -45,20 +45,20 @@ pub async fn verify(
     tx.commit().await?;
 
     let reference = match sealed {
-        Some(sealed) => Some((
-            engine::open_record(&secret, request.photo, &sealed)?,
-            sealed.protected_sha256,
-        )),
+        Some(sealed) => Some(ReferencePhoto {
+            record: engine::open_record(&secret, request.photo, &sealed)?,
+            key: engine::watermark_key(&secret, request.photo),
+            protected_sha256: sealed.protected_sha256,
+        }),
         None => None,
     };
-    let key = engine::watermark_key(&secret, request.photo);
     let policy = request.policy;
     let found = images::run(ctx, request.image, limits, move |job, image, limits| {
-        examine(job, image, limits, reference.as_ref(), &key, policy)
+        examine(job, image, limits, reference.as_ref(), policy)
     })
     .await?;
 
-    usage::charge_alone(ctx, tenant, Operation::Verify).await?;
+    usage::charge_alone(ctx, tenant, MeteredOperation::Verify).await?;
     tracing::info!(
         tenant.id = %tenant,
         photo.id = %request.photo,
@@ -70,27 +70,39 @@ pub async fn verify(
     Ok(found)
 }
 
+/// What is kept of the protected photo that an image is compared with.
+struct ReferencePhoto {
+    record: Record,
+    key: WatermarkKey,
+    /// SHA-256 of the file that `protect` returned.
+    protected_sha256: Vec<u8>,
+}
+
 /// The CPU's part: decode and detect.
 fn examine(
     job: &Job,
     image: &[u8],
     limits: &Limits,
-    reference: Option<&(Record, Vec<u8>)>,
-    key: &WatermarkKey,
+    reference: Option<&ReferencePhoto>,
     policy: Policy,
 ) -> Result<Verification, Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
     let photo = imaging::decode(image, limits)?;
-    let Some((record, protected_sha256)) = reference else {
+    let Some(reference) = reference else {
         return Ok(Verification::never_protected(policy));
     };
-    let detection = watermark::detect(&photo, record, key);
+    let detection = watermark::detect(&photo, &reference.record, &reference.key);
     let asked = Asked {
         candidates: 1,
-        exact_match: Sha256::digest(image).as_slice() == protected_sha256.as_slice(),
+        exact_match: Sha256::digest(image).as_slice() == reference.protected_sha256.as_slice(),
         policy,
     };
-    Ok(Verification::weigh(&photo, record, detection, asked))
+    Ok(Verification::weigh(
+        &photo,
+        &reference.record,
+        detection,
+        asked,
+    ))
 }

@@ -55,8 +55,10 @@ async fn two_tenants() -> (App, PgConnection) {
             &app.ctx.master,
             &app.clock,
             Actor::Operator,
-            "desk",
-            Scopes::PHOTOS,
+            credentials::ApiKeyRequest {
+                name: "desk",
+                scopes: Scopes::PHOTOS,
+            },
         )
         .await
         .unwrap();

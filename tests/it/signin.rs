@@ -12,7 +12,7 @@ use lumatrace::{
     http::{Access, ErrorCode, endpoints},
     service::{
         accounts::AccountChange,
-        credentials::{self, NewApiKey, NewApplication},
+        credentials::{self, ApiKeyRequest, ApplicationRequest, NewApiKey, NewApplication},
         keys,
     },
 };
@@ -28,8 +28,10 @@ async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
         &app.ctx.master,
         &app.clock,
         Actor::Operator,
-        "the desk",
-        scopes,
+        ApiKeyRequest {
+            name: "the desk",
+            scopes,
+        },
     )
     .await
     .unwrap()
@@ -37,17 +39,14 @@ async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
 
 async fn application(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApplication {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
-    let limits = (scopes, credentials::APPLICATION_TOKEN_TTL_SECONDS);
-    credentials::create_application(
-        tx,
-        &app.ctx.master,
-        &app.clock,
-        Actor::Operator,
-        "the app",
-        limits,
-    )
-    .await
-    .unwrap()
+    let request = ApplicationRequest {
+        name: "the app",
+        scopes,
+        token_ttl_seconds: credentials::APPLICATION_TOKEN_TTL_SECONDS,
+    };
+    credentials::create_application(tx, &app.ctx.master, &app.clock, Actor::Operator, request)
+        .await
+        .unwrap()
 }
 
 /// A call with headers of its own.

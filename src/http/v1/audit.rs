@@ -21,7 +21,7 @@ pub(in crate::http) async fn list(
         read_cursor(text).ok_or_else(|| ApiError::field("cursor", "is not one of ours"))
     });
     let page = audit::list(&ctx, &caller.tenant, cursor.transpose()?, limit).await?;
-    let items: Vec<Value> = page.events.iter().map(item).collect();
+    let items: Vec<Value> = page.items.iter().map(item).collect();
     wire::json(&json!({ "items": items, "next": page.next.map(write_cursor) }))
 }
 

@@ -31,8 +31,8 @@ pub(in crate::http) async fn handler(
         "limits": {
             "imageBytes": image.max_bytes,
             "imagePixels": image.max_pixels,
-            "callsPerSecond": bucket.map(|(per_second, _)| per_second),
-            "callsAtOnce": bucket.map(|(_, burst)| burst),
+            "callsPerSecond": bucket.map(|bucket| bucket.per_second),
+            "callsAtOnce": bucket.map(|bucket| bucket.burst),
             "callsPerHour": rates.hourly(),
         },
     }))

@@ -42,7 +42,7 @@ pub(in crate::http) async fn list(
     )
     .await?;
     let items: Vec<Value> = page
-        .photos
+        .items
         .iter()
         .map(|photo| item(&caller.tenant, photo))
         .collect::<Result<_, _>>()?;

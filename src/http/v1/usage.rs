@@ -11,7 +11,7 @@ use time::{Date, Duration, Month, OffsetDateTime, Time, format_description::well
 
 use super::wire;
 use crate::{
-    domain::{DayUse, Operation},
+    domain::{DayUse, MeteredOperation},
     http::{error::ApiError, extract::VerifiedCaller},
     service::{Context, usage},
 };
@@ -63,7 +63,7 @@ fn sums(used: &[DayUse]) -> Map<String, Value> {
         let of_kind = used.iter().filter(|one| one.operation == operation);
         of_kind.map(|one| one.calls).sum::<i64>()
     };
-    Operation::ALL
+    MeteredOperation::ALL
         .into_iter()
         .map(|operation| (operation.as_str().to_owned(), calls(operation).into()))
         .collect()

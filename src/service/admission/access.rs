@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::super::{Context, Error, context::Inner, keys};
-use crate::db::access::{Change, Changes};
+use crate::db::access::{ChangeListener, Notification};
 
 /// How often the database is asked without being told of a change.
 const TICK: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ async fn follow_weak(weak: Weak<Inner>) {
         let listening = listen(&ctx).await;
         drop(ctx);
         let followed = match listening {
-            Ok(changes) => heed(&weak, changes).await,
+            Ok(changes) => apply_changes(&weak, changes).await,
             Err(error) => Err(error),
         };
         if let Err(error) = followed {
@@ -36,7 +36,7 @@ async fn follow_weak(weak: Weak<Inner>) {
 }
 
 /// Starts to listen, then reads all.
-async fn listen(ctx: &Context) -> Result<Changes, Error> {
+async fn listen(ctx: &Context) -> Result<ChangeListener, Error> {
     let changes = ctx.db.changes().await?;
     let now = Instant::now();
     let states = ctx.db.access_states().await?;
@@ -46,8 +46,8 @@ async fn listen(ctx: &Context) -> Result<Changes, Error> {
     Ok(changes)
 }
 
-/// Heeds changes until the connection is lost, nobody is left, or it is time to read all anew.
-async fn heed(weak: &Weak<Inner>, mut changes: Changes) -> Result<(), Error> {
+/// Follows changes until the connection is lost, nobody is left, or it is time to read all anew.
+async fn apply_changes(weak: &Weak<Inner>, mut changes: ChangeListener) -> Result<(), Error> {
     let since = Instant::now();
     while since.elapsed() < ANEW {
         let change = tokio::time::timeout(TICK, changes.next()).await;
@@ -55,9 +55,9 @@ async fn heed(weak: &Weak<Inner>, mut changes: Changes) -> Result<(), Error> {
             return Ok(());
         };
         match change {
-            Ok(Ok(Change::Keys)) => reload_keys(&ctx).await?,
-            Ok(Ok(Change::Access)) | Err(_) => refresh(&ctx).await?,
-            Ok(Ok(Change::Unknown)) => return Ok(()),
+            Ok(Ok(Notification::SigningKeys)) => reload_keys(&ctx).await?,
+            Ok(Ok(Notification::AccessStates)) | Err(_) => refresh(&ctx).await?,
+            Ok(Ok(Notification::ConnectionLost)) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
         }
     }

@@ -25,12 +25,12 @@ const LONGEST_MEMORY: Duration = Duration::from_secs(1);
 
 /// What limits do to a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Passage {
+pub enum LimitMode {
     /// Calls are refused when the limit is reached.
     #[default]
-    Limited,
+    Enforce,
     /// Calls are counted and never refused.
-    Always,
+    CountOnly,
 }
 
 /// The limits of tenants for whom the operator set none, and who was refused just now.
@@ -58,10 +58,10 @@ impl Limiter {
     }
 
     /// Refuses a tenant that was refused a moment ago; knows nothing of others.
-    fn recall(&self, tenant: &TenantId, passage: Passage) -> Result<(), Error> {
-        match passage {
-            Passage::Always => Ok(()),
-            Passage::Limited => self.recall_at(Instant::now(), tenant),
+    fn recall(&self, tenant: &TenantId, mode: LimitMode) -> Result<(), Error> {
+        match mode {
+            LimitMode::CountOnly => Ok(()),
+            LimitMode::Enforce => self.recall_at(Instant::now(), tenant),
         }
     }
 
@@ -101,12 +101,12 @@ impl Limiter {
 pub async fn admit(
     ctx: &Context,
     tenant: &TenantId,
-    passage: Passage,
+    mode: LimitMode,
 ) -> Result<Option<Decision>, Error> {
-    ctx.limiter.recall(tenant, passage)?;
-    let always = passage == Passage::Always;
-    let mut tx = ctx.db.begin_fleeting(tenant).await?;
-    let decision = tenant_rates::take(&mut tx, ctx.limiter.defaults, always).await?;
+    ctx.limiter.recall(tenant, mode)?;
+    let count_only = mode == LimitMode::CountOnly;
+    let mut tx = ctx.db.begin_async_commit(tenant).await?;
+    let decision = tenant_rates::take(&mut tx, ctx.limiter.defaults, count_only).await?;
     tx.commit().await?;
     match decision {
         Some(refusal) if !refusal.allowed() => {
@@ -152,7 +152,7 @@ mod tests {
         let (acme, bolt) = (tenant("acme"), tenant("bolt"));
         limiter.remember_at(start, &acme, refusal());
         assert!(limiter.recall_at(start, &bolt).is_ok());
-        assert!(limiter.recall(&acme, Passage::Always).is_ok());
+        assert!(limiter.recall(&acme, LimitMode::CountOnly).is_ok());
         let Err(Error::LimitExceeded(told)) = limiter.recall_at(after(start, 400), &acme) else {
             panic!("it is refused still");
         };

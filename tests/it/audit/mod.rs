@@ -12,7 +12,7 @@ use lumatrace::{
     http::ErrorCode,
     service::{
         accounts::{self, AccountChange},
-        audit::{Finding, verify},
+        audit::{ChainStatus, verify},
         operator::{self, PolicyChange, TenantChange},
     },
 };
@@ -58,7 +58,7 @@ async fn owner(app: &App) -> PgConnection {
         .unwrap()
 }
 
-async fn finding(app: &App, tenant: &str) -> Finding {
+async fn finding(app: &App, tenant: &str) -> ChainStatus {
     verify(&app.operator, &tenant_id(tenant), None)
         .await
         .unwrap()
@@ -66,8 +66,8 @@ async fn finding(app: &App, tenant: &str) -> Finding {
 
 async fn intact(app: &App, tenant: &str) -> Head {
     match finding(app, tenant).await {
-        Finding::Intact(head) => head,
-        broken @ Finding::Broken { .. } => panic!("{broken:?}"),
+        ChainStatus::Intact(head) => head,
+        broken @ ChainStatus::Broken { .. } => panic!("{broken:?}"),
     }
 }
 

@@ -4,7 +4,7 @@ use lumatrace::{
     domain::audit::Head,
     http::ErrorCode,
     service::{
-        audit::{Finding, verify},
+        audit::{ChainStatus, verify},
         operator::{self, TenantChange},
     },
 };
@@ -81,10 +81,10 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
             .unwrap();
         for kept in [None, kept] {
             match verify(&app.operator, &acme.id, kept).await.unwrap() {
-                Finding::Broken { sequence, reason } => {
+                ChainStatus::Broken { sequence, reason } => {
                     assert_eq!(sequence, expected, "{statement}: {reason}");
                 }
-                Finding::Intact(head) => panic!("{statement}: {head:?}"),
+                ChainStatus::Intact(head) => panic!("{statement}: {head:?}"),
             }
         }
         intact(&app, "bolt").await;
@@ -111,7 +111,7 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
     intact(&app, "acme").await;
     let told = verify(&app.operator, &acme.id, kept).await.unwrap();
     assert!(
-        matches!(told, Finding::Broken { sequence: 9, .. }),
+        matches!(told, ChainStatus::Broken { sequence: 9, .. }),
         "{told:?}"
     );
     // The same after others were written in its place.
@@ -119,7 +119,7 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
     intact(&app, "acme").await;
     let told = verify(&app.operator, &acme.id, kept).await.unwrap();
     assert!(
-        matches!(told, Finding::Broken { sequence: 9, .. }),
+        matches!(told, ChainStatus::Broken { sequence: 9, .. }),
         "{told:?}"
     );
 }

@@ -14,7 +14,7 @@ use lumatrace::{
     http,
     service::{
         Context,
-        accounts::{self, AccountChange},
+        accounts::{self, AccountChange, NewAccount},
         operator,
     },
 };
@@ -150,8 +150,12 @@ impl App {
         let username = Username::parse(name).unwrap();
         let hash = hash_password(&SecretString::from(PASSWORD)).unwrap();
         let tx = self.operator.begin_for(tenant).await.unwrap();
-        let named = (&username, role);
-        accounts::create(tx, &self.clock, Actor::Operator, named, &hash)
+        let new = NewAccount {
+            username: &username,
+            role,
+            password: &hash,
+        };
+        accounts::create(tx, &self.clock, Actor::Operator, new)
             .await
             .unwrap();
         username

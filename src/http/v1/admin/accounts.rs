@@ -33,8 +33,8 @@ pub(in crate::http) async fn list(
         .map(|account| {
             Ok(json!({
                 "username": account.username,
-                "role": account.role,
-                "status": account.status,
+                "role": account.role.as_str(),
+                "status": account.status.as_str(),
                 "createdAt": wire::time(account.created_at)?,
             }))
         })

@@ -16,7 +16,10 @@ use crate::{
         extract::{Fields, Json, VerifiedCaller},
         v1::wire,
     },
-    service::{Context, admin, credentials::APPLICATION_TOKEN_TTL_SECONDS},
+    service::{
+        Context, admin,
+        credentials::{APPLICATION_TOKEN_TTL_SECONDS, ApiKeyRequest, ApplicationRequest},
+    },
 };
 
 /// Lists API keys, newest first.
@@ -67,7 +70,7 @@ pub(in crate::http) async fn create_api_key(
     Json(body): Json,
 ) -> Result<Response, ApiError> {
     let (name, scopes) = wanted(&body, Fields::new(&body))?;
-    let made = admin::create_api_key(&ctx, &caller, name, scopes).await?;
+    let made = admin::create_api_key(&ctx, &caller, ApiKeyRequest { name, scopes }).await?;
     wire::created(&json!({
         "id": made.id.to_string(),
         "apiKey": made.key.expose_secret(),
@@ -85,9 +88,13 @@ pub(in crate::http) async fn create_application(
     let mut fields = Fields::new(&body);
     let days = fields.whole("tokenDays", 1..=3650);
     let (name, scopes) = wanted(&body, fields)?;
-    let ttl_seconds = days.map_or(APPLICATION_TOKEN_TTL_SECONDS, |days| days * 86_400);
-    let limits = (scopes, ttl_seconds);
-    let made = admin::create_application(&ctx, &caller, name, limits).await?;
+    let token_ttl_seconds = days.map_or(APPLICATION_TOKEN_TTL_SECONDS, |days| days * 86_400);
+    let request = ApplicationRequest {
+        name,
+        scopes,
+        token_ttl_seconds,
+    };
+    let made = admin::create_application(&ctx, &caller, request).await?;
     wire::created(&json!({
         "appId": made.id.as_application(),
         "token": made.token.expose_secret(),
