@@ -1,7 +1,9 @@
-//! What ends tokens before their time, in memory: no request asks the database.
+//! Tokens that were ended before they expired, held in memory: no request asks the database.
 //!
-//! A token carries a number for each name that can end it: its account, its credential, its tenant. It is refused where a larger
-//! number is known, where none is, and where its id is known. Names are kept as SHA-256, as in the table `access_states` that this is a copy of.
+//! A token carries a number for each thing that can end it: its account, its credential, its
+//! tenant. It is refused when a larger number is known for one of them, when none is known, and
+//! when its own id is listed. Their names are kept as SHA-256 hashes, as in the table
+//! `access_states`, of which this is a copy.
 
 use std::{
     collections::HashMap,
@@ -14,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::token::{Claims, Origin};
 use crate::domain::{AccessKey, AccessState, CredentialId};
 
-/// Age from which the copy is not trusted any more: it is read every second.
+/// Age from which the copy is no longer trusted; it is refreshed every second.
 const STALE: Duration = Duration::from_secs(10);
 
 /// Whether a token whose signature and times are right may still be used.
@@ -28,7 +30,7 @@ pub enum TokenStatus {
     Unknown,
 }
 
-/// The copy of the table.
+/// This server's copy of the table `access_states`.
 #[derive(Debug)]
 pub struct AccessStates(RwLock<Copied>);
 
@@ -39,7 +41,7 @@ struct Copied {
 }
 
 impl AccessStates {
-    /// A copy of the whole table, read just now.
+    /// Starts from all rows of the table, read just now.
     pub fn new(states: Vec<AccessState>) -> Self {
         Self(RwLock::new(Copied {
             states: states.into_iter().map(|state| (state.key, state)).collect(),
@@ -47,7 +49,8 @@ impl AccessStates {
         }))
     }
 
-    /// Takes the rows of a reading that began at `read_at` and forgets what expired before `now`, in seconds since 1970.
+    /// Applies rows that were read at `read_at`, and drops those that expired before `now` (seconds
+    /// since 1970).
     pub fn apply(&self, states: Vec<AccessState>, read_at: Instant, now: i64) {
         let mut copied = self.0.write().unwrap_or_else(PoisonError::into_inner);
         copied.read_at = copied.read_at.max(read_at);
@@ -88,7 +91,8 @@ impl AccessStates {
     }
 }
 
-/// The name of what can end tokens.
+/// The key of an account, a credential or a tenant: SHA-256, as the database's function
+/// `access_key` computes it.
 fn access_key(kind: &str, tenant: &str, subject: &str) -> AccessKey {
     Sha256::digest(format!("{kind}\n{tenant}\n{subject}")).into()
 }
@@ -101,7 +105,7 @@ impl Origin {
         }
     }
 
-    /// The credential that it was minted with, if it was one.
+    /// The credential that the token was issued with; `None` for a plain login.
     pub fn credential(&self) -> Option<CredentialId> {
         match self {
             Self::Account { .. } => None,

@@ -1,7 +1,8 @@
-//! Secrets that the service hands out once and keeps as a hash: API keys, and tokens and secrets of applications.
+//! Secrets that the service hands out once and keeps as a hash: API keys, and tokens and secrets of
+//! applications.
 //!
-//! Each has 256 random bits behind a prefix that scanners for leaked secrets can recognise. There is nothing to guess, so one
-//! round of SHA-256 is enough: a slow hash protects what people choose.
+//! Each has 256 random bits behind a prefix that scanners for leaked secrets can recognise. There
+//! is nothing to guess, so one round of SHA-256 is enough: a slow hash protects what people choose.
 
 use std::fmt;
 
@@ -12,14 +13,14 @@ use subtle::ConstantTimeEq;
 
 use super::random_bytes;
 
-/// What a secret is for.
+/// The kinds of secret that are issued; each has a prefix of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretUse {
-    /// An API key.
+    /// Sent as `x-api-key`; prefix `ltk_`.
     ApiKey,
-    /// An application's token.
+    /// One half of an application's sign-in; prefix `lta_`.
     ApplicationToken,
-    /// An application's secret.
+    /// The other half, and its OAuth 2.0 client secret; prefix `lts_`.
     ApplicationSecret,
 }
 
@@ -33,33 +34,33 @@ impl SecretUse {
     }
 }
 
-/// Draws a new secret: 47 characters that need no quoting anywhere.
+/// Draws a new secret of 47 characters that need no quoting in a shell, a URL or JSON.
 pub fn issue_secret(kind: SecretUse) -> SecretString {
     let bits = URL_SAFE_NO_PAD.encode(random_bytes::<32>());
     format!("{}{bits}", kind.prefix()).into()
 }
 
-/// SHA-256 of a secret that was handed out.
+/// SHA-256 of an issued secret.
 #[derive(Clone, Copy)]
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
-    /// Hashes what a client sent.
+    /// Hashes a secret that a client has sent.
     pub fn of(secret: &str) -> Self {
         Self(Sha256::digest(secret).into())
     }
 
-    /// Takes the bytes of a hash; nothing if there are not 32.
+    /// Wraps a stored hash; `None` unless it has 32 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// The bytes for the database.
+    /// The 32 bytes, as the database stores them.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Whether it is the stored one; takes as long whatever differs.
+    /// Compares with a stored hash, in constant time.
     pub fn matches(&self, stored: &[u8]) -> bool {
         self.0.as_slice().ct_eq(stored).into()
     }

@@ -1,7 +1,8 @@
 //! The one key outside the database: what is secret at rest is sealed under it.
 //!
-//! AES-256-GCM (NIST SP 800-38D), a random 96-bit nonce before the ciphertext, and the purpose of the secret as associated
-//! data, so that a sealed value cannot be moved to another row or another use.
+//! AES-256-GCM (NIST SP 800-38D), a random 96-bit nonce before the ciphertext, and the purpose of
+//! the secret as associated data, so that a sealed value cannot be moved to another row or another
+//! use.
 
 use std::{fmt, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
@@ -15,7 +16,8 @@ use crate::domain::TenantId;
 /// Purpose of the sealed name of a credential's tenant.
 const ROUTE: &str = "lumatrace credential route v1";
 
-/// A sealed value does not open: another key, another purpose, or damage.
+/// A sealed value that does not open: it was sealed under another key or for another purpose, or is
+/// damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed secret does not open with this key")]
 pub struct SealError;
@@ -30,7 +32,7 @@ impl fmt::Debug for MasterKey {
 }
 
 impl MasterKey {
-    /// Takes 32 bytes of key.
+    /// Makes a key from its 32 bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SealError> {
         let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| SealError)?;
         Ok(Self(LessSafeKey::new(key)))
@@ -42,13 +44,15 @@ impl MasterKey {
         Self::from_bytes(bytes.as_slice().try_into().map_err(|_| SealError)?)
     }
 
-    /// Reads the key from `path`, or draws one and writes it there, readable by its owner alone.
+    /// Reads the key from `path`; if there is none, draws one and writes it there, readable by its
+    /// owner only.
     ///
-    /// Two processes that start at once agree: the file is linked into place whole, and only the first link succeeds.
+    /// Two processes that start at once end up with the same key: the file is linked into place
+    /// whole, and only the first link succeeds.
     ///
     /// # Errors
     ///
-    /// The file cannot be read or made, or does not hold 32 bytes in base64.
+    /// The file cannot be read or written, or does not hold 32 bytes in base64.
     pub fn load_or_create(path: &Path) -> std::io::Result<Self> {
         if !path.exists() {
             let fresh = Zeroizing::new(STANDARD.encode(*Zeroizing::new(random_bytes::<32>())));
@@ -84,12 +88,12 @@ impl MasterKey {
         seal(&self.0, purpose.as_bytes(), secret)
     }
 
-    /// Encrypts a tenant's name, for the way from a credential to its tenant.
+    /// Encrypts a tenant's name, stored to find the tenant of a credential.
     pub fn seal_route(&self, tenant: &TenantId) -> Result<Vec<u8>, SealError> {
         self.seal(ROUTE, tenant.as_str().as_bytes())
     }
 
-    /// Decrypts what [`MasterKey::seal_route`] made.
+    /// Decrypts the output of [`MasterKey::seal_route`].
     pub fn open_route(&self, sealed: &[u8]) -> Result<TenantId, SealError> {
         let name = self.open(ROUTE, sealed)?;
         std::str::from_utf8(&name)
@@ -98,13 +102,13 @@ impl MasterKey {
             .ok_or(SealError)
     }
 
-    /// Decrypts what [`MasterKey::seal`] made.
+    /// Decrypts the output of [`MasterKey::seal`] for the same purpose.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         open(&self.0, purpose.as_bytes(), sealed)
     }
 }
 
-/// Nonce, ciphertext and tag of `secret`.
+/// Returns nonce, ciphertext and tag of `secret`.
 pub(super) fn seal(key: &LessSafeKey, purpose: &[u8], secret: &[u8]) -> Result<Vec<u8>, SealError> {
     let nonce = random_bytes::<NONCE_LEN>();
     let mut sealed = Vec::with_capacity(NONCE_LEN + secret.len() + AES_256_GCM.tag_len());
@@ -121,7 +125,7 @@ pub(super) fn seal(key: &LessSafeKey, purpose: &[u8], secret: &[u8]) -> Result<V
     Ok(sealed)
 }
 
-/// What [`seal`] sealed.
+/// Decrypts the output of [`seal`].
 pub(super) fn open(
     key: &LessSafeKey,
     purpose: &[u8],

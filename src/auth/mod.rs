@@ -1,7 +1,7 @@
-//! Secrets and who holds them: the master key, tenants' secrets, signing keys, tokens, passwords.
+//! Secrets: the master key, tenants' secrets, signing keys, tokens, passwords.
 //!
-//! May use `domain` and `clock`; knows neither HTTP nor SQL. Nothing here can be printed: `Debug` of every secret is
-//! redacted, and memory that held one is wiped. Start reading at [`token`].
+//! May use `domain` and `clock`; knows neither HTTP nor SQL. Nothing here can be printed: `Debug`
+//! of every secret is redacted, and memory that held one is wiped. Start reading at [`token`].
 
 mod access;
 mod issued_secret;
@@ -19,11 +19,12 @@ pub use signing::{KeyRing, SigningKey, SigningKeyError};
 pub use tenant_secret::TenantSecret;
 pub use token::{Claims, Grant, Origin, TokenError, TokenService};
 
-/// Fills an array from the operating system's generator.
+/// Draws bytes from the operating system's generator.
 ///
 /// # Panics
 ///
-/// Never in practice: the system generator is checked when the process starts to use it; a machine without one cannot go on.
+/// Never in practice: the generator is checked when the process first uses it, and a machine
+/// without one cannot go on.
 pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     #[expect(

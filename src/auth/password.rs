@@ -1,5 +1,5 @@
-//! Passwords of service accounts: Argon2id with the parameters that OWASP's Password Storage Cheat Sheet asks for
-//! (19 MiB of memory, 2 passes, 1 lane: also the crate's defaults).
+//! Passwords of service accounts: Argon2id with the parameters that OWASP's Password Storage Cheat
+//! Sheet asks for (19 MiB of memory, 2 passes, 1 lane: also the crate's defaults).
 
 use argon2::{
     Argon2, PasswordHasher as _, PasswordVerifier as _,
@@ -13,20 +13,22 @@ use super::random_bytes;
 /// Shortest password that an operator may set, in characters.
 const SHORTEST_CHARS: usize = 8;
 
-/// Longest password that an operator may set, in characters; bounds what one login can make us hash.
+/// Longest password that an operator may set, in characters; bounds what one login can make us
+/// hash.
 const LONGEST_CHARS: usize = 1024;
 
-/// An account whose password nobody knows, so that an unknown user costs the same work as a known one.
+/// The hash of a password that nobody has, so that an unknown user costs the same work as a known
+/// one.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bHVtYXRyYWNlIG5vYm9keQ$\
     9S2pZyUXvAlZ3JWQWFNVJfqQqfCbX2wuPuBOVEoGqPM";
 
-/// Why a password is not taken.
+/// Why a password is refused when it is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordPolicyError {
     /// Too short, too long, or not one line.
     #[error("a password has 8 to 1024 characters and no line break")]
     Shape,
-    /// The hash function refused; no password is at fault.
+    /// The hash function failed, whatever the password.
     #[error("the password could not be hashed")]
     Hash,
 }
@@ -41,7 +43,8 @@ impl PasswordHash {
         Self(phc)
     }
 
-    /// The hash of an account that does not exist: checking against it takes as long and never succeeds.
+    /// A decoy for accounts that do not exist: checking against it takes as long, and never
+    /// succeeds.
     pub fn of_nobody() -> Self {
         Self(NOBODY.to_owned())
     }
@@ -51,7 +54,8 @@ impl PasswordHash {
         &self.0
     }
 
-    /// Whether `password` is the right one: about 20 ms of CPU and 19 MiB of memory, so call it through a gate.
+    /// Checks a password. It takes about 20 ms of CPU and 19 MiB of memory, so call it through a
+    /// gate.
     pub fn matches(&self, password: &SecretString) -> bool {
         PhcString::new(&self.0).is_ok_and(|stored| {
             Argon2::default()

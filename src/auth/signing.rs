@@ -1,6 +1,7 @@
-//! RSA keys that sign tokens and receipts, and the set of them that is in force.
+//! RSA keys that sign tokens and receipts, and the set of them in force.
 //!
-//! Keys have 3072 bits (NIST SP 800-57 part 1: 128 bits of security). A key's id is its RFC 7638 thumbprint.
+//! Keys have 3072 bits (NIST SP 800-57 part 1: 128 bits of security). A key's id is its RFC 7638
+//! thumbprint.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +27,7 @@ use zeroize::Zeroizing;
 
 use super::{MasterKey, SealError};
 
-/// A signing key cannot be made, read or used.
+/// Why a signing key cannot be generated, opened or used.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
     /// The key is not an RSA key in PKCS#8, or could not be made.
@@ -37,7 +38,7 @@ pub enum SigningKeyError {
     Seal(#[from] SealError),
 }
 
-/// One RSA key pair and its names.
+/// One RSA key pair, in the forms that its uses need.
 pub struct SigningKey {
     id: String,
     pair: RsaKeyPair,
@@ -46,7 +47,7 @@ pub struct SigningKey {
     decoding: DecodingKey,
     modulus: String,
     exponent: String,
-    /// Seconds since 1970 up to which the database knows that tokens of this key may live.
+    /// Seconds since 1970 until which the database keeps this key published for its tokens.
     tokens_until: AtomicI64,
 }
 
@@ -59,14 +60,14 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a new 3072-bit key; takes about a second.
+    /// Generates a 3072-bit key; takes about a second.
     pub fn generate() -> Result<Self, SigningKeyError> {
         let pair = RsaKeyPair::generate(KeySize::Rsa3072).map_err(|_| SigningKeyError::Key)?;
         let pkcs8 = pair.as_der().map_err(|_| SigningKeyError::Key)?;
         Self::from_pkcs8(Zeroizing::new(pkcs8.as_ref().to_vec()))
     }
 
-    /// Decrypts a key that [`SigningKey::seal`] sealed.
+    /// Decrypts the output of [`SigningKey::seal`].
     pub fn open(master: &MasterKey, id: &str, sealed: &[u8]) -> Result<Self, SigningKeyError> {
         Self::from_pkcs8(master.open(&purpose(id), sealed)?)
     }
@@ -76,13 +77,14 @@ impl SigningKey {
         master.seal(&purpose(&self.id), &self.pkcs8)
     }
 
-    /// The `kid`.
+    /// The `kid` in token headers: the RFC 7638 thumbprint of the public key.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Detached JWS (RFC 7515 appendix F) of `claims`, whose JSON is canonical (RFC 8785) by the caller's making:
-    /// members in sorted order, strings only.
+    /// Signs `claims` as a detached JWS (RFC 7515 appendix F).
+    ///
+    /// Their JSON is canonical (RFC 8785) because a sorted map of strings is all that they can be.
     pub fn sign_detached(
         &self,
         claims: &BTreeMap<&str, String>,
@@ -101,12 +103,12 @@ impl SigningKey {
         Ok(format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// Whether the database knows that a token of this key may live until `expires_at`, seconds since 1970.
+    /// Whether the database keeps this key published until `expires_at`, in seconds since 1970.
     pub fn is_kept_until(&self, expires_at: i64) -> bool {
         self.tokens_until.load(Ordering::Relaxed) >= expires_at
     }
 
-    /// Notes what the database knows.
+    /// Remembers how long the database keeps this key published; never shortens it.
     pub fn set_kept_until(&self, tokens_until: i64) {
         self.tokens_until.fetch_max(tokens_until, Ordering::Relaxed);
     }
@@ -149,7 +151,7 @@ impl SigningKey {
     }
 }
 
-/// The keys in force: one signs, all verify.
+/// The keys in force: one signs, all of them verify.
 #[derive(Debug)]
 pub struct KeyRing {
     active: SigningKey,
@@ -157,12 +159,13 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// A ring that signs with `active`; `others` are published ahead, or retired with tokens that still live.
+    /// Makes a ring that signs with `active`. The others are published ahead of their use, or
+    /// retired with tokens that still live.
     pub fn new(active: SigningKey, others: Vec<SigningKey>) -> Self {
         Self { active, others }
     }
 
-    /// The key that signs.
+    /// The key that signs new tokens and receipts.
     pub fn active(&self) -> &SigningKey {
         &self.active
     }

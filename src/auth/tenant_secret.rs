@@ -1,4 +1,4 @@
-//! A tenant's secret, and the keys that come from it by HKDF-SHA256 (RFC 5869).
+//! A tenant's secret, and the keys derived from it by HKDF-SHA256 (RFC 5869).
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::{PhotoId, TenantId};
 
-/// 256 bits that belong to one tenant; the watermark keys of its photos are derived from them.
+/// 256 random bits of one tenant, from which the watermark keys of its photos are derived.
 pub struct TenantSecret(Zeroizing<[u8; 32]>);
 
 impl fmt::Debug for TenantSecret {
@@ -24,12 +24,12 @@ impl fmt::Debug for TenantSecret {
 }
 
 impl TenantSecret {
-    /// Draws a new secret.
+    /// Draws a secret for a new tenant.
     pub fn random() -> Self {
         Self(Zeroizing::new(random_bytes()))
     }
 
-    /// The secret as the watermark's key derivation takes it.
+    /// The 32 bytes, as the watermark's key derivation takes them.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -39,16 +39,17 @@ impl TenantSecret {
         master.seal(&purpose(tenant), self.0.as_slice())
     }
 
-    /// Decrypts what [`TenantSecret::seal`] made for the same tenant.
+    /// Decrypts the output of [`TenantSecret::seal`] for the same tenant.
     pub fn open(master: &MasterKey, tenant: &TenantId, sealed: &[u8]) -> Result<Self, SealError> {
         let secret = master.open(&purpose(tenant), sealed)?;
         let bytes = secret.as_slice().try_into().map_err(|_| SealError)?;
         Ok(Self(Zeroizing::new(bytes)))
     }
 
-    /// Encrypts a photo's record under a key of its own, made with a fresh salt that is returned beside it.
+    /// Encrypts a photo's record under a key of its own, derived with a fresh salt. Returns the
+    /// sealed record and the salt.
     ///
-    /// Who destroys the salt destroys the record.
+    /// Without the salt the key cannot be derived again: destroying the salt destroys the record.
     pub fn seal_record(
         &self,
         photo: PhotoId,
@@ -63,7 +64,7 @@ impl TenantSecret {
         Ok((sealed, salt))
     }
 
-    /// Decrypts what [`TenantSecret::seal_record`] made.
+    /// Decrypts the output of [`TenantSecret::seal_record`].
     pub fn open_record(
         &self,
         photo: PhotoId,

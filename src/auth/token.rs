@@ -1,7 +1,8 @@
-//! The token service: issues and verifies RS256 access tokens (RFC 7519, profile of RFC 9068 where it applies).
+//! The token service: issues and verifies RS256 access tokens (RFC 7519, profile of RFC 9068 where
+//! it applies).
 //!
-//! The algorithm is pinned: nothing in a token's header chooses how it is checked, except `kid`, which is looked up among our
-//! own keys. `jwk`, `jku` and `x5u` are never read.
+//! The algorithm is pinned: nothing in a token's header chooses how it is checked, except `kid`,
+//! which is looked up among our own keys. `jwk`, `jku` and `x5u` are never read.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -16,54 +17,54 @@ use crate::{
     domain::{CredentialId, Role, Scopes, TenantId, TokenId, Username},
 };
 
-/// Longest token that is looked at, in bytes; ours have about 1000.
+/// Longest token that is parsed, in bytes; ours have about 1000.
 const LONGEST_TOKEN_BYTES: usize = 8 * 1024;
 
-/// How far the clocks of two machines may differ, in seconds.
+/// Clock difference between two servers that is tolerated, in seconds.
 const CLOCK_SKEW_SECONDS: i64 = 30;
 
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not one of ours, or not any more: bad form, key, signature or claim.
+    /// Malformed, signed with an unknown key, or with a wrong signature or claim.
     #[error("the token is not valid")]
     Invalid,
-    /// Ours, but its time is over.
+    /// Valid once, but past its expiry.
     #[error("the token has expired")]
     Expired,
 }
 
-/// How a token was come by, and what it is bound to.
+/// How a token was obtained, and what it is bound to.
 #[derive(Debug, Clone)]
 pub enum Origin {
-    /// A login.
+    /// A login with an account's password.
     Account {
-        /// Of the account, then: a later one ends the token.
+        /// The account's generation at the login; a later one ends the token.
         generation: i64,
     },
-    /// A login beside an API key, which must be sent with the token.
+    /// A login together with an API key, which must be sent with the token.
     ApiKey {
-        /// Of the account, then.
+        /// The account's generation at the login; a later one ends the token.
         generation: i64,
-        /// The key.
+        /// The API key's id.
         credential: CredentialId,
-        /// Its hash, by which it is recognised.
+        /// Hash of the key, to compare with the key that comes with a request.
         key: SecretHash,
     },
-    /// An application, whose id must be sent with the token.
+    /// An application's token and secret; its id must be sent with the token.
     Application {
-        /// The application.
+        /// The application's id.
         credential: CredentialId,
     },
-    /// An application as a client of OAuth 2.0: a plain bearer token.
+    /// The client credentials grant of OAuth 2.0: a plain bearer token.
     Client {
-        /// The application.
+        /// The application's id.
         credential: CredentialId,
     },
 }
 
 impl Origin {
-    /// The way's name: the claim `flow`.
+    /// Its name in the claim `flow`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Account { .. } => "login",
@@ -74,45 +75,46 @@ impl Origin {
     }
 }
 
-/// What a verified token says.
+/// The claims of a verified token.
 #[derive(Debug, Clone)]
 pub struct Claims {
-    /// `tenant_id`.
+    /// The tenant that it was issued for (`tenant_id`).
     pub tenant: TenantId,
-    /// `sub`: an account, or an application's user name.
+    /// The account, or the application's user name (`sub`).
     pub username: Username,
-    /// `auth`.
+    /// The role of that account (`auth`).
     pub role: Role,
-    /// `jti`.
+    /// The token's own id (`jti`), by which a logout ends it.
     pub token: TokenId,
-    /// `scope`.
+    /// What the token allows (`scope`).
     pub scopes: Scopes,
-    /// How it was come by.
+    /// How it was obtained (`flow`), and what it is bound to.
     pub origin: Origin,
-    /// `iat`, seconds since 1970.
+    /// Issued at (`iat`), in seconds since 1970.
     pub issued_at: i64,
-    /// `exp`, seconds since 1970.
+    /// Expires at (`exp`), in seconds since 1970.
     pub expires_at: i64,
 }
 
-/// What a token shall say.
+/// The claims of a token to be issued.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// Whose it is.
+    /// The tenant that its holder belongs to.
     pub tenant: TenantId,
-    /// Who acts.
+    /// The account, or an application's user name.
     pub username: Username,
-    /// As what.
+    /// The role that goes into the claim `auth`.
     pub role: Role,
-    /// What it may do.
+    /// What it allows; at most what the holder's role or credential allows.
     pub scopes: Scopes,
-    /// How it is come by.
+    /// How it is obtained, and what it is bound to.
     pub origin: Origin,
-    /// How long it lasts.
+    /// Lifetime in seconds, from now on.
     pub ttl_seconds: u32,
 }
 
-/// The claims as they travel. Whole numbers only: `exp` as text, fraction or 1e300 does not parse.
+/// The claims in a token's JSON. Times are whole numbers only: `exp` as text, as a fraction or as
+/// 1e300 does not parse.
 #[derive(Serialize, Deserialize)]
 struct WireClaims {
     sub: String,
@@ -125,21 +127,21 @@ struct WireClaims {
     nbf: i64,
     exp: i64,
     scope: String,
-    /// How the token was come by: `login`, `api_key`, `application`, `client_credentials`.
+    /// How the token was obtained: `login`, `api_key`, `application` or `client_credentials`.
     flow: String,
-    /// Generation of the account.
+    /// Generation of the account, for `login` and `api_key`.
     #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
     generation: Option<i64>,
-    /// The credential (RFC 9068 section 2.2).
+    /// The credential (RFC 9068 section 2.2); absent for `login`.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
-    /// SHA-256 of the API key, base64url.
+    /// SHA-256 of the API key in base64url, for `api_key`.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_sha256: Option<String>,
 }
 
 impl WireClaims {
-    /// Reads `flow` and what belongs to it.
+    /// Reads `flow` and the claims that belong to it; `None` if one is missing or wrong.
     fn origin(&self) -> Option<Origin> {
         let credential = || CredentialId::parse(self.client_id.as_deref()?);
         Some(match self.flow.as_str() {
@@ -163,7 +165,7 @@ impl WireClaims {
         })
     }
 
-    /// Writes what [`WireClaims::origin`] reads.
+    /// Sets the claims that [`WireClaims::origin`] reads.
     fn set_origin(&mut self, origin: &Origin) {
         let (generation, key) = match origin {
             Origin::Account { generation } => (Some(*generation), None),
@@ -190,7 +192,7 @@ pub struct TokenService {
 }
 
 impl TokenService {
-    /// A service that signs with the active key of `keys`.
+    /// Makes a service that signs with the active key of `keys`.
     pub fn new(keys: KeyRing, clock: Clock, issuer: String, audience: String) -> Self {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&issuer]);
@@ -213,12 +215,12 @@ impl TokenService {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts other keys in force.
+    /// Replaces the keys in force.
     pub fn set_keys(&self, keys: KeyRing) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// Signs a token with a key of the ring, good from now on.
+    /// Signs a token with the active key of the ring; it is valid from now on.
     pub fn issue(&self, keys: &KeyRing, grant: &Grant) -> Result<String, SigningKeyError> {
         let now = self.clock.now().unix_timestamp();
         let mut claims = WireClaims {
@@ -244,11 +246,12 @@ impl TokenService {
         jsonwebtoken::encode(&header, &claims, key.encoding()).map_err(|_| SigningKeyError::Key)
     }
 
-    /// Checks form, key, signature, every claim and the times of a token. Whether it was revoked is the database's to say.
+    /// Checks form, key, signature, every claim and the times of a token. Whether it was revoked is
+    /// not known here: [`super::AccessStates`] says so.
     ///
     /// # Errors
     ///
-    /// [`TokenError`]; a token that is both bad and expired is bad.
+    /// [`TokenError::Expired`] only if nothing else is wrong with it.
     pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
         if token.len() > LONGEST_TOKEN_BYTES {
             return Err(TokenError::Invalid);
@@ -369,7 +372,8 @@ mod tests {
             let mut bytes = token.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(bytes).unwrap();
-            // The last character of a base64url part may hold unused bits; the decoder insists on zeros there.
+            // The last character of a base64url part may hold unused bits; the decoder insists on
+            // zeros there.
             assert_eq!(
                 tokens.verify(&forged).unwrap_err(),
                 TokenError::Invalid,

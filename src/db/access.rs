@@ -1,7 +1,9 @@
-//! The table `access_states`: what ends tokens, under names that say nothing, and the channel that tells of changes.
+//! The table `access_states`: what ends tokens, under hashed names, and the channel that announces
+//! changes.
 //!
-//! It is read whole and without a tenant: every server keeps a copy (`auth::AccessStates`). Triggers on tenants, accounts,
-//! credentials and revoked tokens write it, in the transaction of the change.
+//! It is read whole and without a tenant: every server keeps a copy (`auth::AccessStates`).
+//! Triggers on tenants, accounts, credentials and revoked tokens write it, in the transaction of
+//! the change.
 
 use sqlx::{
     PgConnection, PgPool,
@@ -12,7 +14,7 @@ use time::OffsetDateTime;
 use super::{DbError, prepare, quiet};
 use crate::domain::AccessState;
 
-/// The channel that triggers notify.
+/// The channel that the triggers notify.
 const CHANNEL: &str = "lumatrace_access";
 
 /// A row as PostgreSQL gives it.
@@ -35,7 +37,7 @@ impl AccessRow {
     }
 }
 
-/// All rows; those that expired are deleted first.
+/// Reads all rows, after deleting those that expired an hour ago.
 pub(super) async fn all(db: &mut PgConnection) -> Result<Vec<AccessState>, DbError> {
     sqlx::query!("delete from access_states where expires_at < now() - interval '1 hour'")
         .execute(&mut *db)
@@ -49,7 +51,8 @@ pub(super) async fn all(db: &mut PgConnection) -> Result<Vec<AccessState>, DbErr
     rows.into_iter().map(AccessRow::read).collect()
 }
 
-/// The rows that changed in the last five minutes: more than what is new, since a transaction may commit long after it wrote.
+/// Reads the rows that changed in the last five minutes. That is more than what is new, since a
+/// transaction may commit long after it wrote.
 pub(super) async fn recent(db: &mut PgConnection) -> Result<Vec<AccessState>, DbError> {
     let rows = sqlx::query_as!(
         AccessRow,
@@ -72,12 +75,12 @@ pub enum Notification {
     ConnectionLost,
 }
 
-/// A connection that hears of changes.
+/// A connection that listens for changes.
 #[derive(Debug)]
 pub struct ChangeListener(PgListener);
 
 impl ChangeListener {
-    /// Opens a connection of its own, as the pool's are made.
+    /// Opens a connection of its own, set up like those of the pool.
     pub(super) async fn listen(
         options: PgConnectOptions,
         role: Option<&'static str>,
@@ -92,7 +95,7 @@ impl ChangeListener {
         Ok(Self(listener))
     }
 
-    /// Waits for the next change; may be dropped while it waits.
+    /// Waits for the next change. Cancelling the wait loses nothing.
     pub async fn next(&mut self) -> Result<Notification, DbError> {
         let notification = self.0.try_recv().await?;
         Ok(match notification {

@@ -5,31 +5,31 @@ use time::OffsetDateTime;
 use super::{DbError, TenantTransaction};
 use crate::domain::{AccountStatus, Role, Username};
 
-/// What a login needs to know of an account that may log in.
+/// An account that may log in, as far as a login needs it.
 #[derive(Debug)]
 pub struct LoginAccount {
-    /// The PHC string.
+    /// The Argon2id hash, as a PHC string.
     pub password_hash: String,
-    /// What it may do.
+    /// Decides which scopes the login is granted.
     pub role: Role,
-    /// Carried by its tokens; a change ends them.
+    /// A number that its tokens carry; raising it ends them.
     pub generation: i64,
 }
 
-/// An account as the operator sees it.
+/// An account as it is listed.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Its name.
+    /// Unique in the tenant.
     pub username: String,
     /// Decides which scopes its logins are granted.
     pub role: Role,
     /// Whether it may log in.
     pub status: AccountStatus,
-    /// When it was made.
+    /// When it was created.
     pub created_at: OffsetDateTime,
 }
 
-/// Adds an account; false when one of that name is there already.
+/// Adds an account; false when the tenant has one of that name.
 pub async fn insert(
     tx: &mut TenantTransaction,
     username: &Username,
@@ -53,7 +53,7 @@ pub async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
-/// All accounts of the tenant by name.
+/// Lists all accounts of the tenant by name.
 pub async fn list(tx: &mut TenantTransaction) -> Result<Vec<Account>, DbError> {
     let (db, tenant) = tx.parts();
     let rows = sqlx::query!(
@@ -75,7 +75,7 @@ pub async fn list(tx: &mut TenantTransaction) -> Result<Vec<Account>, DbError> {
         .collect()
 }
 
-/// The account, if it is enabled and its tenant is active.
+/// Finds an account that may log in: enabled, of an active tenant.
 pub async fn find_for_login(
     tx: &mut TenantTransaction,
     username: &Username,
@@ -101,8 +101,8 @@ pub async fn find_for_login(
     .transpose()
 }
 
-/// Enables or disables an account and ends its tokens; whether that changed anything, or `None` when there is no account of that
-/// name.
+/// Enables or disables an account and ends its tokens. Returns whether that changed anything, or
+/// `None` when there is no account of that name.
 pub async fn set_status(
     tx: &mut TenantTransaction,
     username: &Username,

@@ -1,8 +1,8 @@
 //! The tables `audit_heads` and `audit_events`: the audit log of a tenant, append-only.
 //!
-//! Each tenant has a head from the moment it is made (a trigger of the table `tenants`). Its row is locked by who appends, to the
-//! end of the transaction: the next one waits, so sequences have no gap and the chain no fork. Append last, so that others wait
-//! for little.
+//! Each tenant has a head from its creation on (a trigger of the table `tenants`). An append locks
+//! the head until its transaction ends, and the next append waits for it: so sequences have no gap
+//! and the chain no fork. Append last, so that others wait for little.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -13,12 +13,12 @@ use crate::domain::{
     audit::{AuditEntry, ChainHash, Detail, Event, Head},
 };
 
-/// An event as it is stored, and its place. Nothing when the row holds what this program never wrote.
+/// A row of the log and its place in the chain.
 #[derive(Debug)]
 pub struct Stored {
-    /// Its place in the chain.
+    /// Its place in the chain, from 1.
     pub sequence: i64,
-    /// What it says.
+    /// The event; `None` when the row holds something that this program never wrote.
     pub event: Option<Event>,
 }
 
@@ -43,7 +43,7 @@ pub async fn append(
         sequence: row.sequence,
         hash: ChainHash::from_bytes(&row.hash).ok_or_else(corrupt)?,
     };
-    // What is hashed is what PostgreSQL keeps.
+    // The hash covers the time as PostgreSQL stores it: in microseconds.
     let at = now
         .replace_nanosecond(now.microsecond() * 1_000)
         .unwrap_or(now);
@@ -109,7 +109,7 @@ impl EventRow {
     }
 }
 
-/// A page of events, newest first: at most `limit` before `cursor`.
+/// Lists events, newest first: at most `limit`, all of a sequence below `cursor`.
 pub async fn list(
     tx: &mut TenantTransaction,
     cursor: Option<i64>,
@@ -135,7 +135,7 @@ pub async fn list(
         .collect()
 }
 
-/// How far the chain goes; nothing when its head is gone.
+/// The head of the chain; `None` when its row is missing.
 pub async fn head(tx: &mut TenantTransaction) -> Result<Option<Head>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query!(
@@ -153,7 +153,7 @@ pub async fn head(tx: &mut TenantTransaction) -> Result<Option<Head>, DbError> {
     .transpose()
 }
 
-/// The events after `after` and up to `last`, oldest first, at most `limit`.
+/// Reads at most `limit` events, oldest first, from after `after` up to and including `last`.
 pub async fn read(
     tx: &mut TenantTransaction,
     after: i64,
@@ -179,8 +179,8 @@ pub async fn read(
     Ok(rows.into_iter().map(|row| row.read(&tenant)).collect())
 }
 
-/// The first event that no honest append left: before the first place, or after the head as it is now. One statement, so that
-/// events that are appended meanwhile do not count.
+/// Finds the first event outside of the chain: before its first place, or after its head as it is
+/// now. One statement, so that events that are appended meanwhile do not count.
 pub async fn stray(tx: &mut TenantTransaction) -> Result<Option<i64>, DbError> {
     let (db, tenant) = tx.parts();
     let stray = sqlx::query_scalar!(

@@ -1,4 +1,5 @@
-//! The tables `credentials` and `credential_routes`: API keys and applications of a tenant, and whose a credential is.
+//! The tables `credentials` and `credential_routes`: API keys and applications of a tenant, and the
+//! way from a credential to its tenant.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -6,60 +7,62 @@ use uuid::Uuid;
 use super::{Database, DbError, TenantTransaction};
 use crate::domain::{CredentialId, CredentialKind, Scopes};
 
-/// A new credential.
+/// A credential to be stored.
 #[derive(Debug)]
 pub struct NewCredential<'a> {
-    /// Its id.
+    /// Random; part of an application's public name.
     pub id: CredentialId,
-    /// Which kind.
+    /// Whether it is an API key or an application.
     pub kind: CredentialKind,
-    /// What people call it.
+    /// A name for people; need not be unique.
     pub name: &'a str,
     /// SHA-256 of an API key, or of an application's token.
     pub key_hash: &'a [u8; 32],
-    /// SHA-256 of an application's secret.
+    /// SHA-256 of an application's secret; `None` for an API key.
     pub secret_hash: Option<&'a [u8; 32]>,
-    /// What its tokens may do.
+    /// The most that its tokens may do.
     pub scopes: Scopes,
-    /// How long an application's token lasts.
+    /// Lifetime of an application's long-lived tokens, in seconds.
     pub token_ttl_seconds: u32,
-    /// The tenant's name, sealed, found by [`Database::api_key_route`] and [`Database::application_route`].
+    /// The tenant's name, sealed, as [`Database::api_key_route`] and
+    /// [`Database::application_route`] return it.
     pub sealed_tenant: &'a [u8],
-    /// When it is made.
+    /// When it is created.
     pub created_at: OffsetDateTime,
 }
 
-/// A credential as a login needs it.
+/// A credential that is not revoked, as far as a login needs it.
 #[derive(Debug)]
 pub struct LiveCredential {
-    /// Its id.
+    /// Random; part of an application's public name.
     pub id: CredentialId,
     /// SHA-256 of an API key, or of an application's token.
     pub key_hash: Vec<u8>,
-    /// SHA-256 of an application's secret.
+    /// SHA-256 of an application's secret; `None` for an API key.
     pub secret_hash: Option<Vec<u8>>,
-    /// What its tokens may do.
+    /// The most that its tokens may do.
     pub scopes: Scopes,
-    /// How long an application's token lasts.
+    /// Lifetime of an application's long-lived tokens, in seconds.
     pub token_ttl_seconds: u32,
 }
 
-/// A credential as it is listed.
+/// A credential as it is listed; nothing of it is secret.
 #[derive(Debug, Clone)]
 pub struct Credential {
-    /// Its id.
+    /// Random; part of an application's public name.
     pub id: CredentialId,
-    /// What people call it.
+    /// A name for people; need not be unique.
     pub name: String,
-    /// What its tokens may do.
+    /// The most that its tokens may do.
     pub scopes: Scopes,
-    /// When it was made.
+    /// When it was created.
     pub created_at: OffsetDateTime,
-    /// When it was revoked, if it was.
+    /// When it was revoked; `None` while it is valid.
     pub revoked_at: Option<OffsetDateTime>,
 }
 
-/// Adds a credential and the way to it: SHA-256 of an API key is looked up by itself, an application by its id.
+/// Adds a credential and the route to its tenant, which is found by an API key's SHA-256 or by an
+/// application's id.
 pub async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
     sqlx::query!(
@@ -92,7 +95,7 @@ pub async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Resu
 }
 
 impl Database {
-    /// The sealed name of the tenant that an API key belongs to, by the key's SHA-256.
+    /// Finds the sealed name of the tenant that an API key belongs to, by the key's SHA-256.
     pub async fn api_key_route(&self, key_hash: &[u8; 32]) -> Result<Option<Vec<u8>>, DbError> {
         let sealed = sqlx::query_scalar!(
             "select sealed_tenant from credential_routes where lookup = $1",
@@ -103,7 +106,7 @@ impl Database {
         Ok(sealed)
     }
 
-    /// The sealed name of the tenant that an application belongs to.
+    /// Finds the sealed name of the tenant that an application belongs to.
     pub async fn application_route(&self, id: CredentialId) -> Result<Option<Vec<u8>>, DbError> {
         let sealed = sqlx::query_scalar!(
             "select sealed_tenant from credential_routes where lookup = access_key('application', '', $1::uuid::text)",
@@ -137,7 +140,7 @@ impl LiveRow {
     }
 }
 
-/// The API key with this SHA-256, if it is not revoked and its tenant is active.
+/// Finds an API key by its SHA-256, if it is not revoked and its tenant is active.
 pub async fn find_api_key(
     tx: &mut TenantTransaction,
     key_hash: &[u8; 32],
@@ -157,7 +160,7 @@ pub async fn find_api_key(
     row.map(LiveRow::read).transpose()
 }
 
-/// An application, if it is not revoked and its tenant is active.
+/// Finds an application, if it is not revoked and its tenant is active.
 pub async fn find_application(
     tx: &mut TenantTransaction,
     id: CredentialId,
@@ -177,7 +180,7 @@ pub async fn find_application(
     row.map(LiveRow::read).transpose()
 }
 
-/// The tenant's credentials of a kind, newest first.
+/// Lists the tenant's credentials of a kind, newest first.
 pub async fn list(
     tx: &mut TenantTransaction,
     kind: CredentialKind,
@@ -204,7 +207,8 @@ pub async fn list(
         .collect()
 }
 
-/// Revokes a credential and ends its tokens; false when there is none of that id and kind. Again is fine.
+/// Revokes a credential and ends its tokens; false when there is none of that id and kind. Revoking
+/// it again keeps the first time.
 pub async fn revoke(
     tx: &mut TenantTransaction,
     kind: CredentialKind,

@@ -1,17 +1,18 @@
-//! What can go wrong with the database, told apart as far as callers act on it.
+//! Failures of the database, distinguished as far as callers act on them.
 
 use sqlx::error::DatabaseError;
 
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// No connection: the server is down, restarting, or out of connections. Trying again later may help.
+    /// No connection: the server is down, restarting, or out of connections. Trying again later may
+    /// help.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
-    /// A statement was refused.
+    /// The server refused a statement.
     #[error("a database statement failed")]
     Statement(#[source] sqlx::Error),
-    /// A migration failed.
+    /// A migration could not be applied.
     #[error("the migrations could not be applied: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// The schema is older than this program, and the role may not change it.
@@ -20,23 +21,23 @@ pub enum DbError {
          run `lumatrace migrate` with a DATABASE_URL whose role owns the tables"
     )]
     NotMigrated,
-    /// The role can bypass row-level security and no other can be switched to.
+    /// The role can bypass row-level security, and no other can be switched to.
     #[error(
         "the role of DATABASE_URL could bypass row-level security, and the role {role} cannot be made or \
          switched to: as a superuser run `create role {role} nologin; grant {role} to <role of DATABASE_URL>`",
         role = super::roles::SERVING_ROLE
     )]
     UnsafeRole,
-    /// The role lacks a right that the operator's work needs.
+    /// The role lacks a privilege that an operator's command needs.
     #[error("the role of DATABASE_URL may not do this: use one that owns the tables")]
     NotPermitted(#[source] sqlx::Error),
-    /// A row does not hold what this program wrote.
+    /// A row holds something that this program never wrote; the name of its table.
     #[error("the row of {0} cannot be read")]
     Corrupt(&'static str),
 }
 
 impl DbError {
-    /// Whether the statement broke the constraint of that name.
+    /// Whether the statement violated the constraint of that name.
     pub fn breaks(&self, constraint: &str) -> bool {
         matches!(self, Self::Statement(sqlx::Error::Database(error)) if error.constraint() == Some(constraint))
     }
@@ -44,7 +45,8 @@ impl DbError {
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLSTATE classes 08 (connection), 53 (resources) and 57 (operator: shutdown, starting up).
+        // SQLSTATE classes 08 (connection), 53 (resources) and 57 (operator: shutdown, starting
+        // up).
         let unavailable = match &error {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)

@@ -1,6 +1,7 @@
-//! The table `idempotency_keys`: what was asked for under a client's key, who works on it, and what came of it.
+//! The table `idempotency_keys`: for each key of a client the request that used it, the call that
+//! works on it, and the outcome.
 //!
-//! Every function works on the row of one key; [`sweep`] alone on others, which it never waits for.
+//! Every function works on the row of one key, except [`sweep`], which skips rows that others hold.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -9,28 +10,28 @@ use uuid::Uuid;
 use super::{DbError, TenantTransaction};
 use crate::domain::{IdempotencyKey, MeteredOperation, PhotoId, RequestHash};
 
-/// Most rows that one sweep forgets, so that no call pays for many others.
+/// Most rows that one sweep deletes, so that no call pays for many others.
 const SWEPT_AT_ONCE: i64 = 100;
 
-/// The row of a key.
+/// The row of a key that has been used.
 #[derive(Debug)]
 pub struct IdempotencyRow {
-    /// What was asked for.
+    /// Hash of the request that used the key.
     pub fingerprint: RequestHash,
     /// The photo that the work makes.
     pub photo: PhotoId,
-    /// Until when whoever claimed the work is waited for.
+    /// When another call may take the work over.
     pub claimed_until: OffsetDateTime,
-    /// What came of it, once it is done.
+    /// Stored by the call that did the work; `None` until it is done.
     pub outcome: Option<Value>,
 }
 
-/// Who works under a key.
+/// The claim of one call on a key.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimId<'a> {
-    /// What is done.
+    /// The kind of work; each kind has keys of its own.
     pub operation: MeteredOperation,
-    /// Under which key.
+    /// The key that the client chose.
     pub key: &'a IdempotencyKey,
     /// Drawn for this call: others with the same key have another.
     pub call: Uuid,
@@ -51,7 +52,7 @@ pub struct NewClaim<'a> {
     pub expires_at: OffsetDateTime,
 }
 
-/// Forgets the key if it expired by `now`.
+/// Deletes the key's row if it expired by `now`.
 pub async fn forget_expired(
     tx: &mut TenantTransaction,
     claim: ClaimId<'_>,
@@ -71,7 +72,8 @@ pub async fn forget_expired(
     Ok(())
 }
 
-/// Claims a key that nobody used; false when there is a row of it. Waits for who is just making one.
+/// Claims an unused key; false when it has a row. Waits for another transaction that is inserting
+/// one.
 pub async fn insert(tx: &mut TenantTransaction, new: &NewClaim<'_>) -> Result<bool, DbError> {
     let claim = new.claim;
     let (db, tenant) = tx.parts();
@@ -93,7 +95,7 @@ pub async fn insert(tx: &mut TenantTransaction, new: &NewClaim<'_>) -> Result<bo
     Ok(done.rows_affected() == 1)
 }
 
-/// The row of the key, locked until the transaction ends.
+/// Finds the key's row and locks it until the transaction ends.
 pub async fn find_locked(
     tx: &mut TenantTransaction,
     claim: ClaimId<'_>,
@@ -122,7 +124,7 @@ pub async fn find_locked(
     .transpose()
 }
 
-/// Takes over from who claimed it before. The row is locked by [`find_locked`].
+/// Takes over the work of a call whose claim ran out. The row is locked by [`find_locked`].
 pub async fn take_over(
     tx: &mut TenantTransaction,
     claim: ClaimId<'_>,
@@ -143,7 +145,7 @@ pub async fn take_over(
     Ok(())
 }
 
-/// Goes on holding the claim, unless it was lost.
+/// Extends the claim, unless it was lost.
 pub async fn renew(
     tx: &mut TenantTransaction,
     claim: ClaimId<'_>,
@@ -164,7 +166,7 @@ pub async fn renew(
     Ok(())
 }
 
-/// Records what came of the work; false when the claim was lost, and the work must not be committed.
+/// Stores the outcome; false when the claim was lost, and the work must not be committed.
 pub async fn complete(
     tx: &mut TenantTransaction,
     claim: ClaimId<'_>,
@@ -185,7 +187,7 @@ pub async fn complete(
     Ok(done.rows_affected() == 1)
 }
 
-/// Forgets the key, unless the work is done or the claim was lost.
+/// Deletes the key's row, unless the work is done or the claim was lost.
 pub async fn release(tx: &mut TenantTransaction, claim: ClaimId<'_>) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
     sqlx::query!(
@@ -201,7 +203,7 @@ pub async fn release(tx: &mut TenantTransaction, claim: ClaimId<'_>) -> Result<(
     Ok(())
 }
 
-/// Forgets keys of the tenant that expired by `now`, those that are in use by others excepted.
+/// Deletes rows of the tenant that expired by `now`, except those that other transactions hold.
 pub async fn sweep(tx: &mut TenantTransaction, now: OffsetDateTime) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
     sqlx::query!(

@@ -1,8 +1,10 @@
-//! PostgreSQL: connections, transactions that belong to a tenant, and one file of queries per table.
+//! PostgreSQL: connections, transactions that belong to a tenant, and one file of queries per
+//! table.
 //!
-//! May use `domain` only. Two doors lead in: [`Database`] connects as the serving role, which row-level security holds, and
-//! hands out nothing but [`TenantTransaction`]s; [`Operator`] connects as the owner, for migrations, keys and the operator's
-//! commands. Every query on a tenant's table takes a `TenantTransaction`, so it cannot be asked without a tenant.
+//! May use `domain` only. Two doors lead in: [`Database`] connects as the serving role, which
+//! row-level security holds, and hands out nothing but [`TenantTransaction`]s; [`Operator`]
+//! connects as the owner, for migrations, keys and the operator's commands. Every query on a
+//! tenant's table takes a `TenantTransaction`, so it cannot be asked without a tenant.
 
 pub mod access;
 pub mod accounts;
@@ -31,13 +33,14 @@ pub use error::DbError;
 
 use crate::domain::{AccessState, TenantId};
 
-/// The migrations, compiled in.
+/// The migrations, compiled into the program.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// How long a request waits for a connection before it is told that the database is unavailable.
+/// How long a request waits for a connection before it fails as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Lets one starting server at a time make what must exist once; any number that nothing else in the database uses.
+/// Advisory lock that lets one starting server at a time create what must exist once. Any number
+/// that nothing else in the database uses.
 const BOOTSTRAP_LOCK: i64 = 0x4c75_6d61_5472_6163;
 
 /// A pool of connections as the serving role.
@@ -75,7 +78,8 @@ impl Database {
         TenantTransaction::begin(&self.pool, tenant, "").await
     }
 
-    /// The same for what a crash of the database may undo: its commit does not wait for the disk.
+    /// Starts such a transaction whose commit does not wait for the disk (`synchronous_commit =
+    /// off`): a crash of the database may undo it.
     pub async fn begin_async_commit(
         &self,
         tenant: &TenantId,
@@ -83,12 +87,12 @@ impl Database {
         TenantTransaction::begin(&self.pool, tenant, "; set local synchronous_commit = off").await
     }
 
-    /// All that ends tokens.
+    /// Reads everything that can end tokens.
     pub async fn access_states(&self) -> Result<Vec<AccessState>, DbError> {
         access::all(&mut *self.pool.acquire().await?).await
     }
 
-    /// What of it changed lately.
+    /// Reads what changed of it in the last five minutes.
     pub async fn recent_access_states(&self) -> Result<Vec<AccessState>, DbError> {
         access::recent(&mut *self.pool.acquire().await?).await
     }
@@ -98,7 +102,7 @@ impl Database {
         access::ChangeListener::listen(self.options.clone(), self.role).await
     }
 
-    /// Whether the database answers.
+    /// Checks that the database answers.
     pub async fn ping(&self) -> Result<(), DbError> {
         sqlx::query!("select 1 as one")
             .fetch_one(&self.pool)
@@ -106,7 +110,7 @@ impl Database {
         Ok(())
     }
 
-    /// Closes all connections, waiting for the ones in use.
+    /// Closes all connections after waiting for those in use.
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -120,14 +124,15 @@ pub struct TenantTransaction {
 }
 
 impl TenantTransaction {
-    /// Begins and says for whom in one message: every request waits for it.
+    /// Begins the transaction and sets its tenant in one message, since every request waits for it.
     async fn begin(
         pool: &PgPool,
         tenant: &TenantId,
         settings: &'static str,
     ) -> Result<Self, DbError> {
-        // A setting that is local to the transaction is gone with it, however it ends. A tenant's name has letters, digits, `_` and
-        // `-` alone, so that it may stand between quotes; this message takes no parameters.
+        // A setting that is local to the transaction is gone with it, however it ends. A tenant's
+        // name has letters, digits, `_` and `-` alone, so that it may stand between quotes; this
+        // message takes no parameters.
         let begin = format!("begin; set local lumatrace.tenant = '{tenant}'{settings}");
         Ok(Self {
             transaction: pool.begin_with(AssertSqlSafe(begin)).await?,
@@ -135,12 +140,12 @@ impl TenantTransaction {
         })
     }
 
-    /// Makes the work permanent.
+    /// Makes all changes permanent.
     pub async fn commit(self) -> Result<(), DbError> {
         Ok(self.transaction.commit().await?)
     }
 
-    /// Whose rows it sees.
+    /// The tenant whose rows it sees.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
     }
@@ -167,9 +172,9 @@ impl Operator {
         Ok(Self { pool })
     }
 
-    /// Makes the serving role and applies the migrations that are missing; several servers may do so at once.
+    /// Creates the serving role and applies missing migrations; several servers may do so at once.
     ///
-    /// A role that may not create anything is fine when nothing is missing.
+    /// A role that may not create anything is accepted when nothing is missing.
     pub async fn migrate(&self) -> Result<(), DbError> {
         let mut connection = self.pool.acquire().await?;
         if roles::may_create(&mut connection).await? {
@@ -187,12 +192,12 @@ impl Operator {
         Ok(())
     }
 
-    /// Which role a serving connection made with the same options must switch to, if any.
+    /// The role that a serving connection with the same options must switch to, if any.
     pub async fn serving_role(&self) -> Result<Option<&'static str>, DbError> {
         roles::serving_role(&mut *self.pool.acquire().await?).await
     }
 
-    /// Starts a transaction that other starting servers wait for, to make what must exist once.
+    /// Starts a transaction that other starting servers wait for, to create what must exist once.
     pub async fn bootstrap(&self) -> Result<Transaction<'static, Postgres>, DbError> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query!("select pg_advisory_xact_lock($1)", BOOTSTRAP_LOCK)
@@ -211,13 +216,13 @@ impl Operator {
         TenantTransaction::begin(&self.pool, tenant, "").await
     }
 
-    /// Closes the connection.
+    /// Closes all connections after waiting for those in use.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-/// Makes a new connection the serving role's.
+/// Switches a new connection to the serving role.
 async fn prepare(
     connection: &mut PgConnection,
     role: Option<&'static str>,

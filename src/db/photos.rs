@@ -1,4 +1,4 @@
-//! The table `photos`: what is kept of a photo. No image is.
+//! The table `photos`: everything that is kept of a photo. No image is.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -9,50 +9,50 @@ use crate::domain::{ContentHash, FileFormat, MarkStrength, PhotoId, Place, Regis
 /// A photo as its tenant sees it.
 #[derive(Debug, Clone)]
 pub struct StoredPhoto {
-    /// Its id.
+    /// Drawn when the photo is registered.
     pub photo: PhotoId,
     /// When it was registered.
     pub created_at: OffsetDateTime,
-    /// What the client told about it.
+    /// The client's statements about it.
     pub registration: Registration,
-    /// What `protect` made of it; absent while it is only registered.
+    /// Set by `protect`; `None` while the photo is only registered.
     pub protected: Option<ProtectedPhoto>,
 }
 
-/// The outcome of `protect`.
+/// The file that `protect` returned, without its bytes.
 #[derive(Debug, Clone)]
 pub struct ProtectedPhoto {
-    /// When.
+    /// When `protect` stored it.
     pub protected_at: OffsetDateTime,
-    /// SHA-256 of the bytes that were sent.
+    /// SHA-256 of the file.
     pub sha256: ContentHash,
     /// The container of that file.
     pub format: FileFormat,
-    /// Upright size in pixels.
+    /// Width in pixels, after EXIF orientation.
     pub width: i32,
-    /// Upright size in pixels.
+    /// Height in pixels, after EXIF orientation.
     pub height: i32,
     /// How much its mark withstands.
     pub protection_level: MarkStrength,
 }
 
-/// What the engine needs to read a mark back.
+/// The engine's record of a protected photo, encrypted, and what belongs to it.
 #[derive(Debug)]
 pub struct SealedRecord {
-    /// SHA-256 of the bytes that were sent.
+    /// SHA-256 of the file.
     pub protected_sha256: Vec<u8>,
-    /// The encrypted record.
+    /// Nonce, ciphertext and tag; about 20 KB.
     pub sealed_record: Vec<u8>,
-    /// The salt of its key.
+    /// The salt that its key is derived with.
     pub record_salt: Vec<u8>,
 }
 
-/// Where a page of a list begins: after the photo with these.
+/// The last photo of a page: the next page begins after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// `created_at` of the last photo seen, microseconds since 1970.
+    /// Its `created_at`, in microseconds since 1970.
     pub created_at_us: i64,
-    /// Its id, for photos of the same microsecond.
+    /// Its id, which orders photos of the same microsecond.
     pub photo: PhotoId,
 }
 
@@ -134,9 +134,10 @@ pub async fn insert(
     Ok(())
 }
 
-/// Records that a registered photo is protected now; false when it is not there, or was protected before.
+/// Stores that a registered photo is now protected; false when it is not there, or was protected
+/// before.
 ///
-/// What `registration` leaves open stays as it was registered.
+/// Fields that `registration` leaves open keep their registered values.
 pub async fn set_protected(
     tx: &mut TenantTransaction,
     photo: PhotoId,
@@ -176,11 +177,12 @@ pub async fn set_protected(
     Ok(done.rows_affected() == 1)
 }
 
-/// Waits for every other transaction of the tenant that called this, and lets none follow before this one ends: what is
-/// counted meanwhile stays true.
+/// Serialises the protections of a tenant: waits for every other transaction that has called this,
+/// and holds later ones up until this one ends, so that a count stays true until it is used.
 pub async fn lock_protection(tx: &mut TenantTransaction) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
-    // Two tenants that share a lock, which 64 bits make unlikely, wait for each other and are counted apart.
+    // Two tenants that share a lock, which 64 bits make unlikely, wait for each other and are
+    // counted apart.
     sqlx::query!(
         "select pg_advisory_xact_lock(hashtextextended('protect ' || $1, 0))",
         tenant
@@ -190,7 +192,7 @@ pub async fn lock_protection(tx: &mut TenantTransaction) -> Result<(), DbError> 
     Ok(())
 }
 
-/// How many protected photos have this content or are among `alike`.
+/// Counts the protected photos that have this content or are among `alike`.
 pub async fn count_copies(
     tx: &mut TenantTransaction,
     content_hash: ContentHash,
@@ -210,7 +212,7 @@ pub async fn count_copies(
     Ok(copies)
 }
 
-/// One photo.
+/// Finds a photo, protected or only registered.
 pub async fn find(
     tx: &mut TenantTransaction,
     photo: PhotoId,
@@ -230,7 +232,7 @@ pub async fn find(
         .transpose()
 }
 
-/// The sealed record of a protected photo.
+/// Finds the sealed record of a photo; `None` unless it is protected.
 pub async fn find_record(
     tx: &mut TenantTransaction,
     photo: PhotoId,
@@ -249,7 +251,7 @@ pub async fn find_record(
     Ok(row)
 }
 
-/// The sealed records of those of `photos` that are protected, in no order.
+/// Finds the sealed records of those of `photos` that are protected, in no particular order.
 pub async fn find_records(
     tx: &mut TenantTransaction,
     photos: &[PhotoId],
@@ -281,7 +283,7 @@ pub async fn find_records(
         .collect())
 }
 
-/// Photos whose protected file had these bytes, at most `limit`: in practice one.
+/// Finds photos whose protected file had these bytes, at most `limit`: in practice one.
 pub async fn with_protected_sha256(
     tx: &mut TenantTransaction,
     sha256: ContentHash,
@@ -299,7 +301,8 @@ pub async fn with_protected_sha256(
     Ok(ids.into_iter().map(PhotoId::from).collect())
 }
 
-/// A page of photos, newest first: at most `limit` after `cursor`, only those with `content_hash` if one is given.
+/// Lists at most `limit` photos after `cursor`, newest first; only those with `content_hash`, if
+/// one is given.
 pub async fn list(
     tx: &mut TenantTransaction,
     cursor: Option<Cursor>,
@@ -331,7 +334,7 @@ pub async fn list(
         .collect()
 }
 
-/// Removes a photo with its record and the record's key; false when it is not there.
+/// Deletes a photo with its record and the salt of the record's key; false when it is not there.
 pub async fn delete(tx: &mut TenantTransaction, photo: PhotoId) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
     let done = sqlx::query!(

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::{DbError, TenantTransaction};
 use crate::domain::TokenId;
 
-/// Refuses a token from now on; again is fine.
+/// Ends a token; ending it again is no error.
 pub async fn insert(
     tx: &mut TenantTransaction,
     token: TokenId,
@@ -24,7 +24,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Forgets the tenant's entries whose tokens expired before `moment`.
+/// Deletes the tenant's entries whose tokens expired before `moment`.
 pub async fn sweep(tx: &mut TenantTransaction, moment: OffsetDateTime) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
     sqlx::query!(

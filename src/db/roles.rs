@@ -1,4 +1,5 @@
-//! The role that serves requests: no superuser, no owner, no BYPASSRLS, so that row-level security holds it.
+//! The role that serves requests: no superuser, no owner, no BYPASSRLS, so that it is subject to
+//! row-level security.
 
 use sqlx::PgConnection;
 
@@ -7,11 +8,11 @@ use super::DbError;
 /// The name of the serving role.
 pub const SERVING_ROLE: &str = "lumatrace_app";
 
-/// What a connection of a stronger role runs first.
+/// The first statement of a connection that was made by a stronger role.
 pub(super) const SWITCH: &str = "set role lumatrace_app";
 
-/// Makes the serving role if the cluster has none. It may log in, which the private PostgreSQL uses; elsewhere it has no
-/// password and is switched to.
+/// Creates the serving role if the cluster has none. It may log in, which the private PostgreSQL
+/// uses; elsewhere it has no password and is switched to.
 pub(super) async fn ensure_serving_role(connection: &mut PgConnection) -> Result<(), DbError> {
     let exists = sqlx::query_scalar!("select true from pg_roles where rolname = $1", SERVING_ROLE)
         .fetch_optional(&mut *connection)
@@ -35,7 +36,7 @@ pub(super) async fn ensure_serving_role(connection: &mut PgConnection) -> Result
     Ok(())
 }
 
-/// Whether the connected role may make tables here.
+/// Whether the connected role may create tables here.
 pub(super) async fn may_create(connection: &mut PgConnection) -> Result<bool, DbError> {
     let may = sqlx::query_scalar!("select has_schema_privilege(current_schema(), 'create')")
         .fetch_one(connection)
@@ -43,7 +44,7 @@ pub(super) async fn may_create(connection: &mut PgConnection) -> Result<bool, Db
     Ok(may == Some(true))
 }
 
-/// The role to switch to: none when the connected role is itself held by row-level security.
+/// The role to switch to; `None` when the connected role is itself subject to row-level security.
 pub(super) async fn serving_role(
     connection: &mut PgConnection,
 ) -> Result<Option<&'static str>, DbError> {

@@ -1,4 +1,4 @@
-//! The table `signing_keys`: the service's own, no tenant's.
+//! The table `signing_keys`, which belongs to the service and to no tenant.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -8,17 +8,17 @@ use super::{Database, DbError};
 /// A signing key as it is stored.
 #[derive(Debug)]
 pub struct SealedKey {
-    /// The `kid`.
+    /// The `kid`: the key's RFC 7638 thumbprint.
     pub key_id: String,
     /// The private key, sealed under the master key.
     pub sealed_private_key: Vec<u8>,
-    /// When it was made.
+    /// When it was generated.
     pub created_at: OffsetDateTime,
-    /// Since when it signs; nothing while it is only published.
+    /// When it began to sign; `None` while it is only published.
     pub activated_at: Option<OffsetDateTime>,
-    /// Since when it signs no more.
+    /// When it stopped signing; `None` until then.
     pub retired_at: Option<OffsetDateTime>,
-    /// When the last token that it signed expires, or later.
+    /// No token that it signed expires later.
     pub tokens_until: Option<OffsetDateTime>,
 }
 
@@ -31,7 +31,7 @@ pub struct NewSigningKey {
     pub sealed_private_key: Vec<u8>,
 }
 
-/// All keys, newest first.
+/// Lists all keys, newest first.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<SealedKey>, DbError> {
     let rows = sqlx::query_as!(
         SealedKey,
@@ -60,7 +60,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Lets a key sign from now on, and no other.
+/// Makes a key the only one that signs, and retires the one before.
 pub async fn activate(
     db: &mut PgConnection,
     key_id: &str,
@@ -80,12 +80,12 @@ pub async fn activate(
 }
 
 impl Database {
-    /// The sealed signing keys, newest first.
+    /// Lists all keys, newest first, their private halves sealed.
     pub async fn signing_keys(&self) -> Result<Vec<SealedKey>, DbError> {
         list(&mut *self.pool.acquire().await?).await
     }
 
-    /// Notes that a key's tokens may live until then; never less than before.
+    /// Stores that a key's tokens may live until then; never shortens it.
     pub async fn keep_signing_key(
         &self,
         key_id: &str,

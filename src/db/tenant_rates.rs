@@ -1,14 +1,15 @@
-//! The table `tenant_rates`: how much a tenant has called.
+//! The table `tenant_rates`: the token bucket and the hourly count of each tenant.
 
 use super::{DbError, TenantTransaction};
 use crate::domain::{Decision, Rates, Tally};
 
-/// Takes one call from the transaction's tenant, or refuses it and takes nothing; nothing is decided for a tenant without limits.
-/// With `count_only` the call is taken whatever is left.
+/// Takes one call from the tenant's limits, or refuses it and takes nothing; `None` for a tenant
+/// without limits. With `count_only` the call is taken whatever is left.
 ///
-/// One statement, so that the servers that share the table cannot take the same token: calls of one tenant wait for its row, and
-/// read the database's clock when they have it. A clock that jumps back fills no bucket and locks nobody out: no time has
-/// passed, then, and an hour that now lies ahead goes on as the present one, with what was used of it.
+/// One statement, so that the servers that share the table cannot take the same token: calls of one
+/// tenant wait for its row, and read the database's clock when they have it. A clock that jumps
+/// back fills no bucket and locks nobody out: no time has passed then, and an hour that now lies
+/// ahead continues as the present one, with what was used of it.
 pub async fn take(
     tx: &mut TenantTransaction,
     defaults: Rates,

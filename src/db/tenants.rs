@@ -1,4 +1,4 @@
-//! The table `tenants`: the operator's registry, and what serving needs of the caller's own row.
+//! The table `tenants`: the operator's registry, and the caller's own row for serving.
 
 use std::num::NonZeroU32;
 
@@ -13,13 +13,13 @@ use crate::domain::{
 /// A tenant as the operator sees it.
 #[derive(Debug, Clone)]
 pub struct Tenant {
-    /// Its name.
+    /// Unique on this server.
     pub tenant: String,
     /// Whether it is served.
     pub status: TenantStatus,
-    /// When it was made.
+    /// When it was created.
     pub created_at: OffsetDateTime,
-    /// What the operator set about it.
+    /// The operator's settings for it.
     pub policy: TenantPolicy,
 }
 
@@ -35,7 +35,7 @@ struct PolicyRow {
 }
 
 impl PolicyRow {
-    /// The policy; nothing when no program of ours wrote the row.
+    /// Reads the policy; [`DbError::Corrupt`] when this program did not write the row.
     fn read(&self) -> Result<TenantPolicy, DbError> {
         let corrupt = || DbError::Corrupt("tenants");
         let number = |set: Option<i32>| {
@@ -61,14 +61,14 @@ impl PolicyRow {
     }
 }
 
-/// The largest picture; nothing for the default.
+/// Reads the limit of an image's size; `None` for the default.
 fn read_megapixels(set: Option<i32>) -> Result<Option<Megapixels>, DbError> {
     let read = |set| u32::try_from(set).ok().and_then(Megapixels::new);
     set.map(|set| read(set).ok_or(DbError::Corrupt("tenants")))
         .transpose()
 }
 
-/// Adds a tenant; false when one of that name is there already.
+/// Adds the transaction's tenant; false when there is one of that name.
 pub async fn insert(
     tx: &mut TenantTransaction,
     sealed_secret: &[u8],
@@ -87,7 +87,7 @@ pub async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
-/// All tenants by name.
+/// Lists all tenants by name.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
     let rows = sqlx::query!(
         "select tenant_id, status, created_at, privacy, max_copies, content_hash_policy, max_megapixels,
@@ -117,7 +117,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
         .collect()
 }
 
-/// Reads a tenant's policy for changing it: no other transaction changes it meanwhile.
+/// Reads the policy of the transaction's tenant and locks it until the transaction ends.
 pub async fn lock_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPolicy>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
@@ -131,7 +131,7 @@ pub async fn lock_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     row.map(|row| row.read()).transpose()
 }
 
-/// Sets a tenant's policy.
+/// Replaces the policy of the transaction's tenant.
 pub async fn set_policy(tx: &mut TenantTransaction, policy: &TenantPolicy) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
     let number = |set: u32| i32::try_from(set).unwrap_or(i32::MAX);
@@ -154,7 +154,7 @@ pub async fn set_policy(tx: &mut TenantTransaction, policy: &TenantPolicy) -> Re
     Ok(())
 }
 
-/// The policy of the transaction's tenant.
+/// Reads the policy of the transaction's tenant; `None` when it is gone.
 pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPolicy>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
@@ -168,7 +168,7 @@ pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     row.map(|row| row.read()).transpose()
 }
 
-/// Suspends or resumes a tenant; false when there is none of that name.
+/// Suspends or resumes the transaction's tenant; false when it is not there.
 pub async fn set_status(tx: &mut TenantTransaction, status: TenantStatus) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
     let done = sqlx::query!(
@@ -181,7 +181,8 @@ pub async fn set_status(tx: &mut TenantTransaction, status: TenantStatus) -> Res
     Ok(done.rows_affected() == 1)
 }
 
-/// Removes a tenant and, by the foreign keys, all that it has; false when there is none of that name.
+/// Deletes the transaction's tenant and, by the foreign keys, everything that it has; false when it
+/// is not there.
 pub async fn delete(tx: &mut TenantTransaction) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
     let done = sqlx::query!("delete from tenants where tenant_id = $1", tenant)
@@ -190,7 +191,8 @@ pub async fn delete(tx: &mut TenantTransaction) -> Result<bool, DbError> {
     Ok(done.rows_affected() == 1)
 }
 
-/// How large the pictures of the transaction's tenant may be; the inner nothing is the default.
+/// The largest image of the transaction's tenant; the outer `None` when it is gone, the inner one
+/// for the default.
 pub async fn find_max_megapixels(
     tx: &mut TenantTransaction,
 ) -> Result<Option<Option<Megapixels>>, DbError> {
@@ -204,7 +206,7 @@ pub async fn find_max_megapixels(
     set.map(read_megapixels).transpose()
 }
 
-/// What work on an image needs of its tenant.
+/// The part of a tenant that work on its images needs.
 #[derive(Debug)]
 pub struct ImageTenant {
     /// Its secret, sealed under the master key.

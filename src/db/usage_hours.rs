@@ -1,11 +1,12 @@
-//! The table `usage_hours`: what a tenant used.
+//! The table `usage_hours`: charged calls of a tenant by hour.
 
 use time::{Date, OffsetDateTime};
 
 use super::{DbError, TenantTransaction};
 use crate::domain::{DayUse, MeteredOperation};
 
-/// Counts one call in the hour of `now`. The row stays locked until the transaction ends, so this is its last step.
+/// Counts one call in the hour of `now`. The row stays locked until the transaction ends, so do
+/// this late in it.
 pub async fn add(
     tx: &mut TenantTransaction,
     operation: MeteredOperation,
@@ -26,7 +27,7 @@ pub async fn add(
     Ok(())
 }
 
-/// What was counted from the first day to before the last, by day of UTC; days without calls are absent.
+/// Sums the calls of each day of UTC from `from` to before `to`; days without calls are absent.
 pub async fn by_day(
     tx: &mut TenantTransaction,
     from: Date,

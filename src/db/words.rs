@@ -1,34 +1,37 @@
-//! The tables `photo_words` and `word_sets`: an inverted index of the tokens that photos are found by.
+//! The tables `photo_words` and `word_sets`: an inverted index of the tokens that photos are found
+//! by.
 //!
 //! ```text
 //! photo_words   tenant, photo -> slot      held by row-level security
 //! word_sets     slot -> tokens             GIN index on tokens; no tenant, no photo
 //! ```
 //!
-//! The second table has no policy, because a GIN index is never used behind one; the first one is the only way from a slot to a
-//! photo, and shows the tenant's own. Tokens are random numbers under a key of their tenant's, so that tenants do not meet in
-//! the index but by chance.
+//! The second table has no policy, because a GIN index is never used behind one; the first one is
+//! the only way from a slot to a photo, and shows the tenant's own. Tokens are random numbers under
+//! a key of their tenant's, so that tenants do not meet in the index but by chance.
 
 use uuid::Uuid;
 
 use super::{DbError, TenantTransaction};
 use crate::domain::PhotoId;
 
-/// Most photos that a token may vote for. A token that more photos have says little about any of them.
+/// Most photos that a token may vote for. A token that more photos share says little about any of
+/// them.
 const MOST_PER_TOKEN: i64 = 256;
-/// A token of n photos weighs ln(this / n): four times the above, so that a frequent one still weighs a little.
+/// A token of n photos weighs ln(this / n): four times the above, so that a frequent one still
+/// weighs a little.
 const WEIGHT_SCALE: f64 = 1024.0;
 
-/// A photo that shares tokens with what is sought.
+/// A photo that shares tokens with the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Vote {
-    /// The photo.
+    /// The photo that has them.
     pub photo: PhotoId,
-    /// Weight of the tokens that it has: the rarer, the more.
+    /// Sum of the shared tokens' weights: the rarer a token, the heavier.
     pub weight: f64,
 }
 
-/// Adds the tokens of a photo, which must be there.
+/// Adds the tokens of a photo, which must exist.
 pub async fn insert(
     tx: &mut TenantTransaction,
     photo: PhotoId,
@@ -52,8 +55,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// The photos that share most of `tokens` by weight, best first. Tokens must differ from each other; at most `limit` photos,
-/// each with at least `least` tokens.
+/// Finds the photos that share most of `tokens` by weight, best first: at most `limit`, each with
+/// at least `least` of them. Tokens must differ from each other.
 pub async fn vote(
     tx: &mut TenantTransaction,
     tokens: &[i32],
@@ -61,7 +64,8 @@ pub async fn vote(
     limit: i64,
 ) -> Result<Vec<Vote>, DbError> {
     let (db, tenant) = tx.parts();
-    // Thousands of look-ups in one statement: each is worth an index scan whatever the planner thinks of their number.
+    // Thousands of look-ups in one statement: each is worth an index scan whatever the planner
+    // thinks of their number.
     sqlx::query!(
         "select set_config('enable_seqscan', 'off', true) as scan, set_config('jit', 'off', true) as jit"
     )

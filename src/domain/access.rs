@@ -1,15 +1,17 @@
-//! What ends tokens before their time, under names that say nothing.
+//! States that end tokens before they expire, under hashed names.
 
-/// SHA-256 of what can end tokens, as the database function `access_key` makes it.
+/// Names an account, a credential, a tenant or a token: SHA-256, as the database's function
+/// `access_key` computes it.
 pub type AccessKey = [u8; 32];
 
-/// The least number with which tokens are good that carry one for this name.
+/// The smallest number that a token for this name must carry to be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessState {
-    /// The name.
+    /// The account, credential, tenant or token, hashed.
     pub key: AccessKey,
-    /// The least number.
+    /// A token that carries a smaller number is refused.
     pub least: i64,
-    /// Seconds since 1970 after which no token can be concerned; nothing for as long as it is there.
+    /// Seconds since 1970 after which no token can be affected; `None` while the named thing
+    /// exists.
     pub expires_at: Option<i64>,
 }

@@ -5,14 +5,14 @@ use super::Scopes;
 /// The role of an account; the `auth` claim of its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Works with photos.
+    /// Registers, protects, verifies and deletes photos.
     User,
-    /// Works with photos and administers its tenant.
+    /// The same, and administers its tenant.
     Admin,
 }
 
 impl Role {
-    /// Reads `ROLE_USER` or `ROLE_ADMIN`.
+    /// Reads `ROLE_USER` or `ROLE_ADMIN`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::User, Self::Admin]
             .into_iter()
@@ -27,7 +27,7 @@ impl Role {
         }
     }
 
-    /// What a login grants.
+    /// The scopes that a login grants.
     pub fn scopes(self) -> Scopes {
         match self {
             Self::User => Scopes::PHOTOS,

@@ -1,13 +1,15 @@
-//! What the audit log says, and how its chain is hashed.
+//! The events of the audit log, and how its chain is hashed.
 //!
-//! The hash of an event is the SHA-256 of its canonical JSON (RFC 8785), in which the hash of the event before it stands:
+//! The hash of an event is the SHA-256 of its canonical JSON (RFC 8785), which contains the hash of
+//! the event before it:
 //!
 //! ```text
 //! {"action":…,"actor":…,"at":…,"detail":{…},"eventId":…,"previousHash":…,"sequence":…,"subject":…,"tenantId":…}
 //! ```
 //!
-//! All members are text but `sequence`, a whole number, and `detail`, an object of text. Changing, removing, adding or moving an
-//! event breaks the chain at that place. `docs/audit.md` says the same for people who check it without this program.
+//! All members are text except `sequence`, a whole number, and `detail`, an object of text.
+//! Changing, removing, adding or moving an event breaks the chain at that place. `docs/audit.md`
+//! explains the same to people who check it without this program.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -18,13 +20,13 @@ use uuid::Uuid;
 
 use super::{ContentHash, CredentialId, CredentialKind, PhotoId, TenantId, Username};
 
-/// More about an event: text by name. No secret, token, place or image goes in here.
+/// Details of an event: text by name. No secret, token, place or image belongs here.
 pub type Detail = BTreeMap<String, String>;
 
-/// Who did it.
+/// Whoever acted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// Who runs the server, on its command line.
+    /// The operator of the server, on its command line.
     Operator,
     /// A service account of the tenant.
     Account(Username),
@@ -42,10 +44,10 @@ impl fmt::Display for Actor {
     }
 }
 
-/// What it was done to.
+/// The thing that was acted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// A photo.
+    /// A photo of the tenant, by its id.
     Photo(PhotoId),
     /// A service account.
     Account(Username),
@@ -68,14 +70,14 @@ impl fmt::Display for Subject {
 
 macro_rules! actions {
     ($($variant:ident $name:literal $meaning:literal;)*) => {
-        /// What was done.
+        /// The kind of an event.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Action {
             $(#[doc = $meaning] $variant,)*
         }
 
         impl Action {
-            /// All of them, in the order of the documentation.
+            /// All kinds, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The name in the log; it never changes.
@@ -85,7 +87,7 @@ macro_rules! actions {
                 }
             }
 
-            /// What it means, for a person.
+            /// An English sentence that explains it.
             pub fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$variant => $meaning,)*
@@ -114,16 +116,17 @@ actions! {
     TenantPolicyChanged "tenant.policy_changed" "The operator changed what holds for the tenant's photos.";
 }
 
-/// What is to be recorded; time, place in the chain and hash come when it is appended.
+/// An event that is yet to be appended, which gives it its time, its place in the chain and its
+/// hash.
 #[derive(Debug, Clone)]
 pub struct AuditEntry {
-    /// Who.
+    /// The account, application or operator that acted.
     pub actor: Actor,
-    /// What.
+    /// The kind of the event.
     pub action: Action,
-    /// To what.
+    /// The thing that was acted on.
     pub subject: Subject,
-    /// More about it.
+    /// Details by name; may be empty.
     pub detail: Detail,
 }
 
@@ -146,15 +149,16 @@ impl AuditEntry {
     }
 }
 
-/// A link of the chain: SHA-256 of an event, or zeros before the first one. Written as 64 lowercase hexadecimal digits.
+/// A link of the chain: SHA-256 of an event, or zeros before the first one. Written as 64 lowercase
+/// hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChainHash([u8; 32]);
 
 impl ChainHash {
-    /// What stands before the first event.
+    /// The previous hash of the first event.
     pub const ZERO: Self = Self([0; 32]);
 
-    /// Accepts exactly 32 bytes.
+    /// Wraps a stored hash; `None` unless it has exactly 32 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
@@ -164,7 +168,7 @@ impl ChainHash {
         ContentHash::parse(text).map(|hash| Self(*hash.as_bytes()))
     }
 
-    /// The bytes.
+    /// The 32 bytes, as the database stores them.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -176,37 +180,37 @@ impl fmt::Display for ChainHash {
     }
 }
 
-/// How far a chain goes.
+/// The last event of a chain, by number and hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// Number of the last event; 0 when there is none.
     pub sequence: i64,
-    /// Its hash.
+    /// The hash of that event; [`ChainHash::ZERO`] when there is none.
     pub hash: ChainHash,
 }
 
 /// An event of the log, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Whose chain.
+    /// The tenant whose chain it is part of.
     pub tenant: TenantId,
     /// Its place in the chain, from 1, without gap.
     pub sequence: i64,
-    /// Its id.
+    /// A random UUID.
     pub id: Uuid,
-    /// When, in microseconds.
+    /// When it was appended, to the microsecond.
     pub at: OffsetDateTime,
-    /// Who.
+    /// The account, application or operator that acted.
     pub actor: String,
-    /// What.
+    /// The kind of the event, by its name.
     pub action: String,
-    /// To what.
+    /// The thing that was acted on, by its kind and name.
     pub subject: String,
-    /// More about it.
+    /// Details by name; may be empty.
     pub detail: Detail,
     /// The hash of the event before it.
     pub previous_hash: ChainHash,
-    /// Its own hash.
+    /// SHA-256 of the canonical JSON of all other members.
     pub hash: ChainHash,
 }
 
@@ -226,11 +230,7 @@ struct Canonical<'a> {
 }
 
 impl Event {
-    /// The event that follows `head`.
-    ///
-    /// # Errors
-    ///
-    /// The JSON cannot be written.
+    /// Makes the event that follows `head`.
     pub fn after(
         head: &Head,
         tenant: &TenantId,
@@ -253,11 +253,7 @@ impl Event {
         Ok(event)
     }
 
-    /// What its hash must be.
-    ///
-    /// # Errors
-    ///
-    /// The JSON cannot be written.
+    /// Computes the hash that it must have.
     pub fn computed_hash(&self) -> Result<ChainHash, serde_json::Error> {
         let json = self.canonical()?;
         Ok(ChainHash(Sha256::digest(json.as_bytes()).into()))
@@ -278,7 +274,8 @@ impl Event {
         )
     }
 
-    /// Canonical JSON. `serde_json` escapes text as RFC 8785 does; names of details are ASCII, so their order is that of bytes.
+    /// Canonical JSON. `serde_json` escapes text as RFC 8785 does; names of details are ASCII, so
+    /// their order is that of bytes.
     fn canonical(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(&Canonical {
             action: &self.action,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// 32 bytes, written as 64 lowercase hexadecimal digits.
+/// The SHA-256 of an image, written as 64 lowercase hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash([u8; 32]);
 
@@ -25,7 +25,7 @@ impl ContentHash {
         Self(digest)
     }
 
-    /// The digest.
+    /// The 32 bytes, as the database stores them.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -1,10 +1,10 @@
-//! API keys and applications: what clients have instead of an account, or beside it.
+//! API keys and applications: credentials of a tenant beside its accounts.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-/// An API key or an application of a tenant.
+/// The id of an API key or an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CredentialId(Uuid);
 
@@ -21,30 +21,31 @@ impl CredentialId {
             .flatten()
     }
 
-    /// The id as the database takes it.
+    /// The id as the database stores it.
     pub fn as_uuid(self) -> Uuid {
         self.0
     }
 
-    /// Reads an application's id as its clients send it.
+    /// Reads an application's id in the form that its clients send.
     pub fn parse_application(text: &str) -> Option<Self> {
         Self::parse(text.strip_prefix(APPLICATION_PREFIX)?)
     }
 
-    /// An application's id as its clients send it: the header `AppIdV3`, and the `client_id` of OAuth 2.0.
+    /// An application's id in the form that its clients send: the header `AppIdV3`, and the
+    /// `client_id` of OAuth 2.0.
     pub fn as_application(self) -> String {
         format!("{APPLICATION_PREFIX}{self}")
     }
 
-    /// The name under which an application acts: the `sub` of its tokens.
+    /// The user name of an application: the `sub` of its tokens.
     pub fn as_user(self) -> String {
         format!("{USER_PREFIX}{self}")
     }
 }
 
-/// Begins the id of an application.
+/// Prefix of an application's public id.
 const APPLICATION_PREFIX: &str = "LCUID-LAP-";
-/// Begins the name under which it acts.
+/// Prefix of an application's user name.
 const USER_PREFIX: &str = "LCUID-LU-";
 
 impl From<Uuid> for CredentialId {
@@ -59,7 +60,7 @@ impl fmt::Display for CredentialId {
     }
 }
 
-/// Which of the two it is.
+/// The kinds of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CredentialKind {
     /// Sent as `x-api-key`, beside an account's login.

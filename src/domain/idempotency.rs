@@ -1,4 +1,4 @@
-//! By what a request is known again.
+//! Idempotency keys: how a repeated request is recognised.
 
 /// A client's name for one request: 1 to 64 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,28 +18,28 @@ impl IdempotencyKey {
     }
 }
 
-/// SHA-256 over what a request means: two with the same one ask for the same.
+/// SHA-256 of a request: two requests with the same hash ask for the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestHash([u8; 32]);
 
 impl RequestHash {
-    /// Wraps a digest.
+    /// Wraps a digest that was computed here or read from the database.
     pub fn from_digest(digest: [u8; 32]) -> Self {
         Self(digest)
     }
 
-    /// The digest.
+    /// The 32 bytes, as the database stores them.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// A request under its key.
+/// A request that its client wants done only once, however often it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Once {
-    /// The client's name for it.
+    /// The client's name for the request.
     pub key: IdempotencyKey,
-    /// What it asks for.
+    /// Hash of the request; the key is refused for a request with another.
     pub fingerprint: RequestHash,
 }
 

@@ -1,4 +1,4 @@
-//! Names and identifiers. Each is made by `parse`, or drawn fresh; none can be confused with another.
+//! Names and identifiers. Each is parsed, or drawn at random; none can be mistaken for another.
 
 use std::fmt;
 
@@ -32,12 +32,14 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// The name of a service account inside its tenant: 1 to 256 characters, none of them control characters.
+/// The name of a service account inside its tenant: 1 to 256 characters, none of them control
+/// characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
 impl Username {
-    /// Accepts any text of 1 to 256 characters that has no control characters; nothing is folded or normalised.
+    /// Accepts any text of 1 to 256 characters without control characters; nothing is folded or
+    /// normalised.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         fits.then(|| Self(text.to_owned()))
@@ -55,7 +57,7 @@ impl fmt::Display for Username {
     }
 }
 
-/// A photo of one tenant. Also the name under which its watermark key is derived.
+/// The id of a photo of one tenant; its watermark key is derived under this id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PhotoId(Uuid);
 
@@ -65,7 +67,7 @@ impl PhotoId {
         Self(Uuid::new_v4())
     }
 
-    /// Accepts the hyphenated form only, in either case: the one that we hand out.
+    /// Accepts the hyphenated form only, in either case: the form that the API returns.
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 36)
             .then(|| Uuid::try_parse(text).ok().map(Self))
@@ -90,7 +92,7 @@ impl fmt::Display for PhotoId {
     }
 }
 
-/// The `jti` of a token.
+/// The id of a token: its claim `jti`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenId(Uuid);
 

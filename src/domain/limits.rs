@@ -1,19 +1,20 @@
-//! How often a tenant may call: a bucket for bursts and a quota for each hour. The database takes the step
-//! (`db::tenant_rates`), atomically and by its own clock; here its row becomes what a client is told.
+//! Rate limits of a tenant: a token bucket for bursts and a quota for each hour. The database takes
+//! the step (`db::tenant_rates`), atomically and by its own clock; here its row becomes the figures
+//! that a client sees.
 
 use std::time::Duration;
 
-/// Seconds of the quota's window.
+/// Length of the quota's window, in seconds.
 const HOUR_SECONDS: u32 = 3_600;
 
-/// What holds for a tenant; 0 is no limit.
+/// The limits of a tenant; 0 is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rates {
-    /// How fast the bucket fills.
+    /// Tokens that flow into the bucket each second.
     pub per_second: u32,
-    /// What the bucket holds: how many calls may come at once.
+    /// Size of the bucket: how many calls may come at once.
     pub burst: u32,
-    /// Calls in one hour of UTC.
+    /// Most calls in an hour of UTC.
     pub per_hour: u32,
 }
 
@@ -26,7 +27,7 @@ impl Rates {
         })
     }
 
-    /// The hourly quota, if there is one.
+    /// The hourly quota, in calls; `None` for no limit.
     pub fn hourly(self) -> Option<u32> {
         (self.per_hour > 0).then_some(self.per_hour)
     }
@@ -41,59 +42,59 @@ pub struct TokenBucket {
     pub burst: u32,
 }
 
-/// What the operator set about a tenant's calls; nothing is the server's setting.
+/// The operator's limits for a tenant; `None` for the server's setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RateOverrides {
-    /// How fast the bucket fills.
+    /// Tokens that flow into the bucket each second.
     pub per_second: Option<u32>,
-    /// What the bucket holds.
+    /// Size of the bucket, in calls.
     pub burst: Option<u32>,
-    /// Calls in one hour.
+    /// Most calls in an hour of UTC.
     pub per_hour: Option<u32>,
 }
 
-/// A tenant's row after a call, as the database has it.
+/// The state of a tenant's limits after a call, as the database stores it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tally {
-    /// Whether the call was let through; one that was not took nothing.
+    /// Whether the call was allowed; one that was not took nothing.
     pub allowed: bool,
-    /// What is in the bucket.
+    /// Tokens left in the bucket.
     pub tokens: f64,
-    /// Calls of this hour.
+    /// Calls counted in this hour.
     pub used: i64,
     /// The database's time, in seconds since 1970.
     pub now: f64,
 }
 
-/// One limit as headers tell it.
+/// One limit in the figures of the `RateLimit` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// What there is at most.
+    /// Calls that the limit allows in its window.
     pub limit: u32,
-    /// What is left.
+    /// Calls left now.
     pub remaining: u32,
-    /// The seconds that the limit is about.
+    /// Length of the window, in seconds.
     pub window: u32,
-    /// The seconds until all of it is there again, rounded up.
+    /// Seconds until all of it is available again, rounded up.
     pub reset: u32,
 }
 
-/// What became of a call, and why.
+/// Whether a call was allowed, and how much of the limits is left.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decision {
-    /// The limits that held.
+    /// The limits in force.
     pub rates: Rates,
-    /// The state after it.
+    /// The state after the call.
     pub tally: Tally,
 }
 
 impl Decision {
-    /// Whether the call was let through.
+    /// Whether the call was allowed.
     pub fn allowed(&self) -> bool {
         self.tally.allowed
     }
 
-    /// The bucket, if there is one.
+    /// The bucket's figures; `None` for a tenant without one.
     pub fn burst(&self) -> Option<Quota> {
         let TokenBucket { per_second, burst } = self.rates.bucket()?;
         let missing = f64::from(burst) - self.tally.tokens;
@@ -105,7 +106,7 @@ impl Decision {
         })
     }
 
-    /// The hour's quota, if there is one.
+    /// The hourly quota's figures; `None` for a tenant without one.
     pub fn hour(&self) -> Option<Quota> {
         let limit = self.rates.hourly()?;
         let used = u32::try_from(self.tally.used).unwrap_or(u32::MAX);
@@ -117,7 +118,7 @@ impl Decision {
         })
     }
 
-    /// How long until a call can be let through again; nothing when one can be now.
+    /// How long until the next call can be allowed; zero if it can be now.
     pub fn wait(&self) -> Duration {
         let bucket = self.rates.bucket().map_or(0.0, |bucket| {
             (1.0 - self.tally.tokens) / f64::from(bucket.per_second)
@@ -129,12 +130,12 @@ impl Decision {
         Duration::try_from_secs_f64(bucket.max(hour)).unwrap_or_default()
     }
 
-    /// The same in whole seconds, at least one: after them a call is let through if no other was faster.
+    /// The same in whole seconds, at least 1: after them a call is allowed if no other was faster.
     pub fn retry_after(&self) -> u32 {
         whole(self.wait().as_secs_f64().ceil()).max(1)
     }
 
-    /// The decision as it reads a little later, when nobody called meanwhile.
+    /// The decision as it stands a little later, if nobody called meanwhile.
     #[must_use]
     pub fn later(mut self, elapsed: Duration) -> Self {
         let elapsed = elapsed.as_secs_f64().min(self.hour_left());
@@ -146,14 +147,14 @@ impl Decision {
         self
     }
 
-    /// Seconds until the next hour of UTC.
+    /// Seconds until the next hour of UTC begins.
     fn hour_left(&self) -> f64 {
         let hour = f64::from(HOUR_SECONDS);
         hour - self.tally.now.rem_euclid(hour)
     }
 }
 
-/// A number that is whole already as an integer; what is too small or too large for one is the nearest.
+/// Converts a whole number to an integer, clamped to its range.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,7 +1,7 @@
 //! What the product talks about, as types that cannot hold a wrong value: *parse, don't validate*.
 //!
-//! May use nothing of ours; knows neither wire formats nor SQL. Start reading at [`ids`], then [`verdict`]; [`audit`] says how
-//! the audit log is chained.
+//! May use nothing of ours; knows neither wire formats nor SQL. Start reading at [`ids`], then
+//! [`verdict`]; [`audit`] says how the audit log is chained.
 
 mod access;
 mod account;

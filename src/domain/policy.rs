@@ -1,10 +1,11 @@
-//! What an operator sets about a tenant.
+//! The operator's settings for a tenant.
 
 use std::num::NonZeroU32;
 
 use super::RateOverrides;
 
-/// How much the record of a protected photo may show to someone who holds it and its key.
+/// How much of the picture the record of a protected photo reveals to someone who holds it and its
+/// key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Privacy {
     /// Coarse shapes of the picture.
@@ -23,7 +24,7 @@ impl Privacy {
         }
     }
 
-    /// Reads a name.
+    /// Reads `full` or `strict`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Full, Self::Strict]
             .into_iter()
@@ -31,13 +32,13 @@ impl Privacy {
     }
 }
 
-/// What is asked of the `contentHash` that a client declares.
+/// How strictly the `contentHash` that a client declares is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ContentHashPolicy {
     /// It must be the SHA-256 of the image.
     #[default]
     Strict,
-    /// It must look like one; for clients that hash something else.
+    /// It must have the form of one; for clients that hash something else.
     Format,
 }
 
@@ -50,7 +51,7 @@ impl ContentHashPolicy {
         }
     }
 
-    /// Reads a name.
+    /// Reads `strict` or `format`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Strict, Self::Format]
             .into_iter()
@@ -58,27 +59,27 @@ impl ContentHashPolicy {
     }
 }
 
-/// How large the pictures of a tenant may be, in whole megapixels: 1 to 64.
+/// The largest image of a tenant, in whole megapixels: 1 to 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Megapixels(u32);
 
 impl Megapixels {
-    /// Most that may be set. Beyond it are the cameras of studios, and no larger picture was measured.
+    /// The most that may be set. Beyond it are studio cameras, and no larger picture was measured.
     pub const MOST: u32 = 64;
 
-    /// Takes a number in the range.
+    /// Accepts 1 to 64 million pixels.
     pub fn new(millions: u32) -> Option<Self> {
         (1..=Self::MOST)
             .contains(&millions)
             .then_some(Self(millions))
     }
 
-    /// The number.
+    /// The limit in megapixels.
     pub fn get(self) -> u32 {
         self.0
     }
 
-    /// The same in pixels.
+    /// The limit in pixels.
     pub fn pixels(self) -> u64 {
         u64::from(self.0) * 1_000_000
     }
@@ -87,15 +88,15 @@ impl Megapixels {
 /// The settings of one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TenantPolicy {
-    /// For photos that are protected from now on.
+    /// Applies to photos that are protected from now on.
     pub privacy: Privacy,
-    /// How many photos of the same picture may be protected; nothing for any number.
+    /// How many photos of the same picture may be protected; `None` for any number.
     pub max_copies: Option<NonZeroU32>,
-    /// What is asked of a declared hash.
+    /// How strictly a declared hash is checked.
     pub content_hash: ContentHashPolicy,
-    /// How large its pictures may be, where that is not the default.
+    /// The largest image, where it is not the server's default.
     pub max_megapixels: Option<Megapixels>,
-    /// How often it may call, where that is not the server's setting.
+    /// Rate limits, where they are not the server's.
     pub rates: RateOverrides,
 }
 

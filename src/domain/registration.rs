@@ -1,8 +1,8 @@
-//! What a client tells about a photo.
+//! A client's statements about a photo.
 
 use super::ContentHash;
 
-/// Where a photo was taken: WGS 84 degrees.
+/// A place on Earth, in WGS 84 degrees.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Place {
     latitude: f64,
@@ -30,14 +30,14 @@ impl Place {
     }
 }
 
-/// What is kept of a photo beside what the engine needs: all of it optional.
+/// A client's statements about a photo, all of them optional.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Registration {
     /// SHA-256 of the image as the client has it.
     pub content_hash: Option<ContentHash>,
-    /// The camera, in the client's words.
+    /// The camera, as the client calls it.
     pub device_model: Option<String>,
-    /// Where it was taken.
+    /// Where the photo was taken; `None` if the client did not say.
     pub place: Option<Place>,
     /// Whether the place may appear in public manifests.
     pub publish_location: bool,

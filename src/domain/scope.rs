@@ -1,26 +1,26 @@
-//! What a token may do (RFC 6749 section 3.3).
+//! Scopes of tokens (RFC 6749 section 3.3).
 
 use std::fmt;
 
-/// One permission.
+/// One permission of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Register and protect photos.
     Protect,
     /// Verify and identify images.
     Verify,
-    /// Read what is known of photos.
+    /// List photos, and read the data stored about them.
     Read,
     /// Delete photos.
     Delete,
-    /// Read manifests.
+    /// Read the manifests of photos.
     ReadManifests,
-    /// Administer the tenant.
+    /// Manage accounts, API keys and applications, and read the audit log.
     Admin,
 }
 
 impl Scope {
-    /// All of them, in the order in which they are written.
+    /// All scopes, in the order in which they are written.
     pub const ALL: [Self; 6] = [
         Self::Protect,
         Self::Verify,
@@ -42,7 +42,7 @@ impl Scope {
         }
     }
 
-    /// Reads a name.
+    /// Reads the name of a scope; `None` if it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
@@ -52,15 +52,15 @@ impl Scope {
     }
 }
 
-/// A set of permissions.
+/// A set of scopes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Nothing in particular.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// Everything about photos, and nothing about the tenant.
+    /// All scopes except the tenant's administration.
     pub const PHOTOS: Self = Self(
         Scope::Protect.bit()
             | Scope::Verify.bit()
@@ -69,10 +69,10 @@ impl Scopes {
             | Scope::ReadManifests.bit(),
     );
 
-    /// Everything.
+    /// All scopes.
     pub const ALL: Self = Self(Self::PHOTOS.0 | Scope::Admin.bit());
 
-    /// Reads names between single spaces; nothing if one is unknown.
+    /// Reads names separated by single spaces; `None` if one is unknown.
     pub fn parse(text: &str) -> Option<Self> {
         text.split(' ')
             .map(Scope::parse)
@@ -81,40 +81,40 @@ impl Scopes {
             })
     }
 
-    /// Whether a permission is among them.
+    /// Whether the set contains a scope.
     pub fn contains(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0
     }
 
-    /// Whether all of `other` are among them.
+    /// Whether the set contains all of `other`.
     pub fn covers(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// What is not in `other`.
+    /// The scopes that are not in `other`.
     #[must_use]
     pub fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// The set of one.
+    /// The set of one scope.
     pub const fn of(scope: Scope) -> Self {
         Self(scope.bit())
     }
 
-    /// What is in either.
+    /// The union of both sets.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What is in both.
+    /// The intersection of both sets.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// The permissions one by one.
+    /// The scopes one by one, in the order in which they are written.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL
             .into_iter()

@@ -1,8 +1,8 @@
-//! What is charged.
+//! Metered work.
 
 use time::Date;
 
-/// Work that is charged, each call that was answered with success once.
+/// A kind of work that is metered: each call that succeeds counts once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MeteredOperation {
     /// A photo was registered.
@@ -16,7 +16,7 @@ pub enum MeteredOperation {
 }
 
 impl MeteredOperation {
-    /// All of them, in the order of answers.
+    /// All kinds, in the order of answers.
     pub const ALL: [Self; 4] = [Self::Register, Self::Protect, Self::Verify, Self::Identify];
 
     /// The name in the database and on the wire.
@@ -29,7 +29,7 @@ impl MeteredOperation {
         }
     }
 
-    /// Reads a name.
+    /// Reads the name of a kind; `None` if it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -37,14 +37,14 @@ impl MeteredOperation {
     }
 }
 
-/// How often a tenant did something on one day of UTC.
+/// Calls of one kind that a tenant made on one day of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayUse {
-    /// The day.
+    /// The day, in UTC.
     pub day: Date,
-    /// What was done.
+    /// The kind of work.
     pub operation: MeteredOperation,
-    /// How often.
+    /// Successful calls; at least 1.
     pub calls: i64,
 }
 

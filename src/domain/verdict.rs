@@ -1,9 +1,10 @@
-//! The decision table of `verify`: from what each layer of evidence says to one verdict.
+//! The decision table of `verify`: from the evidence of each layer to one verdict.
 //!
-//! Three questions are answered apart: is the mark here, is what is seen the protected content, was nothing in it changed.
-//! `authentic` needs a positive answer to each. Pure, so that the table can be read and tested row by row (docs/verify.md).
+//! Three questions are answered separately: is the mark here, is this the protected content, was
+//! nothing in it changed. `authentic` needs a positive answer to each. Pure, so that the table can
+//! be read and tested row by row (docs/verify.md).
 
-/// What the content credentials in the file say.
+/// The state of the content credentials (C2PA) in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum C2paStatus {
     /// The file carries no manifest.
@@ -19,14 +20,14 @@ impl C2paStatus {
     }
 }
 
-/// What the watermark says about this photo id.
+/// The result of looking for the mark of this photo id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WatermarkStatus {
     /// The mark of this photo is there, at a false-positive probability below 1e-9.
     Detected,
-    /// Something like it is there; not enough to say so.
+    /// A trace of it is there, but not enough to say so.
     Marginal,
-    /// The mark is not there.
+    /// No trace of the mark was found.
     NotFound,
 }
 
@@ -41,27 +42,28 @@ impl WatermarkStatus {
     }
 }
 
-/// Whether what is seen is the protected content, on an absolute scale.
+/// Whether the image shows the protected content, on an absolute scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// It is.
+    /// The image shows the protected content.
     Agrees,
-    /// Part of it is, or too little can be told to say.
+    /// Part of it agrees, or too little can be compared to decide.
     Doubtful,
-    /// It is another picture's: a mark there was carried to it.
+    /// The image shows other content, to which the mark was transferred.
     Other,
 }
 
 /// Whether something in the picture was changed: replaced, erased, painted over or recoloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alteration {
-    /// It was looked for, and nothing was found.
+    /// The content was compared, and no alteration was found.
     NoneFound,
-    /// What is seen is not what was protected, in places or as a whole.
+    /// Some place, or the whole picture, differs from what was protected.
     Found,
-    /// Something deviates, and what was done to the whole picture may be the reason; or too little agrees to say.
+    /// Something deviates, but processing of the whole picture may explain it; or too little agrees
+    /// to decide.
     Uncertain,
-    /// The record of strict privacy cannot tell, or there is no mark, so nothing to compare with.
+    /// Not compared: the record has strict privacy, or there is no mark.
     NotExamined,
 }
 
@@ -77,16 +79,16 @@ impl Alteration {
     }
 }
 
-/// What was done to the picture since it was protected.
+/// How the picture was processed since it was protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TamperClass {
-    /// The pixels are the ones that were sent.
+    /// The pixels are exactly those that were sent.
     None,
-    /// Re-saved, filtered or toned: same frame, other values.
+    /// Same frame, other values: re-saved, filtered or toned.
     Compression,
     /// Scaled, turned by quarters or mirrored.
     Resize,
-    /// Another frame: cut, turned by another angle, tilted, or put on a border.
+    /// Another frame: cropped, rotated by any other angle, tilted, or placed on a border.
     Crop,
     /// Content was replaced, erased, painted over or recoloured, in places or as a whole.
     StructuralAlteration,
@@ -105,18 +107,19 @@ impl TamperClass {
     }
 }
 
-/// How much evidence the client asks for.
+/// How much evidence the client requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
-    /// The mark is enough where the manifest was stripped, and agreement as far as the photo's record can tell.
+    /// The mark suffices where the manifest was stripped, and agreement as far as the photo's
+    /// record can show.
     #[default]
     Standard,
-    /// A valid manifest is asked for as well, and that alterations were looked for.
+    /// Additionally requires a valid manifest, and that alterations were looked for.
     Strict,
 }
 
 impl Policy {
-    /// Reads `standard` or `strict`.
+    /// Reads `standard` or `strict`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Standard, Self::Strict]
             .into_iter()
@@ -132,18 +135,18 @@ impl Policy {
     }
 }
 
-/// The answer in one word.
+/// The conclusion in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The file that was handed out.
+    /// The very file that `protect` returned.
     Intact,
-    /// The bytes changed hands, the pixels lead back.
+    /// Another file whose content is the protected photo.
     Recovered,
-    /// This photo, and not all of it is what was protected.
+    /// This photo, but not all of it is as protected.
     Altered,
     /// The mark of this photo sits on other content.
     Conflict,
-    /// No mark of this photo.
+    /// No mark of this photo was found.
     Unknown,
 }
 
@@ -160,27 +163,28 @@ impl Verdict {
     }
 }
 
-/// All evidence about one image and one photo id, as each layer gives it. What is told follows from it by the methods.
+/// All evidence about one image and one photo id, as each layer provides it. The methods derive the
+/// answers from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evidence {
-    /// The manifest.
+    /// The content credentials in the file.
     pub c2pa: C2paStatus,
-    /// The mark.
+    /// Whether the mark of this photo was detected.
     pub watermark: WatermarkStatus,
-    /// The content.
+    /// Whether the image shows the protected content.
     pub content: Content,
-    /// What comparing the content place by place found.
+    /// The result of comparing the content place by place.
     pub compared: Alteration,
-    /// What was done to the picture, as far as its place and its pixels tell.
+    /// How the picture was processed, as far as its geometry and pixels show.
     pub handling: TamperClass,
-    /// The bytes are the very ones that `protect` returned.
+    /// Whether the bytes are exactly those that `protect` returned.
     pub exact_match: bool,
-    /// What the client asked for.
+    /// How much evidence the client requires.
     pub policy: Policy,
 }
 
 impl Evidence {
-    /// What there is to say without a record to compare with: nothing.
+    /// The evidence when there is no record to compare with: none.
     pub fn none(policy: Policy) -> Self {
         Self {
             c2pa: C2paStatus::Missing,
@@ -208,13 +212,13 @@ impl Evidence {
         }
     }
 
-    /// Whether the image may be called this photo under the policy that was asked for.
+    /// Whether the image may be called this photo under the client's policy.
     pub fn authentic(self) -> bool {
         self.detected() && self.manifest_suffices() && self.content_suffices()
     }
 
-    /// Whether something was changed, with all that is known: equal pixels are not altered, other content is, and content
-    /// that agrees in part only leaves it open.
+    /// Whether something was changed, from all evidence: identical pixels are not altered, other
+    /// content is, and content that agrees only in part leaves it open.
     pub fn alteration(self) -> Alteration {
         if !self.detected() {
             return Alteration::NotExamined;
@@ -229,7 +233,8 @@ impl Evidence {
         }
     }
 
-    /// What was done to the picture: without the mark there is nothing to say what was done to; with the very bytes, nothing was.
+    /// How the picture was processed. Without the mark there is no original to compare with; with
+    /// the exact bytes nothing was done.
     pub fn tamper_class(self) -> TamperClass {
         if self.alteration() == Alteration::Found {
             TamperClass::StructuralAlteration
@@ -240,17 +245,17 @@ impl Evidence {
         }
     }
 
-    /// Whether the pixels are the ones that were sent, in whatever file.
+    /// Whether the pixels are exactly those that were sent, in whatever file.
     pub fn same_pixels(self) -> bool {
         self.detected() && (self.exact_match || self.handling == TamperClass::None)
     }
 
-    /// Whether the mark of this photo is there.
+    /// Whether the mark of this photo was detected.
     fn detected(self) -> bool {
         self.watermark == WatermarkStatus::Detected
     }
 
-    /// Whether the manifest is as good as the policy asks.
+    /// Whether the manifest satisfies the policy.
     fn manifest_suffices(self) -> bool {
         match (self.policy, self.c2pa) {
             (Policy::Standard, C2paStatus::Missing) => true,
@@ -258,7 +263,7 @@ impl Evidence {
         }
     }
 
-    /// Whether the content was compared as far as the policy asks, and agreed.
+    /// Whether the content was compared as far as the policy requires, and agreed.
     fn content_suffices(self) -> bool {
         match (self.alteration(), self.policy) {
             (Alteration::NoneFound, _) | (Alteration::NotExamined, Policy::Standard) => true,
