@@ -30,7 +30,7 @@ use super::{MasterKey, SealError};
 /// Why a signing key cannot be generated, opened or used.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
-    /// The key is not an RSA key in PKCS#8, or could not be made.
+    /// The key is not an RSA key in PKCS#8, or could not be generated.
     #[error("not a usable RSA signing key")]
     Key,
     /// The stored key was sealed under another master key.

@@ -53,12 +53,12 @@ pub enum Origin {
     },
     /// An application's token and secret; its id must be sent with the token.
     Application {
-        /// The application's id.
+        /// The application's id, as the claim `client_id` carries it.
         credential: CredentialId,
     },
     /// The client credentials grant of OAuth 2.0: a plain bearer token.
     Client {
-        /// The application's id.
+        /// The application's id, as the claim `client_id` carries it.
         credential: CredentialId,
     },
 }
@@ -86,7 +86,7 @@ pub struct Claims {
     pub role: Role,
     /// The token's own id (`jti`), by which a logout ends it.
     pub token: TokenId,
-    /// What the token allows (`scope`).
+    /// The scopes that it grants (`scope`).
     pub scopes: Scopes,
     /// How it was obtained (`flow`), and what it is bound to.
     pub origin: Origin,
@@ -105,7 +105,7 @@ pub struct Grant {
     pub username: Username,
     /// The role that goes into the claim `auth`.
     pub role: Role,
-    /// What it allows; at most what the holder's role or credential allows.
+    /// The scopes that it grants: at most those of the holder's role or credential.
     pub scopes: Scopes,
     /// How it is obtained, and what it is bound to.
     pub origin: Origin,

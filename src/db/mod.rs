@@ -52,9 +52,9 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens a pool of at most `connections`; the first one is made at once.
+    /// Opens a pool of at most `connections`, and the first of them at once.
     ///
-    /// `role`, when given, is the role that each connection switches to.
+    /// `role`, if given, is the role that each connection switches to.
     pub async fn connect(
         options: PgConnectOptions,
         role: Option<&'static str>,

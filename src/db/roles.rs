@@ -8,7 +8,7 @@ use super::DbError;
 /// The name of the serving role.
 pub const SERVING_ROLE: &str = "lumatrace_app";
 
-/// The first statement of a connection that was made by a stronger role.
+/// The first statement of a connection whose own role is stronger.
 pub(super) const SWITCH: &str = "set role lumatrace_app";
 
 /// Creates the serving role if the cluster has none. It may log in, which the private PostgreSQL

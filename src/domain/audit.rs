@@ -23,7 +23,7 @@ use super::{ContentHash, CredentialId, CredentialKind, PhotoId, TenantId, Userna
 /// Details of an event: text by name. No secret, token, place or image belongs here.
 pub type Detail = BTreeMap<String, String>;
 
-/// Whoever acted.
+/// Whoever acted, as the log names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// The operator of the server, on its command line.
@@ -49,11 +49,11 @@ impl fmt::Display for Actor {
 pub enum Subject {
     /// A photo of the tenant, by its id.
     Photo(PhotoId),
-    /// A service account.
+    /// A service account of the tenant, by its user name.
     Account(Username),
     /// An API key or application.
     Credential(CredentialKind, CredentialId),
-    /// The tenant itself.
+    /// The tenant, for the operator's changes of it.
     Tenant(TenantId),
 }
 
@@ -141,7 +141,7 @@ impl AuditEntry {
         }
     }
 
-    /// Adds a detail.
+    /// Adds a detail; `name` is ASCII, since names are hashed in the order of their bytes.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.detail.insert(name.to_owned(), value.to_string());
@@ -196,7 +196,7 @@ pub struct Event {
     pub tenant: TenantId,
     /// Its place in the chain, from 1, without gap.
     pub sequence: i64,
-    /// A random UUID.
+    /// A random id (UUID version 4).
     pub id: Uuid,
     /// When it was appended, to the microsecond.
     pub at: OffsetDateTime,

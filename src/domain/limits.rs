@@ -71,7 +71,7 @@ pub struct Tally {
 pub struct Quota {
     /// Calls that the limit allows in its window.
     pub limit: u32,
-    /// Calls left now.
+    /// Calls of it that are left now.
     pub remaining: u32,
     /// Length of the window, in seconds.
     pub window: u32,

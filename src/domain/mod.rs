@@ -1,6 +1,6 @@
-//! What the product talks about, as types that cannot hold a wrong value: *parse, don't validate*.
+//! The product's terms, as types that cannot hold a wrong value: *parse, don't validate*.
 //!
-//! May use nothing of ours; knows neither wire formats nor SQL. Start reading at [`ids`], then
+//! May use no other module; knows neither wire formats nor SQL. Start reading at [`ids`], then
 //! [`verdict`]; [`audit`] says how the audit log is chained.
 
 mod access;

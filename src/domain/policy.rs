@@ -4,8 +4,7 @@ use std::num::NonZeroU32;
 
 use super::RateOverrides;
 
-/// How much of the picture the record of a protected photo reveals to someone who holds it and its
-/// key.
+/// How much of the picture can be recognised from the record of a protected photo, given its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Privacy {
     /// Coarse shapes of the picture.

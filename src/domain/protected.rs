@@ -1,4 +1,4 @@
-//! What is known of the file that `protect` returned, beside its bytes.
+//! Properties of the file that `protect` returned.
 
 /// The container of a protected file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ pub enum Scope {
     Verify,
     /// List photos, and read the data stored about them.
     Read,
-    /// Delete photos.
+    /// Delete photos with their records.
     Delete,
     /// Read the manifests of photos.
     ReadManifests,
@@ -57,7 +57,7 @@ impl Scope {
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// The empty set.
+    /// The empty set, for routes that any token may call.
     pub const NONE: Self = Self(0);
 
     /// All scopes except the tenant's administration.
@@ -69,7 +69,7 @@ impl Scopes {
             | Scope::ReadManifests.bit(),
     );
 
-    /// All scopes.
+    /// All scopes: those of an administrator.
     pub const ALL: Self = Self(Self::PHOTOS.0 | Scope::Admin.bit());
 
     /// Reads names separated by single spaces; `None` if one is unknown.

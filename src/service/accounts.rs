@@ -1,6 +1,7 @@
-//! Service accounts of a tenant: made, listed, changed.
+//! Service accounts of a tenant: created, listed, changed.
 //!
-//! Each works in a transaction that its caller opened: the operator's, or an administrator's of the tenant.
+//! Each function works in a transaction that its caller opened: the operator's, or that of an
+//! administrator of the tenant.
 
 use super::{Error, journal};
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     },
 };
 
-/// An account to be made.
+/// An account to be created.
 #[derive(Debug, Clone, Copy)]
 pub struct NewAccount<'a> {
     /// Its name, unique in the tenant.
@@ -59,25 +60,22 @@ pub async fn create(
     journal::commit(tx, clock.now(), &entry).await
 }
 
-/// The accounts of the transaction's tenant by name.
-///
-/// # Errors
-///
-/// The database does not answer.
+/// Lists the accounts of the transaction's tenant by name.
 pub async fn list(mut tx: TenantTransaction) -> Result<Vec<Account>, Error> {
     Ok(accounts::list(&mut tx).await?)
 }
 
-/// What is done to an account that is there. Each ends the account's tokens; a status that it has already is no change.
+/// A change of an existing account. Each ends the account's tokens; setting the status that it
+/// already has changes nothing.
 #[derive(Debug)]
 pub enum AccountChange {
-    /// No login any more.
+    /// Refuses its logins from now on.
     Disable,
-    /// Logins are possible again.
+    /// Allows its logins again.
     Enable,
-    /// A new password.
+    /// Replaces its password by the one with this hash.
     SetPassword(PasswordHash),
-    /// Nothing but the end of its tokens.
+    /// Ends its tokens and nothing else.
     EndSessions,
 }
 

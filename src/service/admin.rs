@@ -1,5 +1,5 @@
-//! What an administrator of a tenant does over HTTP: its accounts, API keys and applications. The operator does the same on the
-//! command line, through the same use cases.
+//! A tenant's administration over HTTP: its accounts, API keys and applications. The operator does
+//! the same on the command line, through the same use cases.
 
 use secrecy::SecretString;
 
@@ -15,7 +15,7 @@ use crate::{
     domain::{CredentialId, CredentialKind, Role, Username, audit::Actor},
 };
 
-/// Adds an account.
+/// Adds an account to the caller's tenant.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub async fn create_account(
     access::refresh(ctx).await
 }
 
-/// The accounts of the caller's tenant.
+/// Lists the accounts of the caller's tenant by name.
 ///
 /// # Errors
 ///
@@ -47,24 +47,25 @@ pub async fn list_accounts(ctx: &Context, caller: &Caller) -> Result<Vec<Account
     accounts::list(ctx.db.begin(&caller.tenant).await?).await
 }
 
-/// What an administrator asks for.
+/// An administrator's change of an account; as [`AccountChange`], with the password not hashed yet.
 #[derive(Debug)]
 pub enum AccountRequest {
-    /// No login any more.
+    /// Refuses its logins from now on.
     Disable,
-    /// Logins are possible again.
+    /// Allows its logins again.
     Enable,
-    /// A new password.
+    /// Replaces its password, which must have 8 to 1024 characters.
     SetPassword(SecretString),
-    /// The end of its tokens.
+    /// Ends its tokens and nothing else.
     EndSessions,
 }
 
-/// Changes an account.
+/// Changes an account of the caller's tenant.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when there is none of that name; [`Error::Conflict`] for who would disable himself.
+/// [`Error::NotFound`] when there is none of that name; [`Error::Conflict`] when administrators
+/// would disable their own account.
 pub async fn change_account(
     ctx: &Context,
     caller: &Caller,
@@ -87,7 +88,7 @@ pub async fn change_account(
     access::refresh(ctx).await
 }
 
-/// Adds an API key.
+/// Adds an API key to the caller's tenant.
 ///
 /// # Errors
 ///
@@ -104,7 +105,7 @@ pub async fn create_api_key(
     Ok(made)
 }
 
-/// Adds an application.
+/// Adds an application to the caller's tenant.
 ///
 /// # Errors
 ///
@@ -121,7 +122,7 @@ pub async fn create_application(
     Ok(made)
 }
 
-/// The credentials of a kind.
+/// Lists the credentials of a kind, newest first.
 ///
 /// # Errors
 ///
@@ -134,11 +135,11 @@ pub async fn list_credentials(
     credentials::list(ctx.db.begin(&caller.tenant).await?, kind).await
 }
 
-/// Revokes a credential and ends its tokens.
+/// Revokes a credential of the caller's tenant and ends its tokens.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when there is none.
+/// [`Error::NotFound`] when there is none of that id and kind.
 pub async fn revoke_credential(
     ctx: &Context,
     caller: &Caller,
@@ -150,7 +151,7 @@ pub async fn revoke_credential(
     access::refresh(ctx).await
 }
 
-/// Hashes a password where password hashing is bounded.
+/// Hashes a password behind the gate that bounds such work.
 async fn hashed(ctx: &Context, password: SecretString) -> Result<PasswordHash, Error> {
     ctx.passwords
         .run(move |_| hash_password(&password))

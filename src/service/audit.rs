@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// How many events are in memory at once while a chain is checked.
+/// Most events in memory at once while a chain is checked.
 const BATCH: i64 = 1_000;
 
 /// The holder of a token, as the audit log names whoever acts.
@@ -34,7 +34,7 @@ pub(super) fn subject(origin: &Origin, username: &Username) -> Subject {
     }
 }
 
-/// The events of the tenant, newest first, at most `limit` (1 to 200).
+/// Lists the events of the tenant, newest first, at most `limit` (1 to 200).
 pub async fn list(
     ctx: &Context,
     tenant: &TenantId,
@@ -47,25 +47,26 @@ pub async fn list(
     Ok(Page::of_rows(events, limit, |last| last.sequence))
 }
 
-/// What a check of a chain found.
+/// The result of checking a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChainStatus {
     /// All events are there as they were written, up to this head.
     Intact(Head),
-    /// The first link that is not right.
+    /// The first link that is wrong.
     Broken {
-        /// The place of the event.
+        /// The sequence of the event.
         sequence: i64,
-        /// What is wrong with it.
+        /// An English clause that says what is wrong.
         reason: &'static str,
     },
 }
 
-/// Checks the chain of a tenant from its first event to its head, and that it contains `kept`, a head that was noted before.
+/// Checks the chain of a tenant from its first event to its head, and that it contains `kept`, a
+/// head that was noted earlier.
 ///
 /// # Errors
 ///
-/// A tenant that is not there is [`Error::NotFound`].
+/// A tenant that does not exist is [`Error::NotFound`].
 pub async fn verify(
     operator: &Operator,
     tenant: &TenantId,
@@ -81,7 +82,7 @@ pub async fn verify(
         Err(DbError::Corrupt(_)) => return Ok(broken(1, "the head of the chain is damaged")),
         Err(error) => return Err(error.into()),
     };
-    // Events appended from now on are not looked at: the server may be running.
+    // Events appended from now on are ignored: the server may be running.
     if let Some(finding) = walk(&mut tx, &head, kept).await? {
         return Ok(finding);
     }
@@ -91,7 +92,7 @@ pub async fn verify(
     Ok(ChainStatus::Intact(head))
 }
 
-/// Follows the chain to `head`; nothing when all is well.
+/// Follows the chain to `head`; `None` when every link is right.
 async fn walk(
     tx: &mut TenantTransaction,
     head: &Head,

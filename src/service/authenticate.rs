@@ -1,4 +1,4 @@
-//! From what a client sends to a verified caller.
+//! Authentication: from a token and its credentials to verified claims.
 
 use super::{Context, Error, admission::access};
 use crate::{
@@ -6,23 +6,24 @@ use crate::{
     domain::CredentialId,
 };
 
-/// What came with a request.
+/// The credentials that came with a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Presented<'a> {
-    /// The token.
+    /// The token, as a JWS in compact form.
     pub token: &'a str,
-    /// `x-api-key`.
+    /// The header `x-api-key`, which tokens issued with an API key need.
     pub api_key: Option<&'a str>,
-    /// `AppIdV3`.
+    /// The header `AppIdV3`, which tokens of applications need.
     pub application: Option<&'a str>,
 }
 
-/// Checks a token, that what it is bound to came with it, and that nothing has ended it: logout, a new password, a disabled
-/// account, a revoked key or application, a suspended tenant. The database is not asked.
+/// Checks a token, that the credential it is bound to came with it, and that nothing has ended it:
+/// a logout, a new password, a disabled account, a revoked key or application, a suspended tenant.
+/// The database is not asked.
 ///
 /// # Errors
 ///
-/// [`Error::Token`] and [`Error::TokenRevoked`].
+/// [`Error::Token`] when it is invalid or has expired, [`Error::TokenRevoked`] when it was ended.
 pub async fn authenticate(ctx: &Context, presented: Presented<'_>) -> Result<Claims, Error> {
     let claims = ctx.tokens.verify(presented.token)?;
     if !is_sent_with_its_credential(&claims.origin, presented) {
@@ -35,7 +36,8 @@ pub async fn authenticate(ctx: &Context, presented: Presented<'_>) -> Result<Cla
     }
 }
 
-/// Whether nothing has ended a token of ours. Only where the copy does not know is the database asked, once.
+/// Whether nothing has ended a verified token. The database is asked only if the copy in memory
+/// does not know, and then once.
 pub(super) async fn is_live(ctx: &Context, claims: &Claims) -> Result<bool, Error> {
     let mut status = ctx.access.status(claims);
     if status == TokenStatus::Unknown {
@@ -45,7 +47,7 @@ pub(super) async fn is_live(ctx: &Context, claims: &Claims) -> Result<bool, Erro
     Ok(status == TokenStatus::Live)
 }
 
-/// Whether the credential that a token was minted with was sent beside it, where it must be.
+/// Whether the credential that a token is bound to was sent with it, where it must be.
 fn is_sent_with_its_credential(origin: &Origin, presented: Presented<'_>) -> bool {
     match origin {
         Origin::Account { .. } | Origin::Client { .. } => true,

@@ -1,4 +1,5 @@
-//! On whose behalf a use case runs: a tenant, and who acts in it. Use cases know no tokens; a job or a console has none.
+//! The caller of a use case: a tenant, and whoever acts in it. Use cases know no tokens, since jobs
+//! and consoles have none.
 
 use super::audit;
 use crate::{
@@ -6,12 +7,12 @@ use crate::{
     domain::{TenantId, audit::Actor},
 };
 
-/// On whose behalf a use case runs.
+/// The caller of a use case.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Whose data it reads and changes.
+    /// The tenant whose data is read and changed.
     pub tenant: TenantId,
-    /// Who acts, as the audit log names it.
+    /// Whoever acts, as the audit log names them.
     pub actor: Actor,
 }
 

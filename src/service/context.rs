@@ -1,4 +1,4 @@
-//! What every use case works with.
+//! The shared state of all use cases.
 
 use std::sync::{Arc, Weak};
 
@@ -12,18 +12,18 @@ use crate::{
 };
 use ipnet::IpNet;
 
-/// What an operator may set about requests.
+/// The operator's settings that concern requests.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How long a photo API login lasts, in seconds.
+    /// Lifetime of a token from a login with an account, in seconds.
     pub token_ttl_seconds: u32,
-    /// Where clients find this service: scheme, host and port, no slash at the end.
+    /// The service's address for clients: scheme, host and port, no slash at the end.
     pub public_url: String,
-    /// Web pages that may call from a browser: exact origins.
+    /// Origins of web pages that may call from a browser, compared exactly.
     pub cors_origins: Vec<String>,
-    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    /// Networks of proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// What an image may be, unless the operator set something else about its tenant.
+    /// Limits of an image, unless the tenant has its own.
     pub limits: imaging::Limits,
 }
 
@@ -36,40 +36,40 @@ pub struct Context(Arc<Inner>);
 pub struct Inner {
     /// Connections as the serving role.
     pub db: Database,
-    /// The time.
+    /// The time, which tests can set.
     pub clock: Clock,
     /// The gate for image work.
     pub images: CpuGate,
-    /// The gate for password hashing, apart so that neither starves the other.
+    /// The gate for password hashing: separate, so that neither kind of work starves the other.
     pub passwords: CpuGate,
-    /// How often tenants may call.
+    /// The rate limits of tenants.
     pub limiter: Limiter,
     /// Issues and verifies tokens.
     pub tokens: TokenService,
-    /// What ends tokens before their time.
+    /// Tokens that were ended before they expired.
     pub access: AccessStates,
-    /// Slows down who guesses passwords.
+    /// Slows down password guessing.
     pub throttle: Throttle,
     /// Opens what is sealed in the database.
     pub master: MasterKey,
-    /// Memory for bodies that are being received.
+    /// The memory budget of bodies that are being received.
     pub uploads: Uploads,
-    /// What an operator may set.
+    /// The operator's settings that concern requests.
     pub settings: Settings,
 }
 
 impl Context {
-    /// Shares the parts.
+    /// Puts the parts behind one shared pointer.
     pub fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }
 
-    /// The same without keeping it alive.
+    /// A reference that does not keep the parts alive.
     pub(super) fn downgrade(&self) -> Weak<Inner> {
         Arc::downgrade(&self.0)
     }
 
-    /// What [`Context::downgrade`] came from, if it is still alive.
+    /// The context of such a reference, if it is still alive.
     pub(super) fn upgrade(weak: &Weak<Inner>) -> Option<Self> {
         weak.upgrade().map(Self)
     }

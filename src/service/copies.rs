@@ -1,9 +1,11 @@
-//! How often a tenant has protected the same picture.
+//! Counts how often a tenant has protected the same picture.
 //!
-//! Who holds three copies of one picture, each marked under another id, can combine them to one without a mark, so each is
-//! counted and a tenant's policy may refuse one too many. Two originals are the same picture when their bytes are the same, or their fingerprints
-//! differ in at most [`SAME_PICTURE`] of 256 bits: a file that was saved again, scaled or filtered does, another shot of the
-//! same scene does not. Records of strict privacy have no fingerprint; there only the bytes count.
+//! Three copies of one picture, each marked under another id, can be combined into one without a
+//! mark. So each is counted, and a tenant's policy may refuse one too many. Two originals are the
+//! same picture when their bytes are the same, or their fingerprints differ in at most
+//! [`SAME_PICTURE`] of 256 bits: a file that was saved again, scaled or filtered stays within that,
+//! another shot of the same scene does not. Records of strict privacy have no fingerprint; there
+//! only the bytes count.
 
 use super::{Error, engine};
 use crate::{
@@ -13,26 +15,27 @@ use crate::{
     watermark::{Record, VisualWords},
 };
 
-/// Most bits in which fingerprints of the same picture differ.
+/// Most bits in which two fingerprints of the same picture differ.
 const SAME_PICTURE: u32 = 12;
-/// Visual words of 16 of the look that are left untouched by that many bits, at least.
+/// Of the 16 visual words of the look, at least so many are the same in spite of that many bits.
 const LEAST_WORDS: i64 = 16 - SAME_PICTURE as i64;
-/// Most photos whose fingerprints are compared: of more copies, those with other bytes may not be counted.
+/// Most photos whose fingerprints are compared. If there are more copies, some with other bytes may
+/// not be counted.
 const MOST: i64 = 100;
 
 /// An original that is about to be saved.
 pub(super) struct SourcePhoto<'a> {
     /// SHA-256 of its file.
     pub content: ContentHash,
-    /// Its record.
+    /// The engine's record of it.
     pub record: &'a Record,
-    /// Its words.
+    /// The visual words that it is found by.
     pub words: &'a VisualWords,
 }
 
-/// Counts the protected photos of the same picture, the new one included; refuses one too many.
+/// Counts the protected photos of the same picture, including the new one; refuses one too many.
 ///
-/// Where there is a limit, no other photo of the tenant is saved until the transaction ends.
+/// Under a limit, no other photo of the tenant is saved until the transaction ends.
 pub(super) async fn count(
     tx: &mut TenantTransaction,
     secret: &TenantSecret,
@@ -51,7 +54,7 @@ pub(super) async fn count(
     }
 }
 
-/// The protected photos that look the same: all of them, or 100 of more.
+/// Finds the protected photos that look the same: all of them, or 100 if there are more.
 async fn of_same_look(
     tx: &mut TenantTransaction,
     secret: &TenantSecret,

@@ -1,6 +1,8 @@
-//! API keys and applications: made, listed, revoked. Their secrets are returned once and kept as hashes.
+//! API keys and applications: created, listed, revoked. Their secrets are returned once and stored
+//! as hashes.
 //!
-//! Each works in a transaction that its caller opened: the operator's, or an administrator's of the tenant.
+//! Each function works in a transaction that its caller opened: the operator's, or that of an
+//! administrator of the tenant.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -18,49 +20,49 @@ use crate::{
     },
 };
 
-/// How long an application's token lasts unless it is said, in seconds: 365 days.
+/// Default lifetime of an application's long-lived tokens, in seconds: 365 days.
 pub const APPLICATION_TOKEN_TTL_SECONDS: u32 = 365 * 86_400;
 
 /// Longest name of a credential, in characters.
 const LONGEST_NAME_CHARS: usize = 128;
 
-/// An API key to be made.
+/// An API key to be created.
 #[derive(Debug, Clone, Copy)]
 pub struct ApiKeyRequest<'a> {
-    /// What people call it: 1 to 128 characters, none of them a control character.
+    /// A name for people: 1 to 128 characters, none of them a control character.
     pub name: &'a str,
     /// The most that tokens issued with it may do.
     pub scopes: Scopes,
 }
 
-/// An application to be made.
+/// An application to be created.
 #[derive(Debug, Clone, Copy)]
 pub struct ApplicationRequest<'a> {
-    /// What people call it: 1 to 128 characters, none of them a control character.
+    /// A name for people: 1 to 128 characters, none of them a control character.
     pub name: &'a str,
-    /// What its tokens may do.
+    /// The most that its tokens may do.
     pub scopes: Scopes,
     /// Lifetime of its long-lived tokens, in seconds.
     pub token_ttl_seconds: u32,
 }
 
-/// A new API key.
+/// A created API key, with its secret.
 #[derive(Debug)]
 pub struct NewApiKey {
-    /// Its id.
+    /// By which it is listed and revoked.
     pub id: CredentialId,
-    /// The key, shown once.
+    /// The key itself; it cannot be read again.
     pub key: SecretString,
 }
 
-/// A new application.
+/// A created application, with its secrets.
 #[derive(Debug)]
 pub struct NewApplication {
-    /// Its id.
+    /// By which it is listed and revoked.
     pub id: CredentialId,
-    /// Its token, shown once.
+    /// The token that it signs in with; it cannot be read again.
     pub token: SecretString,
-    /// Its secret, shown once.
+    /// The secret that it signs in with; it cannot be read again.
     pub secret: SecretString,
 }
 
@@ -135,7 +137,7 @@ pub async fn create_application(
     Ok(NewApplication { id, token, secret })
 }
 
-/// The tenant's credentials of a kind, newest first; nothing secret is among it.
+/// Lists the tenant's credentials of a kind, newest first, without anything secret.
 pub async fn list(
     mut tx: TenantTransaction,
     kind: CredentialKind,
@@ -143,7 +145,11 @@ pub async fn list(
     Ok(credentials::list(&mut tx, kind).await?)
 }
 
-/// Revokes a credential and ends its tokens, on every server within a second; [`Error::NotFound`] if there is none.
+/// Revokes a credential and ends its tokens, on every server within a second.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when there is none of that id and kind.
 pub async fn revoke(
     mut tx: TenantTransaction,
     clock: &Clock,

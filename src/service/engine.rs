@@ -1,5 +1,5 @@
-//! The seam between product and engine: a photo's keys from its tenant's secret, its record sealed and opened, and the engine's
-//! words in the product's.
+//! The seam between product and engine: a photo's keys, derived from its tenant's secret; its
+//! record, sealed and opened; and the engine's results in the product's terms.
 
 use super::Error;
 use crate::{
@@ -60,7 +60,7 @@ pub(super) fn seal_record(
     })
 }
 
-/// How much the record may show.
+/// The engine's setting for a tenant's privacy.
 pub(super) fn privacy(wish: Privacy) -> watermark::Privacy {
     match wish {
         Privacy::Full => watermark::Privacy::Full,
@@ -85,7 +85,7 @@ pub(super) fn mark_strength(level: watermark::ProtectionLevel) -> MarkStrength {
     }
 }
 
-/// Whether the mark is there.
+/// The product's term for whether the mark was detected.
 pub(super) fn status(found: DetectionStatus) -> WatermarkStatus {
     match found {
         DetectionStatus::Detected => WatermarkStatus::Detected,
@@ -94,7 +94,7 @@ pub(super) fn status(found: DetectionStatus) -> WatermarkStatus {
     }
 }
 
-/// Whether what is seen is the protected content.
+/// The product's term for whether the content is the protected one.
 pub(super) fn content(found: watermark::Content) -> Content {
     match found {
         watermark::Content::Agrees => Content::Agrees,
@@ -103,7 +103,7 @@ pub(super) fn content(found: watermark::Content) -> Content {
     }
 }
 
-/// Whether something in it was changed.
+/// The product's term for whether something was altered.
 pub(super) fn alteration(found: Finding) -> Alteration {
     match found {
         Finding::Unaltered => Alteration::NoneFound,
@@ -113,7 +113,7 @@ pub(super) fn alteration(found: Finding) -> Alteration {
     }
 }
 
-/// What was done to it as a whole.
+/// The product's term for how the picture was processed.
 pub(super) fn tamper_class(found: watermark::TamperClass) -> TamperClass {
     match found {
         watermark::TamperClass::None => TamperClass::None,

@@ -1,20 +1,20 @@
-//! What a caller can tell apart when a use case fails.
+//! Failures of use cases, distinguished as far as their callers act on them.
 
 use crate::{
     auth::TokenError, cpu::Busy, db::DbError, domain::Decision, imaging::ImagingError,
     watermark::WatermarkError,
 };
 
-/// One field of a request and what is wrong with it.
+/// A wrong field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// The name on the wire.
+    /// The field's name on the wire.
     pub field: &'static str,
-    /// What it should be.
+    /// The rule that it breaks, as the end of a sentence that begins with the field's name.
     pub reason: String,
 }
 
-/// A failed use case.
+/// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Fields are missing or wrong.
@@ -29,60 +29,60 @@ pub enum Error {
     /// The image can be read but not marked.
     #[error("the image cannot be protected: {0}")]
     NotProtectable(String),
-    /// Wrong credentials, whatever part of them.
+    /// Wrong credentials; which part of them is not disclosed.
     #[error("the credentials are not right")]
     Credentials,
-    /// The token is not good, or not any more.
+    /// The token is invalid or has expired.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The token was good and has been revoked.
+    /// The token was ended before it expired.
     #[error("the token has been revoked")]
     TokenRevoked,
-    /// A scope was asked for that there is no right to.
+    /// A scope was requested that the client does not have.
     #[error("the scope is more than was granted")]
     Scope,
-    /// Too many wrong credentials; the number of seconds to wait.
+    /// Too many wrong credentials; retry after so many seconds.
     #[error("too many failed logins")]
     Throttled(u32),
-    /// The tenant has no such thing.
+    /// The tenant has nothing of that id or name.
     #[error("there is no such thing")]
     NotFound,
-    /// It is there already.
+    /// The state of things forbids it; the reason, as a clause.
     #[error("conflict: {0}")]
     Conflict(&'static str),
-    /// A request with the same idempotency key is being worked on; the seconds after which to ask again.
+    /// Another request with the same idempotency key is in progress; retry after so many seconds.
     #[error("a request with this idempotency key is being worked on")]
     InProgress(u32),
-    /// The idempotency key stands for a request with another body.
+    /// The idempotency key was used for a request with another body.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The picture was protected as often as the tenant allows.
+    /// The picture was protected as often as the tenant allows: so many times.
     #[error("this picture has been protected {0} times already, which is the limit of this tenant")]
     TooManyCopies(u32),
     /// The tenant calls more often than it may.
     #[error("the tenant calls too often")]
     LimitExceeded(Decision),
-    /// Too much work waits.
+    /// The queue for CPU work is full.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// The caller went away; nobody will read this.
+    /// The caller disconnected: nobody will read the answer.
     #[error("the caller went away")]
     Abandoned,
-    /// The database does not answer.
+    /// No connection to the database; retrying later may help.
     #[error("the database is unavailable")]
     DatabaseUnavailable(#[source] DbError),
-    /// A fault of ours.
+    /// A fault of the server, whose cause goes to the log only.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// Wraps a fault of ours.
+    /// Wraps the cause of a fault of the server.
     pub(crate) fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())
     }
 
-    /// One wrong field.
+    /// Makes the error for a single wrong field.
     pub(crate) fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError {
             field,

@@ -1,15 +1,16 @@
-//! Work that is done once however often it is asked for: `Idempotency-Key` (docs/idempotency.md).
+//! Work that is done only once, however often it is requested: `Idempotency-Key`
+//! (docs/idempotency.md).
 //!
 //! ```text
 //! begin ── claimed ── work ── complete, in the transaction that writes the photo
-//!   │         ▲                 └─ failed, or the client hung up: the key is forgotten
-//!   │         └── the claim of a server that died runs out, and is taken over with the same photo id
-//!   ├── done before: the use case makes the same answer again
-//!   └── other body, or somebody works on it: refused
+//!   │         ▲                 └─ failed, or the client disconnected: the key is released
+//!   │         └── the claim of a server that died expires, and is taken over with its photo id
+//!   ├── replay: the use case makes the same answer again
+//!   └── another body, or work in progress: refused
 //! ```
 //!
-//! No connection is held while the CPU works: the claim is a row with an end, which who works puts off. Who lost its claim finds
-//! out when it completes, and commits nothing.
+//! No connection is held while the CPU works: a claim is a row with an expiry, which its holder
+//! keeps extending. A holder that has lost its claim learns so on completion and commits nothing.
 
 use std::{pin::pin, time::Duration as Pause};
 
@@ -25,26 +26,28 @@ use crate::{
     domain::{MeteredOperation, Once, PhotoId, RequestHash, TenantId},
 };
 
-/// How long a key is remembered, from its first call on.
+/// How long a key is remembered, counted from its first call.
 const REMEMBERED: Duration = Duration::hours(24);
-/// How long a claim holds that is not renewed: so long a key is blocked by a server that died.
+/// Lifetime of a claim that is not renewed, and so how long a server that died blocks a key.
 const CLAIMED: Duration = Duration::seconds(30);
-/// How often a claim is renewed.
+/// Interval at which a claim is renewed while its work runs.
 const RENEWED: Pause = Pause::from_secs(10);
-/// After how many seconds it is worth asking again for work that somebody does.
+/// Retry delay, in seconds, for work that another call is doing.
 const ASK_AGAIN_SECONDS: u32 = 2;
-/// The same for work that takes longer than most: its server may have died, and its claim runs out.
+/// The same for work that takes longer than most: its server may have died, and its claim will run
+/// out.
 const ASK_MUCH_LATER_SECONDS: u32 = 10;
-/// Most work is done so soon.
+/// Most work takes less than this.
 const SOON: Duration = Duration::seconds(4);
-/// How much is hashed before others may run.
+/// Bytes that are hashed before other tasks may run.
 const HASHED_AT_ONCE: usize = 1 << 20;
 
-/// Nothing can be answered again about a photo that is not there, and the key does not make another.
+/// The answer cannot be repeated without the photo, and the key does not make another one.
 pub(super) const PHOTO_IS_GONE: Error =
     Error::Conflict("the photo of this Idempotency-Key was deleted");
 
-/// SHA-256 over the parts of a body, each with its length, so that no two bodies run together.
+/// SHA-256 over the parts of a body, each preceded by its length, so that no two bodies hash the
+/// same input.
 pub async fn fingerprint(parts: &[&[u8]]) -> RequestHash {
     let mut hash = Sha256::new();
     for part in parts {
@@ -65,22 +68,28 @@ pub(super) enum IdempotentCall<'a, O> {
     Replay {
         /// The photo that the earlier call made.
         photo: PhotoId,
-        /// What that call stored for this purpose.
+        /// The data that the earlier call stored to repeat its answer.
         outcome: O,
     },
 }
 
-/// The right to do the work of a call; given back when it is dropped before the call ended.
+/// The right to do the work of a call; released when it is dropped before the call ended.
 pub(super) struct Claim<'a> {
     ctx: &'a Context,
     tenant: &'a TenantId,
-    /// The photo to make.
+    /// The photo that the work makes.
     pub photo: PhotoId,
-    /// Nothing for a call without a key.
+    /// `None` for a call without an idempotency key.
     key: Option<keys::ClaimId<'a>>,
 }
 
-/// Claims the work of a call that makes `photo`, if the call has a key; a claim that was left behind names the photo itself.
+/// Claims the work of a call that makes `photo`, if the call has a key. A claim that was abandoned
+/// keeps the photo id that it had.
+///
+/// # Errors
+///
+/// [`Error::InProgress`] while another call holds the claim, [`Error::KeyReused`] if the key
+/// belongs to a request with another body.
 pub(super) async fn begin<'a, O: DeserializeOwned>(
     ctx: &'a Context,
     tenant: &'a TenantId,
@@ -114,7 +123,7 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
     let mut tx = ctx.db.begin(tenant).await?;
     keys::forget_expired(&mut tx, key, now).await?;
     if !keys::insert(&mut tx, &new).await? {
-        // Gone again when its work has just failed.
+        // The row is gone again if its work has just failed.
         let row = keys::find_locked(&mut tx, key)
             .await?
             .ok_or(Error::InProgress(ASK_AGAIN_SECONDS))?;
@@ -142,7 +151,7 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
         claim.photo = row.photo;
         tracing::info!(tenant.id = %tenant, photo.id = %row.photo, "took over work that was left undone");
     }
-    // Last, since it locks rows of others.
+    // Last, since it locks rows of other keys.
     keys::sweep(&mut tx, now).await?;
     claim.key = Some(key);
     tx.commit().await?;
@@ -150,7 +159,8 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
 }
 
 impl Claim<'_> {
-    /// Holds the claim as long as `work` takes. No transaction may be open meanwhile: the renewal needs a connection.
+    /// Keeps the claim alive until `work` is done. No transaction may be open meanwhile, since the
+    /// renewal needs a connection.
     pub(super) async fn hold<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         let Some(key) = self.key else {
@@ -172,7 +182,11 @@ impl Claim<'_> {
         tx.commit().await
     }
 
-    /// Records what came of the work, in the transaction that makes it permanent. An error when the claim was lost.
+    /// Stores the outcome, in the transaction that makes the work permanent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InProgress`] when the claim was lost; the transaction must not be committed then.
     pub(super) async fn complete(
         &self,
         tx: &mut TenantTransaction,
@@ -187,7 +201,7 @@ impl Claim<'_> {
         }
     }
 
-    /// Ends the call: errors are not remembered, so that the key is free for a corrected request.
+    /// Ends the call. Errors are not remembered, so the key is free for a corrected request.
     pub(super) async fn end<T>(mut self, done: Result<T, Error>) -> Result<T, Error> {
         if let (Err(_), Some(key)) = (&done, self.key) {
             release(self.ctx, self.tenant, key).await;
@@ -198,7 +212,7 @@ impl Claim<'_> {
 }
 
 impl Drop for Claim<'_> {
-    /// The client hung up, and may send the same again at once.
+    /// The client disconnected, and may send the same request again at once.
     fn drop(&mut self) {
         let (Some(claim), Ok(runtime)) = (self.key, Handle::try_current()) else {
             return;
@@ -211,7 +225,7 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// Gives a claim back, unless its work was committed.
+/// Releases a claim, unless its work was committed.
 async fn release(ctx: &Context, tenant: &TenantId, claim: keys::ClaimId<'_>) {
     let released = async {
         let mut tx = ctx.db.begin(tenant).await?;

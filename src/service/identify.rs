@@ -1,15 +1,15 @@
-//! Which photo of the tenant an image is, when nobody says.
+//! Finds which photo of the tenant an image is, without being given an id.
 //!
 //! ```text
-//! look     decode; words of the picture                                          gate
-//! ask      photos that share words, and the photo of these very bytes            database
+//! look     decode; visual words of the picture                          gate
+//! ask      photos that share words, and the photo of these very bytes   database
 //! rank     open their records, compare fingerprints, keep the likeliest
-//! decide   decode again; read the mark of each; what is found by chance is       gate
-//!          told from z and the number of candidates
+//! decide   decode again; read the mark of each; z is corrected for the  gate
+//!          number of candidates
 //! ```
 //!
-//! Visual words and fingerprints choose whom to ask; only the mark says yes. An unmarked copy of a photo is found by its look, and is
-//! no match.
+//! Visual words and fingerprints choose the candidates; only the mark decides. An unmarked copy of
+//! a photo is found by its look, and is no match.
 
 use std::cmp::Ordering;
 
@@ -36,25 +36,26 @@ use crate::{
     watermark::{IndexKey, IndexQuery, ReceivedPhoto, Record},
 };
 
-/// Fewest words that a candidate shares.
+/// Fewest words that a candidate must share.
 const LEAST_WORDS: i64 = 2;
 /// Most candidates whose records are opened.
 const MOST_OPENED: i64 = 100;
 /// Most candidates whose mark is read.
 const MOST_READ: usize = 64;
-/// Distance of fingerprints up to which two pictures look the same; unrelated ones have 128, deviation 8.
+/// Most bits in which the fingerprints of two pictures that look the same differ, of 256. Unrelated
+/// ones differ in 128, with a standard deviation of 8.
 const SAME_LOOK: u32 = 70;
 
 /// A photo whose mark is in the image.
 #[derive(Debug)]
 pub struct Match {
-    /// The photo.
+    /// The id of the photo that the image is.
     pub photo: PhotoId,
-    /// What was found, after all candidates are allowed for.
+    /// The evidence, corrected for the number of candidates.
     pub found: Verification,
 }
 
-/// Finds the tenant's photos whose marks are in an image, best first; mostly one, often none.
+/// Finds the tenant's photos whose marks are in an image, best first: usually one, often none.
 ///
 /// # Errors
 ///
@@ -95,14 +96,15 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     Ok(matches)
 }
 
-/// What is kept of a received image while the database is asked: its pixels are not, since any number of requests may wait.
+/// The part of a received image that is kept while the database is asked. Its pixels are not, since
+/// any number of requests may wait.
 struct Seen {
     sha256: ContentHash,
     sought: IndexQuery,
     tokens: Vec<i32>,
 }
 
-/// The CPU's first part: decode and find words.
+/// The first part of the CPU's work: decode, and find words.
 fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Seen, Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
@@ -126,7 +128,7 @@ struct Candidates {
     records: Vec<(PhotoId, SealedRecord)>,
 }
 
-/// The photos that may be in the image, with their votes, and their records.
+/// Finds the photos that may be in the image: their votes, and their records.
 async fn candidates(tx: &mut TenantTransaction, seen: &Seen) -> Result<Candidates, Error> {
     let mut votes = words::vote(tx, &seen.tokens, LEAST_WORDS, MOST_OPENED).await?;
     let same_bytes = photos::with_protected_sha256(tx, seen.sha256, MOST_OPENED).await?;
@@ -141,18 +143,19 @@ async fn candidates(tx: &mut TenantTransaction, seen: &Seen) -> Result<Candidate
     Ok(Candidates { votes, records })
 }
 
-/// A candidate ready to be read.
+/// A candidate whose record is open.
 struct LikelyPhoto {
     photo: PhotoId,
     record: Record,
     exact_match: bool,
-    /// Distance of the looks, 256 for a record without one.
+    /// Distance of the fingerprints in bits, 0 to 256; [`u32::MAX`] for a record without one.
     distance: u32,
     weight: f64,
 }
 
 impl LikelyPhoto {
-    /// The likelier first: the same bytes, the same look, then the weight of shared words.
+    /// Orders the likelier one first: the same bytes, then the same look, then the weight of shared
+    /// words.
     fn order(&self, other: &Self) -> Ordering {
         let look = |distance: u32| distance.min(SAME_LOOK + 1);
         (other.exact_match.cmp(&self.exact_match))
@@ -187,7 +190,7 @@ fn likeliest(
     Ok(found)
 }
 
-/// The CPU's second part: read the marks of the likeliest photos.
+/// The second part of the CPU's work: read the marks of the likeliest photos.
 fn decide(
     job: &Job,
     image: &[u8],
@@ -219,7 +222,7 @@ fn decide(
             matches.push((z, Match { photo, found }));
         }
     }
-    // By what was measured: what is published comes in steps.
+    // By the measured values: published ones come in steps.
     matches.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     Ok(matches.into_iter().map(|(_, found)| found).collect())
 }

@@ -1,4 +1,5 @@
-//! What all work on a client's image begins with: the limits of its tenant, and the way through the gate.
+//! The beginning of all work on a client's image: the limits of its tenant, and the way through the
+//! CPU gate.
 
 use bytes::Bytes;
 
@@ -11,14 +12,15 @@ use crate::{
     imaging::{self, ImagingError, Limits},
 };
 
-/// Pixels of a picture that takes one share of the gate. As large as the default limit, so that a tenant that has it takes one.
+/// Pixels of an image that takes one share of the gate. As many as the default limit, so that a
+/// tenant with that limit takes one share.
 const PIXELS_PER_SHARE: u64 = 16_000_000;
 
-/// What an image of the tenant may be.
+/// Reads the limits of the tenant's images.
 ///
 /// # Errors
 ///
-/// The database must be asked; a tenant that is gone is [`Error::NotFound`].
+/// The database does not answer; a tenant that is gone is [`Error::NotFound`].
 pub async fn limits(ctx: &Context, tenant: &TenantId) -> Result<Limits, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
     let max = tenants::find_max_megapixels(&mut tx).await?;
@@ -26,7 +28,8 @@ pub async fn limits(ctx: &Context, tenant: &TenantId) -> Result<Limits, Error> {
     Ok(with_max(ctx, max.ok_or(Error::NotFound)?))
 }
 
-/// The secret of the transaction's tenant, from which its keys are derived, and what an image of it may be.
+/// Reads the secret of the transaction's tenant, from which its keys are derived, and the limits of
+/// its images.
 pub(super) async fn tenant(
     ctx: &Context,
     tx: &mut TenantTransaction,
@@ -45,11 +48,12 @@ fn with_max(ctx: &Context, max: Option<Megapixels>) -> Limits {
     }
 }
 
-/// Runs `work` on an image as soon as the gate has as many shares free as its picture takes.
+/// Runs `work` on an image once the gate has as many free shares as the image takes.
 ///
 /// # Errors
 ///
-/// Those of the work; [`Error::Busy`] when the queue is full; a picture that is too large may be refused before its turn.
+/// Those of the work; [`Error::Busy`] when the queue is full. An image that is too large may be
+/// refused before its turn.
 pub(super) async fn run<T, F>(
     ctx: &Context,
     image: Bytes,
@@ -66,7 +70,7 @@ where
         .await?
 }
 
-/// How many shares a picture takes: one for each 16 megapixels that its header claims, rounded up.
+/// The shares that an image takes: one for each 16 megapixels that its header claims, rounded up.
 fn shares(image: &[u8], limits: &Limits) -> Result<u32, Error> {
     if limits.max_pixels <= PIXELS_PER_SHARE {
         return Ok(1);
@@ -77,7 +81,7 @@ fn shares(image: &[u8], limits: &Limits) -> Result<u32, Error> {
             Err(ImagingError::TooManyPixels { max, actual }.into())
         }
         Some(claimed) => u32::try_from(claimed.div_ceil(PIXELS_PER_SHARE)).map_err(Error::internal),
-        // What cannot be read is refused soon.
+        // An image that cannot be read is refused soon.
         None => Ok(1),
     }
 }

@@ -1,13 +1,14 @@
-//! What a client of OAuth 2.0 may learn of tokens, and end.
+//! Token introspection and revocation for clients of OAuth 2.0.
 
 use super::{Context, Error, authenticate::is_live, login::Client, logout};
 use crate::auth::Claims;
 
-/// What a token says, if it is good and belongs to the client's tenant.
+/// Returns the claims of a token if it is live and belongs to the client's tenant; `None` for any
+/// other.
 ///
 /// # Errors
 ///
-/// The database does not answer, and must be asked.
+/// The database had to be asked and did not answer.
 pub async fn introspect(
     ctx: &Context,
     client: &Client,
@@ -20,11 +21,11 @@ pub async fn introspect(
     Ok(active.then_some(claims))
 }
 
-/// Ends a token that was minted with the client's credential; any other is left alone.
+/// Ends a token that was issued with the client's credential; any other is left alone.
 ///
 /// # Errors
 ///
-/// The database cannot be written.
+/// The database does not answer.
 pub async fn revoke(ctx: &Context, client: &Client, token: &str) -> Result<(), Error> {
     let Ok(claims) = ctx.tokens.verify(token) else {
         return Ok(());

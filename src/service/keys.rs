@@ -1,7 +1,7 @@
-//! The signing keys: made, rotated, and kept in force as the database says.
+//! The signing keys: generated, rotated, and put in force on this server as the database says.
 //!
 //! ```text
-//! next      published, does not sign yet: whoever caches the JWKS has it before its first token
+//! next      published, does not sign yet: cached JWKS documents contain it before its first token
 //! active    signs
 //! retired   published until the last token that it signed has expired
 //! ```
@@ -18,16 +18,13 @@ use crate::{
     },
 };
 
-/// Retired keys are kept a little longer than their tokens could live, for clocks that differ.
+/// Retired keys are published a little longer than their tokens live, since clocks differ.
 const GRACE: Duration = Duration::minutes(5);
-/// How much longer than asked for a key is noted to be needed, so that it is not noted for each token.
+/// Added to the expiry of a token when its key's expiry is stored, so that it is not stored anew
+/// for every token.
 const NOTED_AHEAD: Duration = Duration::hours(1);
 
-/// Makes an active and a next key if there is none.
-///
-/// # Errors
-///
-/// The database cannot be written.
+/// Generates an active and a next key where there is none.
 pub async fn ensure(operator: &Operator, master: &MasterKey, clock: &Clock) -> Result<(), Error> {
     let mut tx = operator.bootstrap().await?;
     let keys = signing_keys::list(&mut tx).await?;
@@ -45,11 +42,7 @@ pub async fn ensure(operator: &Operator, master: &MasterKey, clock: &Clock) -> R
     Ok(())
 }
 
-/// Lets the next key sign, retires the active one and makes another next key.
-///
-/// # Errors
-///
-/// The database cannot be written.
+/// Makes the next key active, retires the active one, and generates another next key.
 pub async fn rotate(operator: &Operator, master: &MasterKey, clock: &Clock) -> Result<(), Error> {
     ensure(operator, master, clock).await?;
     let mut tx = operator.bootstrap().await?;
@@ -75,7 +68,7 @@ pub struct ListedKey {
     pub jwk: serde_json::Value,
 }
 
-/// All keys, also those that are published no more, newest first, with their public halves.
+/// Lists all keys, newest first, including those that are no longer published.
 ///
 /// # Errors
 ///
@@ -91,12 +84,12 @@ pub async fn list(operator: &Operator, master: &MasterKey) -> Result<Vec<ListedK
         .collect()
 }
 
-/// Where a signing key is in its life.
+/// The stages of a signing key's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
     /// Published, and does not sign yet.
     Next,
-    /// Signs new tokens.
+    /// Signs all new tokens and receipts.
     Active,
     /// Published for the tokens that it has signed.
     Retired,
@@ -116,7 +109,7 @@ impl KeyState {
     }
 }
 
-/// The state of a key at `now`.
+/// The stage of a key at `now`.
 pub fn state(key: &SealedKey, now: OffsetDateTime) -> KeyState {
     match (key.activated_at, key.retired_at) {
         (None, _) => KeyState::Next,
@@ -126,7 +119,7 @@ pub fn state(key: &SealedKey, now: OffsetDateTime) -> KeyState {
     }
 }
 
-/// Opens the keys that are in force.
+/// Opens the keys in force.
 ///
 /// # Errors
 ///

@@ -1,9 +1,9 @@
-//! The ways in: each ends in a token of the one token service.
+//! The sign-ins. Each ends in a token of the same token service.
 //!
 //! ```text
 //! account             tenant, user name, password                      bearer token
-//! API key             the key; user name, password of its tenant       token beside the key
-//! application         its id, token and secret                         long-lived token beside its id
+//! API key             the key; user name, password of its tenant       token valid with the key
+//! application         its id, token and secret                         long-lived, valid with id
 //! client credentials  an application's id and secret (RFC 6749 4.4)    bearer token
 //! ```
 
@@ -24,24 +24,25 @@ use crate::{
     },
 };
 
-/// How long a token lasts that was come by with an API key, in seconds.
+/// Lifetime of a token issued with an API key, in seconds.
 const API_KEY_TOKEN_TTL_SECONDS: u32 = 86_400;
 
-/// A new session.
+/// A token that was just issued.
 #[derive(Debug)]
 pub struct Session {
-    /// The signed token.
+    /// The signed token, as a JWS in compact form.
     pub token: SecretString,
-    /// How long it lasts.
+    /// Its lifetime in seconds, from now on.
     pub expires_in_seconds: u32,
-    /// What it may do.
+    /// The scopes that it grants.
     pub scopes: Scopes,
 }
 
-/// Gives a token to who knows an account's password.
+/// Issues a token for an account, given the account's password.
 ///
-/// Unknown tenant, unknown user, wrong password, disabled account and suspended tenant cost the same work and give the same
-/// [`Error::Credentials`]: names that cannot exist are looked up nowhere but hashed all the same.
+/// Unknown tenant, unknown user, wrong password, disabled account and suspended tenant cost the
+/// same work and give the same [`Error::Credentials`]: names that cannot exist are not looked up,
+/// but their password is hashed all the same.
 ///
 /// # Errors
 ///
@@ -74,25 +75,26 @@ pub async fn account(
     session(ctx, &grant).await
 }
 
-/// Why a login beside an API key is refused.
+/// Why a login with an API key is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiKeyRefusal {
-    /// The key is missing, unknown or revoked.
+    /// The API key is missing, unknown or revoked.
     #[error("the API key is not valid")]
     ApiKey,
-    /// The key is good, the user name or password is not.
+    /// The API key is valid, but the user name or password is wrong.
     #[error("the user name or password is not right")]
     Account,
-    /// Something else.
+    /// The login failed for a reason that has nothing to do with the credentials.
     #[error(transparent)]
     Other(#[from] Error),
 }
 
-/// Gives a token to who has an API key and knows the password of an account of its tenant. It is good beside that key only.
+/// Issues a token for an account of the API key's tenant, given that key and the account's
+/// password. The token is valid only when sent together with the key.
 ///
 /// # Errors
 ///
-/// [`ApiKeyRefusal`].
+/// [`ApiKeyRefusal`] says which of the two is wrong.
 pub async fn api_key(
     ctx: &Context,
     key: &str,
@@ -126,28 +128,29 @@ pub async fn api_key(
     Ok(session(ctx, &grant).await?)
 }
 
-/// Why an application is refused.
+/// Why the sign-in of an application is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplicationRefusal {
-    /// There is no such application, or not any more.
+    /// The application does not exist or was revoked.
     #[error("there is no such application")]
     Application,
-    /// Its token is another.
+    /// The application exists, but its token is wrong.
     #[error("the application's token is not right")]
     Token,
-    /// Its secret is another.
+    /// The application and its token are right, but its secret is wrong.
     #[error("the application's secret is not right")]
     Secret,
-    /// Something else.
+    /// The login failed for a reason that has nothing to do with the credentials.
     #[error(transparent)]
     Other(#[from] Error),
 }
 
-/// Gives a long-lived token to an application that has its token and secret. It is good beside the application's id only.
+/// Issues a long-lived token for an application, given its token and secret. It is valid only when
+/// sent together with the application's id, which is returned beside it.
 ///
 /// # Errors
 ///
-/// [`ApplicationRefusal`].
+/// [`ApplicationRefusal`] says which part is wrong.
 pub async fn application(
     ctx: &Context,
     id: &str,
@@ -185,7 +188,7 @@ pub struct Client {
     pub(super) application: LiveCredential,
 }
 
-/// Finds the application that a client of OAuth 2.0 says it is.
+/// Authenticates a client of OAuth 2.0 by its id and secret.
 ///
 /// # Errors
 ///
@@ -212,11 +215,11 @@ pub async fn oauth_client(
     }
 }
 
-/// Gives a bearer token to a client of OAuth 2.0 with some of its scopes, or all.
+/// Issues a bearer token for a client of OAuth 2.0, with the wanted scopes or all that it has.
 ///
 /// # Errors
 ///
-/// [`Error::Scope`] when it asks for one that it does not have.
+/// [`Error::Scope`] when it wants one that it does not have.
 pub async fn client_credentials(
     ctx: &Context,
     client: Client,
@@ -272,13 +275,14 @@ struct LoggedIn {
     account: LoginAccount,
 }
 
-/// A credential that is not revoked, and whose it is.
+/// A credential that is not revoked, and its tenant.
 struct LiveOfTenant {
     tenant: TenantId,
     credential: LiveCredential,
 }
 
-/// Checks a password, as much work whoever it is; an attempt too many is refused before any.
+/// Checks a password, with the same work for any name; an attempt too many is refused before any
+/// work. `None` when the name or the password is wrong.
 async fn check_password(
     ctx: &Context,
     name: Option<LoginName>,
@@ -308,7 +312,7 @@ async fn check_password(
     let matches = ctx
         .passwords
         .run(move |_| {
-            // Asked again when its turn comes: many guesses may have waited side by side.
+            // Checked again when its turn comes: many guesses may have waited side by side.
             admit(&gated)?;
             Ok::<bool, Error>(hash.matches(&password))
         })

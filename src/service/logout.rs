@@ -1,4 +1,4 @@
-//! The end of a session.
+//! Ends a session.
 
 use time::{Duration, OffsetDateTime};
 
@@ -9,10 +9,11 @@ use crate::{
     domain::audit::{Action, AuditEntry},
 };
 
-/// Entries are kept a little longer than their tokens could live, for clocks that differ.
+/// Entries are kept a little longer than their tokens live, since clocks differ.
 const GRACE: Duration = Duration::minutes(5);
 
-/// Refuses a token from now on, here and on every replica, and forgets entries that have run out.
+/// Refuses a token from now on, on this server and on every other within a second, and deletes
+/// entries whose tokens have expired.
 pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
     let expires_at =
         OffsetDateTime::from_unix_timestamp(session.expires_at).map_err(Error::internal)?;

@@ -1,7 +1,9 @@
 //! The use cases: one file each, the story in order, one line per step.
 //!
-//! May use `domain`, `clock`, `cpu`, `auth`, `db` and the engine (`imaging`, `watermark`); never `http`. A use case takes the
-//! [`Context`] and domain values, opens its transactions where one can see them, and holds none of them while the CPU works.
+//! May use `domain`, `clock`, `cpu`, `auth`, `db` and the engine (`imaging`, `watermark`); never
+//! `http`. A use case takes the [`Context`] and domain values, opens its transactions in plain
+//! sight, and holds none of them while the CPU works. One that changes something ends in
+//! [`journal`].
 
 pub mod accounts;
 pub mod admin;

@@ -1,4 +1,4 @@
-//! The operator's work on tenants. No HTTP route leads here.
+//! The operator's work on tenants, from the command line only: no HTTP route leads here.
 
 use std::num::NonZeroU32;
 
@@ -16,7 +16,11 @@ use crate::{
     },
 };
 
-/// Adds a tenant with a secret of its own; [`Error::Conflict`] when the name is taken.
+/// Adds a tenant with a secret of its own.
+///
+/// # Errors
+///
+/// [`Error::Conflict`] when the name is taken.
 pub async fn create_tenant(
     operator: &Operator,
     master: &MasterKey,
@@ -34,29 +38,34 @@ pub async fn create_tenant(
     journal::commit(tx, clock.now(), &entry).await
 }
 
-/// What the log says about the operator's work on a tenant.
+/// Makes the event for the operator's work on a tenant.
 fn on_tenant(action: Action, tenant: &TenantId) -> AuditEntry {
     AuditEntry::new(Actor::Operator, action, Subject::Tenant(tenant.clone()))
 }
 
-/// All tenants by name.
+/// Lists all tenants by name.
 pub async fn list_tenants(operator: &Operator) -> Result<Vec<Tenant>, Error> {
     let mut tx = operator.begin().await?;
     Ok(tenants::list(&mut tx).await?)
 }
 
-/// What an operator does to a tenant that is there.
+/// A change of an existing tenant.
 #[derive(Debug, Clone, Copy)]
 pub enum TenantChange {
-    /// All its tokens and logins are refused; its data stays.
+    /// Refuses all its tokens and logins; its data stays.
     Suspend,
-    /// Ends a suspension.
+    /// Accepts its tokens and logins again.
     Resume,
-    /// It is gone with all it has; of its audit log the database keeps the length and the last hash.
+    /// Deletes it with everything that it has. Of its audit log, the database keeps the length and
+    /// the last hash.
     Delete,
 }
 
-/// Changes a tenant; [`Error::NotFound`] when there is none of that name.
+/// Changes a tenant.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when there is none of that name.
 pub async fn change_tenant(
     operator: &Operator,
     clock: &Clock,
@@ -85,26 +94,30 @@ pub async fn change_tenant(
     }
 }
 
-/// What an operator sets about a tenant; what is absent stays as it is.
+/// A change of a tenant's policy; fields that are `None` stay as they are.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PolicyChange {
-    /// How much records may show.
+    /// How much records may reveal.
     pub privacy: Option<Privacy>,
-    /// How often the same content may be protected; the inner nothing is any number.
+    /// How often the same picture may be protected; the inner `None` for any number.
     pub max_copies: Option<Option<NonZeroU32>>,
-    /// What is asked of a declared hash.
+    /// How strictly a declared hash is checked.
     pub content_hash: Option<ContentHashPolicy>,
-    /// How large a picture may be; the inner nothing is the default.
+    /// The largest image; the inner `None` for the server's default.
     pub max_megapixels: Option<Option<Megapixels>>,
-    /// Calls a second; the inner nothing is the server's setting, as in the next two.
+    /// Calls a second; the inner `None` for the server's setting, as in the next two.
     pub rate_per_second: Option<Option<u32>>,
-    /// Calls at once.
+    /// Calls that may come at once.
     pub rate_burst: Option<Option<u32>>,
-    /// Calls in an hour.
+    /// Calls in an hour of UTC.
     pub rate_per_hour: Option<Option<u32>>,
 }
 
-/// Changes a tenant's policy and returns what it is now; [`Error::NotFound`] when there is none of that name.
+/// Changes a tenant's policy and returns the new one.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when there is none of that name.
 pub async fn set_policy(
     operator: &Operator,
     clock: &Clock,

@@ -10,7 +10,7 @@ pub struct Page<T, C> {
 }
 
 impl<T, C> Page<T, C> {
-    /// How many rows to query for a page of `limit` items: one more tells whether another follows.
+    /// The rows to query for a page of `limit` items: one more shows whether another page follows.
     pub(super) fn rows(limit: u8) -> i64 {
         i64::from(limit) + 1
     }

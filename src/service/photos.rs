@@ -1,4 +1,4 @@
-//! Looking photos up, and letting them go.
+//! Lists, finds and deletes photos.
 
 use super::{Caller, Context, Error, Page, journal};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// The photos of the tenant, newest first, at most `limit` (1 to 200).
+/// Lists the photos of the tenant, newest first, at most `limit` (1 to 200).
 pub async fn list(
     ctx: &Context,
     tenant: &TenantId,
@@ -28,7 +28,11 @@ pub async fn list(
     }))
 }
 
-/// One photo of the tenant.
+/// Finds a photo of the tenant.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the tenant has none of that id.
 pub async fn get(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<StoredPhoto, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
     let found = photos::find(&mut tx, photo).await?;
@@ -36,7 +40,12 @@ pub async fn get(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<Sto
     found.ok_or(Error::NotFound)
 }
 
-/// Forgets a photo: its record and the key to it are gone, its copies cannot be verified any more.
+/// Deletes a photo with its record and the salt of the record's key: its copies cannot be verified
+/// any more.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the tenant has none of that id.
 pub async fn delete(ctx: &Context, caller: &Caller, photo: PhotoId) -> Result<(), Error> {
     let tenant = &caller.tenant;
     let mut tx = ctx.db.begin(tenant).await?;

@@ -1,4 +1,5 @@
-//! A photo comes in and goes out marked, and the record that finds the mark again is kept.
+//! Protects a photo: marks it, returns the marked file, and keeps the record that finds the mark
+//! again.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -24,50 +25,50 @@ use crate::{
     watermark::{self, EmbedReport, Record, VisualWords, WatermarkKey},
 };
 
-/// From how many photos of the same picture on it is said in the log: so many copies can be combined to one without a mark
-/// (docs/watermark.md, "Collusion").
+/// From so many photos of the same picture on, the log warns: so many copies can be combined into
+/// one without a mark (docs/watermark.md, "Collusion").
 const MANY_COPIES: u32 = 3;
 
-/// What a client sends to `protect`.
+/// A request to protect a photo.
 #[derive(Debug)]
 pub struct Request {
     /// The file, as it came.
     pub image: Bytes,
-    /// The id of a photo that was registered before, if it was.
+    /// The id of a photo that was registered before; `None` for a new photo.
     pub photo: Option<PhotoId>,
-    /// What the client tells about it.
+    /// The client's statements about the photo.
     pub registration: Registration,
-    /// What becomes of the metadata.
+    /// Which metadata the protected file keeps.
     pub metadata: MetadataPolicy,
 }
 
-/// A protected photo.
+/// A protected photo, as it is returned.
 #[derive(Debug)]
 pub struct Protected {
-    /// Its id.
+    /// The id that `verify` takes.
     pub photo: PhotoId,
-    /// The file to send back.
+    /// The marked file, complete with its metadata.
     pub bytes: Vec<u8>,
-    /// Its container.
+    /// The container of the file: that of the original.
     pub format: Format,
     /// SHA-256 of the file.
     pub sha256: ContentHash,
-    /// What the engine measured.
+    /// The engine's measurements: quality and strength.
     pub report: EmbedReport,
-    /// What of the metadata did not travel on.
+    /// Metadata of the original that the file does not carry.
     pub dropped: Dropped,
-    /// Length of the file against that of the one that came.
+    /// Length of the file divided by that of the original.
     pub growth: f64,
-    /// How many protected photos of the tenant show the same picture now, this one among them.
+    /// How many protected photos of the tenant now show the same picture, including this one.
     pub copies: u32,
-    /// Whether this was done by an earlier call with the same idempotency key.
+    /// Whether an earlier call with the same idempotency key did this.
     pub replayed: bool,
 }
 
-/// What must be known to make the same answer again, beside the image and the photo's row.
+/// The data that a replay needs beside the image and the photo's row.
 #[derive(Debug, Serialize, Deserialize)]
 struct ProtectOutcome {
-    /// By its name. The tenant's may have changed since.
+    /// The privacy that was in force, by name: the tenant's may have changed since.
     privacy: String,
     copies: u32,
 }
@@ -75,13 +76,13 @@ struct ProtectOutcome {
 /// A hash that the image must have.
 struct ExpectedHash {
     hash: ContentHash,
-    /// What the client is told when the image has another.
+    /// The reason that the client is given when the image has another.
     mismatch: &'static str,
 }
 
 /// How an image is to be marked.
 struct EmbedOptions {
-    /// All of them must be the image's, or it is refused.
+    /// The image must have all of these.
     expected: Vec<ExpectedHash>,
     metadata: MetadataPolicy,
     /// How much the record may show.
@@ -89,7 +90,7 @@ struct EmbedOptions {
     key: WatermarkKey,
 }
 
-/// A marked photo that is to be recorded.
+/// A marked photo that is about to be recorded.
 struct Recording<'a> {
     claim: &'a Claim<'a>,
     /// Whether the photo was not registered before.
@@ -100,7 +101,7 @@ struct Recording<'a> {
     marked: &'a Marked,
 }
 
-/// What comes out of the CPU's part of the work.
+/// The result of the CPU's part of the work.
 struct Marked {
     bytes: Vec<u8>,
     format: Format,
@@ -108,7 +109,7 @@ struct Marked {
     source: ContentHash,
     record: Record,
     words: VisualWords,
-    /// Upright, in pixels.
+    /// In pixels, after EXIF orientation; so is the height.
     width: u32,
     height: u32,
     report: EmbedReport,
@@ -132,14 +133,17 @@ impl Marked {
     }
 }
 
-/// Marks the photo for its tenant, reads the mark back from what will be sent, records it and returns the file.
+/// Marks the photo for its tenant, reads the mark back from the file to be returned, records it and
+/// returns the file.
 ///
 /// # Errors
 ///
-/// A registered photo that is not there is [`Error::NotFound`]; one that is protected already, or was registered for other
-/// bytes, is refused; a picture that was protected as often as the tenant allows is [`Error::TooManyCopies`]; an image whose
-/// mark cannot be read back is [`Error::NotProtectable`]. Beside them those of the idempotency key; a repetition whose photo was
-/// deleted, or comes out with other bytes, is [`Error::Conflict`].
+/// [`Error::NotFound`] for a registered photo that does not exist; [`Error::Conflict`] for one that
+/// is protected already; [`Error::ContentHash`] for an image with another hash than declared or
+/// registered; [`Error::TooManyCopies`] for a picture that was protected as often as the tenant
+/// allows; [`Error::NotProtectable`] for an image whose mark cannot be read back. Besides these,
+/// the errors of the idempotency key; a repetition whose photo was deleted, or whose file comes out
+/// with other bytes, is [`Error::Conflict`].
 pub async fn protect(
     ctx: &Context,
     caller: &Caller,
@@ -159,7 +163,7 @@ pub async fn protect(
     }
 }
 
-/// Makes the file of an earlier call once more: no image is stored, and the engine is deterministic.
+/// Makes the file of an earlier call again: no image is stored, and the engine is deterministic.
 async fn replay(
     ctx: &Context,
     caller: &Caller,
@@ -259,7 +263,8 @@ async fn protect_new(
     Ok(marked.answer(photo, copies, false))
 }
 
-/// The hashes that the image must have: the one in this request, the one that the photo was registered with.
+/// Collects the hashes that the image must have: the one in this request, and the one that the
+/// photo was registered with.
 async fn expected_hashes(
     tx: &mut TenantTransaction,
     request: &Request,
@@ -311,7 +316,8 @@ fn mark(
     let privacy = engine::privacy(options.privacy);
     let embedded = watermark::embed_with_privacy(photo, &options.key, privacy)?;
     if embedded.bytes.len() > limits.max_bytes {
-        // Grain costs a dense PNG up to half its size again; what `verify` would not take is not handed out.
+        // Grain makes a dense PNG up to half as large again; a file too large for `verify` is not
+        // returned.
         return Err(Error::NotProtectable(format!(
             "the protected file would have {} bytes, more than the {} that can be verified",
             embedded.bytes.len(),
@@ -338,8 +344,8 @@ fn mark(
     })
 }
 
-/// Writes the photo, its sealed record, its words and the event in one transaction; returns how many photos show the same picture
-/// now.
+/// Writes the photo, its sealed record, its words and the event in one transaction; returns how
+/// many photos now show the same picture.
 async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Result<u32, Error> {
     let &Recording {
         claim,
@@ -374,7 +380,8 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     if is_new {
         photos::insert(&mut tx, photo, registration, now).await?;
     }
-    // Two calls may protect one registered photo at once: the second finds it protected, or gone.
+    // Two calls may protect one registered photo at once: the second finds it protected, or
+    // deleted.
     if !photos::set_protected(&mut tx, photo, registration, &protected, &sealed).await? {
         return Err(Error::Conflict(
             "the photo was protected or deleted meanwhile",

@@ -1,4 +1,4 @@
-//! A photo id without an image, and the receipt for it.
+//! Registers a photo without its image: gives it an id and a signed receipt.
 
 use std::collections::BTreeMap;
 
@@ -21,27 +21,30 @@ use crate::{
 /// A registered photo and its receipt.
 #[derive(Debug)]
 pub struct Registered {
-    /// The new id.
+    /// The id that the photo got.
     pub photo: PhotoId,
-    /// When it was registered.
+    /// When it was registered; part of the receipt.
     pub created_at: OffsetDateTime,
-    /// Detached JWS (RFC 7515 appendix F) over the canonical JSON (RFC 8785) of the other members of the answer.
+    /// The receipt's signature: a detached JWS (RFC 7515 appendix F) over the canonical JSON (RFC
+    /// 8785) of the other members of the answer.
     pub signature: String,
-    /// Whether this was done by an earlier call with the same idempotency key.
+    /// Whether an earlier call with the same idempotency key did this.
     pub replayed: bool,
 }
 
-/// What the photo does not tell of a receipt. Kept, since the key that signed it may have been retired when it is asked for again.
+/// The part of the receipt that is not in the photo's row. It is stored, since the key that signed
+/// it may be retired when it is requested again.
 #[derive(Debug, Serialize, Deserialize)]
 struct RegisterOutcome {
     signature: String,
 }
 
-/// Registers a photo of the tenant and signs the receipt; a request that was answered before gets the same answer.
+/// Registers a photo of the tenant and signs the receipt; a request that was answered before gets
+/// the same answer.
 ///
 /// # Errors
 ///
-/// Those of the idempotency key; and [`Error::Conflict`] when the photo that it stands for was deleted.
+/// Those of the idempotency key; [`Error::Conflict`] when the photo of an earlier call was deleted.
 pub async fn register(
     ctx: &Context,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! What a tenant used, and the charge for it.
+//! Metering: charges successful calls, and reports them.
 
 use time::Date;
 
@@ -17,7 +17,7 @@ pub(super) async fn charge(
     Ok(usage_hours::add(tx, operation, ctx.clock.now()).await?)
 }
 
-/// Charges work that left nothing behind, after it succeeded.
+/// Charges work that stores nothing else, after it succeeded.
 pub(super) async fn charge_alone(
     ctx: &Context,
     tenant: &TenantId,
@@ -28,7 +28,7 @@ pub(super) async fn charge_alone(
     Ok(tx.commit().await?)
 }
 
-/// What the tenant used from the first day to before the last, in UTC.
+/// Reports the tenant's use from the first day to before the last, in UTC.
 pub async fn report(
     ctx: &Context,
     tenant: &TenantId,

@@ -1,5 +1,5 @@
-//! From what the engine found in an image to the product's evidence, and what of it may be told: one way for `verify` and
-//! `identify`.
+//! Turns the engine's findings in an image into the product's evidence, and limits what of it is
+//! published: one way for `verify` and `identify`.
 
 use super::engine;
 use crate::{
@@ -10,38 +10,39 @@ use crate::{
     watermark::{self, Detection, PublicEvidence, Record, Region, Tampering},
 };
 
-/// The sizes that [`Verification::smallest_visible`] may tell, shares of the photo's area.
+/// The values of [`Verification::smallest_visible`], as shares of the photo's area.
 const VISIBLE_SIZES: [f64; 13] = [
     0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
 ];
 
-/// What was found out about an image and one photo.
+/// The evidence about an image and one photo.
 ///
-/// All that it tells comes in steps, as the evidence for the mark does: exact figures would show someone who changes a picture
-/// little by little which of his changes bring him nearer to one that is not seen.
+/// All published figures come in steps, as does the evidence for the mark: exact ones would show an
+/// attacker who changes a picture little by little which changes bring it nearer to passing
+/// unnoticed.
 #[derive(Debug)]
 pub struct Verification {
-    /// All evidence, from which the verdict follows.
+    /// The product's evidence, from which the verdict follows.
     pub evidence: Evidence,
-    /// The evidence for the mark, as it may be told.
+    /// The evidence for the mark, as it is published.
     pub mark: PublicEvidence,
-    /// What the engine found; nothing when the photo was never protected.
+    /// The engine's findings; `None` when the photo was never protected.
     pub detection: Option<Detection>,
 }
 
-/// What is known about an image beside its pixels.
+/// The circumstances of a comparison, beside the image itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
-    /// Of how many photos the mark is looked for in it; chance is allowed for.
+    /// The number of photos whose mark is looked for, by which z is corrected.
     pub(super) candidates: usize,
-    /// Its bytes are the ones that `protect` returned for this photo.
+    /// Whether its bytes are those that `protect` returned for this photo.
     pub(super) exact_match: bool,
-    /// How much evidence is asked for.
+    /// How much evidence the client requires.
     pub(super) policy: Policy,
 }
 
 impl Verification {
-    /// What is said about a photo that was never protected.
+    /// The result for a photo that was never protected.
     pub(super) fn never_protected(policy: Policy) -> Self {
         Self {
             evidence: Evidence::none(policy),
@@ -50,7 +51,7 @@ impl Verification {
         }
     }
 
-    /// Weighs what the engine found in `photo` against the record of the photo that it is compared with.
+    /// Weighs the engine's findings in `photo` against the record that it is compared with.
     pub(super) fn weigh(
         photo: &Photo,
         record: &Record,
@@ -81,7 +82,8 @@ impl Verification {
         }
     }
 
-    /// Where the picture is not what was protected, the clearest place first. Other content has no places: all of it is other.
+    /// The regions that differ from the protected photo, the clearest first. Other content has no
+    /// regions: all of it differs.
     pub fn tampered_regions(&self) -> &[Region] {
         match self.tampering() {
             Some(found) if self.evidence.verdict() == Verdict::Altered => &found.regions,
@@ -89,7 +91,8 @@ impl Verification {
         }
     }
 
-    /// Share of the protected photo that was seen and could be compared, rounded down to a hundredth.
+    /// Share of the protected photo that was visible and could be compared, 0 to 1, rounded down to
+    /// a hundredth.
     pub fn compared(&self) -> f64 {
         if self.evidence.same_pixels() {
             return 1.0;
@@ -98,9 +101,10 @@ impl Verification {
             .map_or(0.0, |found| in_hundredths(found.compared))
     }
 
-    /// Share of the photo's area from which a replacement in this very copy would be seen, rounded up to a size of the series
-    /// 1, 2, 5; 0 if it has the very pixels. Nothing unless the content was compared and agrees: in what agrees in part
-    /// only, an alteration of any size may hide.
+    /// Share of the photo's area from which a replacement in this very copy would be seen, rounded
+    /// up to a value of the series 1, 2, 5; 0 for identical pixels. `None` unless the content was
+    /// compared and agrees: in content that agrees only in part, an alteration of any size may
+    /// hide.
     pub fn smallest_visible(&self) -> Option<f64> {
         if self.evidence.same_pixels() {
             return Some(0.0);
@@ -116,7 +120,7 @@ impl Verification {
         self.detection.as_ref().is_some_and(Detection::recognised)
     }
 
-    /// What the comparison of contents found; nothing unless the mark was detected.
+    /// The result of comparing the contents; `None` unless the mark was detected.
     fn tampering(&self) -> Option<&Tampering> {
         let found = self.detection.as_ref()?;
         let detected = self.evidence.watermark == WatermarkStatus::Detected;
@@ -124,12 +128,13 @@ impl Verification {
     }
 }
 
-/// Rounds a share down, so that no more is said to have been compared than was.
+/// Rounds a share down, so that no more is claimed to have been compared than was.
 fn in_hundredths(share: f64) -> f64 {
     (share * 100.0).floor() / 100.0
 }
 
-/// Rounds up, so that no change is said to be seen that would not be; nothing beyond the whole photo.
+/// Rounds up, so that no change is claimed to be visible that is not; `None` beyond the whole
+/// photo.
 fn round_size(share: f64) -> Option<f64> {
     VISIBLE_SIZES.into_iter().find(|size| *size >= share)
 }

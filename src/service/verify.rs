@@ -1,4 +1,4 @@
-//! Whether an image is the photo that its sender says it is.
+//! Verifies that an image is the photo that its sender says it is.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -15,14 +15,14 @@ use crate::{
     watermark::{self, Record, WatermarkKey},
 };
 
-/// What a client sends to `verify`.
+/// A request to verify an image.
 #[derive(Debug)]
 pub struct Request {
     /// The file, as it came.
     pub image: Bytes,
-    /// The photo that it is said to be.
+    /// The photo that it is claimed to be.
     pub photo: PhotoId,
-    /// How much evidence is asked for.
+    /// How much evidence the client requires.
     pub policy: Policy,
 }
 
@@ -30,7 +30,7 @@ pub struct Request {
 ///
 /// # Errors
 ///
-/// A photo that the tenant does not have is [`Error::NotFound`], also when another tenant has it.
+/// [`Error::NotFound`] for a photo that the tenant does not have, even if another tenant has it.
 pub async fn verify(
     ctx: &Context,
     tenant: &TenantId,
@@ -70,7 +70,7 @@ pub async fn verify(
     Ok(found)
 }
 
-/// What is kept of the protected photo that an image is compared with.
+/// The stored data of a protected photo, with which an image is compared.
 struct ReferencePhoto {
     record: Record,
     key: WatermarkKey,

@@ -1,4 +1,4 @@
-//! Keeps this server's copies of what ends tokens, and of the signing keys, in step with the database.
+//! Keeps this server's copies of ended tokens and of the signing keys in step with the database.
 
 use std::{
     sync::Weak,
@@ -8,14 +8,14 @@ use std::{
 use super::super::{Context, Error, context::Inner, keys};
 use crate::db::access::{ChangeListener, Notification};
 
-/// How often the database is asked without being told of a change.
+/// Interval at which the database is asked even without a notification.
 const TICK: Duration = Duration::from_secs(1);
-/// How often all is read anew: rows and keys that ended go, there and here.
+/// Interval at which everything is read again: expired rows and keys are dropped, there and here.
 const ANEW: Duration = Duration::from_hours(1);
-/// How long to wait before a lost connection is made anew.
+/// Pause before a lost connection is opened again.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Follows the changes until the last user of the context is gone.
+/// Follows the changes, in a task that ends with the last user of the context.
 pub fn follow(ctx: &Context) {
     tokio::spawn(follow_weak(ctx.downgrade()));
 }
@@ -35,7 +35,7 @@ async fn follow_weak(weak: Weak<Inner>) {
     }
 }
 
-/// Starts to listen, then reads all.
+/// Starts to listen, then reads everything.
 async fn listen(ctx: &Context) -> Result<ChangeListener, Error> {
     let changes = ctx.db.changes().await?;
     let now = Instant::now();
@@ -46,7 +46,8 @@ async fn listen(ctx: &Context) -> Result<ChangeListener, Error> {
     Ok(changes)
 }
 
-/// Follows changes until the connection is lost, nobody is left, or it is time to read all anew.
+/// Applies changes until the connection is lost, the context is gone, or it is time to read
+/// everything again.
 async fn apply_changes(weak: &Weak<Inner>, mut changes: ChangeListener) -> Result<(), Error> {
     let since = Instant::now();
     while since.elapsed() < ANEW {
@@ -64,7 +65,8 @@ async fn apply_changes(weak: &Weak<Inner>, mut changes: ChangeListener) -> Resul
     Ok(())
 }
 
-/// Reads what changed lately; also what this server has just changed, so that its next answer heeds it.
+/// Reads recent changes, including those that this server has just made, so that its next answer
+/// reflects them.
 pub(in crate::service) async fn refresh(ctx: &Context) -> Result<(), Error> {
     let now = Instant::now();
     let states = ctx.db.recent_access_states().await?;

@@ -1,7 +1,8 @@
-//! Whether a tenant may call now.
+//! Rate limits: whether a tenant may call now.
 //!
-//! The database decides, so that all servers share one count. A tenant that it refused is remembered here for a moment, and
-//! refused without asking anyone: who calls too often costs the others no connection.
+//! The database decides, so that all servers share one count. A refused tenant is remembered here
+//! for a moment and refused again without asking: one that calls too often costs the others no
+//! connection.
 
 use std::{
     collections::HashMap,
@@ -17,23 +18,24 @@ use crate::{
     domain::{Decision, Rates, TenantId},
 };
 
-/// Most tenants that are remembered; one more is refused by the database, as it was the first time.
+/// Most refused tenants that are remembered; any more are refused by the database again.
 const MOST_REMEMBERED: usize = 4_096;
 
-/// Longest that a refusal is remembered: so soon a new limit holds that the operator sets.
+/// Longest time that a refusal is remembered, and so the delay until a new limit of the operator's
+/// applies.
 const LONGEST_MEMORY: Duration = Duration::from_secs(1);
 
-/// What limits do to a route.
+/// How limits apply to a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LimitMode {
     /// Calls are refused when the limit is reached.
     #[default]
     Enforce,
-    /// Calls are counted and never refused.
+    /// Calls are counted, and never refused.
     CountOnly,
 }
 
-/// The limits of tenants for whom the operator set none, and who was refused just now.
+/// The server's default limits, and the tenants that were refused just now.
 #[derive(Debug)]
 pub struct Limiter {
     defaults: Rates,
@@ -49,7 +51,7 @@ struct Refusal {
 }
 
 impl Limiter {
-    /// Remembers nobody yet.
+    /// Starts with no tenant refused.
     pub fn new(defaults: Rates) -> Self {
         Self {
             defaults,
@@ -57,7 +59,7 @@ impl Limiter {
         }
     }
 
-    /// Refuses a tenant that was refused a moment ago; knows nothing of others.
+    /// Refuses a tenant that was refused a moment ago; passes any other.
     fn recall(&self, tenant: &TenantId, mode: LimitMode) -> Result<(), Error> {
         match mode {
             LimitMode::CountOnly => Ok(()),

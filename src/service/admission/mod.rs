@@ -1,5 +1,5 @@
-//! Who is let in, and to how much: the limits of tenants, the brake on guessing, the memory that uploads share, and the ends of
-//! tokens. Machinery that the use cases stand on.
+//! Admission: rate limits of tenants, the throttle on password guessing, the memory budget of
+//! uploads, and ended tokens. Machinery beneath the use cases.
 
 pub mod access;
 pub mod limits;

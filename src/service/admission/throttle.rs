@@ -1,8 +1,9 @@
-//! Slows down who guesses passwords, and locks nobody out for good.
+//! Slows down password guessing, and locks nobody out for good.
 //!
-//! Three leaky buckets count failures: of an account from one source, of an account from anywhere, of a source at any account.
-//! A full one refuses until it has leaked enough, in seconds. Names that do not exist are counted alike. The counts are this
-//! process's own: an attacker gets no write to the database for a wrong guess, and as many guesses more as there are replicas.
+//! Three leaky buckets count failures: of an account from one source, of an account from anywhere,
+//! of a source at any account. A full one refuses until it has leaked enough, in seconds. Names
+//! that do not exist are counted alike. Each server keeps its own counts, so a wrong guess causes
+//! no write to the database, and an attacker gets the same number of guesses at each replica.
 
 use std::{
     collections::HashMap,
@@ -13,16 +14,17 @@ use std::{
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
-/// Most buckets that are kept; each failure costs who fills them a slow hash.
+/// Most buckets that are kept; each failure that fills one costs its sender a slow hash.
 const MOST_BUCKETS: usize = 100_000;
-/// Seconds in which a bucket of an account and a source leaks one failure.
+/// Seconds in which the bucket of an account and a source leaks one failure.
 const PAIR_SECONDS: f64 = 6.0;
-/// How many times as much an account takes from anywhere, and leaks as much faster.
+/// How many times larger an account's bucket for all sources is, and how many times faster it
+/// leaks.
 const ACCOUNT_FACTOR: f64 = 10.0;
-/// The same for a source.
+/// The same for the bucket of a source.
 const SOURCE_FACTOR: f64 = 10.0;
 
-/// What a bucket counts.
+/// The thing whose failures a bucket counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Counted {
     Pair([u8; 32], IpAddr),
@@ -40,7 +42,7 @@ impl Counted {
     }
 }
 
-/// Failures, leaking.
+/// A number of failures that decreases with time.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     level: f64,
@@ -54,12 +56,12 @@ impl Bucket {
     }
 }
 
-/// Who tries to log in where.
+/// A login attempt: an account and a source.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt([Counted; 3]);
 
 impl Attempt {
-    /// A login to `name`, which is hashed since it may be of any length, in a tenant or at a key.
+    /// An attempt at `name`, hashed since it may be of any length, in a tenant or with an API key.
     pub fn new(realm: &str, name: &str, source: IpAddr) -> Self {
         let account = Sha256::new()
             .chain_update((realm.len() as u64).to_le_bytes())
@@ -76,7 +78,7 @@ impl Attempt {
     }
 }
 
-/// An IPv6 user has a /64 at least, so that is one source.
+/// The network of a source: an IPv6 user has at least a /64, so that counts as one source.
 fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) >> 64 << 64).into(),
@@ -92,7 +94,7 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Takes `burst` failures of an account from one source before it refuses; 0 refuses never.
+    /// Allows `burst` failures of an account from one source before it refuses; 0 never refuses.
     pub fn new(burst: u32) -> Self {
         Self {
             burst: f64::from(burst),
@@ -100,11 +102,11 @@ impl Throttle {
         }
     }
 
-    /// Whether an attempt may be made now.
+    /// Checks that an attempt may be made now.
     ///
     /// # Errors
     ///
-    /// The seconds after which it may.
+    /// The number of seconds after which it may.
     pub fn admit(&self, attempt: &Attempt, now: OffsetDateTime) -> Result<(), u32> {
         if self.burst <= 0.0 {
             return Ok(());
@@ -120,7 +122,7 @@ impl Throttle {
             .map_or(Ok(()), |wait| Err(whole(wait)))
     }
 
-    /// Counts a failure.
+    /// Counts a failed attempt in all three buckets.
     pub fn failed(&self, attempt: &Attempt, now: OffsetDateTime) {
         let now = seconds(now);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,7 +146,7 @@ impl Throttle {
         }
     }
 
-    /// Forgets the failures of an account from a source that has the password after all.
+    /// Forgets the failures of an account from a source that has the right password after all.
     pub fn succeeded(&self, attempt: &Attempt) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.remove(&attempt.0[0]);
@@ -155,7 +157,7 @@ fn seconds(moment: OffsetDateTime) -> f64 {
     (moment - OffsetDateTime::UNIX_EPOCH).as_seconds_f64()
 }
 
-/// A positive number of whole seconds.
+/// Converts to whole seconds, at least 1.
 fn whole(seconds: f64) -> u32 {
     let seconds = Duration::seconds_f64(seconds).whole_seconds();
     u32::try_from(seconds).unwrap_or(u32::MAX).max(1)

@@ -1,5 +1,5 @@
-//! Memory for bodies with images: one budget for the server, and a share of it for each tenant, so that the stalled uploads of one
-//! do not shut out the others.
+//! The memory budget of image uploads: one budget for the server, and a share of it for each
+//! tenant, so that stalled uploads of one tenant do not shut out the others.
 
 use std::{
     collections::HashMap,
@@ -10,25 +10,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::TenantId;
 
-/// The budgets are taken in pieces of this many KiB.
+/// Budgets are taken in pieces of this many KiB.
 const PIECE_KIB: u32 = 256;
 
-/// No memory is left for this body.
+/// No memory is left for a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many bodies are being received")]
 pub struct Full;
 
-/// The budgets.
+/// The server's budget, and the shares of tenants.
 #[derive(Debug)]
 pub struct Uploads {
     total: Arc<Semaphore>,
     share_kib: usize,
-    /// Of tenants that send something now.
+    /// Shares of the tenants that are uploading now.
     shares: Mutex<HashMap<TenantId, Weak<Semaphore>>>,
 }
 
 impl Uploads {
-    /// Budgets of `total_kib` for all and `share_kib` for each tenant.
+    /// Makes a budget of `total_kib` for all and shares of `share_kib` for each tenant.
     pub fn new(total_kib: usize, share_kib: usize) -> Self {
         Self {
             total: Arc::new(Semaphore::new(total_kib)),
@@ -37,7 +37,7 @@ impl Uploads {
         }
     }
 
-    /// Begins to receive a body of the tenant's.
+    /// Begins to receive a body of the tenant's; takes nothing yet.
     pub fn begin(&self, tenant: &TenantId) -> Upload {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         let share = shares.get(tenant).and_then(Weak::upgrade);
@@ -56,7 +56,7 @@ impl Uploads {
     }
 }
 
-/// What a body holds of its budgets; goes back when it is dropped.
+/// The memory that a body holds; returned when it is dropped.
 #[derive(Debug)]
 pub struct Upload {
     budgets: [Arc<Semaphore>; 2],
@@ -66,7 +66,7 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Takes memory for so many bytes more.
+    /// Takes memory for more bytes of the body.
     ///
     /// # Errors
     ///
