@@ -47,7 +47,7 @@ pub struct Request {
 pub struct Protected {
     /// The id that `verify` takes.
     pub photo: PhotoId,
-    /// The marked file, complete with its metadata.
+    /// The marked file, with the metadata that it keeps.
     pub bytes: Vec<u8>,
     /// The container of the file: that of the original.
     pub format: Format,
