@@ -61,7 +61,8 @@ pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartErr
         None => format!("http://{address}"),
     };
     let operator = store.operator().await?;
-    let ctx = app::context(config, store, &operator, public_url, clock.clone()).await?;
+    let (ctx, background) =
+        app::context(config, store, &operator, public_url, clock.clone()).await?;
     match bootstrap {
         Some(bootstrap) => bootstrap.create(&operator, &ctx.master, &clock).await?,
         None if store.is_private() => {
@@ -71,7 +72,7 @@ pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartErr
     }
     operator.close().await;
     print_line(&format!("listening on http://{address}"))?;
-    app::serve(listener, ctx, async move {
+    app::run(listener, ctx, background, async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

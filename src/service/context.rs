@@ -1,6 +1,6 @@
 //! The shared state of all use cases.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::admission::{limits::Limiter, throttle::Throttle, uploads::Uploads};
 use crate::{
@@ -62,16 +62,6 @@ impl Context {
     /// Puts the parts behind one shared pointer.
     pub fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
-    }
-
-    /// A reference that does not keep the parts alive.
-    pub(super) fn downgrade(&self) -> Weak<Inner> {
-        Arc::downgrade(&self.0)
-    }
-
-    /// The context of such a reference, if it is still alive.
-    pub(super) fn upgrade(weak: &Weak<Inner>) -> Option<Self> {
-        weak.upgrade().map(Self)
     }
 }
 

@@ -41,6 +41,7 @@ mod protect;
 mod protocol;
 mod register;
 mod signin;
+mod stop;
 mod tenant_policy;
 mod uploads;
 mod usage;

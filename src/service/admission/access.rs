@@ -1,31 +1,23 @@
 //! Keeps this server's copies of ended tokens and of the signing keys in step with the database.
 
-use std::{
-    sync::Weak,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use super::super::{Context, Error, context::Inner, keys};
+use super::super::{Context, Error, keys};
 use crate::db::access::{ChangeListener, Notification};
 
 /// Interval at which the database is asked even without a notification.
 const TICK: Duration = Duration::from_secs(1);
 /// Interval at which everything is read again: expired rows and keys are dropped, there and here.
-const ANEW: Duration = Duration::from_hours(1);
+const FULL_RELOAD: Duration = Duration::from_hours(1);
 /// Pause before a lost connection is opened again.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Follows the changes, in a task that ends with the last user of the context.
-pub fn follow(ctx: &Context) {
-    tokio::spawn(follow_weak(ctx.downgrade()));
-}
-
-async fn follow_weak(weak: Weak<Inner>) {
-    while let Some(ctx) = Context::upgrade(&weak) {
-        let listening = listen(&ctx).await;
-        drop(ctx);
-        let followed = match listening {
-            Ok(changes) => apply_changes(&weak, changes).await,
+/// Follows the changes for as long as it is polled; never returns. It only reads the database, so
+/// it may be dropped at any point.
+pub async fn follow(ctx: Context) {
+    loop {
+        let followed = match listen(&ctx).await {
+            Ok(changes) => apply_changes(&ctx, changes).await,
             Err(error) => Err(error),
         };
         if let Err(error) = followed {
@@ -46,18 +38,13 @@ async fn listen(ctx: &Context) -> Result<ChangeListener, Error> {
     Ok(changes)
 }
 
-/// Applies changes until the connection is lost, the context is gone, or it is time to read
-/// everything again.
-async fn apply_changes(weak: &Weak<Inner>, mut changes: ChangeListener) -> Result<(), Error> {
+/// Applies changes until the connection is lost or it is time to read everything again.
+async fn apply_changes(ctx: &Context, mut changes: ChangeListener) -> Result<(), Error> {
     let since = Instant::now();
-    while since.elapsed() < ANEW {
-        let change = tokio::time::timeout(TICK, changes.next()).await;
-        let Some(ctx) = Context::upgrade(weak) else {
-            return Ok(());
-        };
-        match change {
-            Ok(Ok(Notification::SigningKeys)) => reload_keys(&ctx).await?,
-            Ok(Ok(Notification::AccessStates)) | Err(_) => refresh(&ctx).await?,
+    while since.elapsed() < FULL_RELOAD {
+        match tokio::time::timeout(TICK, changes.next()).await {
+            Ok(Ok(Notification::SigningKeys)) => reload_keys(ctx).await?,
+            Ok(Ok(Notification::AccessStates)) | Err(_) => refresh(ctx).await?,
             Ok(Ok(Notification::ConnectionLost)) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
         }

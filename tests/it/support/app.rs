@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::Router;
 use clap::Parser;
 use lumatrace::{
-    app::{self, Store},
+    app::{self, Background, Store},
     auth::hash_password,
     clock::Clock,
     config::Config,
@@ -48,6 +48,8 @@ struct Settings {
 
 /// A running application.
 pub(crate) struct App {
+    /// First, so that its tasks end before the database that they use.
+    _background: Background,
     /// The service.
     pub(crate) ctx: Context,
     /// Its time: stands still until a test moves it.
@@ -122,7 +124,7 @@ impl App {
         let store = Store::open(&config).unwrap();
         let operator = store.operator().await.unwrap();
         let public_url = "http://lumatrace.test".to_owned();
-        let ctx = app::context(&config, &store, &operator, public_url, clock.clone())
+        let (ctx, background) = app::context(&config, &store, &operator, public_url, clock.clone())
             .await
             .unwrap();
         Self {
@@ -131,6 +133,7 @@ impl App {
             clock,
             operator,
             database,
+            _background: background,
             _data_dir: data_dir,
         }
     }
