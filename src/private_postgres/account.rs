@@ -1,4 +1,4 @@
-//! The account PostgreSQL runs as when this process is root, because it refuses to be root itself.
+//! The account that PostgreSQL runs as. It refuses to be root, so a process of root's chooses another.
 
 use std::{
     fmt, fs, io,
@@ -10,20 +10,21 @@ use std::{
 
 use super::{PrivatePostgresError, at, sys};
 
-/// The accounts to choose from, best first.
+/// The accounts to choose from, the best first.
 const NAMES: [&str; 2] = ["postgres", "nobody"];
+/// The list of this machine's accounts (passwd(5)).
 const LIST: &str = "/etc/passwd";
 
-/// Whom PostgreSQL runs as.
+/// The account of the operating system that PostgreSQL runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Account {
-    /// Ourselves: this process is an ordinary user's.
+pub(super) enum UnixAccount {
+    /// This process's own: it is not root's.
     Own,
-    /// Another user, because this process is root's.
+    /// Another user's, because this process is root's. The numbers are its user and group ids.
     Other { name: String, user: u32, group: u32 },
 }
 
-impl Account {
+impl UnixAccount {
     /// Chooses the account for a new cluster.
     pub(super) fn choose() -> Result<Self, PrivatePostgresError> {
         if sys::effective_user() != 0 {
@@ -36,7 +37,7 @@ impl Account {
             .ok_or(PrivatePostgresError::NoAccount)
     }
 
-    /// Keeps an existing cluster with the account that it belongs to, whoever starts it today.
+    /// The account that an existing cluster belongs to, whoever starts it; else this one.
     pub(super) fn owner_of(self, cluster: &Path) -> Self {
         match fs::symlink_metadata(cluster) {
             Ok(found) if self != Self::Own && found.uid() != 0 => {
@@ -67,18 +68,18 @@ impl Account {
         command
     }
 
-    /// Whether this account can get into a folder. Tried by really going there: mode bits do not know
-    /// of access control lists, of security modules or of how the file system was mounted.
+    /// Whether this account can enter a folder. Tried by running a shell there: mode bits say
+    /// nothing of access control lists, security modules or how the file system was mounted.
     pub(super) fn can_enter(&self, folder: &Path) -> Result<bool, PrivatePostgresError> {
         if *self == Self::Own {
             return Ok(true);
         }
-        let mut visit = self.command(Path::new("/bin/sh"));
-        visit
+        let mut shell = self.command(Path::new("/bin/sh"));
+        shell
             .args(["-c", ":"])
             .current_dir(folder)
             .stdin(Stdio::null());
-        match visit.status() {
+        match shell.status() {
             Ok(status) => Ok(status.success()),
             // The folder's refusal. A user that may not be changed is the other "permission denied".
             Err(error) if error.raw_os_error() == Some(libc::EACCES) => Ok(false),
@@ -114,7 +115,7 @@ impl Account {
     }
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for UnixAccount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Own => formatter.write_str("this process"),
@@ -123,14 +124,14 @@ impl fmt::Display for Account {
     }
 }
 
-/// One line of the list of accounts.
+/// One line of the list of accounts: a name, and its user and group ids.
 struct Line<'a> {
     name: &'a str,
     user: u32,
     group: u32,
 }
 
-fn find(list: &str, wanted: impl Fn(&Line<'_>) -> bool) -> Option<Account> {
+fn find(list: &str, wanted: impl Fn(&Line<'_>) -> bool) -> Option<UnixAccount> {
     list.lines()
         .filter_map(|line| {
             let mut fields = line.split(':');
@@ -141,7 +142,7 @@ fn find(list: &str, wanted: impl Fn(&Line<'_>) -> bool) -> Option<Account> {
         })
         // An account with root's number would be refused just as root is.
         .find(|line| line.user != 0 && wanted(line))
-        .map(|line| Account::Other {
+        .map(|line| UnixAccount::Other {
             name: line.name.to_owned(),
             user: line.user,
             group: line.group,
@@ -156,7 +157,7 @@ mod tests {
     fn finds_an_account_and_skips_what_is_not_one() {
         let list = "broken\npostgres:x:0:0::/:\n# note\npostgres:x:101:104:P,,,:/var:/bin/bash\n";
         let found = find(list, |line| line.name == "postgres");
-        let expected = Account::Other {
+        let expected = UnixAccount::Other {
             name: "postgres".to_owned(),
             user: 101,
             group: 104,

@@ -1,4 +1,4 @@
-//! Decides which folder is the home of a data folder's cluster.
+//! Decides which folder holds the cluster of a data folder.
 //!
 //! That is `<data folder>/postgres`, unless this process is root's and the account that runs
 //! PostgreSQL cannot get in there, as in a data folder of mode 0700. Then it is a folder in
@@ -12,15 +12,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{PrivatePostgresError, account::Account, at, home::CLUSTER, socket};
+use super::{PrivatePostgresError, account::UnixAccount, at, socket};
 
-/// Inside the data folder: names the home of the cluster when that is elsewhere.
+/// Inside the cluster's folder: what PostgreSQL calls its data directory.
+pub(super) const CLUSTER: &str = "cluster";
+
+/// Inside the data folder: names the cluster's folder when that is elsewhere.
 const RECORD: &str = "postgres-location";
-/// Outlives a reboot, unlike `/run` and `/tmp`.
+/// Parent of clusters that cannot be inside their data folder. Survives a reboot, unlike `/run` and
+/// `/tmp`.
 const ELSEWHERE: &str = "/var/lib/lumatrace";
 
-/// Finds or makes the home of the cluster, and says whom PostgreSQL has to run as there.
-pub(super) fn resolve(data_dir: &Path) -> Result<(PathBuf, Account), PrivatePostgresError> {
+/// Finds or makes the cluster's folder, and chooses the account that PostgreSQL runs as there.
+pub(super) fn resolve(data_dir: &Path) -> Result<(PathBuf, UnixAccount), PrivatePostgresError> {
     let mut builder = fs::DirBuilder::new();
     builder
         .recursive(true)
@@ -33,16 +37,16 @@ pub(super) fn resolve(data_dir: &Path) -> Result<(PathBuf, Account), PrivatePost
     let turn = File::open(&data_dir).map_err(at(&data_dir))?;
     turn.lock().map_err(at(&data_dir))?;
 
-    let account = Account::choose()?;
-    let home = match recorded(&data_dir)? {
-        Some(home) => home,
+    let account = UnixAccount::choose()?;
+    let cluster_dir = match recorded(&data_dir)? {
+        Some(cluster_dir) => cluster_dir,
         None => choose(&data_dir, &account)?,
     };
-    let account = account.owner_of(&home.join(CLUSTER));
-    if !account.can_enter(&home)? {
-        return Err(closed(&home, &account));
+    let account = account.owner_of(&cluster_dir.join(CLUSTER));
+    if !account.can_enter(&cluster_dir)? {
+        return Err(closed(&cluster_dir, &account));
     }
-    Ok((home, account))
+    Ok((cluster_dir, account))
 }
 
 fn recorded(data_dir: &Path) -> Result<Option<PathBuf>, PrivatePostgresError> {
@@ -62,42 +66,42 @@ fn recorded(data_dir: &Path) -> Result<Option<PathBuf>, PrivatePostgresError> {
     }
 }
 
-fn choose(data_dir: &Path, account: &Account) -> Result<PathBuf, PrivatePostgresError> {
+fn choose(data_dir: &Path, account: &UnixAccount) -> Result<PathBuf, PrivatePostgresError> {
     let inside = data_dir.join("postgres");
     if inside.join(CLUSTER).exists() || account.can_enter(data_dir)? {
         make(&inside, account).map_err(at(&inside))?;
         return Ok(inside);
     }
-    let home =
+    let cluster_dir =
         make_elsewhere(data_dir, account).map_err(|cause| PrivatePostgresError::Nowhere {
             account: account.to_string(),
             folder: data_dir.to_owned(),
             elsewhere: ELSEWHERE,
             cause,
         })?;
-    if !account.can_enter(&home)? {
-        let _ = fs::remove_dir(&home);
-        return Err(closed(&home, account));
+    if !account.can_enter(&cluster_dir)? {
+        let _ = fs::remove_dir(&cluster_dir);
+        return Err(closed(&cluster_dir, account));
     }
-    record(data_dir, &home).map_err(at(&data_dir.join(RECORD)))?;
+    record(data_dir, &cluster_dir).map_err(at(&data_dir.join(RECORD)))?;
     tracing::warn!(
-        folder = %home.display(),
+        folder = %cluster_dir.display(),
         "the private PostgreSQL lives outside of the data folder, which {account} cannot enter; back up both"
     );
-    Ok(home)
+    Ok(cluster_dir)
 }
 
-fn make_elsewhere(data_dir: &Path, account: &Account) -> io::Result<PathBuf> {
+fn make_elsewhere(data_dir: &Path, account: &UnixAccount) -> io::Result<PathBuf> {
     let parent = Path::new(ELSEWHERE);
-    let home = parent.join(unique_name(data_dir)?);
+    let cluster_dir = parent.join(unique_name(data_dir)?);
     make(parent, account)?;
-    make(&home, account)?;
-    Ok(home)
+    make(&cluster_dir, account)?;
+    Ok(cluster_dir)
 }
 
 /// Makes a folder that the account can pass through but not change, whatever the umask.
-fn make(folder: &Path, account: &Account) -> io::Result<()> {
-    let mode = if *account == Account::Own {
+fn make(folder: &Path, account: &UnixAccount) -> io::Result<()> {
+    let mode = if *account == UnixAccount::Own {
         0o700
     } else {
         0o711
@@ -112,8 +116,8 @@ fn make(folder: &Path, account: &Account) -> io::Result<()> {
     }
 }
 
-/// The hash tells data folders apart for the curious, the random part makes sure: one may be
-/// deleted and made again.
+/// The hash shows people which clusters belong to one data folder; the random part keeps a folder
+/// that was deleted and made again apart from its predecessor.
 fn unique_name(data_dir: &Path) -> io::Result<String> {
     let mut hasher = DefaultHasher::new();
     data_dir.hash(&mut hasher);
@@ -124,15 +128,15 @@ fn unique_name(data_dir: &Path) -> io::Result<String> {
     ))
 }
 
-fn record(data_dir: &Path, home: &Path) -> io::Result<()> {
+fn record(data_dir: &Path, cluster_dir: &Path) -> io::Result<()> {
     let draft = data_dir.join("postgres-location.new");
-    fs::write(&draft, format!("{}\n", home.display()))?;
+    fs::write(&draft, format!("{}\n", cluster_dir.display()))?;
     File::open(&draft)?.sync_all()?;
     fs::rename(draft, data_dir.join(RECORD))?;
     File::open(data_dir)?.sync_all()
 }
 
-fn closed(folder: &Path, account: &Account) -> PrivatePostgresError {
+fn closed(folder: &Path, account: &UnixAccount) -> PrivatePostgresError {
     PrivatePostgresError::Closed {
         folder: folder.to_owned(),
         account: account.to_string(),

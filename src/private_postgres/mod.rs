@@ -1,23 +1,23 @@
-//! The database of whoever sets no `DATABASE_URL`: a real PostgreSQL that this process starts,
+//! The database for when `DATABASE_URL` is not set: a real PostgreSQL that this process starts,
 //! watches over and stops.
 //!
 //! It runs the programs that are installed on the machine, as an unprivileged user, and listens on
 //! a unix socket only. Any number of processes may share one data folder: one of them owns the
-//! cluster, the others are guests, and when the owner goes, a guest takes its place. Who owns it is
-//! settled by two locks, never by a process id in a file:
+//! cluster, the others follow it, and when the owner ends, a follower takes its place. Who owns it
+//! is settled by two locks, never by a process id in a file:
 //!
-//! * `cluster.lock` is inherited by every process of PostgreSQL, so it is free only when all of an
-//!   old cluster is gone; whoever gets it may tidy up and start anew.
+//! * `cluster.lock` is inherited by every process of PostgreSQL, so it is free only when no process
+//!   of an old cluster is left; whoever gets it may clean up and start PostgreSQL.
 //! * `owner.lock` is held by the owning process alone. While the first is held and this one is not,
-//!   the cluster has been abandoned and is on its way down.
+//!   the cluster has been abandoned and is stopping.
 //!
-//! Start reading at `supervisor`, which is the life of a cluster; `home` knows its files,
-//! `location` where they are. Imports nothing of the project, and blocks: async callers put
+//! Start reading at `supervisor`, which is the life of a cluster; `cluster_dir` knows its
+//! files, `location` where they are. Imports nothing of the project, and blocks: async callers put
 //! [`PrivatePostgres::start`] on a thread of their own.
 
 mod account;
 mod binaries;
-mod home;
+mod cluster_dir;
 mod location;
 mod socket;
 mod supervisor;
@@ -32,9 +32,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use self::{home::Home, supervisor::Supervisor};
+use self::{cluster_dir::ClusterDir, supervisor::Supervisor};
 
-/// What a private PostgreSQL is started with.
+/// How to start a private PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The folder of everything that this installation keeps (`LUMATRACE_DATA_DIR`); made with mode
@@ -62,8 +62,8 @@ impl PrivatePostgres {
     /// The port in the name of the socket. Clients must set it, or they follow `PGPORT`.
     pub const PORT: u16 = 5432;
 
-    /// Makes sure that the cluster of this data folder is running, by this process or by another
-    /// one that got there first.
+    /// Makes sure that the cluster of this data folder is running, started by this process or by
+    /// another one that came first.
     ///
     /// The cluster is made if there is none. Afterwards it is kept running until this value is
     /// dropped: a PostgreSQL that dies is started again, and when another process that owns it
@@ -76,12 +76,12 @@ impl PrivatePostgres {
         let Options { data_dir, durable } = options;
         let (stop, stop_requested) = mpsc::channel();
         let (report, reported) = mpsc::sync_channel(1);
-        let home = Home::open(&data_dir, durable)?;
+        let cluster_dir = ClusterDir::open(&data_dir, durable)?;
         // A thread of its own, because the kernel stops PostgreSQL when the *thread* that spawned
         // it ends.
         let supervisor = thread::Builder::new()
             .name("postgres-supervisor".to_owned())
-            .spawn(move || Supervisor::new(home, stop_requested, report).run())
+            .spawn(move || Supervisor::new(cluster_dir, stop_requested, report).run())
             .map_err(|cause| PrivatePostgresError::Thread { cause })?;
         let mut postgres = Self {
             socket_dir: PathBuf::new(),
@@ -117,7 +117,7 @@ impl Drop for PrivatePostgres {
     }
 }
 
-/// Why there is no private PostgreSQL. Each message is complete in itself and names the cure.
+/// Why there is no private PostgreSQL. Each message is complete in itself and says what to do.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are what the messages name")]
 pub enum PrivatePostgresError {
@@ -136,7 +136,7 @@ pub enum PrivatePostgresError {
     )]
     OtherVersion { cluster: PathBuf, wanted: u32 },
 
-    /// This process is root's, and there is nobody else to run PostgreSQL as.
+    /// This process is root's, and the machine has no other account to run PostgreSQL as.
     #[error(
         "PostgreSQL refuses to run as root, and this machine has neither a user `postgres` nor `nobody` to run it as: \
          run this program as an ordinary user, or set DATABASE_URL"
@@ -150,7 +150,7 @@ pub enum PrivatePostgresError {
     )]
     NotAllowed { account: String, cause: io::Error },
 
-    /// The account that has to run PostgreSQL cannot get at its folder.
+    /// The account that has to run PostgreSQL cannot enter its folder.
     #[error(
         "the private PostgreSQL cannot live in `{}`, because {account} cannot enter that folder: open it and every folder \
          above it with `chmod o+x`, or set DATABASE_URL", .folder.display()
@@ -170,7 +170,7 @@ pub enum PrivatePostgresError {
         cause: io::Error,
     },
 
-    /// The cluster was put elsewhere, and is not there any more.
+    /// The cluster was put outside of the data folder, and is no longer there.
     #[error(
         "`{}` says that the private PostgreSQL lives in `{}`, which is not there: bring that folder back, or delete the \
          file to begin with an empty database", .record.display(), .folder.display()
@@ -181,7 +181,7 @@ pub enum PrivatePostgresError {
     #[error("`{}` could not make the private PostgreSQL: {output}", .program.display())]
     NotMade { program: PathBuf, output: String },
 
-    /// PostgreSQL was started, by us or by another process, and takes no sessions.
+    /// PostgreSQL was started, by this process or another, and accepts no sessions.
     #[error("the private PostgreSQL {trouble}; its log `{}` ends with:\n{tail}", .log.display())]
     NotReady {
         trouble: &'static str,
@@ -193,12 +193,12 @@ pub enum PrivatePostgresError {
     #[error("the private PostgreSQL cannot use `{}`: {cause}", .path.display())]
     Io { path: PathBuf, cause: io::Error },
 
-    /// The watching thread could not begin, or ended without a word.
+    /// The thread that watches over the cluster could not be started, or ended without a report.
     #[error("the thread that watches over the private PostgreSQL cannot run: {cause}")]
     Thread { cause: io::Error },
 }
 
-/// Says of which file the operating system was speaking.
+/// Adds the file that an error of the operating system is about.
 fn at(path: &Path) -> impl FnOnce(io::Error) -> PrivatePostgresError {
     move |cause| PrivatePostgresError::Io {
         path: path.to_owned(),

@@ -1,7 +1,7 @@
-//! The folder of the cluster's socket, and the question whether somebody answers there.
+//! The folder of the cluster's socket, and the check whether a server answers there.
 //!
-//! Whoever can enter the folder can be any database user, so its permissions are the wall: its
-//! owner and root get in.
+//! Whoever can enter the folder can be any database user, so its permissions are the protection:
+//! only its owner and root get in.
 
 use std::{
     fs,
@@ -11,37 +11,39 @@ use std::{
     time::Duration,
 };
 
-use super::{PrivatePostgres, account::Account};
+use super::{PrivatePostgres, account::UnixAccount};
 
 /// Systems allow 104 to 108 bytes for the path of a socket.
 const MAX_PATH_BYTES: usize = 100;
-/// Where a short folder can be made: root's first, then everybody's.
+/// Where a folder with a short path can be made: the one for root first, then the one for all.
 const SHORT_PARENTS: [&str; 2] = ["/run", "/tmp"];
-/// Inside the cluster's home: names the socket's folder when that is elsewhere.
+/// Inside the cluster's folder: names the socket's folder when that is elsewhere.
 const RECORD: &str = "socket-location";
 
+/// How long to wait for one answer of the server.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest message that is read. What comes before "ready for query" has some hundred bytes.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// Where the socket is expected, as far as is known now.
-pub(super) fn folder(home: &Path) -> PathBuf {
-    match fs::read_to_string(home.join(RECORD)) {
+pub(super) fn folder(cluster_dir: &Path) -> PathBuf {
+    match fs::read_to_string(cluster_dir.join(RECORD)) {
         Ok(recorded) => PathBuf::from(recorded.trim_end()),
-        Err(_) => home.join("socket"),
+        Err(_) => cluster_dir.join("socket"),
     }
 }
 
 /// Makes sure that the socket's folder exists and is the account's alone. Only the owner of the
 /// cluster may call this.
-pub(super) fn prepare_folder(home: &Path, account: &Account) -> io::Result<PathBuf> {
-    let expected = folder(home);
+pub(super) fn prepare_folder(cluster_dir: &Path, account: &UnixAccount) -> io::Result<PathBuf> {
+    let expected = folder(cluster_dir);
     if fits(&expected) && account.own_folder(&expected).unwrap_or(false) {
         return Ok(expected);
     }
     let short = make_short_folder(account)?;
-    let draft = home.join("socket-location.new");
+    let draft = cluster_dir.join("socket-location.new");
     fs::write(&draft, short.as_os_str().as_bytes())?;
-    fs::rename(draft, home.join(RECORD))?;
+    fs::rename(draft, cluster_dir.join(RECORD))?;
     Ok(short)
 }
 
@@ -59,7 +61,7 @@ fn fits(folder: &Path) -> bool {
 
 /// The name is random because everybody can write to `/tmp`, and could wait there under a name
 /// known beforehand.
-fn make_short_folder(account: &Account) -> io::Result<PathBuf> {
+fn make_short_folder(account: &UnixAccount) -> io::Result<PathBuf> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for parent in SHORT_PARENTS {
         let folder = Path::new(parent).join(format!("lumatrace-{:016x}", random()?));
@@ -79,8 +81,8 @@ pub(super) fn random() -> io::Result<u64> {
     Ok(u64::from_ne_bytes(bytes))
 }
 
-/// Whether PostgreSQL takes sessions at this socket. Being full counts: it is up, and others are
-/// using it.
+/// Whether PostgreSQL accepts sessions at this socket. One that is full counts: it is up, and in
+/// use.
 pub(super) fn answers(folder: &Path) -> bool {
     match open_session(folder) {
         Ok(mut session) => {

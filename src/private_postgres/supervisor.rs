@@ -1,5 +1,5 @@
-//! The life of a cluster, as the loop of one thread: try to become its owner, be a good guest
-//! otherwise.
+//! The life of a cluster, as the loop of one thread: try to become its owner, else follow the owner
+//! that it has.
 
 use std::{
     fs::File,
@@ -10,34 +10,36 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{PrivatePostgresError, at, home::Home, sys};
+use super::{PrivatePostgresError, at, cluster_dir::ClusterDir, sys};
 
-/// How often a healthy cluster is looked at, by its owner and by guests.
+/// How often a healthy cluster is checked, by its owner and by followers.
 const WATCH: Duration = Duration::from_millis(200);
-/// How often one is looked at that is coming up or going down.
+/// How often a cluster that is starting or stopping is checked.
 const HURRY: Duration = Duration::from_millis(10);
 /// How long `start` waits for a cluster, which includes the end of an old one.
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// How long it waits for one that is on its way up: to break off a recovery would only begin it anew.
+/// How long `start` waits for one that is recovering: breaking a recovery off would only make the
+/// next start begin it again.
 const RECOVERY_LIMIT: Duration = Duration::from_mins(10);
-/// How long PostgreSQL may take to write everything down at the end.
+/// How long PostgreSQL may take to write everything to disk when it stops.
 const STOP_LIMIT: Duration = Duration::from_mins(1);
-/// A PostgreSQL that lived this long did not fail to start.
+/// A PostgreSQL that ran this long did not fail to start.
 const STEADY: Duration = Duration::from_secs(10);
-/// How often PostgreSQL may end at once before `start` gives up.
+/// Failed attempts after which `start` gives up.
 const MAX_ATTEMPTS: u32 = 5;
+/// Longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long an abandoned cluster has to go down on its own, before it is asked to.
+/// How long an abandoned cluster has to stop on its own before it is asked to.
 const ABANDONED_LIMIT: Duration = Duration::from_secs(1);
 
 type Report = Result<PathBuf, PrivatePostgresError>;
 
-/// The watching thread's state.
+/// The state of the thread that watches over a cluster.
 #[derive(Debug)]
 pub(super) struct Supervisor {
-    home: Home,
+    cluster_dir: ClusterDir,
     stop: Receiver<()>,
-    /// Takes the outcome of `start`; gone once that has returned.
+    /// Takes the outcome of `start`; `None` once that is sent.
     report: Option<SyncSender<Report>>,
     started: Instant,
     abandoned_since: Option<Instant>,
@@ -45,22 +47,26 @@ pub(super) struct Supervisor {
     told_of_recovery: bool,
 }
 
-/// What follows a turn of the loop.
+/// What the loop does after a turn.
 enum Next {
     Stop,
     After(Duration),
 }
 
-/// How a PostgreSQL of ours ended.
+/// How a PostgreSQL that this process owned ended.
 enum End {
     Asked,
     Unasked(ExitStatus),
 }
 
 impl Supervisor {
-    pub(super) fn new(home: Home, stop: Receiver<()>, report: SyncSender<Report>) -> Self {
+    pub(super) fn new(
+        cluster_dir: ClusterDir,
+        stop: Receiver<()>,
+        report: SyncSender<Report>,
+    ) -> Self {
         Self {
-            home,
+            cluster_dir,
             stop,
             report: Some(report),
             started: Instant::now(),
@@ -93,17 +99,17 @@ impl Supervisor {
     }
 
     fn turn(&mut self) -> Result<Next, PrivatePostgresError> {
-        match self.home.try_lock_cluster()? {
+        match self.cluster_dir.try_lock_cluster()? {
             Some(lock) => self.own(lock),
-            None => self.visit(),
+            None => self.follow(),
         }
     }
 
     /// Runs PostgreSQL until it ends.
     fn own(&mut self, lock: File) -> Result<Next, PrivatePostgresError> {
         self.abandoned_since = None;
-        let ownership = self.home.lock_ownership()?;
-        let mut child = self.home.launch(&lock)?;
+        let ownership = self.cluster_dir.lock_ownership()?;
+        let mut child = self.cluster_dir.launch(&lock)?;
         // From here on PostgreSQL holds it, down to its last process.
         drop(lock);
         let launched = Instant::now();
@@ -133,12 +139,12 @@ impl Supervisor {
     fn watch(&mut self, child: &mut Child) -> Result<End, PrivatePostgresError> {
         let mut ready = false;
         loop {
-            if let Some(status) = child.try_wait().map_err(at(self.home.folder()))? {
+            if let Some(status) = child.try_wait().map_err(at(self.cluster_dir.folder()))? {
                 return Ok(End::Unasked(status));
             }
-            if !ready && self.home.is_ready(Some(child.id())) {
+            if !ready && self.cluster_dir.is_ready(Some(child.id())) {
                 ready = true;
-                tracing::info!(folder = %self.home.folder().display(), "the private PostgreSQL is ready");
+                tracing::info!(folder = %self.cluster_dir.folder().display(), "the private PostgreSQL is ready");
                 self.report_ready();
             }
             if !ready {
@@ -151,10 +157,11 @@ impl Supervisor {
         }
     }
 
-    /// Uses a cluster that another process runs, or waits for the remains of an old one to go.
-    fn visit(&mut self) -> Result<Next, PrivatePostgresError> {
-        if !self.home.has_owner()? {
-            // Linux has told it to stop when its owner died; elsewhere we have to.
+    /// Uses the cluster that another process owns, or waits for what is left of an abandoned one to
+    /// end.
+    fn follow(&mut self) -> Result<Next, PrivatePostgresError> {
+        if !self.cluster_dir.has_owner()? {
+            // Linux signals it to stop when its owner dies; on other systems this process must.
             if self
                 .abandoned_since
                 .get_or_insert_with(Instant::now)
@@ -162,13 +169,13 @@ impl Supervisor {
                 > ABANDONED_LIMIT
             {
                 self.abandoned_since = None;
-                self.home.stop_abandoned();
+                self.cluster_dir.stop_abandoned();
             }
         } else if self.report.is_none() {
             self.abandoned_since = None;
             return Ok(Next::After(WATCH));
-        } else if self.home.is_ready(None) {
-            tracing::info!(folder = %self.home.folder().display(), "using the PostgreSQL of another process");
+        } else if self.cluster_dir.is_ready(None) {
+            tracing::info!(folder = %self.cluster_dir.folder().display(), "using the PostgreSQL of another process");
             self.report_ready();
         }
         self.check_time("is held by another process, and does not become ready")?;
@@ -177,18 +184,18 @@ impl Supervisor {
 
     fn report_ready(&mut self) {
         if let Some(report) = self.report.take() {
-            let _ = report.send(Ok(self.home.socket_folder()));
+            let _ = report.send(Ok(self.cluster_dir.socket_folder()));
         }
     }
 
-    /// Only `start` is impatient: later on there is nobody to tell, and nothing better to do than to
-    /// go on trying.
+    /// Gives up only during `start`: later there is nobody to report to, and nothing better to do
+    /// than to keep trying.
     fn check_time(&mut self, trouble: &'static str) -> Result<(), PrivatePostgresError> {
         let waited = self.started.elapsed();
         if self.report.is_none() || waited <= START_LIMIT {
             return Ok(());
         }
-        if waited > RECOVERY_LIMIT || !self.home.is_starting() {
+        if waited > RECOVERY_LIMIT || !self.cluster_dir.is_starting() {
             return Err(self.not_ready(trouble));
         }
         if !self.told_of_recovery {
@@ -203,12 +210,13 @@ impl Supervisor {
     fn not_ready(&self, trouble: &'static str) -> PrivatePostgresError {
         PrivatePostgresError::NotReady {
             trouble,
-            log: self.home.log(),
-            tail: self.home.log_tail(),
+            log: self.cluster_dir.log(),
+            tail: self.cluster_dir.log_tail(),
         }
     }
 
-    /// The first new start comes at once, the others at growing intervals.
+    /// How long to wait before the next start: none to speak of after the first failure, then twice
+    /// as long each time, up to [`LONGEST_PAUSE`].
     fn back_off(&self) -> Duration {
         match self.failures {
             0 | 1 => HURRY,

@@ -131,43 +131,44 @@ fn two_processes_may_start_at_once_on_nothing() {
 }
 
 #[test]
-fn a_guest_leaves_the_cluster_alone_and_takes_over_when_the_owner_goes() {
+fn a_follower_leaves_the_cluster_alone_and_takes_over_when_the_owner_goes() {
     let scratch = Scratch::new();
     let data_dir = scratch.data_dir();
     let mut owner = Other::launch(&data_dir);
     let socket_dir = owner.wait_until_started();
     let running = postmaster(&data_dir);
 
-    timed("start of a guest", || start(&data_dir)).stop();
+    timed("start of a follower", || start(&data_dir)).stop();
     assert_eq!(
         postmaster(&data_dir),
         running,
-        "a guest stopped the cluster"
+        "a follower stopped the cluster"
     );
 
-    let guest = start(&data_dir);
-    assert_eq!(guest.socket_dir(), socket_dir);
+    let follower = start(&data_dir);
+    assert_eq!(follower.socket_dir(), socket_dir);
     owner.finish();
-    wait_for("a guest has taken over from an owner that stopped", || {
-        query(&socket_dir, "select 1").is_ok()
-    });
-    guest.stop();
+    wait_for(
+        "a follower has taken over from an owner that stopped",
+        || query(&socket_dir, "select 1").is_ok(),
+    );
+    follower.stop();
     assert_down(&data_dir, &socket_dir);
 
     let mut owner = Other::launch(&data_dir);
     owner.wait_until_started();
-    let guest = start(&data_dir);
+    let follower = start(&data_dir);
     let running = postmaster(&data_dir);
     owner.kill();
     wait_for(
-        "a guest has taken over from an owner that was killed",
+        "a follower has taken over from an owner that was killed",
         || {
             fs::read_to_string(postmaster_file(&data_dir))
                 .is_ok_and(|text| !text.starts_with(&running.to_string()))
                 && query(&socket_dir, "select 1").is_ok()
         },
     );
-    guest.stop();
+    follower.stop();
     assert_down(&data_dir, &socket_dir);
 }
 
@@ -176,7 +177,7 @@ fn a_cluster_that_cannot_start_says_why() {
     let scratch = Scratch::new();
     let data_dir = scratch.data_dir();
     start(&data_dir).stop();
-    let settings = home(&data_dir).join("cluster/postgresql.conf");
+    let settings = cluster_dir(&data_dir).join("cluster/postgresql.conf");
     fs::write(&settings, "no_such_setting = 1\n").unwrap();
     let message = timed("giving up", || try_start(&data_dir))
         .unwrap_err()
@@ -184,7 +185,7 @@ fn a_cluster_that_cannot_start_says_why() {
     assert!(message.contains("no_such_setting"), "{message}");
     assert!(is_cluster_free(&data_dir));
 
-    fs::write(home(&data_dir).join("cluster/PG_VERSION"), "7\n").unwrap();
+    fs::write(cluster_dir(&data_dir).join("cluster/PG_VERSION"), "7\n").unwrap();
     let message = try_start(&data_dir).unwrap_err().to_string();
     assert!(message.contains("PostgreSQL 7"), "{message}");
 }

@@ -53,7 +53,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(home(&self.data_dir()));
+        let _ = fs::remove_dir_all(cluster_dir(&self.data_dir()));
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -118,7 +118,7 @@ fn try_start(data_dir: &Path) -> Result<PrivatePostgres, PrivatePostgresError> {
     })
 }
 
-fn home(data_dir: &Path) -> PathBuf {
+fn cluster_dir(data_dir: &Path) -> PathBuf {
     match fs::read_to_string(data_dir.join("postgres-location")) {
         Ok(recorded) => PathBuf::from(recorded.trim_end()),
         Err(_) => data_dir.join("postgres"),
@@ -126,7 +126,7 @@ fn home(data_dir: &Path) -> PathBuf {
 }
 
 fn postmaster_file(data_dir: &Path) -> PathBuf {
-    home(data_dir).join("cluster/postmaster.pid")
+    cluster_dir(data_dir).join("cluster/postmaster.pid")
 }
 
 fn postmaster(data_dir: &Path) -> u32 {
@@ -147,7 +147,7 @@ fn kill_postmaster(data_dir: &Path) {
 }
 
 fn is_cluster_free(data_dir: &Path) -> bool {
-    fs::File::open(home(data_dir).join("cluster.lock"))
+    fs::File::open(cluster_dir(data_dir).join("cluster.lock"))
         .unwrap()
         .try_lock()
         .is_ok()

@@ -20,12 +20,12 @@ fn a_data_folder_in_a_closed_place_works() {
     drop(postgres);
 
     if is_outside {
-        let home = home(&data_dir);
-        let away = home.with_extension("away");
-        fs::rename(&home, &away).unwrap();
+        let cluster_dir = cluster_dir(&data_dir);
+        let away = cluster_dir.with_extension("away");
+        fs::rename(&cluster_dir, &away).unwrap();
         let message = try_start(&data_dir).unwrap_err().to_string();
         assert!(message.contains("postgres-location"), "{message}");
-        fs::rename(&away, &home).unwrap();
+        fs::rename(&away, &cluster_dir).unwrap();
     }
 }
 
@@ -97,7 +97,7 @@ fn the_log_stays_small() {
     let scratch = Scratch::new();
     let data_dir = scratch.data_dir();
     start(&data_dir).stop();
-    let log = home(&data_dir).join("server.log");
+    let log = cluster_dir(&data_dir).join("server.log");
     fs::OpenOptions::new()
         .write(true)
         .open(&log)

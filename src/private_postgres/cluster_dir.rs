@@ -14,24 +14,28 @@ use std::{
 };
 
 use super::{
-    PrivatePostgres, PrivatePostgresError, account::Account, at, binaries, binaries::Binaries,
-    location, socket, sys,
+    PrivatePostgres, PrivatePostgresError,
+    account::UnixAccount,
+    at, binaries,
+    binaries::Binaries,
+    location::{self, CLUSTER},
+    socket, sys,
 };
 
-/// Inside the home: what PostgreSQL calls its data directory.
-pub(super) const CLUSTER: &str = "cluster";
-
-/// What a server says of itself in its pid file, once it takes sessions and until then.
+/// The state in a server's pid file once it accepts sessions.
 const READY: &str = "ready";
+/// The state until then.
 const STARTING: &str = "starting";
 
+/// Length from which the log is emptied at the next start.
 const MAX_LOG_BYTES: u64 = 10 * 1024 * 1024;
+/// How much of the log's end is read for an error message, and how many of its lines are shown.
 const TAIL_BYTES: i64 = 64 * 1024;
 const TAIL_LINES: usize = 12;
-/// What clients were told who did not wait; it would hide the cause.
+/// Logged for each client that came too early; in an error message it would hide the cause.
 const TURNED_AWAY: &str = "FATAL:  the database system is ";
 
-/// Given on the command line and not in `postgresql.conf`, so that old clusters have them too.
+/// Given on the command line and not in `postgresql.conf`, so that existing clusters have them too.
 const SETTINGS: [&str; 7] = [
     "cluster_name=lumatrace",
     "listen_addresses=",
@@ -54,21 +58,21 @@ const SETTINGS_FOR_TESTS: [&str; 4] = [
     "max_connections=200",
 ];
 
-/// The folder of one cluster.
+/// The folder of one cluster: its locks, its log, and PostgreSQL's own folders.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(super) struct ClusterDir {
     folder: PathBuf,
-    account: Account,
+    account: UnixAccount,
     durable: bool,
 }
 
-/// What PostgreSQL writes about itself while it runs.
+/// The process id and state that PostgreSQL writes to its pid file while it runs.
 struct Postmaster {
     process: u32,
     state: String,
 }
 
-impl Home {
+impl ClusterDir {
     pub(super) fn open(data_dir: &Path, durable: bool) -> Result<Self, PrivatePostgresError> {
         let (folder, account) = location::resolve(data_dir)?;
         Ok(Self {
@@ -86,7 +90,7 @@ impl Home {
         socket::folder(&self.folder)
     }
 
-    /// The lock that says that no process of this cluster is left, if that is so.
+    /// Takes the lock that is free only when no process of this cluster is left; `None` if one is.
     pub(super) fn try_lock_cluster(&self) -> Result<Option<File>, PrivatePostgresError> {
         let path = self.folder.join("cluster.lock");
         let lock = open_lock(&path).map_err(at(&path))?;
@@ -97,8 +101,8 @@ impl Home {
         }
     }
 
-    /// The sign that the cluster has a living owner. Waits for an earlier owner that has not yet
-    /// noticed its loss.
+    /// Takes the lock that shows that the cluster has a living owner. Waits for an earlier owner
+    /// that has not yet noticed its loss.
     pub(super) fn lock_ownership(&self) -> Result<File, PrivatePostgresError> {
         let path = self.folder.join("owner.lock");
         let lock = open_lock(&path).map_err(at(&path))?;
@@ -106,13 +110,13 @@ impl Home {
         Ok(lock)
     }
 
-    /// Whether a living process owns the cluster. Asked with a shared lock, so that guests do not
+    /// Whether a living process owns the cluster. Asked with a shared lock, so that followers do not
     /// take each other for one.
     pub(super) fn has_owner(&self) -> Result<bool, PrivatePostgresError> {
         let path = self.folder.join("owner.lock");
         let lock = match File::open(&path) {
             Ok(lock) => lock,
-            // Left for the owner to make, so that it never belongs to a guest who is root.
+            // Left for the owner to make, so that it never belongs to a follower that is root's.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(at(&path)(error)),
         };
@@ -123,27 +127,27 @@ impl Home {
         }
     }
 
-    /// Whether the cluster takes sessions, and is the given process if one is given.
+    /// Whether the cluster accepts sessions, and is run by `process` if that is given.
     pub(super) fn is_ready(&self, process: Option<u32>) -> bool {
         self.postmaster().is_some_and(|found| {
             found.state == READY && process.is_none_or(|it| it == found.process)
         }) && socket::answers(&self.socket_folder())
     }
 
-    /// Whether the cluster is coming up, which takes long when it has to recover from a crash.
+    /// Whether the cluster is starting, which takes long when it has to recover from a crash.
     pub(super) fn is_starting(&self) -> bool {
         self.postmaster()
             .is_some_and(|found| found.state == STARTING)
     }
 
-    /// Asks a cluster to stop whose owner has died without doing so.
+    /// Asks a cluster to stop whose owner died without stopping it.
     pub(super) fn stop_abandoned(&self) {
         if let Some(found) = self.postmaster() {
             sys::send(found.process, sys::Signal::FastShutdown);
         }
     }
 
-    /// Starts PostgreSQL, on a new cluster if there is none. `lock` passes to it.
+    /// Starts PostgreSQL, on a new cluster if there is none. It inherits `lock`.
     pub(super) fn launch(&self, lock: &File) -> Result<Child, PrivatePostgresError> {
         self.forget_postmaster()?;
         let binaries = if let Some(major) = self.major()? {
@@ -221,8 +225,8 @@ impl Home {
         Some(Postmaster { process, state })
     }
 
-    /// PostgreSQL would take the file of a dead server for a living one if its number is in use
-    /// again.
+    /// Removes the pid file of a dead server: PostgreSQL would believe it if that process id is in
+    /// use again.
     fn forget_postmaster(&self) -> Result<(), PrivatePostgresError> {
         match fs::remove_file(self.postmaster_file()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -232,7 +236,7 @@ impl Home {
         }
     }
 
-    /// The version of the cluster, if there is one.
+    /// The major version that made the cluster; `None` if there is no cluster.
     fn major(&self) -> Result<Option<u32>, PrivatePostgresError> {
         let path = self.cluster().join("PG_VERSION");
         match fs::read_to_string(&path) {
@@ -245,8 +249,8 @@ impl Home {
         }
     }
 
-    /// Makes the cluster beside its place and moves it there when it is whole: half a cluster never
-    /// counts.
+    /// Makes the cluster beside its place and moves it there when it is complete, so that half a
+    /// cluster is never started.
     fn initialise(&self, binaries: &Binaries, lock: &File) -> Result<(), PrivatePostgresError> {
         let draft = self.folder.join("cluster.new");
         match fs::remove_dir_all(&draft) {
@@ -257,7 +261,7 @@ impl Home {
 
         let mut initdb = self.account.command(&binaries.initdb());
         // `C` is the one locale that every system has. `trust`, because the socket's folder is the
-        // wall.
+        // protection.
         initdb.args([
             "--locale=C",
             "--encoding=UTF8",
@@ -299,7 +303,7 @@ impl Home {
     }
 }
 
-/// Runs a program to its end; what it says matters only when it fails.
+/// Runs a program to its end; its output matters only when it fails.
 fn run(mut command: Command, lock: &File, input: &str) -> Result<(), PrivatePostgresError> {
     let program = PathBuf::from(command.get_program());
     sys::tie(&mut command, lock);
@@ -332,7 +336,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// For this user alone, and never through a link that somebody left in the way.
+/// Options for a file of this user's alone, which never follow a link that somebody planted.
 fn own_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
