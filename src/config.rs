@@ -1,4 +1,8 @@
-//! Every setting: a flag, an environment variable, a default, and the line that `--help` prints. Nothing else is read.
+//! Every setting: a flag, an environment variable, a default, and the line that `--help` prints.
+//! Nothing else is read.
+//!
+//! [`InstallationSettings`] belong to every command, since all of them work on the same data;
+//! [`ServeSettings`] to `serve` alone.
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
@@ -9,27 +13,21 @@ use secrecy::SecretString;
 /// Largest number of calls that a limit can name.
 pub const MOST_CALLS: i64 = 1_000_000_000;
 
-/// The settings of a server and of the operator's commands.
+/// The settings of a server.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// Address and port to serve on; port 0 takes a free one, which is printed
-    #[arg(
-        long,
-        global = true,
-        env = "LUMATRACE_LISTEN",
-        default_value = "127.0.0.1:8081"
-    )]
-    pub listen: SocketAddr,
+    /// Where its data is, and how it logs.
+    #[command(flatten)]
+    pub installation: InstallationSettings,
+    /// How it serves.
+    #[command(flatten)]
+    pub serve: ServeSettings,
+}
 
-    /// PostgreSQL to use; without it the server starts a private one under the data folder
-    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
-    pub database_url: Option<SecretString>,
-
-    /// Most connections to the database
-    #[arg(long, global = true, env = "LUMATRACE_DATABASE_CONNECTIONS", default_value_t = 16,
-        value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub database_connections: u32,
-
+/// Where the data is, and how to log: the same for a server and for the commands beside it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Settings of the installation, the same for all commands")]
+pub struct InstallationSettings {
     /// Folder for keys and the private PostgreSQL; made with mode 0700
     #[arg(
         long,
@@ -39,7 +37,12 @@ pub struct Config {
     )]
     pub data_dir: PathBuf,
 
-    /// Key that seals secrets in the database: 32 bytes in base64; without it `master.key` in the data folder is used or made
+    /// PostgreSQL to use; without it a private one is started under the data folder
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<SecretString>,
+
+    /// Key that seals secrets in the database, 32 bytes in base64; without it `master.key` in the
+    /// data folder is used, or made
     #[arg(
         long,
         global = true,
@@ -47,101 +50,6 @@ pub struct Config {
         hide_env_values = true
     )]
     pub master_key: Option<SecretString>,
-
-    /// Tenant to create at start if it is absent
-    #[arg(long, global = true, env = "LUMATRACE_BOOTSTRAP_TENANT")]
-    pub bootstrap_tenant: Option<String>,
-
-    /// Account to create in that tenant if it is absent
-    #[arg(long, global = true, env = "LUMATRACE_BOOTSTRAP_USERNAME")]
-    pub bootstrap_username: Option<String>,
-
-    /// Password of that account when it is created
-    #[arg(
-        long,
-        global = true,
-        env = "LUMATRACE_BOOTSTRAP_PASSWORD",
-        hide_env_values = true
-    )]
-    pub bootstrap_password: Option<SecretString>,
-
-    /// How long a photo API login lasts, in seconds
-    #[arg(long, global = true, env = "LUMATRACE_TOKEN_TTL_SECONDS", default_value_t = 3600,
-        value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
-    pub token_ttl_seconds: u32,
-
-    /// Calls that a tenant may make a second, on average, unless set for the tenant; 0 is no limit
-    #[arg(long, global = true, env = "LUMATRACE_RATE_PER_SECOND", default_value_t = 50,
-        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
-    pub rate_per_second: u32,
-
-    /// Calls that a tenant may make at once, unless set for the tenant; 0 is no limit
-    #[arg(long, global = true, env = "LUMATRACE_RATE_BURST", default_value_t = 100,
-        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
-    pub rate_burst: u32,
-
-    /// Calls that a tenant may make in an hour, unless set for the tenant; 0 is no limit
-    #[arg(long, global = true, env = "LUMATRACE_RATE_PER_HOUR", default_value_t = 50_000,
-        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
-    pub rate_per_hour: u32,
-
-    /// Issuer of tokens, their `iss`
-    #[arg(
-        long,
-        global = true,
-        env = "LUMATRACE_ISSUER",
-        default_value = "LumaTrace-Enterprise-CA"
-    )]
-    pub issuer: String,
-
-    /// Audience of tokens, their `aud`
-    #[arg(
-        long,
-        global = true,
-        env = "LUMATRACE_AUDIENCE",
-        default_value = "LumaTrace-Cloud-API"
-    )]
-    pub audience: String,
-
-    /// Failed logins of an account from one source that are taken at once, and one more each 6 seconds; 0 for no limit
-    #[arg(
-        long,
-        global = true,
-        env = "LUMATRACE_LOGIN_BURST",
-        default_value_t = 10
-    )]
-    pub login_burst: u32,
-
-    /// Networks of proxies whose X-Forwarded-For is believed, separated by commas, as 10.0.0.0/8
-    #[arg(
-        long,
-        global = true,
-        env = "LUMATRACE_TRUSTED_PROXIES",
-        value_delimiter = ','
-    )]
-    pub trusted_proxies: Vec<IpNet>,
-
-    /// Web pages that may call the API from a browser: exact origins with scheme and host, separated by commas
-    #[arg(
-        long,
-        global = true,
-        env = "LUMATRACE_CORS_ORIGINS",
-        value_delimiter = ',',
-        value_parser = parse_origin
-    )]
-    pub cors_origins: Vec<String>,
-
-    /// Image work that runs at once [default: number of cores]
-    #[arg(long, global = true, env = "LUMATRACE_WORKERS")]
-    pub workers: Option<NonZeroUsize>,
-
-    /// Image work that may wait; more is refused with 503 [default: 16 for each worker]
-    #[arg(long, global = true, env = "LUMATRACE_QUEUE")]
-    pub queue: Option<usize>,
-
-    /// Where clients find this server [default: `http://` and the address]
-    #[arg(long, global = true, env = "LUMATRACE_PUBLIC_URL")]
-    pub public_url: Option<String>,
 
     /// What is logged, in the syntax of `RUST_LOG`
     #[arg(
@@ -152,17 +60,119 @@ pub struct Config {
     )]
     pub log: String,
 
-    /// How logs are written to stderr
+    /// How logs are written to stderr: text or json
     #[arg(
         long,
         global = true,
         env = "LUMATRACE_LOG_FORMAT",
-        default_value = "text"
+        default_value = "text",
+        hide_possible_values = true
     )]
     pub log_format: LogFormat,
 }
 
-/// Takes an origin as browsers send it: scheme, host, and a port if it is not the usual one (RFC 6454 section 6.2).
+/// Where the API is served: `serve` listens there, and `healthcheck` asks there.
+#[derive(Debug, Clone, Args)]
+pub struct ListenSetting {
+    /// Address and port of the API; with port 0 `serve` takes a free one, which it prints
+    #[arg(long, env = "LUMATRACE_LISTEN", default_value = "127.0.0.1:8081")]
+    pub listen: SocketAddr,
+}
+
+/// What only a server needs to know.
+#[derive(Debug, Clone, Args)]
+pub struct ServeSettings {
+    /// Where the API is served.
+    #[command(flatten)]
+    pub address: ListenSetting,
+
+    /// Where clients find this server [default: `http://` and the address]
+    #[arg(long, env = "LUMATRACE_PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    /// Most connections to the database
+    #[arg(long, env = "LUMATRACE_DATABASE_CONNECTIONS", default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_connections: u32,
+
+    /// Tenant to create at start if it is absent
+    #[arg(long, env = "LUMATRACE_BOOTSTRAP_TENANT")]
+    pub bootstrap_tenant: Option<String>,
+
+    /// Account to create in that tenant if it is absent
+    #[arg(long, env = "LUMATRACE_BOOTSTRAP_USERNAME")]
+    pub bootstrap_username: Option<String>,
+
+    /// Password of that account when it is created
+    #[arg(long, env = "LUMATRACE_BOOTSTRAP_PASSWORD", hide_env_values = true)]
+    pub bootstrap_password: Option<SecretString>,
+
+    /// How long a photo API login lasts, in seconds
+    #[arg(long, env = "LUMATRACE_TOKEN_TTL_SECONDS", default_value_t = 3600,
+        value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
+    pub token_ttl_seconds: u32,
+
+    /// Issuer of tokens, their `iss`
+    #[arg(
+        long,
+        env = "LUMATRACE_ISSUER",
+        default_value = "LumaTrace-Enterprise-CA"
+    )]
+    pub issuer: String,
+
+    /// Audience of tokens, their `aud`
+    #[arg(
+        long,
+        env = "LUMATRACE_AUDIENCE",
+        default_value = "LumaTrace-Cloud-API"
+    )]
+    pub audience: String,
+
+    /// Failed logins of an account from one source that are allowed at once, then one each 6
+    /// seconds; 0 is no limit
+    #[arg(long, env = "LUMATRACE_LOGIN_BURST", default_value_t = 10)]
+    pub login_burst: u32,
+
+    /// Calls that a tenant may make a second, on average, unless set for the tenant; 0 is no limit
+    #[arg(long, env = "LUMATRACE_RATE_PER_SECOND", default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
+    pub rate_per_second: u32,
+
+    /// Calls that a tenant may make at once, unless set for the tenant; 0 is no limit
+    #[arg(long, env = "LUMATRACE_RATE_BURST", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
+    pub rate_burst: u32,
+
+    /// Calls that a tenant may make in an hour, unless set for the tenant; 0 is no limit
+    #[arg(long, env = "LUMATRACE_RATE_PER_HOUR", default_value_t = 50_000,
+        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
+    pub rate_per_hour: u32,
+
+    /// Networks of proxies whose X-Forwarded-For is believed, separated by commas, as 10.0.0.0/8
+    #[arg(long, env = "LUMATRACE_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// Web pages that may call the API from a browser: exact origins with scheme and host,
+    /// separated by commas
+    #[arg(
+        long,
+        env = "LUMATRACE_CORS_ORIGINS",
+        value_delimiter = ',',
+        value_parser = parse_origin
+    )]
+    pub cors_origins: Vec<String>,
+
+    /// Images worked on at once [default: number of cores]
+    #[arg(long, env = "LUMATRACE_WORKERS")]
+    pub workers: Option<NonZeroUsize>,
+
+    /// Images that may wait; more are refused with 503 [default: 16 for each worker]
+    #[arg(long, env = "LUMATRACE_QUEUE")]
+    pub queue: Option<usize>,
+}
+
+/// Takes an origin as browsers send it: scheme, host, and a port if it is not the usual one
+/// (RFC 6454 section 6.2).
 fn parse_origin(text: &str) -> Result<String, &'static str> {
     let host = text
         .strip_prefix("https://")
@@ -180,7 +190,7 @@ fn parse_origin(text: &str) -> Result<String, &'static str> {
         )
 }
 
-/// How logs are written.
+/// How logs are written to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// Lines for people.
@@ -189,14 +199,14 @@ pub enum LogFormat {
     Json,
 }
 
-impl Config {
-    /// How much image work runs at once.
+impl ServeSettings {
+    /// How many images are worked on at once: the setting, or the number of cores.
     pub fn worker_count(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.workers.map_or_else(cores, NonZeroUsize::get)
     }
 
-    /// How much image work may wait.
+    /// How many images may wait: the setting, or 16 for each worker.
     pub fn queue_length(&self) -> usize {
         self.queue.unwrap_or(16 * self.worker_count())
     }

@@ -77,9 +77,13 @@ pub async fn context(
     public_url: String,
     clock: Clock,
 ) -> Result<(Context, Background), StartError> {
-    let master = master_key(config)?;
+    let Config {
+        installation,
+        serve,
+    } = config;
+    let master = master_key(installation)?;
     keys::ensure(operator, &master, &clock).await?;
-    let db = store.serving(operator, config.database_connections).await?;
+    let db = store.serving(operator, serve.database_connections).await?;
     let keys = keys::load(&db, &master, &clock).await.map_err(|_| {
         StartError::Setting(
             "the signing keys in the database were sealed under another master key: set \
@@ -88,35 +92,35 @@ pub async fn context(
                 .to_owned(),
         )
     })?;
-    let (workers, queue) = (config.worker_count(), config.queue_length());
+    let (workers, queue) = (serve.worker_count(), serve.queue_length());
     let upload_kib = (workers + queue) * UPLOAD_KIB_PER_IMAGE;
     let access = AccessStates::new(db.access_states().await?);
     let ctx = Context::new(service::Inner {
         db,
         access,
-        throttle: Throttle::new(config.login_burst),
+        throttle: Throttle::new(serve.login_burst),
         tokens: TokenService::new(
             keys,
             clock.clone(),
-            config.issuer.clone(),
-            config.audience.clone(),
+            serve.issuer.clone(),
+            serve.audience.clone(),
         ),
         clock,
         limiter: Limiter::new(Rates {
-            per_second: config.rate_per_second,
-            burst: config.rate_burst,
-            per_hour: config.rate_per_hour,
+            per_second: serve.rate_per_second,
+            burst: serve.rate_burst,
+            per_hour: serve.rate_per_hour,
         }),
         images: CpuGate::new(workers, queue),
         passwords: CpuGate::new(workers, PASSWORD_QUEUE),
         master,
         uploads: Uploads::new(upload_kib, (upload_kib / 2).max(2 * UPLOAD_KIB_PER_IMAGE)),
         settings: Settings {
-            token_ttl_seconds: config.token_ttl_seconds,
+            token_ttl_seconds: serve.token_ttl_seconds,
             public_url,
             limits: Limits::default(),
-            cors_origins: config.cors_origins.clone(),
-            trusted_proxies: config.trusted_proxies.clone(),
+            cors_origins: serve.cors_origins.clone(),
+            trusted_proxies: serve.trusted_proxies.clone(),
         },
     });
     let mut background = Background::default();

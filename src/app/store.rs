@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use super::StartError;
 use crate::{
     auth::MasterKey,
-    config::Config,
+    config::InstallationSettings,
     db::{Database, Operator, roles},
     private_postgres::{self, PrivatePostgres},
 };
@@ -20,9 +20,9 @@ pub struct Store {
 
 impl Store {
     /// Starts the private PostgreSQL unless `DATABASE_URL` names another. Blocks.
-    pub fn open(config: &Config) -> Result<Self, StartError> {
-        make_data_dir(config)?;
-        if let Some(url) = &config.database_url {
+    pub fn open(installation: &InstallationSettings) -> Result<Self, StartError> {
+        make_data_dir(installation)?;
+        if let Some(url) = &installation.database_url {
             let url = url.expose_secret();
             let scheme = url.split_once("://").map(|(scheme, _)| scheme);
             let owner = matches!(scheme, Some("postgres" | "postgresql")).then(|| url.parse().ok());
@@ -35,7 +35,7 @@ impl Store {
             });
         }
         let options = private_postgres::Options {
-            data_dir: config.data_dir.clone(),
+            data_dir: installation.data_dir.clone(),
             durable: true,
         };
         let private = PrivatePostgres::start(options)?;
@@ -79,27 +79,27 @@ impl Store {
 }
 
 /// Reads the master key from its setting, or from the data folder, where it is made if absent.
-pub fn master_key(config: &Config) -> Result<MasterKey, StartError> {
-    if let Some(key) = &config.master_key {
+pub fn master_key(installation: &InstallationSettings) -> Result<MasterKey, StartError> {
+    if let Some(key) = &installation.master_key {
         return MasterKey::from_base64(key.expose_secret()).map_err(|_| {
             StartError::Setting("LUMATRACE_MASTER_KEY is not 32 bytes in base64".to_owned())
         });
     }
-    let path = config.data_dir.join("master.key");
+    let path = installation.data_dir.join("master.key");
     MasterKey::load_or_create(&path)
         .map_err(|error| StartError::Io(path.display().to_string(), error))
 }
 
-fn make_data_dir(config: &Config) -> Result<(), StartError> {
+fn make_data_dir(installation: &InstallationSettings) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt;
 
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(&config.data_dir)
+        .create(&installation.data_dir)
         .map_err(|error| {
             StartError::Io(
-                format!("LUMATRACE_DATA_DIR {}", config.data_dir.display()),
+                format!("LUMATRACE_DATA_DIR {}", installation.data_dir.display()),
                 error,
             )
         })

@@ -9,7 +9,7 @@ use super::operator::{known, parse_tenant, print_json, rfc3339};
 use crate::{
     app::{self, StartError, Store},
     clock::Clock,
-    config::Config,
+    config::InstallationSettings,
     db::Operator,
     domain::{CredentialId, CredentialKind, Scopes, TenantId, audit::Actor},
     service::{credentials, keys},
@@ -97,7 +97,7 @@ impl NewArgs {
 
 /// Runs a command on API keys.
 pub(super) async fn api_key(
-    config: &Config,
+    installation: &InstallationSettings,
     store: &Store,
     command: ApiKeyCommand,
 ) -> Result<(), StartError> {
@@ -105,7 +105,7 @@ pub(super) async fn api_key(
     match command {
         ApiKeyCommand::Create { new } => {
             let (scopes, tenant) = (new.scopes()?, &new.tenant.tenant);
-            let (master, clock) = (app::master_key(config)?, Clock::system());
+            let (master, clock) = (app::master_key(installation)?, Clock::system());
             let tx = operator.begin_for(tenant).await?;
             let made = credentials::create_api_key(
                 tx,
@@ -139,7 +139,7 @@ pub(super) async fn api_key(
 
 /// Runs a command on applications.
 pub(super) async fn app(
-    config: &Config,
+    installation: &InstallationSettings,
     store: &Store,
     command: AppCommand,
 ) -> Result<(), StartError> {
@@ -147,7 +147,7 @@ pub(super) async fn app(
     match command {
         AppCommand::Create { new, token_days } => {
             let (scopes, tenant) = (new.scopes()?, &new.tenant.tenant);
-            let (master, clock) = (app::master_key(config)?, Clock::system());
+            let (master, clock) = (app::master_key(installation)?, Clock::system());
             let tx = operator.begin_for(tenant).await?;
             let request = credentials::ApplicationRequest {
                 name: &new.name,
@@ -229,12 +229,12 @@ fn named(kind: CredentialKind, id: CredentialId) -> (&'static str, String) {
 
 /// Runs a command on signing keys.
 pub(super) async fn key(
-    config: &Config,
+    installation: &InstallationSettings,
     store: &Store,
     command: &KeyCommand,
 ) -> Result<(), StartError> {
     let operator = store.operator().await?;
-    let (master, clock) = (app::master_key(config)?, Clock::system());
+    let (master, clock) = (app::master_key(installation)?, Clock::system());
     if matches!(command, KeyCommand::Rotate) {
         keys::rotate(&operator, &master, &clock).await?;
     }

@@ -12,7 +12,7 @@ use crate::{
     app::{self, StartError, Store},
     auth::{PasswordHash, generate_password, hash_password},
     clock::Clock,
-    config::{Config, MOST_CALLS},
+    config::{InstallationSettings, MOST_CALLS},
     domain::{
         ContentHashPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy, Username,
         audit::Actor,
@@ -144,7 +144,7 @@ pub(super) struct AccountName {
 
 /// Runs a command on tenants.
 pub(super) async fn tenant(
-    config: &Config,
+    installation: &InstallationSettings,
     store: &Store,
     command: TenantCommand,
 ) -> Result<(), StartError> {
@@ -177,7 +177,7 @@ pub(super) async fn tenant(
             return print_json(&with_policy(name.as_str(), policy));
         }
         TenantCommand::Create(TenantName { name }) => {
-            let master = app::master_key(config)?;
+            let master = app::master_key(installation)?;
             operator::create_tenant(&operator, &master, &Clock::system(), &name).await?;
             return print_json(&json!({ "tenantId": name.as_str(), "status": "active" }));
         }

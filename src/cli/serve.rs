@@ -21,7 +21,7 @@ use crate::{
     app::{self, StartError, Store},
     auth::{MasterKey, generate_password, hash_password},
     clock::Clock,
-    config::Config,
+    config::{Config, InstallationSettings, ServeSettings},
     db::{DbError, Operator},
     domain::{Role, TenantId, Username, audit::Actor},
     service::{
@@ -34,12 +34,9 @@ use crate::{
 /// How long the health check waits for the server.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Refuses settings that can be judged before anything is started or made.
-pub(super) fn check_settings(config: &Config) -> Result<(), StartError> {
-    if config.master_key.is_some() {
-        app::master_key(config)?;
-    }
-    Bootstrap::read(config).map(drop)
+/// Refuses settings of `serve` that can be judged before anything is started or made.
+pub(super) fn check_settings(settings: &ServeSettings) -> Result<(), StartError> {
+    Bootstrap::read(settings).map(drop)
 }
 
 /// Migrates, makes what the settings ask for, then serves until SIGTERM or SIGINT.
@@ -51,12 +48,10 @@ pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartErr
     let mut terminate = signal(SignalKind::terminate()).map_err(io("SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(io("SIGINT"))?;
     let clock = Clock::system();
-    let bootstrap = Bootstrap::read(config)?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(io(&format!("LUMATRACE_LISTEN {}", config.listen)))?;
-    let address = listener.local_addr().map_err(io("the listener"))?;
-    let public_url = match &config.public_url {
+    let settings = &config.serve;
+    let bootstrap = Bootstrap::read(settings)?;
+    let (listener, address) = bind("LUMATRACE_LISTEN", settings.address.listen).await?;
+    let public_url = match &settings.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => format!("http://{address}"),
     };
@@ -66,7 +61,13 @@ pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartErr
     match bootstrap {
         Some(bootstrap) => bootstrap.create(&operator, &ctx.master, &clock).await?,
         None if store.is_private() => {
-            create_demo(&config.data_dir, &operator, &ctx.master, &clock).await?;
+            create_demo(
+                &config.installation.data_dir,
+                &operator,
+                &ctx.master,
+                &clock,
+            )
+            .await?;
         }
         None => {}
     }
@@ -83,21 +84,32 @@ pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartErr
     Ok(())
 }
 
+/// Listens on the address that `setting` names; also returns the address with its real port.
+async fn bind(setting: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let io = |error| StartError::Io(format!("{setting} {address}"), error);
+    let listener = TcpListener::bind(address).await.map_err(io)?;
+    let address = listener.local_addr().map_err(io)?;
+    Ok((listener, address))
+}
+
 /// Applies migrations and makes the first signing key.
-pub(super) async fn migrate(config: &Config, store: &Store) -> Result<(), StartError> {
+pub(super) async fn migrate(
+    installation: &InstallationSettings,
+    store: &Store,
+) -> Result<(), StartError> {
     let operator = store.operator().await?;
-    let master = app::master_key(config)?;
+    let master = app::master_key(installation)?;
     Ok(keys::ensure(&operator, &master, &Clock::system()).await?)
 }
 
-/// Asks the server whether it lives.
-pub(super) async fn healthcheck(config: &Config) -> Result<(), StartError> {
-    let ip = match config.listen.ip() {
+/// Asks the server at `listen` whether it lives; at the loopback address if it listens on all.
+pub(super) async fn healthcheck(listen: SocketAddr) -> Result<(), StartError> {
+    let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    let address = SocketAddr::new(ip, config.listen.port());
+    let address = SocketAddr::new(ip, listen.port());
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;
         stream
@@ -125,14 +137,14 @@ struct Bootstrap {
 }
 
 impl Bootstrap {
-    fn read(config: &Config) -> Result<Option<Self>, StartError> {
-        let settings = (
-            &config.bootstrap_tenant,
-            &config.bootstrap_username,
-            &config.bootstrap_password,
+    fn read(settings: &ServeSettings) -> Result<Option<Self>, StartError> {
+        let given = (
+            &settings.bootstrap_tenant,
+            &settings.bootstrap_username,
+            &settings.bootstrap_password,
         );
         let wrong = |what: &str| StartError::Setting(what.to_owned());
-        let (tenant, username, password) = match settings {
+        let (tenant, username, password) = match given {
             (None, None, None) => return Ok(None),
             (Some(tenant), Some(username), Some(password)) => (tenant, username, password),
             _ => {

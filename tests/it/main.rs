@@ -21,6 +21,7 @@ mod audit;
 mod authentic;
 mod authentication;
 mod capacity;
+mod command_line;
 mod contract;
 mod false_positives;
 mod framing;

@@ -121,7 +121,7 @@ impl App {
         let config = Settings::try_parse_from(own.iter().chain(flags).chain(usual))
             .unwrap()
             .config;
-        let store = Store::open(&config).unwrap();
+        let store = Store::open(&config.installation).unwrap();
         let operator = store.operator().await.unwrap();
         let public_url = "http://lumatrace.test".to_owned();
         let (ctx, background) = app::context(&config, &store, &operator, public_url, clock.clone())
