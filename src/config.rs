@@ -86,6 +86,10 @@ pub struct ServeSettings {
     #[command(flatten)]
     pub address: ListenSetting,
 
+    /// Address and port of a second listener for `/metrics`; without it there is none
+    #[arg(long, env = "LUMATRACE_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// Where clients find this server [default: `http://` and the address]
     #[arg(long, env = "LUMATRACE_PUBLIC_URL")]
     pub public_url: Option<String>,

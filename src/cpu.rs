@@ -21,10 +21,20 @@ use tracing::Span;
 #[error("all workers are busy and the queue is full")]
 pub struct Busy;
 
+/// The jobs of a [`CpuGate`] at one moment. A job counts once, however many shares it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Jobs that have their shares, also those whose caller is gone.
+    pub running: usize,
+    /// Jobs that wait for theirs.
+    pub waiting: usize,
+}
+
 /// Bounded access to the CPU; clones share the bound.
 #[derive(Debug, Clone)]
 pub struct CpuGate {
-    running: Arc<Semaphore>,
+    shares: Arc<Semaphore>,
+    running: Arc<AtomicUsize>,
     waiting: Arc<AtomicUsize>,
     started: Arc<AtomicUsize>,
     workers: u32,
@@ -44,10 +54,10 @@ impl Job {
     }
 }
 
-/// Counts one place in the queue; gives it back when dropped, also when the caller hangs up.
-struct Waiting(Arc<AtomicUsize>);
+/// One of those that a number counts, until it is dropped: also when the caller hangs up.
+struct Counted(Arc<AtomicUsize>);
 
-impl Drop for Waiting {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -67,7 +77,8 @@ impl CpuGate {
     pub fn new(workers: usize, queue: usize) -> Self {
         let workers = u32::try_from(workers).unwrap_or(u32::MAX).max(1);
         Self {
-            running: Arc::new(Semaphore::new(workers as usize)),
+            shares: Arc::new(Semaphore::new(workers as usize)),
+            running: Arc::new(AtomicUsize::new(0)),
             waiting: Arc::new(AtomicUsize::new(0)),
             started: Arc::new(AtomicUsize::new(0)),
             workers,
@@ -77,12 +88,20 @@ impl CpuGate {
 
     /// Whether a job that came now would be refused.
     pub fn is_full(&self) -> bool {
-        self.running.available_permits() == 0 && self.waiting.load(Ordering::Acquire) >= self.queue
+        self.shares.available_permits() == 0 && self.waiting.load(Ordering::Acquire) >= self.queue
     }
 
-    /// Whether nothing runs.
+    /// How many jobs run and how many wait at this moment.
+    pub fn load(&self) -> Load {
+        Load {
+            running: self.running.load(Ordering::Acquire),
+            waiting: self.waiting.load(Ordering::Acquire),
+        }
+    }
+
+    /// Whether no job is running.
     pub fn is_idle(&self) -> bool {
-        self.running.available_permits() == self.workers as usize
+        self.shares.available_permits() == self.workers as usize
     }
 
     /// How many jobs have started so far.
@@ -114,26 +133,28 @@ impl CpuGate {
         F: FnOnce(&Job) -> T + Send + 'static,
     {
         let shares = shares.min(self.workers);
-        let permit = if let Ok(permit) = Arc::clone(&self.running).try_acquire_many_owned(shares) {
+        let permit = if let Ok(permit) = Arc::clone(&self.shares).try_acquire_many_owned(shares) {
             permit
         } else {
             let before = self.waiting.fetch_add(1, Ordering::AcqRel);
-            let _waiting = Waiting(Arc::clone(&self.waiting));
+            let _waiting = Counted(Arc::clone(&self.waiting));
             if before >= self.queue {
                 return Err(Busy);
             }
-            Arc::clone(&self.running)
+            Arc::clone(&self.shares)
                 .acquire_many_owned(shares)
                 .await
                 .map_err(|_| Busy)?
         };
         self.started.fetch_add(1, Ordering::Relaxed);
+        self.running.fetch_add(1, Ordering::AcqRel);
+        let running = Counted(Arc::clone(&self.running));
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
         let span = Span::current();
         #[expect(clippy::disallowed_methods, reason = "this is the one place")]
         let finished = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let _place = (running, permit);
             span.in_scope(|| work(&Job { abandoned }))
         });
         match finished.await {
@@ -161,13 +182,15 @@ mod tests {
             let gate = gate.clone();
             async move { gate.run(move |_| wait.recv()).await }
         });
-        while gate.running.available_permits() > 0 {
+        while gate.shares.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         let mut queued = Box::pin(gate.run(|_| ()));
         assert!(futures_pending(&mut queued).await);
         assert!(gate.is_full());
         assert_eq!(gate.run(|_| ()).await, Err(Busy));
+        let load = gate.load();
+        assert_eq!((load.running, load.waiting), (1, 1));
 
         drop(queued);
         assert!(!gate.is_full());
@@ -176,6 +199,8 @@ mod tests {
         release.send(()).unwrap();
         assert_eq!(next.await, Ok(7));
         assert!(running.await.unwrap().is_ok());
+        let load = gate.load();
+        assert_eq!((load.running, load.waiting), (0, 0));
     }
 
     #[tokio::test]
@@ -200,7 +225,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         caller.abort();
-        let gone = gate.running.acquire().await;
+        let gone = gate.shares.acquire().await;
         assert!(gone.is_ok());
         assert!(told.recv().is_ok());
     }
@@ -217,7 +242,7 @@ mod tests {
             let gate = gate.clone();
             async move { gate.run(move |_| wait.recv().ok()).await }
         });
-        while gate.running.available_permits() > 1 {
+        while gate.shares.available_permits() > 1 {
             tokio::task::yield_now().await;
         }
         // One share is free all the time. 9 is more than there is.
@@ -263,7 +288,7 @@ mod tests {
             let gate = gate.clone();
             async move { gate.run(move |_| wait.recv().ok()).await }
         });
-        while gate.running.available_permits() > 1 {
+        while gate.shares.available_permits() > 1 {
             tokio::task::yield_now().await;
         }
         let mut large = Box::pin(gate.run_taking(2, |_| ()));

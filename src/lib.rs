@@ -6,7 +6,7 @@
 //! * [`http`] is the API: route table, error catalogue, one file an endpoint.
 //! * [`service`] holds the use cases, each a story in order.
 //! * [`db`] is PostgreSQL, [`auth`] is secrets and tokens, [`imaging`] is bytes and pixels, [`watermark`] is the engine.
-//! * [`domain`], [`clock`], [`cpu`] and [`memory`] are leaves; [`private_postgres`] runs the database that nobody configured.
+//! * [`domain`], [`clock`], [`cpu`], [`memory`] and [`metrics`] are leaves; [`private_postgres`] runs the database that nobody configured.
 //!
 //! Start reading at [`http::endpoints`] and follow one request down.
 
@@ -22,6 +22,7 @@ pub mod domain;
 pub mod http;
 pub mod imaging;
 pub mod memory;
+pub mod metrics;
 pub mod private_postgres;
 pub mod service;
 pub mod telemetry;

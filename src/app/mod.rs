@@ -2,11 +2,13 @@
 //! [`run`] serves until it is told to stop, and [`Background`] owns what runs beside requests.
 
 mod background;
+mod metrics_listener;
 mod serve;
 mod store;
 
 pub use self::{
     background::Background,
+    metrics_listener::serve_metrics,
     serve::{run, serve},
     store::{Store, master_key},
 };
@@ -19,6 +21,7 @@ use crate::{
     db::{DbError, Operator},
     domain::Rates,
     imaging::Limits,
+    metrics::Metrics,
     private_postgres,
     service::{
         self, Context, Settings,
@@ -98,6 +101,7 @@ pub async fn context(
     let ctx = Context::new(service::Inner {
         db,
         access,
+        metrics: Metrics::new(),
         throttle: Throttle::new(serve.login_burst),
         tokens: TokenService::new(
             keys,

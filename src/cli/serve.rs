@@ -51,12 +51,16 @@ pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartErr
     let settings = &config.serve;
     let bootstrap = Bootstrap::read(settings)?;
     let (listener, address) = bind("LUMATRACE_LISTEN", settings.address.listen).await?;
+    let metrics = match settings.metrics_listen {
+        Some(address) => Some(bind("LUMATRACE_METRICS_LISTEN", address).await?),
+        None => None,
+    };
     let public_url = match &settings.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => format!("http://{address}"),
     };
     let operator = store.operator().await?;
-    let (ctx, background) =
+    let (ctx, mut background) =
         app::context(config, store, &operator, public_url, clock.clone()).await?;
     match bootstrap {
         Some(bootstrap) => bootstrap.create(&operator, &ctx.master, &clock).await?,
@@ -73,6 +77,13 @@ pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartErr
     }
     operator.close().await;
     print_line(&format!("listening on http://{address}"))?;
+    if let Some((listener, address)) = metrics {
+        let ctx = ctx.clone();
+        background.spawn("metrics", |stopping| {
+            app::serve_metrics(listener, ctx, stopping)
+        });
+        tracing::info!("metrics on http://{address}/metrics");
+    }
     app::run(listener, ctx, background, async move {
         tokio::select! {
             _ = terminate.recv() => {}

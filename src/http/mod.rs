@@ -360,5 +360,6 @@ pub fn router(ctx: Context) -> Router {
     if !origins.is_empty() {
         router = router.layer(middleware::cors(origins));
     }
-    router.layer(from_fn(middleware::trace)).with_state(ctx)
+    let trace = from_fn_with_state(ctx.clone(), middleware::trace);
+    router.layer(trace).with_state(ctx)
 }

@@ -9,6 +9,7 @@ use crate::{
     cpu::CpuGate,
     db::Database,
     imaging,
+    metrics::Metrics,
 };
 use ipnet::IpNet;
 
@@ -54,6 +55,8 @@ pub struct Inner {
     pub master: MasterKey,
     /// The memory budget of bodies that are being received.
     pub uploads: Uploads,
+    /// The server's counts about itself.
+    pub metrics: Metrics,
     /// The operator's settings that concern requests.
     pub settings: Settings,
 }

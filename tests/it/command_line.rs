@@ -108,6 +108,7 @@ fn a_wrong_command_line_ends_with_2_and_names_what_is_wrong() {
     for (line, named) in [
         ("--listen nowhere", "--listen"),
         ("serve --listen nowhere", "--listen"),
+        ("--metrics-listen 9464", "--metrics-listen"),
         ("--lisen 127.0.0.1:0", "--lisen"),
         ("--rate-burst many serve", "--rate-burst"),
         ("tenant create", "<NAME>"),
@@ -125,5 +126,5 @@ fn a_wrong_command_line_ends_with_2_and_names_what_is_wrong() {
         assert!(error.contains(named), "{line}: {error}");
         refused += 1;
     }
-    assert_eq!(refused, 12);
+    assert_eq!(refused, 13);
 }

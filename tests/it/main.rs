@@ -34,6 +34,7 @@ mod limits;
 mod limits_cost;
 mod login;
 mod messages;
+mod metrics;
 mod openapi;
 mod photographs;
 mod photos;

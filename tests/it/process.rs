@@ -69,7 +69,7 @@ impl Server {
         }
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(
             // The shell's own: a small system has no program of that name.
@@ -81,7 +81,7 @@ impl Server {
         );
     }
 
-    fn wait(mut self) -> i32 {
+    pub(crate) fn wait(mut self) -> i32 {
         self.child.wait().unwrap().code().unwrap_or(-1)
     }
 }

@@ -267,7 +267,7 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::caused(ErrorCode::InternalEngineError, cause).into_response()
 }
 
-/// Writes the body of every error, and logs it.
+/// Writes the body of every error, logs it and counts it.
 pub(super) async fn render(State(ctx): State<Context>, request: Request, next: Next) -> Response {
     let wants_problem = prefers_problem_json(request.headers());
     let instance = request.uri().path().to_owned();
@@ -290,6 +290,7 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
     };
     log(&error);
     let row = error.code.row();
+    ctx.metrics.count_refusal(row.code);
     let body = json!({
         "code": row.code,
         "message": error.message,

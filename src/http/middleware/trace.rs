@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, header::X_CONTENT_TYPE_OPTIONS},
     middleware::Next,
     response::Response,
 };
 use tracing::Instrument;
 use uuid::Uuid;
+
+use crate::service::Context;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -41,10 +43,14 @@ impl RequestId {
     }
 }
 
-/// Names the request, follows it and says how it ended.
-pub(in crate::http) async fn trace(mut request: Request, next: Next) -> Response {
+/// Gives the request its id and span, counts it, and logs how it was answered.
+pub(in crate::http) async fn trace(
+    State(ctx): State<Context>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = RequestId::of(&request);
-    // The template, not the path: ids of photos do not belong into the names of things.
+    // The template, not the path: ids of photos belong neither in spans nor in labels of metrics.
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -57,13 +63,16 @@ pub(in crate::http) async fn trace(mut request: Request, next: Next) -> Response
         http.route = route,
         tenant.id = tracing::field::Empty,
     );
+    let in_flight = ctx.metrics.begin_request(request.method().as_str(), route);
     request.extensions_mut().insert(id.clone());
     async move {
         let started = Instant::now();
         let mut response = next.run(request).await;
+        let (status, duration) = (response.status().as_u16(), started.elapsed());
+        in_flight.answered(status, duration);
         tracing::info!(
-            http.status = response.status().as_u16(),
-            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            http.status = status,
+            duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             "answered"
         );
         let headers = response.headers_mut();
