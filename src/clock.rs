@@ -1,4 +1,4 @@
-//! Where the time comes from: the system, or a test that moves it by hand.
+//! The source of the current time: the system, or a test that moves it by hand.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The time of the machine.
+    /// A clock that shows the machine's time.
     pub fn system() -> Self {
         Self::default()
     }
@@ -33,7 +33,8 @@ impl Clock {
         }
     }
 
-    /// Now, in UTC, with the microseconds that PostgreSQL keeps, so that what is answered equals what is stored.
+    /// The current time in UTC, cut to the microseconds that PostgreSQL keeps, so that an answer
+    /// equals what is stored.
     pub fn now(&self) -> OffsetDateTime {
         if let Some(now) = &self.fixed {
             let seconds = now.load(Ordering::Relaxed);

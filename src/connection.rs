@@ -1,4 +1,4 @@
-//! A connection on which nothing has come yet.
+//! Connections on which the client has sent nothing yet.
 
 use std::{io, time::Duration};
 
@@ -7,29 +7,29 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How a client of HTTP/2 begins (RFC 9113 section 3.4).
+/// The first bytes that a client of HTTP/2 sends (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How often an incomplete preface is looked at again.
-const AGAIN: Duration = Duration::from_millis(20);
+/// How often an incomplete preface is checked again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits until it can be told which HTTP the client speaks; false when it hung up or let `patience` pass. From then on the
-/// protocol's own timeouts hold, which do not begin before.
+/// Waits until the client has sent enough to tell HTTP/1 from HTTP/2; false if it hung up or sent
+/// too little within `patience`. The timeouts of either protocol only start from there.
 pub(crate) async fn has_begun(stream: &TcpStream, patience: Duration) -> bool {
-    timeout(patience, told(stream))
+    timeout(patience, protocol_is_known(stream))
         .await
-        .is_ok_and(|told| told.is_ok_and(|told| told))
+        .is_ok_and(|known| known.is_ok_and(|known| known))
 }
 
-async fn told(stream: &TcpStream) -> io::Result<bool> {
+async fn protocol_is_known(stream: &TcpStream) -> io::Result<bool> {
     let mut start = [0; PREFACE.len()];
     loop {
         let length = stream.peek(&mut start).await?;
         match start.get(..length) {
             None | Some([]) => return Ok(false),
             Some(start) if start == PREFACE || !PREFACE.starts_with(start) => return Ok(true),
-            // Looking takes nothing away, so more of it must have time to come.
-            Some(_) => sleep(AGAIN).await,
+            // Peeking consumes nothing, so it would return at once: give the rest time to arrive.
+            Some(_) => sleep(RETRY_INTERVAL).await,
         }
     }
 }
@@ -42,7 +42,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(20);
 
-    /// Whether a connection on which `pieces` come, with pauses between them, begins while `patience` lasts.
+    /// Whether a connection on which `pieces` arrive, with pauses between, begins within `patience`.
     async fn begins(pieces: &[&[u8]], patience: Duration) -> bool {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap())
@@ -52,7 +52,7 @@ mod tests {
         let waiting = tokio::spawn(async move { has_begun(&server, patience).await });
         for piece in pieces {
             client.write_all(piece).await.unwrap();
-            sleep(AGAIN * 2).await;
+            sleep(RETRY_INTERVAL * 2).await;
         }
         waiting.await.unwrap()
     }
@@ -62,12 +62,15 @@ mod tests {
         assert!(begins(&[b"G"], LONG).await);
         assert!(begins(&[b"P", b"OST / HTTP/1.1"], LONG).await);
         assert!(begins(&[b"PRI * HT", &PREFACE[8..]], LONG).await);
-        assert!(!begins(&[], AGAIN * 5).await, "nothing came");
-        assert!(!begins(&[b"PRI * HT"], AGAIN * 5).await, "half a preface");
+        assert!(!begins(&[], RETRY_INTERVAL * 5).await, "nothing came");
+        assert!(
+            !begins(&[b"PRI * HT"], RETRY_INTERVAL * 5).await,
+            "half a preface"
+        );
     }
 
     #[tokio::test]
-    async fn who_hangs_up_is_not_waited_for() {
+    async fn a_client_that_hung_up_is_not_waited_for() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (server, _) = listener.accept().await.unwrap();

@@ -1,12 +1,16 @@
 //! CPU-heavy work, off the async threads and bounded in number.
 //!
-//! A [`CpuGate`] has as many shares as there are workers. A job takes one, or more if its work is larger, and runs when it has
-//! them; as many jobs wait as the queue holds, and one more is refused at once. They get their shares in the order in which they
-//! came (tokio's semaphore is fair, for many permits at once too): what is freed is put aside for the first, so a large job is not
-//! overtaken by small ones for ever, and small ones wait for no large one that came later. A caller who
-//! goes away while waiting frees the place. One who goes away while the job runs lets it run on, since a thread cannot be
-//! stopped, but the job keeps its place in the count, so no more than `workers` shares ever run, and it can ask
-//! [`Job::abandoned`] between its steps.
+//! A [`CpuGate`] has as many shares as there are workers. A job takes one share, or more if its work
+//! is larger, and runs once it has them. Jobs wait in a queue of bounded length; one more is refused
+//! at once.
+//!
+//! Shares are given in order of arrival (tokio's semaphore is fair, for many permits at once too):
+//! freed shares are set aside for the first job in the queue, so small jobs never overtake a large
+//! one, and never wait for a large one that came later.
+//!
+//! A caller that goes away while its job waits frees the place. If the job runs already, it runs on,
+//! since a thread cannot be stopped: it keeps its shares, so that never more than `workers` of them
+//! are in use, and it can check [`Job::abandoned`] between its steps.
 
 use std::sync::{
     Arc,
@@ -16,7 +20,7 @@ use std::sync::{
 use tokio::sync::Semaphore;
 use tracing::Span;
 
-/// The queue is full.
+/// Refusal of a job because the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("all workers are busy and the queue is full")]
 pub struct Busy;
@@ -41,20 +45,20 @@ pub struct CpuGate {
     queue: usize,
 }
 
-/// What a running job knows about its caller.
+/// What a running job is told about its caller.
 #[derive(Debug)]
 pub struct Job {
     abandoned: Arc<AtomicBool>,
 }
 
 impl Job {
-    /// Whether nobody waits for the result any more, so that the rest of the work may be left undone.
+    /// Whether nobody waits for the result any more, so that the job may skip the rest of its work.
     pub fn abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Relaxed)
     }
 }
 
-/// One of those that a number counts, until it is dropped: also when the caller hangs up.
+/// Stands for one job in a count, and leaves it when dropped, also when the caller hangs up.
 struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -104,7 +108,7 @@ impl CpuGate {
         self.shares.available_permits() == self.workers as usize
     }
 
-    /// How many jobs have started so far.
+    /// How many jobs have started since the gate was made.
     pub fn started(&self) -> usize {
         self.started.load(Ordering::Relaxed)
     }
@@ -113,7 +117,7 @@ impl CpuGate {
     ///
     /// # Errors
     ///
-    /// [`Busy`] at once when the queue is full. A panic of the job goes on in the caller.
+    /// [`Busy`] at once when the queue is full. A panic of the job is resumed in the caller.
     pub async fn run<T, F>(&self, work: F) -> Result<T, Busy>
     where
         T: Send + 'static,
@@ -122,7 +126,8 @@ impl CpuGate {
         self.run_taking(1, work).await
     }
 
-    /// The same for work that takes so many shares. What takes more than there are has all of them, and runs alone.
+    /// Like [`CpuGate::run`], for work that takes `shares` shares. Work that asks for more than there
+    /// are gets all of them, and runs alone.
     ///
     /// # Errors
     ///
@@ -300,7 +305,7 @@ mod tests {
         assert!(held.await.unwrap().is_ok());
     }
 
-    /// Polls once and says whether the future is still waiting.
+    /// Polls once; whether the future is still waiting.
     async fn futures_pending<F: Future + Unpin>(future: &mut F) -> bool {
         std::future::poll_fn(|cx| {
             std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())

@@ -1,10 +1,10 @@
-//! Logs: to stderr, for people or as JSON.
+//! Logs to stderr, as lines for people or as JSON.
 
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::LogFormat;
 
-/// Installs the subscriber for the whole process. `filter` is in the syntax of `RUST_LOG`.
+/// Sets up logging for the whole process. `filter` is in the syntax of `RUST_LOG`.
 ///
 /// # Errors
 ///

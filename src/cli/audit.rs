@@ -1,4 +1,4 @@
-//! `audit …`: whether the audit logs are whole.
+//! `audit …`: checks that the audit logs are complete and unaltered.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -16,17 +16,17 @@ use crate::{
     },
 };
 
-/// Work on audit logs.
+/// The commands of `lumatrace audit`.
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
     /// Check the chain of one tenant or of all, one line each; exit code 1 if any is broken
     Verify(VerifyArgs),
 }
 
-/// What is checked.
+/// The options of `audit verify`.
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// Name of the tenant; all tenants without it
+    /// Name of the tenant to check; all tenants if left out
     #[arg(long, value_parser = parse_tenant)]
     tenant: Option<TenantId>,
     /// A head that an earlier check printed, as EVENTS:HEAD; the chain must still contain it
@@ -34,7 +34,7 @@ pub(super) struct VerifyArgs {
     kept: Option<Head>,
 }
 
-/// Runs a command on audit logs.
+/// Prints one line for each tenant checked; an error if any log is broken.
 pub(super) async fn run(store: &Store, command: AuditCommand) -> Result<(), StartError> {
     let AuditCommand::Verify(VerifyArgs { tenant, kept }) = command;
     let operator = store.operator().await?;

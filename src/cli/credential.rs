@@ -1,4 +1,4 @@
-//! `api-key …`, `app …` and `key …`: credentials of tenants, and the service's own signing keys.
+//! `api-key …`, `app …` and `key …`: credentials of tenants, and the service's signing keys.
 
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
@@ -15,7 +15,7 @@ use crate::{
     service::{credentials, keys},
 };
 
-/// Work on API keys.
+/// The commands of `lumatrace api-key`.
 #[derive(Debug, Subcommand)]
 pub(super) enum ApiKeyCommand {
     /// Create an API key, which is shown once
@@ -25,49 +25,50 @@ pub(super) enum ApiKeyCommand {
     },
     /// List the API keys of a tenant, one a line
     List(TenantArg),
-    /// Refuse an API key and the tokens that were minted with it
+    /// Revoke an API key and the tokens that were issued with it
     Revoke {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Its id
+        /// Id of the API key, a UUID
         #[arg(value_parser = parse_id)]
         id: CredentialId,
     },
 }
 
-/// Work on applications.
+/// The commands of `lumatrace app`.
 #[derive(Debug, Subcommand)]
 pub(super) enum AppCommand {
     /// Create an application; its token and secret are shown once
     Create {
         #[command(flatten)]
         new: NewArgs,
-        /// How long its tokens last, in days
+        /// How long its tokens are valid, in days: 1 to 3650
         #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
         token_days: u32,
     },
     /// List the applications of a tenant, one a line
     List(TenantArg),
-    /// Refuse an application and its tokens
+    /// Revoke an application and its tokens
     Revoke {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Its id, with or without LCUID-LAP-
+        /// Id of the application, a UUID with or without LCUID-LAP- before it
         #[arg(value_parser = parse_id)]
         id: CredentialId,
     },
 }
 
-/// Work on the keys that sign tokens.
+/// The commands of `lumatrace key`.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
     /// List the signing keys with their public halves, newest first, one a line
     List,
-    /// Let the next key sign from now on; the present one is retired and stays published as long as its tokens live
+    /// Sign with the next key from now on; the present one is retired, and published until its last
+    /// token has expired
     Rotate,
 }
 
-/// The tenant of a command.
+/// The option that names the tenant a command works on.
 #[derive(Debug, Args)]
 pub(super) struct TenantArg {
     /// Name of the tenant
@@ -75,15 +76,15 @@ pub(super) struct TenantArg {
     tenant: TenantId,
 }
 
-/// What is said of a new credential.
+/// The options of a new API key or application.
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
     #[command(flatten)]
     tenant: TenantArg,
-    /// What to call it
+    /// Name of the new credential, for people: shown in lists
     #[arg(long)]
     name: String,
-    /// What its tokens may do at most: scopes between spaces
+    /// Scopes that its tokens may have at most, separated by spaces
     #[arg(long, default_value_t = Scopes::PHOTOS.to_string())]
     scope: String,
 }
@@ -95,7 +96,6 @@ impl NewArgs {
     }
 }
 
-/// Runs a command on API keys.
 pub(super) async fn api_key(
     installation: &InstallationSettings,
     store: &Store,
@@ -137,7 +137,6 @@ pub(super) async fn api_key(
     }
 }
 
-/// Runs a command on applications.
 pub(super) async fn app(
     installation: &InstallationSettings,
     store: &Store,
@@ -177,7 +176,6 @@ pub(super) async fn app(
     }
 }
 
-/// Prints the credentials of a kind, one a line.
 async fn list(
     operator: &Operator,
     tenant: &TenantId,
@@ -199,7 +197,6 @@ async fn list(
     Ok(())
 }
 
-/// Revokes a credential.
 async fn revoke(
     operator: &Operator,
     tenant: &TenantId,
@@ -219,7 +216,7 @@ async fn revoke(
     print_json(&shown)
 }
 
-/// How a credential's id is shown: the member's name, and the id as its clients send it.
+/// The JSON member that shows a credential's id, and the id as its clients send it.
 fn named(kind: CredentialKind, id: CredentialId) -> (&'static str, String) {
     match kind {
         CredentialKind::ApiKey => ("id", id.to_string()),
@@ -227,7 +224,7 @@ fn named(kind: CredentialKind, id: CredentialId) -> (&'static str, String) {
     }
 }
 
-/// Runs a command on signing keys.
+/// Rotates if told to; both commands then list the keys.
 pub(super) async fn key(
     installation: &InstallationSettings,
     store: &Store,

@@ -1,5 +1,6 @@
-//! The command line. What creates or lists something prints JSON on stdout, one object or one a line; logs and errors go to
-//! stderr; a refusal is one sentence and exit code 1.
+//! The command line. Commands that create or list something print JSON on stdout, one object or
+//! one a line; logs and errors go to stderr. A command that is refused prints one sentence and exits
+//! with code 1; a wrong command line exits with 2.
 
 mod audit;
 mod credential;
@@ -37,34 +38,34 @@ enum Command {
     Serve(Box<ServeSettings>),
     /// Apply migrations and exit
     Migrate,
-    /// The operator's work on tenants
+    /// Create, list, suspend, resume, delete and set up tenants
     #[command(subcommand)]
     Tenant(operator::TenantCommand),
-    /// Service accounts of a tenant
+    /// Manage the service accounts of a tenant
     #[command(subcommand)]
     Account(operator::AccountCommand),
-    /// API keys of a tenant
+    /// Manage the API keys of a tenant
     #[command(subcommand)]
     ApiKey(credential::ApiKeyCommand),
-    /// Applications of a tenant
+    /// Manage the applications of a tenant
     #[command(subcommand)]
     App(credential::AppCommand),
-    /// Keys that sign tokens
+    /// List and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(credential::KeyCommand),
-    /// The audit logs of tenants
+    /// Check the audit logs of tenants
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Exit 0 if the server answers; for containers
     Healthcheck(ListenSetting),
     /// Print completions for a shell: source <(lumatrace completions bash)
     Completions {
-        /// The shell
+        /// Shell to print completions for
         shell: Shell,
     },
 }
 
-/// Runs the program.
+/// Reads the command line of this process and does what it says; the exit code is 0, 1 or 2.
 pub fn run() -> ExitCode {
     let cli = Cli::parse_from(with_command(std::env::args_os().collect()));
     if let Command::Completions { shell } = cli.command {
@@ -161,7 +162,7 @@ async fn run_command(
     }
 }
 
-/// Prints one line on stdout, at once.
+/// Prints one line on stdout and flushes it, since scripts wait for it.
 fn print_line(line: &str) -> Result<(), StartError> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")

@@ -24,37 +24,39 @@ use crate::{
     },
 };
 
-/// Work on tenants.
+/// The commands of `lumatrace tenant`.
 #[derive(Debug, Subcommand)]
 pub(super) enum TenantCommand {
     /// Create a tenant
     Create(TenantName),
     /// List all tenants, one a line
     List,
-    /// Refuse all logins and tokens of a tenant; its data stays
+    /// Refuse all logins and tokens of a tenant; its data is kept
     Suspend(TenantName),
-    /// End a suspension
+    /// End the suspension of a tenant
     Resume(TenantName),
     /// Delete a tenant with everything it has
     Delete(TenantName),
-    /// Set what holds for a tenant from now on: its photos, its limits
+    /// Change the policy and limits of a tenant, for what it does from now on
     Set(TenantPolicyArgs),
 }
 
-/// What may be set about a tenant.
+/// The options of `tenant set`, of which at least one is given.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct PolicyArgs {
-    /// How much the records of its photos may show to someone who holds them and their keys: full or strict
+    /// How much its photos' records may show to someone who holds them and their keys: full or
+    /// strict
     #[arg(long, value_parser = parse_privacy)]
     privacy: Option<Privacy>,
     /// How many photos of the same picture may be protected: a number from 1, or none for any number
     #[arg(long, value_parser = parse_max_copies)]
     max_copies: Option<MaxCopies>,
-    /// What is asked of the contentHash that its clients declare: strict, the image's, or format, any hash
+    /// What a declared contentHash must be: strict, the image's own hash, or format, any hash
     #[arg(long, value_parser = parse_content_hash_policy)]
     content_hash_policy: Option<ContentHashPolicy>,
-    /// How many megapixels (millions of pixels) its pictures may have: a number from 1 to 64, or default (16)
+    /// How many megapixels (millions of pixels) its pictures may have: a number from 1 to 64, or
+    /// default (16)
     #[arg(long, value_parser = parse_max_megapixels)]
     max_megapixels: Option<MaxMegapixels>,
     /// How many calls it may make a second, on average: a number, 0 for no limit, or default
@@ -68,19 +70,19 @@ struct PolicyArgs {
     per_hour: Option<Rate>,
 }
 
-/// A number of calls, or the server's setting.
+/// A number of calls; `None` for the server's setting.
 #[derive(Debug, Clone, Copy)]
 struct Rate(Option<u32>);
 
-/// The size of the largest picture, or the default.
+/// The size of the largest picture; `None` for the default.
 #[derive(Debug, Clone, Copy)]
 struct MaxMegapixels(Option<Megapixels>);
 
-/// A number of copies, or any.
+/// A largest number of copies; `None` for any number.
 #[derive(Debug, Clone, Copy)]
 struct MaxCopies(Option<NonZeroU32>);
 
-/// The tenant of `tenant set`, and what is set.
+/// The arguments of `tenant set`: the tenant, and its new policy.
 #[derive(Debug, Args)]
 pub(super) struct TenantPolicyArgs {
     #[command(flatten)]
@@ -89,7 +91,7 @@ pub(super) struct TenantPolicyArgs {
     policy: PolicyArgs,
 }
 
-/// The tenant of a command.
+/// The argument that names the tenant a command works on.
 #[derive(Debug, Args)]
 pub(super) struct TenantName {
     /// Name of the tenant: lowercase letters, digits, `_` and `-`
@@ -97,14 +99,14 @@ pub(super) struct TenantName {
     name: TenantId,
 }
 
-/// Work on accounts.
+/// The commands of `lumatrace account`.
 #[derive(Debug, Subcommand)]
 pub(super) enum AccountCommand {
     /// Create an account; without --password-stdin its password is generated and shown once
     Create {
         #[command(flatten)]
         account: AccountName,
-        /// What the account may do
+        /// Role of the account: `ROLE_USER` or `ROLE_ADMIN`
         #[arg(long, default_value = "ROLE_USER", value_parser = parse_role)]
         role: Role,
         /// Read the password from standard input
@@ -119,7 +121,7 @@ pub(super) enum AccountCommand {
     },
     /// Refuse logins and tokens of an account
     Disable(AccountName),
-    /// Allow logins again
+    /// Allow logins of a disabled account again
     Enable(AccountName),
     /// Set a new password and end the account's sessions
     SetPassword {
@@ -131,7 +133,7 @@ pub(super) enum AccountCommand {
     },
 }
 
-/// The account of a command.
+/// The options that name the account a command works on.
 #[derive(Debug, Args)]
 pub(super) struct AccountName {
     /// Name of the tenant
@@ -142,7 +144,6 @@ pub(super) struct AccountName {
     username: Username,
 }
 
-/// Runs a command on tenants.
 pub(super) async fn tenant(
     installation: &InstallationSettings,
     store: &Store,
@@ -195,7 +196,6 @@ pub(super) async fn tenant(
     print_json(&json!({ "tenantId": name.as_str(), "status": status }))
 }
 
-/// Runs a command on accounts.
 pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<(), StartError> {
     let operator = store.operator().await?;
     let clock = Clock::system();
@@ -271,12 +271,12 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
     }))
 }
 
-/// A password as it is kept, or what is wrong with it.
+/// The hash to store of a password, if the password is acceptable.
 fn hashed(password: &SecretString) -> Result<PasswordHash, StartError> {
     hash_password(password).map_err(|error| StartError::Setting(error.to_string()))
 }
 
-/// A password from the first line of stdin, or a new one that must be shown.
+/// A password from the first line of stdin, or a generated one; and whether it must be shown.
 fn take_password(from_stdin: bool) -> Result<(SecretString, bool), StartError> {
     if !from_stdin {
         return Ok((generate_password(), true));
@@ -310,7 +310,7 @@ fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
     })
 }
 
-/// Says in one sentence what is missing, taken or wrong.
+/// Turns refusals into one sentence for the operator; `missing` is the one for what is not there.
 pub(super) fn known<T>(done: Result<T, service::Error>, missing: &str) -> Result<T, StartError> {
     done.map_err(|error| match error {
         service::Error::NotFound => StartError::Setting(missing.to_owned()),

@@ -1,4 +1,4 @@
-//! `serve`, `migrate` and `healthcheck`.
+//! `serve`, `migrate` and `healthcheck`, and the accounts that a first start makes.
 
 use std::{
     io::Write,
@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// How long the health check waits for the server.
+/// How long the health check waits for an answer.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Refuses settings of `serve` that can be judged before anything is started or made.
@@ -140,7 +140,7 @@ pub(super) async fn healthcheck(listen: SocketAddr) -> Result<(), StartError> {
     }
 }
 
-/// The account that the settings ask for.
+/// The account to create at start, from the three bootstrap settings.
 struct Bootstrap {
     tenant: TenantId,
     username: Username,
@@ -175,7 +175,7 @@ impl Bootstrap {
         }))
     }
 
-    /// Creates what is absent; what is there stays as it is.
+    /// Creates the tenant and the account if they are absent; existing ones stay as they are.
     async fn create(
         &self,
         operator: &Operator,
@@ -211,8 +211,8 @@ async fn create_tenant(
     }
 }
 
-/// Makes the tenant and account `demo` in a private PostgreSQL that nobody configured, with a password of its own, printed
-/// once and kept in the data folder.
+/// Makes the tenant and account `demo` when nothing is configured. The password is generated,
+/// printed once, and kept in the data folder.
 async fn create_demo(
     data_dir: &Path,
     operator: &Operator,
@@ -222,7 +222,7 @@ async fn create_demo(
     let wrong = || StartError::Setting("the name demo is not valid".to_owned());
     let tenant = TenantId::parse("demo").ok_or_else(wrong)?;
     let username = Username::parse("demo").ok_or_else(wrong)?;
-    // Held to the end, so that two servers that start at once do not overwrite each other's file.
+    // Held to the end, so that two servers starting at once do not overwrite each other's file.
     let lock = operator.bootstrap().await?;
     create_tenant(operator, master, clock, &tenant).await?;
     let present = accounts::list(operator.begin_for(&tenant).await?).await?;
@@ -236,7 +236,7 @@ async fn create_demo(
             "username": username.as_str(),
             "password": password.expose_secret(),
         });
-        // The file first: an account whose password nobody has would be there for good.
+        // The file first: if writing it failed later, the account's password would be lost for good.
         let path = data_dir.join("demo-credentials.json");
         write_private(&path, &credentials.to_string())
             .map_err(|error| StartError::Io(path.display().to_string(), error))?;
@@ -261,7 +261,7 @@ async fn create_demo(
     Ok(())
 }
 
-/// Writes a file that its owner alone can read, whole or not at all.
+/// Writes a file that only its owner can read, completely or not at all.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let new = path.with_extension("new");
     let mut file = std::fs::OpenOptions::new()

@@ -12,8 +12,8 @@ use super::PrivatePostgresError;
 /// years.
 const OLDEST_MAJOR: u32 = 13;
 
-/// Folders that packages install into, as parent, beginning of the name and rest of the path. Most
-/// are kept off PATH, so that several versions can live side by side.
+/// Folders that packages install into, as parent, start of the name and rest of the path. Most are
+/// not on PATH, so that several versions can be installed side by side.
 const USUAL_PLACES: [(&str, &str, &str); 9] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr/lib", "postgresql", "bin"),
@@ -26,7 +26,7 @@ const USUAL_PLACES: [(&str, &str, &str); 9] = [
     ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
 ];
 
-/// One installed version.
+/// The programs of one installed version, in one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Binaries {
     pub(super) major: u32,
@@ -43,7 +43,7 @@ impl Binaries {
     }
 }
 
-/// The newest installed version, for a cluster that is still to be made.
+/// The newest installed version, to make a new cluster with.
 pub(super) fn newest() -> Result<Binaries, PrivatePostgresError> {
     installed()
         .into_iter()
@@ -85,7 +85,8 @@ fn matching(parent: &str, name: &str, rest: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The server and `initdb` come in separate packages on some systems; half of them is no use.
+/// The version in a folder that has both the server and `initdb`: on some systems they come in
+/// separate packages, and one is of no use without the other.
 fn inspect(folder: PathBuf) -> Option<Binaries> {
     let postgres = folder.join("postgres");
     if !postgres.is_file() || !folder.join("initdb").is_file() {

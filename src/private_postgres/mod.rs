@@ -37,7 +37,7 @@ use self::{cluster_dir::ClusterDir, supervisor::Supervisor};
 /// How to start a private PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The folder of everything that this installation keeps (`LUMATRACE_DATA_DIR`); made with mode
+    /// Folder of everything that this installation keeps (`LUMATRACE_DATA_DIR`); made with mode
     /// 0700 if absent.
     pub data_dir: PathBuf,
     /// Whether a commit survives a power failure. False only for tests, where it also allows more

@@ -1,5 +1,4 @@
-//! The calls to the operating system that std has no safe form of. All of this module's `unsafe` is
-//! here.
+//! The system calls that std has no safe form of. All of this module's `unsafe` is here.
 
 #![expect(
     unsafe_code,
@@ -11,19 +10,19 @@ use std::{fs::File, io, os::fd::AsRawFd, os::unix::process::CommandExt, process:
 /// A request to a PostgreSQL program, as the signal that carries it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Signal {
-    /// Ends all sessions, writes everything down and stops ("fast shutdown").
+    /// Ends all sessions, writes everything to disk and stops ("fast shutdown").
     FastShutdown,
-    /// Stops without writing anything down; the next start recovers from the log.
+    /// Stops without writing anything to disk; the next start recovers from the log.
     ImmediateShutdown,
 }
 
-/// The user this process acts as; 0 is root.
+/// The effective user id of this process; 0 is root.
 pub(super) fn effective_user() -> u32 {
     // SAFETY: geteuid takes nothing, touches no memory of ours and cannot fail.
     unsafe { libc::geteuid() }
 }
 
-/// Sends a request to a process. One that is gone already is not an error worth telling.
+/// Sends a request to a process. It is no error if the process is gone already.
 pub(super) fn send(process: u32, signal: Signal) {
     let number = match signal {
         Signal::FastShutdown => libc::SIGINT,
@@ -40,7 +39,7 @@ pub(super) fn send(process: u32, signal: Signal) {
 }
 
 /// Makes a command's process hold `lock` for as long as it or any child of it lives, stop when this
-/// *thread* ends, and be out of reach of the terminal's Ctrl-C, which is meant for us alone.
+/// *thread* ends, and be out of reach of the terminal's Ctrl-C, which is meant for this process alone.
 pub(super) fn tie(command: &mut Command, lock: &File) {
     let lock = lock.as_raw_fd();
     let parent = std::process::id();
@@ -64,8 +63,9 @@ fn tie_this_process(lock: libc::c_int, parent: u32) -> io::Result<()> {
     follow_parent_to_death(parent)
 }
 
-/// Set here and not before the fork, because a change of user clears it. Systems other than Linux
-/// have no such signal: there the next supervisor to come by stops the abandoned cluster.
+/// Asks for a signal when the parent dies: here and not before the fork, because a change of user
+/// clears it. Systems other than Linux have no such signal; there the next supervisor that finds the
+/// abandoned cluster stops it.
 fn follow_parent_to_death(parent: u32) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
