@@ -19,7 +19,8 @@ impl Clock {
         Self::default()
     }
 
-    /// A clock that stands at `unix_seconds` until [`Clock::advance`] moves it; for tests of expiry.
+    /// A clock that stands at `unix_seconds` until [`Clock::advance`] moves it; for tests of
+    /// expiry.
     pub fn fixed(unix_seconds: i64) -> Self {
         Self {
             fixed: Some(Arc::new(AtomicI64::new(unix_seconds))),

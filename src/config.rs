@@ -19,7 +19,7 @@ pub struct Config {
     /// Where its data is, and how it logs.
     #[command(flatten)]
     pub installation: InstallationSettings,
-    /// How it serves.
+    /// The settings that only `serve` reads.
     #[command(flatten)]
     pub serve: ServeSettings,
 }
@@ -51,7 +51,7 @@ pub struct InstallationSettings {
     )]
     pub master_key: Option<SecretString>,
 
-    /// What is logged, in the syntax of `RUST_LOG`
+    /// Levels and modules to log, in the syntax of `RUST_LOG`
     #[arg(
         long,
         global = true,
@@ -79,7 +79,7 @@ pub struct ListenSetting {
     pub listen: SocketAddr,
 }
 
-/// What only a server needs to know.
+/// The settings that only `serve` reads.
 #[derive(Debug, Clone, Args)]
 pub struct ServeSettings {
     /// Where the API is served.
@@ -197,7 +197,7 @@ fn parse_origin(text: &str) -> Result<String, &'static str> {
 /// How logs are written to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people.
+    /// Lines of text, for people.
     Text,
     /// One JSON object a line.
     Json,

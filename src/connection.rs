@@ -42,7 +42,8 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(20);
 
-    /// Whether a connection on which `pieces` arrive, with pauses between, begins within `patience`.
+    /// Whether a connection on which `pieces` arrive, with pauses between, begins within
+    /// `patience`.
     async fn begins(pieces: &[&[u8]], patience: Duration) -> bool {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap())

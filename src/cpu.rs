@@ -1,16 +1,16 @@
 //! CPU-heavy work, off the async threads and bounded in number.
 //!
-//! A [`CpuGate`] has as many shares as there are workers. A job takes one share, or more if its work
-//! is larger, and runs once it has them. Jobs wait in a queue of bounded length; one more is refused
-//! at once.
+//! A [`CpuGate`] has as many shares as there are workers. A job takes one share, or more if its
+//! work is larger, and runs once it has them. Jobs wait in a queue of bounded length; one more is
+//! refused at once.
 //!
 //! Shares are given in order of arrival (tokio's semaphore is fair, for many permits at once too):
 //! freed shares are set aside for the first job in the queue, so small jobs never overtake a large
 //! one, and never wait for a large one that came later.
 //!
-//! A caller that goes away while its job waits frees the place. If the job runs already, it runs on,
-//! since a thread cannot be stopped: it keeps its shares, so that never more than `workers` of them
-//! are in use, and it can check [`Job::abandoned`] between its steps.
+//! A caller that goes away while its job waits frees the place. If the job runs already, it runs
+//! on, since a thread cannot be stopped: it keeps its shares, so that never more than `workers` of
+//! them are in use, and it can check [`Job::abandoned`] between its steps.
 
 use std::sync::{
     Arc,
@@ -45,7 +45,7 @@ pub struct CpuGate {
     queue: usize,
 }
 
-/// What a running job is told about its caller.
+/// Tells a running job whether its caller still waits for the result.
 #[derive(Debug)]
 pub struct Job {
     abandoned: Arc<AtomicBool>,
@@ -126,8 +126,8 @@ impl CpuGate {
         self.run_taking(1, work).await
     }
 
-    /// Like [`CpuGate::run`], for work that takes `shares` shares. Work that asks for more than there
-    /// are gets all of them, and runs alone.
+    /// Like [`CpuGate::run`], for work that takes `shares` shares. Work that asks for more than
+    /// there are gets all of them, and runs alone.
     ///
     /// # Errors
     ///

@@ -2,11 +2,14 @@
 //!
 //! The map, outside in (ARCHITECTURE.md has the picture and the rules):
 //!
-//! * [`cli`] parses the command line, [`config`] holds every setting, [`app`] puts the parts together and serves.
+//! * [`cli`] parses the command line, [`config`] holds every setting, [`app`] puts the parts
+//!   together and serves.
 //! * [`http`] is the API: route table, error catalogue, one file an endpoint.
-//! * [`service`] holds the use cases, each a story in order.
-//! * [`db`] is PostgreSQL, [`auth`] is secrets and tokens, [`imaging`] is bytes and pixels, [`watermark`] is the engine.
-//! * [`domain`], [`clock`], [`cpu`], [`memory`] and [`metrics`] are leaves; [`private_postgres`] runs the database that nobody configured.
+//! * [`service`] holds the use cases, each telling its steps in order.
+//! * [`db`] is PostgreSQL, [`auth`] is secrets and tokens, [`imaging`] is bytes and pixels,
+//!   [`watermark`] is the engine.
+//! * [`domain`], [`clock`], [`cpu`], [`memory`] and [`metrics`] are leaves; [`private_postgres`]
+//!   runs the database when none is configured.
 //!
 //! Start reading at [`http::endpoints`] and follow one request down.
 

@@ -9,8 +9,8 @@
     expect(unsafe_code, reason = "std has no call for it")
 )]
 
-/// Returns freed memory to the system, which takes milliseconds. Does nothing where the allocator is
-/// not glibc's.
+/// Returns freed memory to the system, which takes milliseconds. Does nothing where the allocator
+/// is not glibc's.
 pub fn release() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim takes the allocator's own locks and touches free memory only; it may be

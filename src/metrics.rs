@@ -1,4 +1,4 @@
-//! What a server counts about itself, in the text format of Prometheus.
+//! The metrics of one server, in the text format of Prometheus.
 //!
 //! To add a metric, add a field to [`Metrics`], its line to [`Metrics::new`], and a method that
 //! moves it. A label has few values, all known from the program: never the name or id of a tenant,

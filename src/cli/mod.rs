@@ -1,5 +1,5 @@
-//! The command line. Commands that create or list something print JSON on stdout, one object or
-//! one a line; logs and errors go to stderr. A command that is refused prints one sentence and exits
+//! The command line. Commands that create or list something print JSON on stdout, one object or one
+//! a line; logs and errors go to stderr. A command that is refused prints one sentence and exits
 //! with code 1; a wrong command line exits with 2.
 
 mod audit;
@@ -87,7 +87,8 @@ pub fn run() -> ExitCode {
 }
 
 /// Adds `serve` to a command line that names no command, and lets the flags of `serve` stand before
-/// its name too. Every flag that may stand before a command takes a value, but for help and version.
+/// its name too. Every flag that may stand before a command takes a value, but for help and
+/// version.
 fn with_command(mut line: Vec<OsString>) -> Vec<OsString> {
     let mut at = 1;
     while let Some(flag) = line.get(at).and_then(|word| word.to_str()) {
@@ -121,7 +122,7 @@ fn dispatch(cli: Cli) -> Result<(), StartError> {
     if let Command::Healthcheck(address) = &command {
         return runtime.block_on(serve::healthcheck(address.listen));
     }
-    // What can be judged before anything is started or made.
+    // Wrong settings are refused before anything is started or made.
     if installation.master_key.is_some() {
         app::master_key(&installation)?;
     }

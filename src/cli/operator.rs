@@ -49,10 +49,11 @@ struct PolicyArgs {
     /// strict
     #[arg(long, value_parser = parse_privacy)]
     privacy: Option<Privacy>,
-    /// How many photos of the same picture may be protected: a number from 1, or none for any number
+    /// How many photos of the same picture may be protected: a number from 1, or none for any
+    /// number
     #[arg(long, value_parser = parse_max_copies)]
     max_copies: Option<MaxCopies>,
-    /// What a declared contentHash must be: strict, the image's own hash, or format, any hash
+    /// Which contentHash clients may declare: strict, the image's own hash, or format, any hash
     #[arg(long, value_parser = parse_content_hash_policy)]
     content_hash_policy: Option<ContentHashPolicy>,
     /// How many megapixels (millions of pixels) its pictures may have: a number from 1 to 64, or

@@ -236,7 +236,8 @@ async fn create_demo(
             "username": username.as_str(),
             "password": password.expose_secret(),
         });
-        // The file first: if writing it failed later, the account's password would be lost for good.
+        // The file first: if writing it failed later, the account's password would be lost for
+        // good.
         let path = data_dir.join("demo-credentials.json");
         write_private(&path, &credentials.to_string())
             .map_err(|error| StartError::Io(path.display().to_string(), error))?;

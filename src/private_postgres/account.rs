@@ -1,4 +1,5 @@
-//! The account that PostgreSQL runs as. It refuses to be root, so a process of root's chooses another.
+//! The account that PostgreSQL runs as. It refuses to be root, so a process of root's chooses
+//! another.
 
 use std::{
     fmt, fs, io,
@@ -81,7 +82,8 @@ impl UnixAccount {
             .stdin(Stdio::null());
         match shell.status() {
             Ok(status) => Ok(status.success()),
-            // The folder's refusal. A user that may not be changed is the other "permission denied".
+            // The folder's refusal. A user that may not be changed is the other "permission
+            // denied".
             Err(error) if error.raw_os_error() == Some(libc::EACCES) => Ok(false),
             Err(cause) => Err(PrivatePostgresError::NotAllowed {
                 account: self.to_string(),

@@ -110,8 +110,8 @@ impl ClusterDir {
         Ok(lock)
     }
 
-    /// Whether a living process owns the cluster. Asked with a shared lock, so that followers do not
-    /// take each other for one.
+    /// Whether a living process owns the cluster. Asked with a shared lock, so that followers do
+    /// not take each other for one.
     pub(super) fn has_owner(&self) -> Result<bool, PrivatePostgresError> {
         let path = self.folder.join("owner.lock");
         let lock = match File::open(&path) {

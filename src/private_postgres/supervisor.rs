@@ -47,7 +47,7 @@ pub(super) struct Supervisor {
     told_of_recovery: bool,
 }
 
-/// What the loop does after a turn.
+/// The step that follows a turn of the loop: to stop, or another turn after a pause.
 enum Next {
     Stop,
     After(Duration),

@@ -39,7 +39,8 @@ pub(super) fn send(process: u32, signal: Signal) {
 }
 
 /// Makes a command's process hold `lock` for as long as it or any child of it lives, stop when this
-/// *thread* ends, and be out of reach of the terminal's Ctrl-C, which is meant for this process alone.
+/// *thread* ends, and be out of reach of the terminal's Ctrl-C, which is meant for this process
+/// alone.
 pub(super) fn tie(command: &mut Command, lock: &File) {
     let lock = lock.as_raw_fd();
     let parent = std::process::id();
@@ -64,8 +65,8 @@ fn tie_this_process(lock: libc::c_int, parent: u32) -> io::Result<()> {
 }
 
 /// Asks for a signal when the parent dies: here and not before the fork, because a change of user
-/// clears it. Systems other than Linux have no such signal; there the next supervisor that finds the
-/// abandoned cluster stops it.
+/// clears it. Systems other than Linux have no such signal; there the next supervisor that finds
+/// the abandoned cluster stops it.
 fn follow_parent_to_death(parent: u32) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {

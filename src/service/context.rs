@@ -55,7 +55,7 @@ pub struct Inner {
     pub master: MasterKey,
     /// The memory budget of bodies that are being received.
     pub uploads: Uploads,
-    /// The server's counts about itself.
+    /// The counters, durations and gauges of this server.
     pub metrics: Metrics,
     /// The operator's settings that concern requests.
     pub settings: Settings,

@@ -1,4 +1,5 @@
-//! The command line as people meet it: short help, settings where they belong, errors that name the flag.
+//! The command line as people meet it: short help, settings where they belong, errors that name the
+//! flag.
 
 use std::process::Stdio;
 
