@@ -15,7 +15,7 @@ pub use access::{AccessStates, TokenStatus};
 pub use issued_secret::{SecretHash, SecretUse, issue_secret};
 pub use master_key::{MasterKey, SealError};
 pub use password::{PasswordHash, PasswordPolicyError, generate_password, hash_password};
-pub use signing::{KeyRing, SigningKey, SigningKeyError};
+pub use signing::{Jwk, JwkSet, KeyRing, SigningKey, SigningKeyError};
 pub use tenant_secret::TenantSecret;
 pub use token::{Claims, Grant, Origin, TokenError, TokenService};
 

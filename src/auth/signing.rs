@@ -20,8 +20,8 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use jsonwebtoken::{DecodingKey, EncodingKey};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -142,13 +142,51 @@ impl SigningKey {
         })
     }
 
-    /// The public key as a JWK (RFC 7517).
-    pub fn jwk(&self) -> Value {
-        json!({
-            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.id,
-            "n": self.modulus, "e": self.exponent,
-        })
+    /// The public key.
+    pub fn jwk(&self) -> Jwk {
+        Jwk::new(&self.id, &self.modulus, &self.exponent)
     }
+}
+
+/// A public key of ours as a JWK (RFC 7517, RFC 7518 section 6.3.1).
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Jwk {
+    #[schemars(extend("const" = "RSA"))]
+    kty: &'static str,
+    #[serde(rename = "use")]
+    #[schemars(extend("const" = "sig"))]
+    purpose: &'static str,
+    #[schemars(extend("const" = "RS256"))]
+    alg: &'static str,
+    /// The `kid` of tokens.
+    kid: String,
+    /// The modulus.
+    n: String,
+    /// The exponent.
+    e: String,
+}
+
+impl Jwk {
+    /// The key of that `kid`, modulus and exponent, both in base64url.
+    pub fn new(kid: &str, n: &str, e: &str) -> Self {
+        Self {
+            kty: "RSA",
+            purpose: "sig",
+            alg: "RS256",
+            kid: kid.to_owned(),
+            n: n.to_owned(),
+            e: e.to_owned(),
+        }
+    }
+}
+
+/// A JWK set (RFC 7517 section 5).
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Keys")]
+pub struct JwkSet {
+    /// The key that signs first.
+    pub keys: Vec<Jwk>,
 }
 
 /// The keys in force: one signs, all of them verify.
@@ -170,10 +208,11 @@ impl KeyRing {
         &self.active
     }
 
-    /// The public keys as a JWK set (RFC 7517 section 5).
-    pub fn jwks(&self) -> Value {
-        let keys: Vec<Value> = self.all().map(SigningKey::jwk).collect();
-        json!({ "keys": keys })
+    /// The public keys.
+    pub fn jwks(&self) -> JwkSet {
+        JwkSet {
+            keys: self.all().map(SigningKey::jwk).collect(),
+        }
     }
 
     pub(super) fn decoding(&self, id: &str) -> Option<&DecodingKey> {

@@ -13,6 +13,7 @@ mod middleware;
 pub mod openapi;
 mod signin;
 mod v1;
+mod wire;
 
 use axum::{
     Extension, Router,
@@ -129,54 +130,58 @@ impl Endpoint {
 
 /// The route table. A line without a word on who may call, or without a description, does not compile.
 pub fn endpoints() -> Vec<Endpoint> {
-    use openapi::{auth, photos, tenant};
     let mut all = public();
     all.extend(sign_in());
     all.extend([
-        Endpoint::post(LOGOUT, ANY_TOKEN, v1::logout::handler, auth::logout),
-        Endpoint::get("/api/v1/me", ANY_TOKEN, v1::me::handler, tenant::me),
+        Endpoint::post(LOGOUT, ANY_TOKEN, v1::logout::handler, v1::logout::describe),
+        Endpoint::get("/api/v1/me", ANY_TOKEN, v1::me::handler, v1::me::describe),
         Endpoint::get(
             "/api/v1/usage",
             ANY_TOKEN,
             v1::usage::handler,
-            tenant::usage,
+            v1::usage::describe,
         ),
         Endpoint::post(
             "/api/v1/photos/register",
             PROTECT,
             v1::register::handler,
-            photos::register,
+            v1::register::describe,
         ),
         Endpoint::post(
             "/api/v1/photos/protect",
             PROTECT,
             v1::protect::handler,
-            photos::protect,
+            v1::protect::describe,
         ),
         Endpoint::post(
             "/api/v1/photos/verify",
             VERIFY,
             v1::verify::handler,
-            photos::verify,
+            v1::verify::describe,
         ),
         Endpoint::post(
             "/api/v1/photos/identify",
             IDENTIFY,
             v1::identify::handler,
-            photos::identify,
+            v1::identify::describe,
         ),
-        Endpoint::get("/api/v1/photos", READ, v1::photos::list, photos::list_all),
+        Endpoint::get(
+            "/api/v1/photos",
+            READ,
+            v1::photos::list,
+            v1::photos::describe_list,
+        ),
         Endpoint::get(
             "/api/v1/photos/{photoId}",
             READ,
             v1::photos::get,
-            photos::get,
+            v1::photos::describe_get,
         ),
         Endpoint::delete(
             "/api/v1/photos/{photoId}",
             DELETE,
             v1::photos::delete,
-            photos::delete,
+            v1::photos::describe_delete,
         ),
     ]);
     all.extend(administration());
@@ -185,69 +190,68 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 /// What an administrator of the tenant may call.
 fn administration() -> Vec<Endpoint> {
-    use openapi::{admin as describe, tenant};
     use v1::admin::{accounts, credentials};
     vec![
-        Endpoint::get("/api/v1/audit", ADMIN, v1::audit::list, tenant::audit),
+        Endpoint::get("/api/v1/audit", ADMIN, v1::audit::list, v1::audit::describe),
         Endpoint::get(
             "/api/v1/admin/accounts",
             ADMIN,
             accounts::list,
-            describe::list_accounts,
+            accounts::describe_list,
         ),
         Endpoint::post(
             "/api/v1/admin/accounts",
             ADMIN,
             accounts::create,
-            describe::create_account,
+            accounts::describe_create,
         ),
         Endpoint::patch(
             "/api/v1/admin/accounts/{username}",
             ADMIN,
             accounts::change,
-            describe::change_account,
+            accounts::describe_change,
         ),
         Endpoint::delete(
             "/api/v1/admin/accounts/{username}/sessions",
             ADMIN,
             accounts::end_sessions,
-            describe::end_sessions,
+            accounts::describe_end_sessions,
         ),
         Endpoint::get(
             "/api/v1/admin/api-keys",
             ADMIN,
             credentials::list_api_keys,
-            describe::list_api_keys,
+            credentials::describe_list_api_keys,
         ),
         Endpoint::post(
             "/api/v1/admin/api-keys",
             ADMIN,
             credentials::create_api_key,
-            describe::create_api_key,
+            credentials::describe_create_api_key,
         ),
         Endpoint::delete(
             "/api/v1/admin/api-keys/{id}",
             ADMIN,
             credentials::revoke_api_key,
-            describe::revoke_api_key,
+            credentials::describe_revoke_api_key,
         ),
         Endpoint::get(
             "/api/v1/admin/applications",
             ADMIN,
             credentials::list_applications,
-            describe::list_applications,
+            credentials::describe_list_applications,
         ),
         Endpoint::post(
             "/api/v1/admin/applications",
             ADMIN,
             credentials::create_application,
-            describe::create_application,
+            credentials::describe_create_application,
         ),
         Endpoint::delete(
             "/api/v1/admin/applications/{id}",
             ADMIN,
             credentials::revoke_application,
-            describe::revoke_application,
+            credentials::describe_revoke_application,
         ),
     ]
 }
@@ -255,33 +259,42 @@ fn administration() -> Vec<Endpoint> {
 /// The ways in.
 fn sign_in() -> Vec<Endpoint> {
     use Access::Public;
-    use openapi::{auth, oauth};
     vec![
         Endpoint::post(
             "/api/v1/auth/login",
             Public,
             v1::login::handler,
-            auth::login,
+            v1::login::describe,
         ),
-        Endpoint::post("/auth", Public, signin::api_key::handler, auth::api_key),
+        Endpoint::post(
+            "/auth",
+            Public,
+            signin::api_key::handler,
+            signin::api_key::describe,
+        ),
         Endpoint::post(
             "/api/v3/auth",
             Public,
             signin::application::handler,
-            auth::application,
+            signin::application::describe,
         ),
-        Endpoint::post("/oauth2/token", Public, signin::oauth::token, oauth::token),
+        Endpoint::post(
+            "/oauth2/token",
+            Public,
+            signin::oauth::token,
+            signin::oauth::describe_token,
+        ),
         Endpoint::post(
             "/oauth2/revoke",
             Public,
             signin::oauth::revoke,
-            oauth::revoke,
+            signin::oauth::describe_revoke,
         ),
         Endpoint::post(
             "/oauth2/introspect",
             Public,
             signin::oauth::introspect,
-            oauth::introspect,
+            signin::oauth::describe_introspect,
         ),
     ]
 }
@@ -289,36 +302,55 @@ fn sign_in() -> Vec<Endpoint> {
 /// What anybody may call besides: the server's health, keys and description.
 fn public() -> Vec<Endpoint> {
     use Access::Public;
-    use openapi::server;
     vec![
-        Endpoint::get("/livez", Public, v1::health::live, server::live),
-        Endpoint::get("/readyz", Public, v1::health::ready, server::ready),
+        Endpoint::get(
+            "/livez",
+            Public,
+            v1::health::live,
+            v1::health::describe_live,
+        ),
+        Endpoint::get(
+            "/readyz",
+            Public,
+            v1::health::ready,
+            v1::health::describe_ready,
+        ),
         Endpoint::get(
             "/.well-known/jwks.json",
             Public,
             v1::jwks::handler,
-            server::jwks,
+            v1::jwks::describe,
         ),
         Endpoint::get(
             "/.well-known/oauth-authorization-server",
             Public,
             signin::metadata::authorization_server,
-            server::authorization_server,
+            signin::metadata::describe_authorization_server,
         ),
         Endpoint::get(
             "/.well-known/oauth-protected-resource",
             Public,
             signin::metadata::protected_resource,
-            server::protected_resource,
+            signin::metadata::describe_protected_resource,
         ),
-        Endpoint::get("/openapi.json", Public, openapi::handler, server::document),
-        Endpoint::get("/docs", Public, openapi::page::handler, server::page),
-        Endpoint::get("/errors/{code}", Public, v1::errors::handler, server::error),
+        Endpoint::get("/openapi.json", Public, openapi::handler, openapi::describe),
+        Endpoint::get(
+            "/docs",
+            Public,
+            openapi::page::handler,
+            openapi::page::describe,
+        ),
+        Endpoint::get(
+            "/errors/{code}",
+            Public,
+            v1::errors::handler,
+            v1::errors::describe,
+        ),
         Endpoint::get(
             "/api/v1/health",
             Public,
             v1::health::handler,
-            server::health,
+            v1::health::describe,
         ),
     ]
 }

@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Context, Error};
 use crate::{
-    auth::{Grant, KeyRing, MasterKey, SigningKey, SigningKeyError},
+    auth::{Grant, Jwk, KeyRing, MasterKey, SigningKey, SigningKeyError},
     clock::Clock,
     db::{
         Database, DbError, Operator,
@@ -65,7 +65,7 @@ pub struct ListedKey {
     /// The key as it is stored.
     pub sealed: SealedKey,
     /// Its public half as a JWK (RFC 7517).
-    pub jwk: serde_json::Value,
+    pub jwk: Jwk,
 }
 
 /// Lists all keys, newest first, including those that are no longer published.

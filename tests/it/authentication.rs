@@ -180,7 +180,7 @@ async fn forged_tokens_are_refused() {
     let token = app.token(&tenant).await;
     let parts: Vec<&str> = token.split('.').collect();
     let (header, payload) = (decode(parts[0]), decode(parts[1]));
-    let jwk = app.ctx.tokens.keys().jwks()["keys"][0].clone();
+    let jwk = serde_json::to_value(&app.ctx.tokens.keys().jwks().keys[0]).unwrap();
     let mut forged = Vec::new();
 
     for algorithm in ["none", "None", "NONE", "nOnE"] {

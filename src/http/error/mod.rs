@@ -4,6 +4,7 @@
 //! near the outside, turns it, or the bare status of a 404, 405 or 413 that a library answered, into the JSON of the contract
 //! (RFC 9457 with our members) and logs it once: faults of ours with their whole chain of causes, refusals with their code.
 
+mod body;
 mod catalogue;
 
 use std::{any::Any, borrow::Cow, sync::Arc};
@@ -18,8 +19,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
 
+pub(in crate::http) use self::body::{Limit, Problem, ProblemField};
 pub use self::catalogue::{ErrorCode, ErrorRow};
 use super::{
     accept::prefers_problem_json,
@@ -37,7 +38,7 @@ use crate::{
 pub(crate) struct ApiError {
     code: ErrorCode,
     message: Cow<'static, str>,
-    errors: Vec<Value>,
+    errors: Vec<ProblemField>,
     /// Seconds after which it is worth trying again, if that is known.
     retry_after: Option<u32>,
     /// Scopes that the token lacks.
@@ -84,12 +85,8 @@ impl ApiError {
             .iter()
             .map(|wrong| format!("{}: {}", wrong.field, wrong.reason))
             .collect();
-        let errors = fields
-            .into_iter()
-            .map(|wrong| json!({ "field": wrong.field, "reason": wrong.reason }))
-            .collect();
         Self {
-            errors,
+            errors: fields.into_iter().map(ProblemField::from).collect(),
             ..Self::with_message(ErrorCode::ValidationFailed, named.join("; "))
         }
     }
@@ -97,7 +94,7 @@ impl ApiError {
     /// A `contentHash` that is none, or not the image's.
     pub(crate) fn content_hash(reason: &str) -> Self {
         Self {
-            errors: vec![json!({ "field": "contentHash", "reason": reason })],
+            errors: vec![ProblemField::new("contentHash", reason.to_owned())],
             ..Self::with_message(
                 ErrorCode::InvalidContentHash,
                 format!("contentHash: {reason}"),
@@ -106,17 +103,16 @@ impl ApiError {
     }
 
     /// More bytes or pixels than allowed in the image, or in the whole body.
-    pub(crate) fn too_large(
-        field: &'static str,
-        limit: &'static str,
-        max: u64,
-        actual: u64,
-    ) -> Self {
-        let message = format!("{actual} {limit} are more than the {max} that are allowed");
+    pub(crate) fn too_large(field: &'static str, limit: Limit, max: u64, actual: u64) -> Self {
+        let limited = limit.as_str();
+        let message = format!("{actual} {limited} are more than the {max} that are allowed");
         Self {
-            errors: vec![json!({
-                "field": field, "reason": message, "limit": limit, "max": max, "actual": actual,
-            })],
+            errors: vec![ProblemField {
+                limit: Some(limit),
+                max: Some(max),
+                actual: Some(actual),
+                ..ProblemField::new(field, message.clone())
+            }],
             ..Self::with_message(ErrorCode::PayloadTooLarge, message)
         }
     }
@@ -124,7 +120,7 @@ impl ApiError {
     /// An image that is not as it should be.
     fn image(code: ErrorCode, message: String) -> Self {
         Self {
-            errors: vec![json!({ "field": "image", "reason": message })],
+            errors: vec![ProblemField::new("image", message.clone())],
             ..Self::with_message(code, message)
         }
     }
@@ -133,7 +129,7 @@ impl ApiError {
     pub(crate) fn of_named_photo(error: service::Error) -> Self {
         match error {
             service::Error::NotFound => Self {
-                errors: vec![json!({ "field": "photoId", "reason": "names no photo" })],
+                errors: vec![ProblemField::new("photoId", "names no photo")],
                 ..Self::with_message(ErrorCode::NotFound, "photoId: names no photo")
             },
             error => error.into(),
@@ -144,7 +140,10 @@ impl ApiError {
     pub(crate) fn lacks(scopes: Scopes) -> Self {
         let errors = scopes
             .iter()
-            .map(|scope| json!({ "field": "scope", "reason": "is missing", "scope": scope.as_str() }))
+            .map(|scope| ProblemField {
+                scope: Some(scope),
+                ..ProblemField::new("scope", "is missing")
+            })
             .collect();
         Self {
             errors,
@@ -201,10 +200,10 @@ impl From<service::Error> for ApiError {
                 Self::image(ErrorCode::UnsupportedImage, message)
             }
             Error::Image(ImagingError::TooManyBytes { max, actual }) => {
-                Self::too_large("image", "bytes", max, actual)
+                Self::too_large("image", Limit::Bytes, max, actual)
             }
             Error::Image(ImagingError::TooManyPixels { max, actual }) => {
-                Self::too_large("image", "pixels", max, actual)
+                Self::too_large("image", Limit::Pixels, max, actual)
             }
             Error::Image(ImagingError::Invalid { .. }) => {
                 Self::image(ErrorCode::InvalidImage, message)
@@ -291,19 +290,14 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
     log(&error);
     let row = error.code.row();
     ctx.metrics.count_refusal(row.code);
-    let body = json!({
-        "code": row.code,
-        "message": error.message,
-        "action": row.action,
-        "traceId": id.as_str(),
-        "type": format!("{}/errors/{}", ctx.settings.public_url, row.code),
-        "title": row.title,
-        "status": row.status.as_u16(),
-        "detail": error.message,
-        "instance": instance,
-        "errors": error.errors,
-    });
-    let mut rendered = Response::new(Body::from(body.to_string()));
+    let problem = Problem {
+        trace_id: id.as_str(),
+        instance: &instance,
+        errors: Cow::Borrowed(&error.errors),
+        ..Problem::new(error.code, &error.message, &ctx.settings.public_url)
+    };
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let mut rendered = Response::new(Body::from(body));
     *rendered.status_mut() = row.status;
     // What a library set, `Allow` above all, stays.
     *rendered.headers_mut() = response.headers().clone();

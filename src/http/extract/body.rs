@@ -12,7 +12,7 @@ use axum::{
 };
 use http_body_util::LengthLimitError;
 
-use crate::http::error::{ApiError, ErrorCode};
+use crate::http::error::{ApiError, ErrorCode, Limit};
 
 /// Longest JSON body or form in bytes.
 const LONGEST_BODY_BYTES: usize = 64 * 1024;
@@ -25,7 +25,7 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
 /// Reads a body that must be short.
 pub(super) async fn read_short(request: Request) -> Result<Bytes, ApiError> {
     let most = LONGEST_BODY_BYTES as u64;
-    let too_large = |actual| ApiError::too_large("body", "bytes", most, actual);
+    let too_large = |actual| ApiError::too_large("body", Limit::Bytes, most, actual);
     if let Some(length) = content_length(request.headers()).filter(|length| *length > most) {
         return Err(too_large(length));
     }

@@ -18,7 +18,7 @@ use hyper::body::Frame;
 
 use super::names::quoted;
 use crate::{
-    http::error::{ApiError, ErrorCode},
+    http::error::{ApiError, ErrorCode, Limit},
     service::admission::uploads::Upload,
 };
 
@@ -120,7 +120,7 @@ impl State {
         if self.received > self.max + OVERHEAD_BYTES {
             return Err(ApiError::too_large(
                 "image",
-                "bytes",
+                Limit::Bytes,
                 self.max,
                 self.received,
             ));

@@ -19,7 +19,7 @@ use super::{
     names::{is_spelt_alike, quoted},
 };
 use crate::{
-    http::error::{ApiError, ErrorCode},
+    http::error::{ApiError, ErrorCode, Limit},
     service::Context,
 };
 
@@ -74,7 +74,7 @@ impl FromRequest<Context> for PhotoForm {
         let max = ctx.settings.limits.max_bytes as u64;
         let length = content_length(request.headers());
         if let Some(length) = length.filter(|length| *length > max + OVERHEAD_BYTES) {
-            return Err(ApiError::too_large("image", "bytes", max, length));
+            return Err(ApiError::too_large("image", Limit::Bytes, max, length));
         }
         if ctx.images.is_full() {
             return Err(ApiError::new(ErrorCode::ServerBusy));
@@ -192,7 +192,7 @@ async fn read_image(part: &mut Part<'_>, max: u64, expected: u64) -> Result<Byte
             "image",
             "must not be empty: the file that came has no bytes",
         )),
-        _ if actual > max => Err(ApiError::too_large("image", "bytes", max, actual)),
+        _ if actual > max => Err(ApiError::too_large("image", Limit::Bytes, max, actual)),
         _ => Ok(bytes.into()),
     }
 }
@@ -251,7 +251,7 @@ async fn skip(part: &mut Part<'_>, beside: &mut u64) -> Result<[u8; 32], ApiErro
         if *beside > OVERHEAD_BYTES {
             return Err(ApiError::too_large(
                 "body",
-                "bytes",
+                Limit::Bytes,
                 OVERHEAD_BYTES,
                 *beside,
             ));

@@ -1,21 +1,19 @@
 //! The API's description, OpenAPI 3.1: `GET /openapi.json`, and `GET /docs` to read it.
 //!
-//! Made from the route table: each line of [`super::endpoints`] names the function that describes it, one file here for each
-//! kind of endpoint. What the layers around handlers do (tokens, limits, errors, request ids) is described in [`operation`],
-//! once. To describe a new endpoint, write its function beside its like; `tests/it/openapi.rs` calls the router and holds the
-//! answers against the description.
+//! Made from the route table: each line of [`super::endpoints`] names the function that describes it, which stands beside the
+//! handler and the types that it reads and writes. Their schemas are derived. What the layers around handlers do (tokens,
+//! limits, errors, request ids) is described in [`operation`], once. `tests/it/openapi` calls the router and holds its answers
+//! against the description.
 
-pub(in crate::http) mod admin;
-pub(in crate::http) mod auth;
-pub(in crate::http) mod oauth;
+mod answer;
+pub(in crate::http) mod example;
+mod headers;
 mod operation;
 pub(in crate::http) mod page;
-mod photo_schemas;
-pub(in crate::http) mod photos;
 mod problem;
-mod schema;
-pub(in crate::http) mod server;
-pub(in crate::http) mod tenant;
+pub(in crate::http) mod schema;
+
+use std::borrow::Cow;
 
 use axum::{
     Extension,
@@ -26,25 +24,26 @@ use axum::{
     },
     response::Response,
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-pub(in crate::http) use operation::Operation;
-
+pub(in crate::http) use self::{
+    answer::Answer,
+    operation::{Operation, Tag},
+};
 use super::endpoints;
 use crate::domain::Scope;
 
-/// What stands for a token in examples.
-const TOKEN: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6Ii4uLiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl";
-
 /// The document of a server that is reached at `public_url`.
 pub fn document(public_url: &str) -> Value {
-    let mut paths = Map::new();
+    let (mut paths, mut schemas) = (Map::new(), Map::new());
     for endpoint in endpoints() {
         let item = paths.entry(endpoint.path).or_insert_with(
             || json!({ "parameters": [{ "$ref": "#/components/parameters/RequestId" }] }),
         );
         let method = endpoint.method.as_str().to_ascii_lowercase();
-        item[method] = (endpoint.describe)().describe(endpoint.access);
+        item[method] = (endpoint.describe)().describe(endpoint.access, &mut schemas);
     }
     json!({
         "openapi": "3.1.0",
@@ -56,24 +55,18 @@ pub fn document(public_url: &str) -> Value {
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": public_url, "description": "This server." }],
-        "tags": [
-            { "name": "Signing in", "description": "Accounts, API keys, applications, OAuth 2.0. All give tokens of one kind." },
-            { "name": "Photos", "description": "Protect photographs, and recognise them later." },
-            { "name": "Tenant", "description": "Who calls, what was used, what was done." },
-            { "name": "Administration", "description": "For tokens with the scope `admin`." },
-            { "name": "Server", "description": "Health, keys, metadata, documentation." },
-        ],
+        "tags": Tag::ALL.map(Tag::describe),
         "paths": paths,
         "components": {
-            "schemas": schemas(),
-            "headers": server::headers(),
+            "schemas": schemas,
+            "headers": headers::headers(),
             "parameters": { "RequestId": {
                 "name": "X-Request-Id",
                 "in": "header",
                 "required": false,
                 "description": "A name for this request, 1 to 128 letters, digits or `. _ : -`. Any other is replaced by a new one.",
                 "schema": { "type": "string" },
-                "example": problem::TRACE,
+                "example": example::TRACE,
             } },
             "examples": problem::examples(public_url),
             "securitySchemes": security_schemes(public_url),
@@ -86,23 +79,6 @@ Bodies are JSON unless said otherwise; times are RFC 3339 in UTC; ids are UUIDs.
 and are to be ignored. Every answer has `X-Request-Id`. Every error has a `code` and an `action` that says what to do; with \
 `Accept: application/problem+json` it is sent under that type (RFC 9457). Only the sign-ins of other protocols refuse credentials \
 in their own words.";
-
-/// The schemas by name.
-fn schemas() -> Map<String, Value> {
-    [
-        auth::schemas(),
-        oauth::schemas(),
-        photo_schemas::schemas(),
-        tenant::schemas(),
-        admin::schemas(),
-        server::schemas(),
-        problem::schemas(),
-    ]
-    .into_iter()
-    .flatten()
-    .map(|(name, schema)| (name.to_owned(), schema))
-    .collect()
-}
 
 fn security_schemes(public_url: &str) -> Value {
     let scopes: Map<_, _> = Scope::ALL
@@ -170,6 +146,42 @@ impl Published {
             document: document(public_url).to_string().into(),
             page: page::Page::new(),
         }
+    }
+}
+
+/// `GET /openapi.json`, described.
+pub(in crate::http) fn describe() -> Operation {
+    Operation::new("getOpenapi", Tag::Server, "This document").answers(Answer::json(
+        200,
+        "OpenAPI 3.1.",
+        &Document {
+            openapi: "3.1.0",
+            info: json!({ "title": "LumaTrace", "version": env!("CARGO_PKG_VERSION") }),
+            paths: Map::new(),
+        },
+    ))
+}
+
+/// The members that every document has.
+#[derive(Serialize)]
+struct Document {
+    openapi: &'static str,
+    info: Value,
+    paths: Map<String, Value>,
+}
+
+/// By hand: the specification says the rest.
+impl JsonSchema for Document {
+    fn schema_name() -> Cow<'static, str> {
+        "Openapi".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "See https://spec.openapis.org/oas/v3.1.0",
+            "required": ["openapi", "info", "paths"],
+        })
     }
 }
 

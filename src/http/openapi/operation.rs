@@ -5,9 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
-use super::{problem, schema};
+use super::{
+    answer::Answer,
+    problem,
+    schema::{self, TypeSchema},
+};
 use crate::{
     domain::{Scope, Scopes},
     http::{Access, ErrorCode},
@@ -46,20 +51,19 @@ const STANDING: [&str; 5] = [
     "RateLimit",
 ];
 
-/// The headers of every answer.
-const EVERYWHERE: [&str; 3] = ["X-Request-Id", "X-Content-Type-Options", "Cache-Control"];
-
 /// The description of an endpoint.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct Operation {
     id: &'static str,
-    tag: &'static str,
+    tag: Tag,
     summary: &'static str,
     about: &'static str,
     security: Option<Value>,
     parameters: Vec<Value>,
     body: Option<Value>,
     answers: Vec<Answer>,
+    /// The schemas that `body` refers to.
+    components: Map<String, Value>,
     errors: Vec<ErrorCode>,
     never_limited: bool,
     old_caches: bool,
@@ -67,7 +71,7 @@ pub(in crate::http) struct Operation {
 
 impl Operation {
     /// A description with nothing in it yet.
-    pub(super) fn new(id: &'static str, tag: &'static str, summary: &'static str) -> Self {
+    pub(in crate::http) fn new(id: &'static str, tag: Tag, summary: &'static str) -> Self {
         Self {
             id,
             tag,
@@ -77,6 +81,7 @@ impl Operation {
             parameters: Vec::new(),
             body: None,
             answers: Vec::new(),
+            components: Map::new(),
             errors: vec![ErrorCode::InternalEngineError],
             never_limited: false,
             old_caches: false,
@@ -84,49 +89,54 @@ impl Operation {
     }
 
     /// More than the summary says.
-    pub(super) fn about(mut self, about: &'static str) -> Self {
+    pub(in crate::http) fn about(mut self, about: &'static str) -> Self {
         self.about = about;
         self
     }
 
     /// What a public endpoint asks for instead of a token.
-    pub(super) fn guarded(mut self, security: Value) -> Self {
+    pub(in crate::http) fn guarded(mut self, security: Value) -> Self {
         self.security = Some(security);
         self
     }
 
     /// Counted, and never refused for a limit.
-    pub(super) fn never_limited(mut self) -> Self {
+    pub(in crate::http) fn never_limited(mut self) -> Self {
         self.never_limited = true;
         self
     }
 
     /// Speaks to the caches of HTTP/1.0 too, as its protocol asks.
-    pub(super) fn old_caches_too(mut self) -> Self {
+    pub(in crate::http) fn old_caches_too(mut self) -> Self {
         self.old_caches = true;
         self
     }
 
     /// A part of the path. What is not well-formed is refused; what names nothing is not found.
-    pub(super) fn path(mut self, name: &str, schema: &Value, example: &str) -> Self {
+    pub(in crate::http) fn path<T: JsonSchema>(
+        mut self,
+        name: &str,
+        about: &str,
+        example: &str,
+    ) -> Self {
         self.parameters.push(json!({
-            "name": name, "in": "path", "required": true, "schema": schema, "example": example,
+            "name": name, "in": "path", "required": true, "description": about,
+            "schema": schema::inline::<T>(), "example": example,
         }));
         self.refuses(&[ErrorCode::ValidationFailed, ErrorCode::NotFound])
     }
 
     /// A parameter of the query that may be left out, or empty.
-    pub(super) fn query(mut self, name: &str, schema: &Value) -> Self {
-        let mut schema = schema.clone();
-        let about = schema.as_object_mut().and_then(|s| s.remove("description"));
+    pub(in crate::http) fn query(mut self, name: &str, about: &str, schema: &Value) -> Self {
         self.parameters.push(json!({
-            "name": name, "in": "query", "required": false, "description": about, "schema": schema::or_empty(&schema),
+            "name": name, "in": "query", "required": false, "description": about,
+            "schema": schema::or_empty(schema),
         }));
         self.refuses(&[ErrorCode::ValidationFailed])
     }
 
     /// May be sent again under the same `Idempotency-Key`.
-    pub(super) fn once(mut self) -> Self {
+    pub(in crate::http) fn once(mut self) -> Self {
         self.parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "schema": {
@@ -142,69 +152,71 @@ impl Operation {
         ])
     }
 
-    /// The parameters of a page of a list, whose cursors look like this.
-    pub(super) fn paged(self, cursor: &str) -> Self {
+    /// The parameters of a page of a list, whose cursors match this pattern.
+    pub(in crate::http) fn paged(self, cursor: &str) -> Self {
         self.query(
             "cursor",
-            &json!({
-                "type": "string", "pattern": cursor,
-                "description": "`next` of the page before; without it, the first page.",
-            }),
+            "`next` of the page before; without it, the first page.",
+            &json!({ "type": "string", "pattern": cursor }),
         )
         .query(
             "limit",
-            &json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50, "description": "Most items on a page." }),
+            "Most items on a page.",
+            &json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
         )
     }
 
-    /// A JSON object.
-    pub(super) fn takes_json(self, schema: &str, example: &Value) -> Self {
-        self.takes(
-            "application/json",
-            &json!({ "schema": schema::named(schema), "example": example }),
-        )
+    /// A JSON object that is read as `T`.
+    pub(in crate::http) fn takes_json<T: JsonSchema>(self, example: &Value) -> Self {
+        self.takes::<T>("application/json", json!({ "example": example }))
     }
 
-    /// A URL-encoded form.
-    pub(super) fn takes_form(self, schema: &str, example: &Value) -> Self {
-        self.takes(
+    /// A URL-encoded form that is read as `T`.
+    pub(in crate::http) fn takes_form<T: JsonSchema>(self, example: &Value) -> Self {
+        self.takes::<T>(
             "application/x-www-form-urlencoded",
-            &json!({ "schema": schema::named(schema), "example": example }),
+            json!({ "example": example }),
         )
     }
 
     /// A photograph and small parts beside it.
-    pub(super) fn takes_photo(self, schema: &str, example: &Value) -> Self {
+    pub(in crate::http) fn takes_photo<T: JsonSchema>(self, example: &Value) -> Self {
         let mut encoding =
             json!({ "image": { "contentType": "image/jpeg, image/png, image/webp" } });
         if example.get("request").is_some() {
             encoding["request"] = json!({ "contentType": "application/json" });
         }
-        let content = json!({
-            "schema": schema::named(schema), "example": example, "encoding": encoding,
-        });
-        self.takes("multipart/form-data", &content).refuses(&IMAGE)
+        let content = json!({ "example": example, "encoding": encoding });
+        self.takes::<T>("multipart/form-data", content)
+            .refuses(&IMAGE)
     }
 
-    fn takes(mut self, kind: &str, content: &Value) -> Self {
-        self.body = Some(json!({ "required": true, "content": { kind: content } }));
+    fn takes<T: JsonSchema>(mut self, media_type: &str, mut content: Value) -> Self {
+        let TypeSchema { schema, components } = TypeSchema::of_request::<T>();
+        content["schema"] = schema;
+        self.components.extend(components);
+        self.body = Some(json!({ "required": true, "content": { media_type: content } }));
         self.refuses(&BODY)
     }
 
     /// One of the answers that are its own.
-    pub(super) fn answers(mut self, answer: Answer) -> Self {
+    pub(in crate::http) fn answers(mut self, answer: Answer) -> Self {
         self.answers.push(answer);
         self
     }
 
     /// Errors of the catalogue.
-    pub(super) fn refuses(mut self, errors: &[ErrorCode]) -> Self {
+    pub(in crate::http) fn refuses(mut self, errors: &[ErrorCode]) -> Self {
         self.errors.extend(errors);
         self
     }
 
-    /// The operation object of the document.
-    pub(super) fn describe(mut self, access: Access) -> Value {
+    /// The operation object of the document; the schemas that it refers to are added to `components`.
+    pub(in crate::http) fn describe(
+        mut self,
+        access: Access,
+        components: &mut Map<String, Value>,
+    ) -> Value {
         if let Access::Token(scopes) = access {
             self.errors.extend(TOKEN);
             if scopes != Scopes::NONE {
@@ -217,11 +229,12 @@ impl Operation {
         let security = self.security.clone().unwrap_or_else(|| security(access));
         let mut operation = json!({
             "operationId": self.id,
-            "tags": [self.tag],
+            "tags": [self.tag.as_str()],
             "summary": self.summary,
             "security": security,
-            "responses": self.responses(access),
+            "responses": self.responses(access, components),
         });
+        components.extend(self.components);
         for (name, value) in [
             (
                 "description",
@@ -241,7 +254,7 @@ impl Operation {
     }
 
     /// Its own answers, and those of the catalogue; where both have a status, either may come.
-    fn responses(&self, access: Access) -> Value {
+    fn responses(&self, access: Access, components: &mut Map<String, Value>) -> Value {
         let mut responses: BTreeMap<u16, Answer> = BTreeMap::new();
         for answer in &self.answers {
             responses.insert(answer.status, answer.clone());
@@ -266,71 +279,9 @@ impl Operation {
             if self.old_caches {
                 answer.headers.push("Pragma");
             }
-            (status.to_string(), answer.describe())
+            (status.to_string(), answer.describe(components))
         });
         described.collect::<Map<_, _>>().into()
-    }
-}
-
-/// An answer of an endpoint.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    status: u16,
-    about: String,
-    pub(super) headers: Vec<&'static str>,
-    pub(super) content: BTreeMap<&'static str, Value>,
-}
-
-impl Answer {
-    /// An answer without a body.
-    pub(super) fn empty(status: u16, about: impl Into<String>) -> Self {
-        Self {
-            status,
-            about: about.into(),
-            headers: Vec::new(),
-            content: BTreeMap::new(),
-        }
-    }
-
-    /// An answer with JSON of a component.
-    pub(super) fn json(status: u16, about: &str, schema: &str, example: &Value) -> Self {
-        Self::empty(status, about).with(
-            "application/json",
-            json!({ "schema": schema::named(schema), "example": example }),
-        )
-    }
-
-    /// A body of another kind.
-    pub(super) fn with(mut self, kind: &'static str, content: Value) -> Self {
-        self.content.insert(kind, content);
-        self
-    }
-
-    /// Headers that it has, by the name of their component.
-    pub(super) fn headers(mut self, names: &[&'static str]) -> Self {
-        self.headers.extend(names);
-        self
-    }
-
-    /// When it is given.
-    pub(super) fn about(&self) -> &str {
-        &self.about
-    }
-
-    fn describe(self) -> Value {
-        let headers: Map<_, _> = EVERYWHERE
-            .into_iter()
-            .chain(self.headers)
-            .map(|name| {
-                let component = json!({ "$ref": format!("#/components/headers/{name}") });
-                (name.to_owned(), component)
-            })
-            .collect();
-        let mut answer = json!({ "description": self.about, "headers": headers });
-        if !self.content.is_empty() {
-            answer["content"] = json!(self.content);
-        }
-        answer
     }
 }
 
@@ -346,4 +297,48 @@ fn security(access: Access) -> Value {
         { "bearer": scopes, "application": [] },
         { "oauth2": scopes },
     ])
+}
+
+/// A section of the document.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) enum Tag {
+    SigningIn,
+    Photos,
+    Tenant,
+    Administration,
+    Server,
+}
+
+impl Tag {
+    pub(super) const ALL: [Self; 5] = [
+        Self::SigningIn,
+        Self::Photos,
+        Self::Tenant,
+        Self::Administration,
+        Self::Server,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SigningIn => "Signing in",
+            Self::Photos => "Photos",
+            Self::Tenant => "Tenant",
+            Self::Administration => "Administration",
+            Self::Server => "Server",
+        }
+    }
+
+    /// The tag object of the document.
+    pub(super) fn describe(self) -> Value {
+        let description = match self {
+            Self::SigningIn => {
+                "Accounts, API keys, applications, OAuth 2.0. All give tokens of one kind."
+            }
+            Self::Photos => "Protect photographs, and recognise them later.",
+            Self::Tenant => "Who calls, what was used, what was done.",
+            Self::Administration => "For tokens with the scope `admin`.",
+            Self::Server => "Health, keys, metadata, documentation.",
+        };
+        json!({ "name": self.as_str(), "description": description })
+    }
 }

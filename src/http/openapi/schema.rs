@@ -1,116 +1,87 @@
-//! The few words of JSON Schema (2020-12) that the descriptions need.
+//! Schemas (JSON Schema 2020-12), derived from the types that handlers read and write.
 
-use serde_json::{Value, json};
+use schemars::{
+    JsonSchema, Schema, SchemaGenerator,
+    generate::{Contract, SchemaSettings},
+    json_schema,
+    transform::{RecursiveTransform, transform_subschemas},
+};
+use serde_json::{Map, Value, json};
 
-/// An object with these members; all but the `optional` ones are always there. Others may come to be, and clients ignore them.
-pub(super) fn object<const N: usize>(optional: &[&str], members: [(&str, Value); N]) -> Value {
-    let required: Vec<&str> = members
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|name| !optional.contains(name))
-        .collect();
-    let properties: serde_json::Map<_, _> = members
-        .into_iter()
-        .map(|(name, schema)| (name.to_owned(), schema))
-        .collect();
-    let mut object = json!({ "type": "object", "properties": properties });
-    if !required.is_empty() {
-        object["required"] = json!(required);
+/// Where components stand in the document.
+const COMPONENTS: &str = "/components/schemas";
+
+/// A schema, and the components that it refers to, by name.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct TypeSchema {
+    pub(super) schema: Value,
+    pub(super) components: Map<String, Value>,
+}
+
+impl TypeSchema {
+    /// The schema of what is read as `T`: members that may be missing may be null.
+    pub(super) fn of_request<T: JsonSchema>() -> Self {
+        Self::of::<T>(Contract::Deserialize)
     }
-    object
+
+    /// The schema of what is written as `T`: members are always there, unless serialisation skips them.
+    pub(super) fn of_answer<T: JsonSchema>() -> Self {
+        Self::of::<T>(Contract::Serialize)
+    }
+
+    fn of<T: JsonSchema>(contract: Contract) -> Self {
+        let mut settings = SchemaSettings::draft2020_12()
+            .with(|settings| settings.contract = contract)
+            .with_transform(RecursiveTransform(drop_number_format));
+        settings.definitions_path = COMPONENTS.into();
+        let mut generator = settings.into_generator();
+        let schema = generator.subschema_for::<T>().to_value();
+        let components = generator.take_definitions(true);
+        Self { schema, components }
+    }
 }
 
-/// A component.
-pub(super) fn named(schema: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{schema}") })
-}
-
-/// Any number of them.
-pub(super) fn list(items: &Value) -> Value {
-    json!({ "type": "array", "items": items })
-}
-
-/// So many of them.
-pub(super) fn so_many(count: usize, items: &Value, about: &str) -> Value {
-    json!({
-        "type": "array", "items": items, "minItems": count, "maxItems": count, "description": about,
-    })
-}
-
-/// Text.
-pub(super) fn text(about: &str) -> Value {
-    json!({ "type": "string", "description": about })
-}
-
-/// Text that must not be empty.
-pub(super) fn word(about: &str) -> Value {
-    json!({ "type": "string", "minLength": 1, "description": about })
-}
-
-/// One line of text: so many characters, none of them a control character.
-pub(super) fn line(least: usize, most: usize, about: &str) -> Value {
-    json!({
-        "type": "string", "minLength": least, "maxLength": most, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$",
-        "description": about,
-    })
-}
-
-/// One of a few words.
-pub(super) fn one_of(words: &[&str], about: &str) -> Value {
-    json!({ "type": "string", "enum": words, "description": about })
-}
-
-/// Always the same.
-pub(super) fn only(value: &Value) -> Value {
-    json!({ "const": value })
-}
-
-/// A UUID, hyphenated.
-pub(super) fn uuid(about: &str) -> Value {
-    json!({ "type": "string", "format": "uuid", "minLength": 36, "maxLength": 36, "description": about })
-}
-
-/// RFC 3339, in UTC.
-pub(super) fn time(about: &str) -> Value {
-    json!({ "type": "string", "format": "date-time", "description": about })
-}
-
-/// A SHA-256.
-pub(super) fn hash(about: &str) -> Value {
-    json!({ "type": "string", "pattern": "^[0-9a-f]{64}$", "description": about })
-}
-
-/// A whole number, zero or more.
-pub(super) fn count(about: &str) -> Value {
-    json!({ "type": "integer", "minimum": 0, "description": about })
-}
-
-/// A number within bounds.
-pub(super) fn number(least: f64, most: f64, about: &str) -> Value {
-    json!({ "type": "number", "minimum": least, "maximum": most, "description": about })
-}
-
-/// Any number.
-pub(super) fn real(about: &str) -> Value {
-    json!({ "type": "number", "description": about })
-}
-
-/// Yes or no.
-pub(super) fn flag(about: &str) -> Value {
-    json!({ "type": "boolean", "description": about })
-}
-
-/// The same, or null.
-pub(super) fn or_null(mut schema: Value) -> Value {
-    if let Some(kind) = schema.get("type").cloned() {
-        schema["type"] = json!([kind, "null"]);
-        if let Some(Value::Array(words)) = schema.get_mut("enum") {
-            words.push(Value::Null);
+/// `int64`, `double` and the range of `u16` say how a number is held here, which is nothing to a client.
+fn drop_number_format(schema: &mut Schema) {
+    let format = schema.get("format").and_then(Value::as_str);
+    let is_number =
+        |name: &str| name == "double" || name.trim_start_matches('u').starts_with("int");
+    if format.is_some_and(is_number) {
+        if format == Some("uint16") && schema.get("maximum") == Some(&json!(u16::MAX)) {
+            schema.remove("maximum");
         }
-        schema
-    } else {
-        json!({ "anyOf": [schema, { "type": "null" }] })
+        schema.remove("format");
     }
+}
+
+/// A form has no null: what is left out is not there. For `#[schemars(transform = …)]`.
+pub(in crate::http) fn without_null(schema: &mut Schema) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [one] = types.as_slice() {
+            let one = one.clone();
+            schema.insert("type".to_owned(), one);
+        }
+    }
+    if let Some(Value::Array(words)) = schema.get_mut("enum") {
+        words.retain(|word| !word.is_null());
+    }
+    if let Some(Value::Array(kinds)) = schema.get_mut("anyOf") {
+        kinds.retain(|kind| kind["type"] != "null");
+        if let [Value::Object(one)] = kinds.as_mut_slice() {
+            let one = std::mem::take(one);
+            schema.remove("anyOf");
+            for (key, value) in one {
+                schema.insert(key, value);
+            }
+        }
+    }
+    transform_subschemas(&mut without_null, schema);
+}
+
+/// The schema of a type that is no component.
+pub(in crate::http) fn inline<T: JsonSchema>() -> Value {
+    TypeSchema::of_request::<T>().schema
 }
 
 /// The same, or empty, which is as good as nothing.
@@ -118,16 +89,14 @@ pub(super) fn or_empty(schema: &Value) -> Value {
     json!({ "anyOf": [schema, { "type": "string", "maxLength": 0 }] })
 }
 
-/// One page of a list.
-pub(super) fn page(item: &str) -> Value {
-    object(
-        &[],
-        [
-            ("items", list(&named(item))),
-            (
-                "next",
-                or_null(text("The cursor of the next page; null on the last one.")),
-            ),
-        ],
-    )
+/// The part `image` of a form.
+pub(in crate::http) fn image_file(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "contentMediaType": "image/*",
+        "description": "A still JPEG, PNG or WebP. The bytes decide, not the declared type.",
+    })
 }
+
+/// Text without control characters, the rule for what people are shown on one line.
+pub(in crate::http) const ONE_LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";

@@ -3,16 +3,20 @@
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
-    response::Response,
+    response::{self, IntoResponse},
 };
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{answer, challenge};
 use crate::{
     http::{
+        ErrorCode,
         error::ApiError,
-        extract::{API_KEY, Form, Source},
+        extract::{API_KEY, Form, Repeated, Source},
+        openapi::{Answer, Operation, Tag, example},
     },
     service::{
         Context,
@@ -20,61 +24,184 @@ use crate::{
     },
 };
 
+/// User name and password.
+#[derive(JsonSchema)]
+#[schemars(rename = "ApiKeyLogin")]
+struct Request<'a> {
+    /// The account's name; it is of the key's tenant.
+    #[schemars(length(min = 1))]
+    username: &'a str,
+    /// Its password.
+    #[schemars(with = "String", length(min = 1))]
+    password: SecretString,
+}
+
+impl<'a> Request<'a> {
+    fn read(form: &'a Form) -> Result<Option<Self>, Repeated> {
+        let (username, password) = (form.get("username")?, form.get("password")?);
+        Ok(username.zip(password).map(|(username, password)| Self {
+            username,
+            password: password.into(),
+        }))
+    }
+}
+
+/// The token.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApiKeySession")]
+struct Response<'a> {
+    /// The token, a JWT.
+    #[schemars(length(min = 1))]
+    access_token: &'a str,
+    /// Seconds that it lasts.
+    expires_in: u32,
+}
+
+/// Why there is no token, in the words of this protocol.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApiKeyRefusal")]
+struct ApiKeyRefusalJson {
+    error: RefusalError,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct RefusalError {
+    errors: Vec<RefusalReason>,
+    /// The HTTP status.
+    code: u16,
+    /// The kind of error.
+    message: &'static str,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct RefusalReason {
+    error_code: ReasonCode,
+    /// The kind of error.
+    error_type: &'static str,
+    /// For a person.
+    message: &'static str,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(inline)]
+enum ReasonCode {
+    #[serde(rename = "00001")]
+    Incomplete,
+    #[serde(rename = "00018")]
+    ApiKey,
+    #[serde(rename = "00019")]
+    Account,
+}
+
+impl From<ReasonCode> for ApiKeyRefusalJson {
+    fn from(error_code: ReasonCode) -> Self {
+        let (status, kind, message) = match error_code {
+            ReasonCode::Incomplete => (
+                StatusCode::BAD_REQUEST,
+                "BadRequest",
+                "username and password are required.",
+            ),
+            ReasonCode::ApiKey => (
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized",
+                "API key invalid or not provided.",
+            ),
+            ReasonCode::Account => (
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized",
+                "Username or password invalid.",
+            ),
+        };
+        Self {
+            error: RefusalError {
+                errors: vec![RefusalReason {
+                    error_code,
+                    error_type: kind,
+                    message,
+                }],
+                code: status.as_u16(),
+                message: kind,
+            },
+        }
+    }
+}
+
+impl IntoResponse for ReasonCode {
+    fn into_response(self) -> response::Response {
+        let body = ApiKeyRefusalJson::from(self);
+        match self {
+            Self::Incomplete => answer(StatusCode::BAD_REQUEST, &body),
+            Self::ApiKey | Self::Account => challenge(&body, "Bearer"),
+        }
+    }
+}
+
+/// The endpoint, described.
+pub(in crate::http) fn describe() -> Operation {
+    Operation::new(
+        "apiKeyLogin",
+        Tag::SigningIn,
+        "API key, user name and password for a token",
+    )
+    .old_caches_too()
+    .about("The token is good beside the key only: send `x-api-key` with every call.")
+    .guarded(json!([{ "apiKey": [] }]))
+    .takes_form::<Request<'_>>(
+        &json!({ "username": "demo", "password": "correct horse battery staple" }),
+    )
+    .answers(Answer::json(
+        200,
+        "The token.",
+        &Response {
+            access_token: example::TOKEN,
+            expires_in: 86_400,
+        },
+    ))
+    .answers(Answer::json(
+        400,
+        "`00001`: `username` or `password` is missing.",
+        &ApiKeyRefusalJson::from(ReasonCode::Incomplete),
+    ))
+    .answers(
+        Answer::json(
+            401,
+            "`00018`: the API key is not right. `00019`: the user name or password is not.",
+            &ApiKeyRefusalJson::from(ReasonCode::ApiKey),
+        )
+        .headers(&["WWW-Authenticate"]),
+    )
+    .refuses(&[
+        ErrorCode::RateLimitExceeded,
+        ErrorCode::ServerBusy,
+        ErrorCode::DatabaseUnavailable,
+    ])
+}
+
 /// Logs an account in beside an API key.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
     Source(source): Source,
     headers: HeaderMap,
     form: Form,
-) -> Result<Response, ApiError> {
+) -> Result<response::Response, ApiError> {
     let key = headers.get(API_KEY).and_then(|value| value.to_str().ok());
-    let (Some(username), Some(password)) = (form.get("username")?, form.get("password")?) else {
-        return Ok(refusal(
-            StatusCode::BAD_REQUEST,
-            "00001",
-            "BadRequest",
-            "username and password are required.",
-        ));
+    let Some(Request { username, password }) = Request::read(&form)? else {
+        return Ok(ReasonCode::Incomplete.into_response());
     };
-    let password = SecretString::from(password);
     let key = key.unwrap_or_default();
-    Ok(
-        match login::api_key(&ctx, key, username, password, source).await {
-            Ok(session) => answer(
-                StatusCode::OK,
-                &json!({
-                    "access_token": session.token.expose_secret(),
-                    "expires_in": session.expires_in_seconds,
-                }),
-            ),
-            Err(ApiKeyRefusal::ApiKey) => refusal(
-                StatusCode::UNAUTHORIZED,
-                "00018",
-                "Unauthorized",
-                "API key invalid or not provided.",
-            ),
-            Err(ApiKeyRefusal::Account) => refusal(
-                StatusCode::UNAUTHORIZED,
-                "00019",
-                "Unauthorized",
-                "Username or password invalid.",
-            ),
-            Err(ApiKeyRefusal::Other(error)) => return Err(error.into()),
-        },
-    )
-}
-
-fn refusal(status: StatusCode, code: &str, kind: &str, message: &str) -> Response {
-    let body = json!({
-        "error": {
-            "errors": [{ "error_code": code, "error_type": kind, "message": message }],
-            "code": status.as_u16(),
-            "message": kind,
-        }
-    });
-    if status == StatusCode::UNAUTHORIZED {
-        challenge(&body, "Bearer")
-    } else {
-        answer(status, &body)
+    match login::api_key(&ctx, key, username, password, source).await {
+        Ok(session) => Ok(answer(
+            StatusCode::OK,
+            &Response {
+                access_token: session.token.expose_secret(),
+                expires_in: session.expires_in_seconds,
+            },
+        )),
+        Err(ApiKeyRefusal::ApiKey) => Ok(ReasonCode::ApiKey.into_response()),
+        Err(ApiKeyRefusal::Account) => Ok(ReasonCode::Account.into_response()),
+        Err(ApiKeyRefusal::Other(error)) => Err(error.into()),
     }
 }

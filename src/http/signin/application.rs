@@ -3,16 +3,20 @@
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+    response::{self, IntoResponse},
 };
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::{answer, challenge};
 use crate::{
     http::{
+        ErrorCode,
         error::ApiError,
         extract::{APPLICATION, Fields, Json},
+        openapi::{Answer, Operation, Tag, example},
     },
     service::{
         Context,
@@ -20,16 +24,158 @@ use crate::{
     },
 };
 
+/// An application's token and secret.
+#[derive(JsonSchema)]
+#[schemars(rename = "ApplicationLogin")]
+struct Request {
+    /// The token that was shown when the application was made.
+    #[schemars(with = "String", length(min = 1))]
+    token: SecretString,
+    /// Its secret.
+    #[schemars(with = "String", length(min = 1))]
+    secret: SecretString,
+}
+
+impl Request {
+    fn read(body: &Map<String, Value>) -> Result<Self, ApiError> {
+        let mut fields = Fields::new(body);
+        let request = Self {
+            token: fields.required_text("token").into(),
+            secret: fields.required_text("secret").into(),
+        };
+        fields.finish()?;
+        Ok(request)
+    }
+}
+
+/// The token.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApplicationSession")]
+struct Response<'a> {
+    #[schemars(extend("const" = true))]
+    ok: bool,
+    /// The token, a JWT.
+    #[schemars(length(min = 1))]
+    token: &'a str,
+    /// The name under which the application acts.
+    user_lcuid: String,
+}
+
+/// Why there is no token, in the words of this protocol.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApplicationRefusal")]
+struct ApplicationRefusalJson {
+    #[schemars(extend("const" = false))]
+    ok: bool,
+    #[schemars(extend("const" = 401))]
+    http_code: u16,
+    code: RefusalCode,
+    /// For a person.
+    message: &'static str,
+    data: RefusalData,
+    #[schemars(extend("const" = true))]
+    lucore_error_response: bool,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(inline)]
+enum RefusalCode {
+    #[serde(rename = "unauthorized")]
+    Application,
+    #[serde(rename = "token_invalid_or_unauthorized")]
+    Token,
+    #[serde(rename = "secret_invalid")]
+    Secret,
+}
+
+/// More about it, or an empty list.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum RefusalData {
+    Detail {
+        #[schemars(extend("const" = "app_is_invalid"))]
+        auth_error_code: &'static str,
+        /// For a person.
+        auth_error_details: &'static str,
+    },
+    None([(); 0]),
+}
+
+impl From<RefusalCode> for ApplicationRefusalJson {
+    fn from(code: RefusalCode) -> Self {
+        let (message, data) = match code {
+            RefusalCode::Application => (
+                "The application is not authorized.",
+                RefusalData::Detail {
+                    auth_error_code: "app_is_invalid",
+                    auth_error_details: "The application id in AppIdV3 is missing, unknown or revoked.",
+                },
+            ),
+            RefusalCode::Token => (
+                "The token is invalid or not authorized.",
+                RefusalData::None([]),
+            ),
+            RefusalCode::Secret => ("The secret is invalid.", RefusalData::None([])),
+        };
+        Self {
+            ok: false,
+            http_code: 401,
+            code,
+            message,
+            data,
+            lucore_error_response: true,
+        }
+    }
+}
+
+impl IntoResponse for RefusalCode {
+    fn into_response(self) -> response::Response {
+        challenge(&ApplicationRefusalJson::from(self), "Bearer")
+    }
+}
+
+/// The endpoint, described.
+pub(in crate::http) fn describe() -> Operation {
+    Operation::new(
+        "applicationLogin",
+        Tag::SigningIn,
+        "An application's token and secret for a long-lived token",
+    )
+    .old_caches_too()
+    .about("The token is good beside the application's id only: send `AppIdV3` with every call.")
+    .guarded(json!([{ "application": [] }]))
+    .takes_json::<Request>(&json!({
+        "token": "the token of the application", "secret": "the secret of the application",
+    }))
+    .answers(Answer::json(
+        200,
+        "The token.",
+        &Response {
+            ok: true,
+            token: example::TOKEN,
+            user_lcuid: example::APPLICATION_USER.to_owned(),
+        },
+    ))
+    .answers(
+        Answer::json(
+            401,
+            "The application, its token or its secret is not right.",
+            &ApplicationRefusalJson::from(RefusalCode::Secret),
+        )
+        .headers(&["WWW-Authenticate"]),
+    )
+    .refuses(&[ErrorCode::DatabaseUnavailable])
+}
+
 /// Logs an application in.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
     headers: HeaderMap,
     Json(body): Json,
-) -> Result<Response, ApiError> {
-    let mut fields = Fields::new(&body);
-    let token = SecretString::from(fields.required_text("token"));
-    let secret = SecretString::from(fields.required_text("secret"));
-    fields.finish()?;
+) -> Result<response::Response, ApiError> {
+    let Request { token, secret } = Request::read(&body)?;
     let id = headers
         .get(APPLICATION)
         .and_then(|value| value.to_str().ok())
@@ -37,40 +183,15 @@ pub(in crate::http) async fn handler(
     Ok(match login::application(&ctx, id, &token, &secret).await {
         Ok((session, application)) => answer(
             StatusCode::OK,
-            &json!({
-                "ok": true,
-                "token": session.token.expose_secret(),
-                "user_lcuid": application.as_user(),
-            }),
+            &Response {
+                ok: true,
+                token: session.token.expose_secret(),
+                user_lcuid: application.as_user(),
+            },
         ),
-        Err(ApplicationRefusal::Application) => refusal(
-            "unauthorized",
-            "The application is not authorized.",
-            &json!({
-                "auth_error_code": "app_is_invalid",
-                "auth_error_details": "The application id in AppIdV3 is missing, unknown or revoked.",
-            }),
-        ),
-        Err(ApplicationRefusal::Token) => refusal(
-            "token_invalid_or_unauthorized",
-            "The token is invalid or not authorized.",
-            &json!([]),
-        ),
-        Err(ApplicationRefusal::Secret) => {
-            refusal("secret_invalid", "The secret is invalid.", &json!([]))
-        }
+        Err(ApplicationRefusal::Application) => RefusalCode::Application.into_response(),
+        Err(ApplicationRefusal::Token) => RefusalCode::Token.into_response(),
+        Err(ApplicationRefusal::Secret) => RefusalCode::Secret.into_response(),
         Err(ApplicationRefusal::Other(error)) => ApiError::from(error).into_response(),
     })
-}
-
-fn refusal(code: &str, message: &str, data: &Value) -> Response {
-    let body = json!({
-        "ok": false,
-        "http_code": 401,
-        "code": code,
-        "message": message,
-        "data": data,
-        "lucore_error_response": true,
-    });
-    challenge(&body, "Bearer")
 }

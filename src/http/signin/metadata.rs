@@ -1,51 +1,152 @@
 //! What a client of OAuth 2.0 can find out by itself: the authorization server (RFC 8414) and the protected resource (RFC 9728).
 
 use axum::{extract::State, http::StatusCode, response::Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::answer;
 use crate::{
-    domain::{Scope, Scopes},
+    domain::Scope,
+    http::openapi::{Answer, Operation, Tag, example},
     service::Context,
 };
 
+/// The metadata of the authorization server (RFC 8414 section 2).
+#[derive(Serialize, JsonSchema)]
+struct AuthorizationServer {
+    /// This server.
+    issuer: Uri,
+    /// Gives tokens.
+    token_endpoint: Uri,
+    /// Ends tokens.
+    revocation_endpoint: Uri,
+    /// Explains tokens.
+    introspection_endpoint: Uri,
+    /// The keys.
+    jwks_uri: Uri,
+    grant_types_supported: Vec<GrantType>,
+    /// None: there is no authorization endpoint.
+    response_types_supported: Vec<String>,
+    scopes_supported: Vec<Scope>,
+    token_endpoint_auth_methods_supported: Vec<ClientAuthentication>,
+    revocation_endpoint_auth_methods_supported: Vec<ClientAuthentication>,
+    introspection_endpoint_auth_methods_supported: Vec<ClientAuthentication>,
+}
+
+impl AuthorizationServer {
+    fn at(url: &str) -> Self {
+        let uri = |path| Uri(format!("{url}{path}"));
+        let methods = || vec![ClientAuthentication::Basic, ClientAuthentication::Form];
+        Self {
+            issuer: uri(""),
+            token_endpoint: uri("/oauth2/token"),
+            revocation_endpoint: uri("/oauth2/revoke"),
+            introspection_endpoint: uri("/oauth2/introspect"),
+            jwks_uri: uri("/.well-known/jwks.json"),
+            grant_types_supported: vec![GrantType::ClientCredentials],
+            response_types_supported: Vec::new(),
+            scopes_supported: Scope::ALL.to_vec(),
+            token_endpoint_auth_methods_supported: methods(),
+            revocation_endpoint_auth_methods_supported: methods(),
+            introspection_endpoint_auth_methods_supported: methods(),
+        }
+    }
+}
+
+/// The metadata of the protected resource (RFC 9728 section 2).
+#[derive(Serialize, JsonSchema)]
+struct ProtectedResource {
+    /// This server.
+    resource: Uri,
+    authorization_servers: Vec<Uri>,
+    /// The keys.
+    jwks_uri: Uri,
+    scopes_supported: Vec<Scope>,
+    bearer_methods_supported: Vec<BearerMethod>,
+}
+
+impl ProtectedResource {
+    fn at(url: &str) -> Self {
+        let uri = |path| Uri(format!("{url}{path}"));
+        Self {
+            resource: uri(""),
+            authorization_servers: vec![uri("")],
+            jwks_uri: uri("/.well-known/jwks.json"),
+            scopes_supported: Scope::ALL.to_vec(),
+            bearer_methods_supported: vec![BearerMethod::Header],
+        }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline, extend("format" = "uri"))]
+struct Uri(String);
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum GrantType {
+    ClientCredentials,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+enum ClientAuthentication {
+    #[serde(rename = "client_secret_basic")]
+    Basic,
+    #[serde(rename = "client_secret_post")]
+    Form,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum BearerMethod {
+    Header,
+}
+
+/// `GET /.well-known/oauth-authorization-server`, described.
+pub(in crate::http) fn describe_authorization_server() -> Operation {
+    Operation::new(
+        "getAuthorizationServer",
+        Tag::Server,
+        "Where OAuth 2.0 is (RFC 8414)",
+    )
+    .old_caches_too()
+    .answers(Answer::json(
+        200,
+        "The metadata.",
+        &AuthorizationServer::at(example::URL),
+    ))
+}
+
+/// `GET /.well-known/oauth-protected-resource`, described.
+pub(in crate::http) fn describe_protected_resource() -> Operation {
+    Operation::new(
+        "getProtectedResource",
+        Tag::Server,
+        "The same from the API's side (RFC 9728)",
+    )
+    .old_caches_too()
+    .answers(Answer::json(
+        200,
+        "The metadata.",
+        &ProtectedResource::at(example::URL),
+    ))
+}
+
 /// `GET /.well-known/oauth-authorization-server`.
 pub(in crate::http) async fn authorization_server(State(ctx): State<Context>) -> Response {
-    let url = &ctx.settings.public_url;
-    let by = ["client_secret_basic", "client_secret_post"];
     answer(
         StatusCode::OK,
-        &json!({
-            "issuer": url,
-            "token_endpoint": format!("{url}/oauth2/token"),
-            "revocation_endpoint": format!("{url}/oauth2/revoke"),
-            "introspection_endpoint": format!("{url}/oauth2/introspect"),
-            "jwks_uri": format!("{url}/.well-known/jwks.json"),
-            "grant_types_supported": ["client_credentials"],
-            "response_types_supported": [],
-            "scopes_supported": scopes(),
-            "token_endpoint_auth_methods_supported": by,
-            "revocation_endpoint_auth_methods_supported": by,
-            "introspection_endpoint_auth_methods_supported": by,
-        }),
+        &AuthorizationServer::at(&ctx.settings.public_url),
     )
 }
 
 /// `GET /.well-known/oauth-protected-resource`.
 pub(in crate::http) async fn protected_resource(State(ctx): State<Context>) -> Response {
-    let url = &ctx.settings.public_url;
     answer(
         StatusCode::OK,
-        &json!({
-            "resource": url,
-            "authorization_servers": [url],
-            "jwks_uri": format!("{url}/.well-known/jwks.json"),
-            "scopes_supported": scopes(),
-            "bearer_methods_supported": ["header"],
-        }),
+        &ProtectedResource::at(&ctx.settings.public_url),
     )
-}
-
-fn scopes() -> Vec<&'static str> {
-    Scopes::ALL.iter().map(Scope::as_str).collect()
 }

@@ -11,11 +11,12 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use serde_json::Value;
+use serde::Serialize;
 
 /// A JSON answer that caches leave alone (RFC 6749 section 5.1).
-fn answer(status: StatusCode, body: &Value) -> Response {
-    let mut response = Response::new(Body::from(body.to_string()));
+fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(
@@ -30,7 +31,7 @@ fn answer(status: StatusCode, body: &Value) -> Response {
 }
 
 /// The same with the header that a 401 must have (RFC 9110 section 15.5.2).
-fn challenge(body: &Value, challenge: &'static str) -> Response {
+fn challenge(body: &impl Serialize, challenge: &'static str) -> Response {
     let mut response = answer(StatusCode::UNAUTHORIZED, body);
     response.headers_mut().insert(
         header::WWW_AUTHENTICATE,

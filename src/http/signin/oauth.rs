@@ -6,73 +6,298 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{answer, challenge};
 use crate::{
-    domain::{CredentialId, Scopes},
+    auth::Claims,
+    domain::{CredentialId, Scope, Scopes},
     http::{
+        ErrorCode,
         error::ApiError,
         extract::{Form, Repeated},
+        openapi::{Answer, Operation, Tag, example, schema::without_null},
     },
     service::{Context, Error, introspect, login, login::Client},
 };
 
-/// Why a request of OAuth 2.0 is refused (RFC 6749 section 5.2).
-pub(in crate::http) enum Refusal {
-    /// `invalid_request`, with what is wrong.
-    Request(&'static str),
-    /// `invalid_client`.
-    Client,
-    /// `unsupported_grant_type`.
-    GrantType,
-    /// `invalid_scope`.
-    Scope,
-    /// Not OAuth 2.0's.
-    Other(Error),
+/// The form of the token endpoint.
+#[derive(JsonSchema)]
+#[schemars(rename = "OauthTokenRequest", transform = without_null)]
+struct TokenRequest<'a> {
+    #[schemars(extend("const" = "client_credentials"))]
+    grant_type: &'a str,
+    /// Scopes between single spaces; without it, all that the application has.
+    scope: Option<&'a str>,
+    #[serde(flatten)]
+    client: ClientInForm<'a>,
 }
 
-impl From<Repeated> for Refusal {
-    fn from(_: Repeated) -> Self {
-        Self::Request("a parameter is given twice")
+/// The form of revocation and introspection.
+#[derive(JsonSchema)]
+#[schemars(rename = "OauthTokenQuestion", transform = without_null)]
+struct TokenQuestion<'a> {
+    /// The token.
+    #[schemars(length(min = 1))]
+    token: &'a str,
+    #[serde(flatten)]
+    client: ClientInForm<'a>,
+}
+
+/// A client that authenticates in the form.
+#[derive(JsonSchema)]
+struct ClientInForm<'a> {
+    /// The application's id, when it is not sent by HTTP Basic.
+    client_id: Option<&'a str>,
+    /// Its secret, likewise.
+    client_secret: Option<&'a str>,
+}
+
+/// A token (RFC 6749 section 5.1).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OauthToken")]
+struct TokenResponse<'a> {
+    /// The token, a JWT.
+    #[schemars(length(min = 1))]
+    access_token: &'a str,
+    token_type: Bearer,
+    /// Seconds that it lasts.
+    expires_in: u32,
+    /// The scopes that it has.
+    scope: Scopes,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+enum Bearer {
+    Bearer,
+}
+
+/// Nothing to say.
+#[derive(Serialize, JsonSchema)]
+struct Nothing {}
+
+/// What a token says (RFC 7662 section 2.2); of one that is not live, that alone.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OauthTokenAnswer")]
+struct Introspection {
+    /// The token is good.
+    active: bool,
+    #[serde(flatten)]
+    live: Option<LiveToken>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct LiveToken {
+    /// Its scopes.
+    scope: Scopes,
+    /// The application or API key that it was minted with; null for an account.
+    client_id: Option<String>,
+    /// Whose it is.
+    username: String,
+    token_type: Bearer,
+    /// When it ends, in seconds since 1970.
+    #[schemars(range(min = 0))]
+    exp: i64,
+    /// When it was made.
+    #[schemars(range(min = 0))]
+    iat: i64,
+    /// From when it is good.
+    #[schemars(range(min = 0))]
+    nbf: i64,
+    /// Whose it is.
+    sub: String,
+    /// Its id.
+    jti: String,
+    /// The tenant.
+    tenant_id: String,
+}
+
+impl From<Claims> for LiveToken {
+    fn from(claims: Claims) -> Self {
+        Self {
+            scope: claims.scopes,
+            client_id: claims.origin.credential().map(CredentialId::as_application),
+            username: claims.username.to_string(),
+            token_type: Bearer::Bearer,
+            exp: claims.expires_at,
+            iat: claims.issued_at,
+            nbf: claims.issued_at,
+            sub: claims.username.to_string(),
+            jti: claims.token.as_uuid().to_string(),
+            tenant_id: claims.tenant.to_string(),
+        }
     }
 }
 
-impl From<Error> for Refusal {
+/// A refusal (RFC 6749 section 5.2).
+#[derive(Serialize, JsonSchema)]
+pub(in crate::http) struct OauthRefusal {
+    error: OauthErrorCode,
+    /// For a person.
+    error_description: &'static str,
+}
+
+/// What is wrong (RFC 6749 section 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum OauthErrorCode {
+    InvalidRequest,
+    InvalidClient,
+    UnsupportedGrantType,
+    InvalidScope,
+}
+
+/// `POST /oauth2/token`, described.
+pub(in crate::http) fn describe_token() -> Operation {
+    oauth("oauthToken", "OAuth 2.0 client credentials for a token")
+        .about("RFC 6749 section 4.4. The client is an application. It authenticates by HTTP Basic or in the form, not both.")
+        .takes_form::<TokenRequest<'_>>(
+            &json!({ "grant_type": "client_credentials", "scope": "photos:verify" }),
+        )
+        .answers(Answer::json(
+            200,
+            "The token.",
+            &TokenResponse {
+                access_token: example::TOKEN,
+                token_type: Bearer::Bearer,
+                expires_in: 3600,
+                scope: Scopes::of(Scope::Verify),
+            },
+        ))
+        .answers(refused(&NOT_GRANTED))
+}
+
+/// `POST /oauth2/revoke`, described.
+pub(in crate::http) fn describe_revoke() -> Operation {
+    oauth("oauthRevoke", "The end of a token of the client")
+        .about("RFC 7009. A token that is not the client's, or none at all, is 200 without effect.")
+        .takes_form::<TokenQuestion<'_>>(&json!({ "token": example::TOKEN }))
+        .answers(Answer::json(200, "Done, or nothing to do.", &Nothing {}))
+        .answers(refused(&NO_TOKEN))
+}
+
+/// `POST /oauth2/introspect`, described.
+pub(in crate::http) fn describe_introspect() -> Operation {
+    let live = LiveToken {
+        scope: Scopes::of(Scope::Verify),
+        client_id: Some(example::APPLICATION.to_owned()),
+        username: example::APPLICATION_USER.to_owned(),
+        token_type: Bearer::Bearer,
+        exp: 1_800_003_600,
+        iat: 1_800_000_000,
+        nbf: 1_800_000_000,
+        sub: example::APPLICATION_USER.to_owned(),
+        jti: "2b9f6f0e-52a4-4a3c-8d4e-7c1f0a9b8d6e".to_owned(),
+        tenant_id: "demo".to_owned(),
+    };
+    oauth(
+        "oauthIntrospect",
+        "What a token of the client's tenant says",
+    )
+    .about("RFC 7662.")
+    .takes_form::<TokenQuestion<'_>>(&json!({ "token": example::TOKEN }))
+    .answers(Answer::json(
+        200,
+        "What a live token says; `active` alone for any other.",
+        &Introspection {
+            active: true,
+            live: Some(live),
+        },
+    ))
+    .answers(refused(&NO_TOKEN))
+}
+
+fn oauth(id: &'static str, summary: &'static str) -> Operation {
+    Operation::new(id, Tag::SigningIn, summary)
+        .old_caches_too()
+        .guarded(json!([{ "client": [] }, {}]))
+        .answers(
+            Answer::json(
+                401,
+                "The client is not known by that secret.",
+                &UNKNOWN_CLIENT,
+            )
+            .headers(&["WWW-Authenticate"]),
+        )
+        .refuses(&[ErrorCode::DatabaseUnavailable])
+}
+
+fn refused(refusal: &OauthRefusal) -> Answer {
+    Answer::json(
+        400,
+        "The request is not right, in the words of OAuth 2.0.",
+        refusal,
+    )
+}
+
+/// Why a request of OAuth 2.0 gets no answer.
+pub(in crate::http) enum OauthError {
+    /// For a reason of OAuth 2.0's.
+    Refused(OauthRefusal),
+    /// For another.
+    Other(Error),
+}
+
+const UNKNOWN_CLIENT: OauthRefusal = OauthRefusal {
+    error: OauthErrorCode::InvalidClient,
+    error_description: "the client id or secret is not right",
+};
+const OTHER_GRANT_TYPE: OauthRefusal = OauthRefusal {
+    error: OauthErrorCode::UnsupportedGrantType,
+    error_description: "the grant type is client_credentials",
+};
+const NOT_GRANTED: OauthRefusal = OauthRefusal {
+    error: OauthErrorCode::InvalidScope,
+    error_description: "a scope is unknown or was not granted to the client",
+};
+const NO_TOKEN: OauthRefusal = OauthRefusal::of_request("token is required");
+
+impl OauthRefusal {
+    const fn of_request(error_description: &'static str) -> Self {
+        Self {
+            error: OauthErrorCode::InvalidRequest,
+            error_description,
+        }
+    }
+}
+
+impl From<OauthRefusal> for OauthError {
+    fn from(refusal: OauthRefusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Repeated> for OauthError {
+    fn from(_: Repeated) -> Self {
+        OauthRefusal::of_request("a parameter is given twice").into()
+    }
+}
+
+impl From<Error> for OauthError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Credentials => Self::Client,
-            Error::Scope => Self::Scope,
+            Error::Credentials => UNKNOWN_CLIENT.into(),
+            Error::Scope => NOT_GRANTED.into(),
             other => Self::Other(other),
         }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for OauthError {
     fn into_response(self) -> Response {
-        let (code, description) = match self {
-            Self::Request(what) => ("invalid_request", what),
-            Self::Client => {
-                let body = error("invalid_client", "the client id or secret is not right");
-                return challenge(&body, r#"Basic realm="lumatrace", charset="UTF-8""#);
+        match self {
+            Self::Other(error) => ApiError::from(error).into_response(),
+            Self::Refused(body) if body.error == OauthErrorCode::InvalidClient => {
+                challenge(&body, r#"Basic realm="lumatrace", charset="UTF-8""#)
             }
-            Self::GrantType => (
-                "unsupported_grant_type",
-                "the grant type is client_credentials",
-            ),
-            Self::Scope => (
-                "invalid_scope",
-                "a scope is unknown or was not granted to the client",
-            ),
-            Self::Other(error) => return ApiError::from(error).into_response(),
-        };
-        answer(StatusCode::BAD_REQUEST, &error(code, description))
+            Self::Refused(body) => answer(StatusCode::BAD_REQUEST, &body),
+        }
     }
-}
-
-fn error(code: &str, description: &str) -> Value {
-    json!({ "error": code, "error_description": description })
 }
 
 /// `POST /oauth2/token`.
@@ -80,26 +305,27 @@ pub(in crate::http) async fn token(
     State(ctx): State<Context>,
     headers: HeaderMap,
     form: Form,
-) -> Result<Response, Refusal> {
-    let client = client(&ctx, &headers, &form).await?;
-    match form.get("grant_type")? {
-        Some("client_credentials") => {}
-        Some(_) => return Err(Refusal::GrantType),
-        None => return Err(Refusal::Request("grant_type is required")),
+) -> Result<Response, OauthError> {
+    let request = TokenRequest::read(&form)?;
+    let client = request.client.authenticate(&ctx, &headers).await?;
+    match request.grant_type {
+        "client_credentials" => {}
+        "" => return Err(OauthRefusal::of_request("grant_type is required").into()),
+        _ => return Err(OTHER_GRANT_TYPE.into()),
     }
-    let wanted = form
-        .get("scope")?
-        .map(|scope| Scopes::parse(scope).ok_or(Refusal::Scope))
+    let wanted = request
+        .scope
+        .map(|scope| Scopes::parse(scope).ok_or(NOT_GRANTED))
         .transpose()?;
     let session = login::client_credentials(&ctx, client, wanted).await?;
     Ok(answer(
         StatusCode::OK,
-        &json!({
-            "access_token": session.token.expose_secret(),
-            "token_type": "Bearer",
-            "expires_in": session.expires_in_seconds,
-            "scope": session.scopes.to_string(),
-        }),
+        &TokenResponse {
+            access_token: session.token.expose_secret(),
+            token_type: Bearer::Bearer,
+            expires_in: session.expires_in_seconds,
+            scope: session.scopes,
+        },
     ))
 }
 
@@ -108,13 +334,14 @@ pub(in crate::http) async fn revoke(
     State(ctx): State<Context>,
     headers: HeaderMap,
     form: Form,
-) -> Result<Response, Refusal> {
-    let client = client(&ctx, &headers, &form).await?;
-    let token = form
-        .get("token")?
-        .ok_or(Refusal::Request("token is required"))?;
+) -> Result<Response, OauthError> {
+    let TokenQuestion { token, client } = TokenQuestion::read(&form)?;
+    let client = client.authenticate(&ctx, &headers).await?;
+    if token.is_empty() {
+        return Err(NO_TOKEN.into());
+    }
     introspect::revoke(&ctx, &client, token).await?;
-    Ok(answer(StatusCode::OK, &json!({})))
+    Ok(answer(StatusCode::OK, &Nothing {}))
 }
 
 /// `POST /oauth2/introspect`: what a token of the client's tenant says, while it is good.
@@ -122,55 +349,75 @@ pub(in crate::http) async fn introspect(
     State(ctx): State<Context>,
     headers: HeaderMap,
     form: Form,
-) -> Result<Response, Refusal> {
-    let client = client(&ctx, &headers, &form).await?;
-    let token = form
-        .get("token")?
-        .ok_or(Refusal::Request("token is required"))?;
-    let body = match introspect::introspect(&ctx, &client, token).await? {
-        None => json!({ "active": false }),
-        Some(claims) => json!({
-            "active": true,
-            "scope": claims.scopes.to_string(),
-            "client_id": claims.origin.credential().map(CredentialId::as_application),
-            "username": claims.username.as_str(),
-            "token_type": "Bearer",
-            "exp": claims.expires_at,
-            "iat": claims.issued_at,
-            "nbf": claims.issued_at,
-            "sub": claims.username.as_str(),
-            "jti": claims.token.as_uuid().to_string(),
-            "tenant_id": claims.tenant.as_str(),
-        }),
-    };
-    Ok(answer(StatusCode::OK, &body))
+) -> Result<Response, OauthError> {
+    let TokenQuestion { token, client } = TokenQuestion::read(&form)?;
+    let client = client.authenticate(&ctx, &headers).await?;
+    if token.is_empty() {
+        return Err(NO_TOKEN.into());
+    }
+    let claims = introspect::introspect(&ctx, &client, token).await?;
+    Ok(answer(
+        StatusCode::OK,
+        &Introspection {
+            active: claims.is_some(),
+            live: claims.map(LiveToken::from),
+        },
+    ))
 }
 
-/// Who the client is: by HTTP Basic, or in the form, but not both (RFC 6749 section 2.3.1). Other schemes, such as the token that
-/// many HTTP clients put on every call, name no client.
-async fn client(ctx: &Context, headers: &HeaderMap, form: &Form) -> Result<Client, Refusal> {
-    let basic = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
-    let (id_in_form, secret_in_form) = (form.get("client_id")?, form.get("client_secret")?);
-    let (id, secret) = match (basic, secret_in_form) {
-        (Some(_), Some(_)) => {
-            return Err(Refusal::Request(
-                "the client authenticates by Basic or in the form, not both",
-            ));
-        }
-        (Some((_, encoded)), None) => {
-            let (id, secret) = read_basic(encoded).ok_or(Refusal::Client)?;
-            if id_in_form.is_some_and(|named| named != id) {
-                return Err(Refusal::Request("client_id is another in the form"));
+impl<'a> TokenRequest<'a> {
+    /// Members that are missing are empty; whether the client is known comes first.
+    fn read(form: &'a Form) -> Result<Self, Repeated> {
+        Ok(Self {
+            grant_type: form.get("grant_type")?.unwrap_or_default(),
+            scope: form.get("scope")?,
+            client: ClientInForm::read(form)?,
+        })
+    }
+}
+
+impl<'a> TokenQuestion<'a> {
+    /// A token that is missing is empty; whether the client is known comes first.
+    fn read(form: &'a Form) -> Result<Self, Repeated> {
+        Ok(Self {
+            token: form.get("token")?.unwrap_or_default(),
+            client: ClientInForm::read(form)?,
+        })
+    }
+}
+
+impl<'a> ClientInForm<'a> {
+    fn read(form: &'a Form) -> Result<Self, Repeated> {
+        Ok(Self {
+            client_id: form.get("client_id")?,
+            client_secret: form.get("client_secret")?,
+        })
+    }
+
+    /// Finds the client: by HTTP Basic, or in the form, but not both (RFC 6749 section 2.3.1). Other schemes, such as the token
+    /// that many HTTP clients put on every call, name no client.
+    async fn authenticate(self, ctx: &Context, headers: &HeaderMap) -> Result<Client, OauthError> {
+        let basic = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+        let (id, secret) = match (basic, self.client_secret) {
+            (Some(_), Some(_)) => {
+                let both = "the client authenticates by Basic or in the form, not both";
+                return Err(OauthRefusal::of_request(both).into());
             }
-            (id, secret)
-        }
-        (None, Some(secret)) => (id_in_form.unwrap_or_default().to_owned(), secret.into()),
-        (None, None) => return Err(Refusal::Client),
-    };
-    Ok(login::oauth_client(ctx, &id, &secret).await?)
+            (Some((_, encoded)), None) => {
+                let (id, secret) = read_basic(encoded).ok_or(UNKNOWN_CLIENT)?;
+                if self.client_id.is_some_and(|named| named != id) {
+                    return Err(OauthRefusal::of_request("client_id is another in the form").into());
+                }
+                (id, secret)
+            }
+            (None, Some(secret)) => (self.client_id.unwrap_or_default().to_owned(), secret.into()),
+            (None, None) => return Err(UNKNOWN_CLIENT.into()),
+        };
+        Ok(login::oauth_client(ctx, &id, &secret).await?)
+    }
 }
 
 /// Reads `base64(id:secret)`, both of them form-encoded.

@@ -1,21 +1,71 @@
 //! `GET /errors/{code}`: where the `type` of an error leads.
 
-use axum::{extract::Path, response::Response};
-use serde_json::json;
+use axum::{extract::Path, response};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::wire;
-use crate::http::error::{ApiError, ErrorCode};
+use crate::http::{
+    error::{ApiError, ErrorCode},
+    openapi::{Answer, Operation, Tag},
+    wire,
+};
+
+/// The meaning of an error code: one for each status that it comes with.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ErrorMeaning")]
+struct Response {
+    /// The code.
+    code: String,
+    meanings: Vec<Meaning>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Meaning {
+    /// The HTTP status.
+    status: u16,
+    /// What happened.
+    title: &'static str,
+    /// What to do about it.
+    action: &'static str,
+}
+
+impl Response {
+    /// Without meanings for a code that is not in the catalogue.
+    fn of(code: &str) -> Self {
+        let rows = ErrorCode::ALL.iter().map(|known| known.row());
+        let meanings = rows.filter(|row| row.code == code).map(|row| Meaning {
+            status: row.status.as_u16(),
+            title: row.title,
+            action: row.action,
+        });
+        Self {
+            code: code.to_owned(),
+            meanings: meanings.collect(),
+        }
+    }
+}
+
+/// The endpoint, described.
+pub(in crate::http) fn describe() -> Operation {
+    let code = ErrorCode::AuthRevoked.row().code;
+    Operation::new("getError", Tag::Server, "What an error code means")
+        .about("The `type` of each error leads here.")
+        .path::<String>("code", "The code.", code)
+        .answers(Answer::json(
+            200,
+            "One meaning for each status.",
+            &Response::of(code),
+        ))
+}
 
 /// Says what an error code means and what to do about it.
-pub(in crate::http) async fn handler(Path(code): Path<String>) -> Result<Response, ApiError> {
-    let rows: Vec<_> = ErrorCode::ALL
-        .iter()
-        .map(|known| known.row())
-        .filter(|row| row.code == code)
-        .map(|row| json!({ "status": row.status.as_u16(), "title": row.title, "action": row.action }))
-        .collect();
-    if rows.is_empty() {
+pub(in crate::http) async fn handler(
+    Path(code): Path<String>,
+) -> Result<response::Response, ApiError> {
+    let found = Response::of(&code);
+    if found.meanings.is_empty() {
         return Err(ApiError::new(ErrorCode::NotFound));
     }
-    wire::json(&json!({ "code": code, "meanings": rows }))
+    wire::json(&found)
 }

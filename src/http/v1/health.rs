@@ -1,17 +1,78 @@
 //! `GET /api/v1/health`, `GET /livez`, `GET /readyz`: for people, containers and load balancers.
 
-use axum::{extract::State, http::StatusCode, response::Response};
-use serde_json::json;
+use axum::{extract::State, http::StatusCode, response};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::wire;
 use crate::{
-    http::error::ApiError,
+    http::{
+        ErrorCode,
+        error::ApiError,
+        openapi::{Answer, Operation, Tag},
+        wire::{self, Time},
+    },
     service::{self, Context},
 };
 
+/// The state of the server, whose only value is that it works: any other is an error.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+enum Status {
+    #[serde(rename = "UP")]
+    Up,
+}
+
+/// That the server answers.
+#[derive(Serialize, JsonSchema)]
+struct Health {
+    status: Status,
+    /// The server's time.
+    timestamp: Time,
+}
+
+/// That the server can do its work.
+#[derive(Serialize, JsonSchema)]
+struct Ready {
+    status: Status,
+}
+
+/// `GET /api/v1/health`, described.
+pub(in crate::http) fn describe() -> Operation {
+    Operation::new("getHealth", Tag::Server, "The server answers").answers(Answer::json(
+        200,
+        "It does.",
+        &Health {
+            status: Status::Up,
+            timestamp: Time::EXAMPLE,
+        },
+    ))
+}
+
+/// `GET /livez`, described.
+pub(in crate::http) fn describe_live() -> Operation {
+    Operation::new("isAlive", Tag::Server, "The process lives")
+        .answers(Answer::empty(200, "It does."))
+}
+
+/// `GET /readyz`, described.
+pub(in crate::http) fn describe_ready() -> Operation {
+    Operation::new("isReady", Tag::Server, "The server can do its work")
+        .answers(Answer::json(
+            200,
+            "The database answers too.",
+            &Ready { status: Status::Up },
+        ))
+        .refuses(&[ErrorCode::DatabaseUnavailable])
+}
+
 /// The service answers.
-pub(in crate::http) async fn handler(State(ctx): State<Context>) -> Result<Response, ApiError> {
-    wire::json(&json!({ "status": "UP", "timestamp": wire::time(ctx.clock.now())? }))
+pub(in crate::http) async fn handler(
+    State(ctx): State<Context>,
+) -> Result<response::Response, ApiError> {
+    wire::json(&Health {
+        status: Status::Up,
+        timestamp: Time(ctx.clock.now()),
+    })
 }
 
 /// The process lives.
@@ -20,7 +81,9 @@ pub(in crate::http) async fn live() -> StatusCode {
 }
 
 /// The service can do its work: the database answers too.
-pub(in crate::http) async fn ready(State(ctx): State<Context>) -> Result<Response, ApiError> {
+pub(in crate::http) async fn ready(
+    State(ctx): State<Context>,
+) -> Result<response::Response, ApiError> {
     ctx.db.ping().await.map_err(service::Error::from)?;
-    wire::json(&json!({ "status": "UP" }))
+    wire::json(&Ready { status: Status::Up })
 }

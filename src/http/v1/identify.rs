@@ -1,36 +1,110 @@
 //! `POST /api/v1/photos/identify`: which photo of the tenant is this image.
 
-use axum::{extract::State, response::Response};
-use serde_json::{Value, json};
+use axum::{body::Bytes, extract::State, response};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
 
-use super::wire;
 use crate::{
+    domain::{
+        PhotoId,
+        verdict::{Alteration, Verdict, WatermarkStatus},
+    },
     http::{
         error::ApiError,
         extract::{PhotoForm, VerifiedCaller},
+        openapi::{Answer, Operation, Tag, example, schema::image_file},
+        wire,
     },
     service::{Context, identify},
 };
+
+/// An image.
+#[derive(JsonSchema)]
+#[schemars(rename = "PhotoToIdentify")]
+struct Form {
+    #[schemars(schema_with = "image_file")]
+    image: Bytes,
+}
+
+/// The photos whose mark is in the image, best first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Identification")]
+struct Response {
+    matches: Vec<MatchJson>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Match")]
+struct MatchJson {
+    /// The photo.
+    photo_id: PhotoId,
+    /// The mark of this photo is there, what is seen agrees with the protected content, no alteration was found, and the policy is
+    /// met. What was cut off, what lies around the photo, and alterations smaller than `smallestVisible` are not spoken for.
+    authentic: bool,
+    /// For people.
+    #[schemars(range(min = 0, max = 100))]
+    confidence_score: f64,
+    watermark_status: WatermarkStatus,
+    verdict: Verdict,
+    alteration: Alteration,
+}
+
+impl From<identify::Match> for MatchJson {
+    fn from(one: identify::Match) -> Self {
+        let evidence = one.found.evidence;
+        Self {
+            photo_id: one.photo,
+            authentic: evidence.authentic(),
+            confidence_score: one.found.mark.confidence,
+            watermark_status: evidence.watermark,
+            verdict: evidence.verdict(),
+            alteration: evidence.alteration(),
+        }
+    }
+}
+
+/// The endpoint, described.
+pub(in crate::http) fn describe() -> Operation {
+    let example = Response {
+        matches: vec![MatchJson {
+            photo_id: example::photo(),
+            authentic: true,
+            confidence_score: 97.5,
+            watermark_status: WatermarkStatus::Detected,
+            verdict: Verdict::Recovered,
+            alteration: Alteration::NoneFound,
+        }],
+    };
+    Operation::new(
+        "identifyPhoto",
+        Tag::Photos,
+        "Which of the tenant's photos is this image",
+    )
+    .about(
+        "By the mark, not by the look. Best first, mostly one or none. A match is not yet authentic: a mark can be carried to other \
+         content (`CONFLICT`), and a marked photo can be altered (`ALTERED`). `verify` with the id says more.",
+    )
+    .takes_photo::<Form>(&json!({ "image": example::FILE }))
+    .answers(Answer::json(
+        200,
+        "The photos whose mark is in the image.",
+        &example,
+    ))
+}
 
 /// Identifies an image.
 pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
     form: PhotoForm,
-) -> Result<Response, ApiError> {
-    let found = identify::identify(&ctx, &caller.tenant, form.image.clone()).await?;
-    let matches: Vec<Value> = found.iter().map(wire_match).collect();
-    wire::json(&json!({ "matches": matches }))
-}
-
-fn wire_match(one: &identify::Match) -> Value {
-    let evidence = one.found.evidence;
-    json!({
-        "photoId": one.photo.to_string(),
-        "authentic": evidence.authentic(),
-        "confidenceScore": one.found.mark.confidence,
-        "watermarkStatus": evidence.watermark.as_str(),
-        "verdict": evidence.verdict().as_str(),
-        "alteration": evidence.alteration().as_str(),
+) -> Result<response::Response, ApiError> {
+    let Form { image } = Form {
+        image: form.image.clone(),
+    };
+    let found = identify::identify(&ctx, &caller.tenant, image).await?;
+    wire::json(&Response {
+        matches: found.into_iter().map(MatchJson::from).collect(),
     })
 }

@@ -6,8 +6,32 @@ use axum::{
     response::Response,
 };
 
-use super::wire;
-use crate::{http::error::ApiError, service::Context};
+use crate::{
+    auth::{Jwk, JwkSet},
+    http::{
+        error::ApiError,
+        openapi::{Answer, Operation, Tag},
+        wire,
+    },
+    service::Context,
+};
+
+/// The endpoint, described.
+pub(in crate::http) fn describe() -> Operation {
+    let example = JwkSet {
+        keys: vec![Jwk::new(
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+            "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86z",
+            "AQAB",
+        )],
+    };
+    Operation::new(
+        "getKeys",
+        Tag::Server,
+        "The public keys that check tokens and receipts",
+    )
+    .answers(Answer::json(200, "A JWK set (RFC 7517).", &example))
+}
 
 /// The keys in force.
 pub(in crate::http) async fn handler(State(ctx): State<Context>) -> Result<Response, ApiError> {

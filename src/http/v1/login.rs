@@ -1,35 +1,112 @@
 //! `POST /api/v1/auth/login`: account and password for a token.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State, response};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
-use super::wire;
 use crate::{
     http::{
+        ErrorCode,
         error::ApiError,
         extract::{Fields, Json, Source},
+        openapi::{Answer, Operation, Tag, example},
+        wire,
     },
     service::{Context, login},
 };
+
+/// Account and password.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Login")]
+struct Request<'a> {
+    /// The tenant's name.
+    #[schemars(length(min = 1))]
+    tenant_id: &'a str,
+    /// The account's name.
+    #[schemars(length(min = 1))]
+    username: &'a str,
+    /// Its password.
+    #[schemars(with = "String", length(min = 1))]
+    password: SecretString,
+}
+
+impl<'a> Request<'a> {
+    fn read(body: &'a Map<String, Value>) -> Result<Self, ApiError> {
+        let mut fields = Fields::new(body);
+        let request = Self {
+            tenant_id: fields.required_text("tenantId"),
+            username: fields.required_text("username"),
+            password: fields.required_text("password").into(),
+        };
+        fields.finish()?;
+        Ok(request)
+    }
+}
+
+/// A token, under its own name and under that of OAuth 2.0.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
+struct Response<'a> {
+    /// The token, a JWT.
+    #[schemars(length(min = 1))]
+    token: &'a str,
+    /// Seconds that it lasts.
+    expires_in: u32,
+    #[schemars(extend("const" = "Bearer"))]
+    token_type: &'static str,
+    /// The same token.
+    #[schemars(length(min = 1))]
+    access_token: &'a str,
+}
+
+impl<'a> Response<'a> {
+    fn new(token: &'a str, expires_in: u32) -> Self {
+        Self {
+            token,
+            expires_in,
+            token_type: "Bearer",
+            access_token: token,
+        }
+    }
+}
+
+/// The endpoint, described.
+pub(in crate::http) fn describe() -> Operation {
+    Operation::new("login", Tag::SigningIn, "Account and password for a token")
+        .about("Unknown tenants, unknown accounts, wrong passwords, disabled accounts and suspended tenants are answered alike.")
+        .takes_json::<Request<'_>>(&json!({
+            "tenantId": "demo", "username": "demo", "password": "correct horse battery staple",
+        }))
+        .answers(Answer::json(
+            200,
+            "The token, twice: under its own name, and under that of OAuth 2.0.",
+            &Response::new(example::TOKEN, 3600),
+        ))
+        .refuses(&[
+            ErrorCode::AuthFailed,
+            ErrorCode::RateLimitExceeded,
+            ErrorCode::ServerBusy,
+            ErrorCode::DatabaseUnavailable,
+        ])
+}
 
 /// Logs an account in.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
     Source(source): Source,
     Json(body): Json,
-) -> Result<Response, ApiError> {
-    let mut fields = Fields::new(&body);
-    let tenant = fields.required_text("tenantId");
-    let username = fields.required_text("username");
-    let password = SecretString::from(fields.required_text("password"));
-    fields.finish()?;
-    let session = login::account(&ctx, tenant, username, password, source).await?;
-    let token = session.token.expose_secret();
-    wire::json(&json!({
-        "token": token,
-        "expires_in": session.expires_in_seconds,
-        "token_type": "Bearer",
-        "access_token": token,
-    }))
+) -> Result<response::Response, ApiError> {
+    let Request {
+        tenant_id,
+        username,
+        password,
+    } = Request::read(&body)?;
+    let session = login::account(&ctx, tenant_id, username, password, source).await?;
+    wire::json(&Response::new(
+        session.token.expose_secret(),
+        session.expires_in_seconds,
+    ))
 }

@@ -17,4 +17,3 @@ pub(super) mod register;
 pub(super) mod usage;
 mod verification;
 pub(super) mod verify;
-mod wire;

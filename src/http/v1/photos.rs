@@ -5,18 +5,141 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{page, wire};
+use super::page;
 use crate::{
     db::photos::{Cursor, StoredPhoto},
-    domain::{ContentHash, PhotoId, Place, TenantId},
+    domain::{ContentHash, FileFormat, MarkStrength, PhotoId, Place, TenantId},
     http::{
         error::{ApiError, ErrorCode},
         extract::VerifiedCaller,
+        openapi::{
+            Answer, Operation, Tag, example,
+            schema::{self, ONE_LINE},
+        },
+        wire::{self, Page, Time},
     },
     service::{Context, photos},
 };
+
+/// What is kept of a photo. The members from `protectedAt` on are null until it is protected.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Photo")]
+struct PhotoJson {
+    /// The photo.
+    photo_id: PhotoId,
+    /// The tenant.
+    tenant_id: String,
+    /// When it was registered.
+    created_at: Time,
+    /// SHA-256 of the file that came.
+    content_hash: Option<ContentHash>,
+    /// In a client's own words.
+    #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
+    device_model: Option<String>,
+    /// In degrees; beside `longitude` only.
+    #[schemars(range(min = -90, max = 90))]
+    latitude: Option<f64>,
+    /// In degrees; beside `latitude` only.
+    #[schemars(range(min = -180, max = 180))]
+    longitude: Option<f64>,
+    /// The place may be published.
+    publish_location: bool,
+    /// When it was protected.
+    protected_at: Option<Time>,
+    /// SHA-256 of the file that was sent back.
+    protected_sha256: Option<ContentHash>,
+    /// The format of that file.
+    #[schemars(with = "Option<String>")]
+    format: Option<FileFormat>,
+    /// In pixels.
+    #[schemars(range(min = 0))]
+    width: Option<i32>,
+    /// In pixels.
+    #[schemars(range(min = 0))]
+    height: Option<i32>,
+    /// How well the mark reads.
+    protection_level: Option<MarkStrength>,
+}
+
+impl PhotoJson {
+    fn new(tenant: &TenantId, photo: StoredPhoto) -> Self {
+        let (registration, protected) = (photo.registration, photo.protected.as_ref());
+        Self {
+            photo_id: photo.photo,
+            tenant_id: tenant.to_string(),
+            created_at: Time(photo.created_at),
+            content_hash: registration.content_hash,
+            device_model: registration.device_model,
+            latitude: registration.place.map(Place::latitude),
+            longitude: registration.place.map(Place::longitude),
+            publish_location: registration.publish_location,
+            protected_at: protected.map(|protected| Time(protected.protected_at)),
+            protected_sha256: protected.map(|protected| protected.sha256),
+            format: protected.map(|protected| protected.format),
+            width: protected.map(|protected| protected.width),
+            height: protected.map(|protected| protected.height),
+            protection_level: protected.map(|protected| protected.protection_level),
+        }
+    }
+
+    fn example() -> Self {
+        Self {
+            photo_id: example::photo(),
+            tenant_id: "demo".to_owned(),
+            created_at: Time::EXAMPLE,
+            content_hash: example::hash(),
+            device_model: Some("Leica M11-P".to_owned()),
+            latitude: Some(47.3769),
+            longitude: Some(8.5417),
+            publish_location: false,
+            protected_at: Some(Time::EXAMPLE),
+            protected_sha256: example::hash(),
+            format: Some(FileFormat::Jpeg),
+            width: Some(4000),
+            height: Some(3000),
+            protection_level: Some(MarkStrength::Full),
+        }
+    }
+}
+
+/// `GET /api/v1/photos`, described.
+pub(in crate::http) fn describe_list() -> Operation {
+    Operation::new(
+        "listPhotos",
+        Tag::Photos,
+        "The tenant's photos, newest first",
+    )
+    .paged(r"^[0-9]{1,18}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+    .query(
+        "contentHash",
+        "Only those whose registered file has this SHA-256.",
+        &schema::inline::<ContentHash>(),
+    )
+    .answers(Answer::json(
+        200,
+        "A page of photos.",
+        &Page::whole(vec![PhotoJson::example()]),
+    ))
+}
+
+/// `GET /api/v1/photos/{photoId}`, described.
+pub(in crate::http) fn describe_get() -> Operation {
+    Operation::new("getPhoto", Tag::Photos, "What is kept of a photo")
+        .path::<PhotoId>("photoId", "The photo.", example::PHOTO)
+        .answers(Answer::json(200, "What is kept.", &PhotoJson::example()))
+}
+
+/// `DELETE /api/v1/photos/{photoId}`, described.
+pub(in crate::http) fn describe_delete() -> Operation {
+    Operation::new("deletePhoto", Tag::Photos, "Forget a photo")
+        .about("Copies of it are recognised no more.")
+        .path::<PhotoId>("photoId", "The photo.", example::PHOTO)
+        .answers(Answer::empty(204, "Nothing is kept of it any more."))
+}
 
 /// Lists photos, newest first.
 pub(in crate::http) async fn list(
@@ -41,12 +164,13 @@ pub(in crate::http) async fn list(
         limit,
     )
     .await?;
-    let items: Vec<Value> = page
-        .items
-        .iter()
-        .map(|photo| item(&caller.tenant, photo))
-        .collect::<Result<_, _>>()?;
-    wire::json(&json!({ "items": items, "next": page.next.map(write_cursor) }))
+    let photos = page.items.into_iter();
+    wire::json(&Page {
+        items: photos
+            .map(|photo| PhotoJson::new(&caller.tenant, photo))
+            .collect(),
+        next: page.next.map(write_cursor),
+    })
 }
 
 /// Shows one photo.
@@ -56,7 +180,7 @@ pub(in crate::http) async fn get(
     Path(photo): Path<String>,
 ) -> Result<Response, ApiError> {
     let photo = photos::get(&ctx, &caller.tenant, parse(&photo)?).await?;
-    wire::json(&item(&caller.tenant, &photo)?)
+    wire::json(&PhotoJson::new(&caller.tenant, photo))
 }
 
 /// Forgets one photo.
@@ -72,26 +196,6 @@ pub(in crate::http) async fn delete(
 /// What is no id names no photo.
 fn parse(photo: &str) -> Result<PhotoId, ApiError> {
     PhotoId::parse(photo).ok_or_else(|| ApiError::new(ErrorCode::NotFound))
-}
-
-fn item(tenant: &TenantId, photo: &StoredPhoto) -> Result<Value, ApiError> {
-    let protected = photo.protected.as_ref();
-    Ok(json!({
-        "photoId": photo.photo.to_string(),
-        "tenantId": tenant.as_str(),
-        "createdAt": wire::time(photo.created_at)?,
-        "contentHash": photo.registration.content_hash.map(|hash| hash.to_string()),
-        "deviceModel": photo.registration.device_model,
-        "latitude": photo.registration.place.map(Place::latitude),
-        "longitude": photo.registration.place.map(Place::longitude),
-        "publishLocation": photo.registration.publish_location,
-        "protectedAt": protected.map(|protected| wire::time(protected.protected_at)).transpose()?,
-        "protectedSha256": protected.map(|protected| protected.sha256.to_string()),
-        "format": protected.map(|protected| protected.format.as_str()),
-        "width": protected.map(|protected| protected.width),
-        "height": protected.map(|protected| protected.height),
-        "protectionLevel": protected.map(|protected| protected.protection_level.as_str()),
-    }))
 }
 
 /// A cursor is the time and id of the last photo seen; which tenant's, the token says.

@@ -1,7 +1,7 @@
 //! `POST /api/v1/photos/protect`: a photo in, the marked photo out.
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::State,
     http::{
         HeaderMap, HeaderName, HeaderValue,
@@ -9,18 +9,86 @@ use axum::{
     },
     response::Response,
 };
-use serde_json::{Map, Value};
+use schemars::JsonSchema;
+use serde_json::{Map, Value, json};
 
-use super::register::registration;
+use super::register;
 use crate::{
     domain::PhotoId,
     http::{
+        ErrorCode,
         error::ApiError,
         extract::{Fields, Idempotency, PhotoForm, VerifiedCaller, parse_object},
+        openapi::{
+            Answer, Operation, Tag, example,
+            schema::{image_file, without_null},
+        },
     },
     imaging::MetadataPolicy,
     service::{self, Context, protect},
 };
+
+/// A photograph, and what its client tells about it.
+#[derive(JsonSchema)]
+#[schemars(rename = "PhotoToProtect", transform = without_null)]
+struct Form {
+    #[schemars(schema_with = "image_file")]
+    image: Bytes,
+    #[schemars(with = "Option<Request>")]
+    request: Request,
+}
+
+/// What may be told beside the image.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ProtectRequest")]
+struct Request {
+    #[serde(flatten)]
+    registration: register::Request,
+    /// A registered photo that is not protected yet.
+    photo_id: Option<PhotoId>,
+    /// What becomes of the file's metadata. `keep`, the default: all that is still true. `strip-gps`: no place and no smaller
+    /// picture is left. `strip-all`: only colour, density and orientation. `X-Metadata-Dropped` names what went.
+    #[schemars(with = "Option<MetadataPolicy>")]
+    metadata: MetadataPolicy,
+}
+
+/// The endpoint, described.
+pub(in crate::http) fn describe() -> Operation {
+    let mut image = Answer::empty(
+        200,
+        "The protected photo, in the format in which it came. The mark was read back from these bytes.",
+    )
+    .headers(&[
+        "X-Photo-Id",
+        "X-Content-SHA256",
+        "X-Watermark-PSNR",
+        "X-Protection-Level",
+        "X-Content-Copies",
+        "X-Content-Growth",
+        "X-Metadata-Dropped",
+        "Idempotency-Replayed",
+        "Location",
+        "Content-Disposition",
+    ]);
+    for media_type in ["image/jpeg", "image/png", "image/webp"] {
+        let bytes = json!({ "schema": { "description": "The bytes of the file." } });
+        image = image.with(media_type, bytes);
+    }
+    Operation::new("protectPhoto", Tag::Photos, "A photo in, the marked photo out")
+        .about("No image is stored. The limits to bytes and pixels are in the answer of `GET /api/v1/me`.")
+        .takes_photo::<Form>(&json!({
+            "image": example::FILE, "request": { "deviceModel": "Leica M11-P", "metadata": "strip-gps" },
+        }))
+        .once()
+        .answers(image)
+        .refuses(&[
+            ErrorCode::InvalidContentHash,
+            ErrorCode::ImageNotProtectable,
+            ErrorCode::NotFound,
+            ErrorCode::Conflict,
+        ])
+}
 
 /// Protects a photo.
 pub(in crate::http) async fn handler(
@@ -29,7 +97,13 @@ pub(in crate::http) async fn handler(
     idempotency: Idempotency,
     form: PhotoForm,
 ) -> Result<Response, ApiError> {
-    let (request, object) = read(&form)?;
+    let (Form { image, request }, object) = Form::read(&form)?;
+    let request = protect::Request {
+        image,
+        photo: request.photo_id,
+        registration: request.registration.into(),
+        metadata: request.metadata,
+    };
     let names_a_photo = request.photo.is_some();
     let words = serde_json::to_vec(&object).map_err(service::Error::internal)?;
     let [photo_id, policy] = ["photoId", "policy"].map(|part| form.text(part).unwrap_or_default());
@@ -51,6 +125,15 @@ pub(in crate::http) async fn handler(
                 error.into()
             }
         })?;
+    let mut headers = headers(&protected)?;
+    Idempotency::tell(protected.replayed, &mut headers);
+    let mut response = Response::new(Body::from(protected.bytes));
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// What is said about the file beside it.
+fn headers(protected: &protect::Protected) -> Result<HeaderMap, ApiError> {
     let photo = protected.photo;
     let file = format!("protected_{photo}.{}", protected.format.extension());
     let mut headers = HeaderMap::new();
@@ -99,44 +182,39 @@ pub(in crate::http) async fn handler(
                 .map_err(service::Error::internal)?,
         );
     }
-    Idempotency::tell(protected.replayed, &mut headers);
-    let mut response = Response::new(Body::from(protected.bytes));
-    *response.headers_mut() = headers;
-    Ok(response)
+    Ok(headers)
 }
 
-/// The image and the optional JSON beside it, as it is understood and as it came.
-fn read(form: &PhotoForm) -> Result<(protect::Request, Map<String, Value>), ApiError> {
-    let object = match form.text("request") {
-        Some(json) => {
-            parse_object(json.as_bytes()).map_err(|reason| ApiError::field("request", &reason))?
-        }
-        None => Map::new(),
-    };
-    let mut fields = Fields::new(&object);
-    let registration = registration(&mut fields)?;
-    let photo = fields.text("photoId").and_then(|text| {
-        let photo = PhotoId::parse(text);
-        if photo.is_none() {
-            fields.refuse("photoId", "must be a UUID");
-        }
-        photo
-    });
-    let metadata = match fields.text("metadata") {
-        None | Some("keep") => MetadataPolicy::Keep,
-        Some("strip-gps") => MetadataPolicy::StripGps,
-        Some("strip-all") => MetadataPolicy::StripAll,
-        Some(_) => {
+impl Form {
+    /// The form, and the members of its `request` as they came.
+    fn read(form: &PhotoForm) -> Result<(Self, Map<String, Value>), ApiError> {
+        let object = match form.text("request") {
+            Some(json) => parse_object(json.as_bytes())
+                .map_err(|reason| ApiError::field("request", &reason))?,
+            None => Map::new(),
+        };
+        let mut fields = Fields::new(&object);
+        let registration = register::Request::read(&mut fields)?;
+        let photo_id = fields.text("photoId").and_then(|text| {
+            let photo = PhotoId::parse(text);
+            if photo.is_none() {
+                fields.refuse("photoId", "must be a UUID");
+            }
+            photo
+        });
+        let metadata = fields
+            .text("metadata")
+            .map_or(Some(MetadataPolicy::default()), MetadataPolicy::parse);
+        if metadata.is_none() {
             fields.refuse("metadata", "must be keep, strip-gps or strip-all");
-            MetadataPolicy::Keep
         }
-    };
-    fields.finish()?;
-    let request = protect::Request {
-        image: form.image.clone(),
-        photo,
-        registration,
-        metadata,
-    };
-    Ok((request, object))
+        fields.finish()?;
+        let request = Request {
+            registration,
+            photo_id,
+            metadata: metadata.unwrap_or_default(),
+        };
+        let image = form.image.clone();
+        Ok((Self { image, request }, object))
+    }
 }

@@ -1,17 +1,104 @@
 //! `POST /api/v1/photos/register`: an id and a signed receipt before there is an image.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State, response};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 
-use super::wire;
 use crate::{
-    domain::Registration,
+    domain::{ContentHash, PhotoId, Place, Registration},
     http::{
+        ErrorCode,
         error::ApiError,
         extract::{Fields, Idempotency, Json, VerifiedCaller},
+        openapi::{Answer, Operation, Tag, example, schema::ONE_LINE},
+        wire::{self, Time},
     },
     service::{self, Context, register},
 };
+
+/// What a client may tell about a photo, here and in `protect`.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Registration")]
+pub(super) struct Request {
+    /// SHA-256 of the file.
+    content_hash: Option<ContentHash>,
+    /// In a client's own words.
+    #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
+    device_model: Option<String>,
+    #[serde(flatten)]
+    place: Option<Place>,
+    /// The place may be published. False without it.
+    #[schemars(with = "Option<bool>")]
+    publish_location: bool,
+}
+
+impl Request {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            content_hash: fields.content_hash()?,
+            device_model: fields.words("deviceModel"),
+            place: fields.place(),
+            publish_location: fields.flag("publishLocation"),
+        })
+    }
+}
+
+impl From<Request> for Registration {
+    fn from(request: Request) -> Self {
+        Self {
+            content_hash: request.content_hash,
+            device_model: request.device_model,
+            place: request.place,
+            publish_location: request.publish_location,
+        }
+    }
+}
+
+/// The signed receipt.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Receipt")]
+struct Response<'a> {
+    /// The photo.
+    photo_id: PhotoId,
+    /// The tenant.
+    tenant_id: &'a str,
+    /// When it was registered.
+    created_at: Time,
+    /// The SHA-256 that was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ContentHash")]
+    content_hash: Option<ContentHash>,
+    /// A detached JWS of the other members.
+    signature: &'a str,
+}
+
+/// The endpoint, described.
+pub(in crate::http) fn describe() -> Operation {
+    Operation::new("registerPhoto", Tag::Photos, "An id and a signed receipt, before there is an image")
+        .about("`signature` is a detached JWS (RFC 7515) of the rest, as canonical JSON (RFC 8785); the keys of `/.well-known/jwks.json` check it.")
+        .takes_json::<Request>(&json!({
+            "contentHash": example::HASH, "deviceModel": "Leica M11-P", "latitude": 47.3769, "longitude": 8.5417,
+        }))
+        .once()
+        .answers(
+            Answer::json(
+                200,
+                "The id, and the receipt.",
+                &Response {
+                    photo_id: example::photo(),
+                    tenant_id: "demo",
+                    created_at: Time::EXAMPLE,
+                    content_hash: example::hash(),
+                    signature: "eyJhbGciOiJSUzI1NiJ9..c2lnbmF0dXJl",
+                },
+            )
+            .headers(&["Idempotency-Replayed"]),
+        )
+        .refuses(&[ErrorCode::InvalidContentHash])
+}
 
 /// Registers a photo.
 pub(in crate::http) async fn handler(
@@ -19,33 +106,21 @@ pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
     idempotency: Idempotency,
     Json(body): Json,
-) -> Result<Response, ApiError> {
+) -> Result<response::Response, ApiError> {
     let mut fields = Fields::new(&body);
-    let registration = registration(&mut fields)?;
+    let request = Request::read(&mut fields)?;
     fields.finish()?;
+    let registration = Registration::from(request);
     let meaning = serde_json::to_vec(&body).map_err(service::Error::internal)?;
     let once = idempotency.once(&[&meaning]).await;
     let registered = register::register(&ctx, &caller, &registration, once.as_ref()).await?;
-    let mut answer = json!({
-        "photoId": registered.photo.to_string(),
-        "tenantId": caller.tenant.as_str(),
-        "createdAt": wire::time(registered.created_at)?,
-        "signature": registered.signature,
-    });
-    if let Some(hash) = registration.content_hash {
-        answer["contentHash"] = hash.to_string().into();
-    }
-    let mut response = wire::json(&answer)?;
+    let mut response = wire::json(&Response {
+        photo_id: registered.photo,
+        tenant_id: caller.tenant.as_str(),
+        created_at: Time(registered.created_at),
+        content_hash: registration.content_hash,
+        signature: &registered.signature,
+    })?;
     Idempotency::tell(registered.replayed, response.headers_mut());
     Ok(response)
-}
-
-/// What `register` and `protect` let a client tell about a photo.
-pub(super) fn registration(fields: &mut Fields<'_>) -> Result<Registration, ApiError> {
-    Ok(Registration {
-        content_hash: fields.content_hash()?,
-        device_model: fields.words("deviceModel"),
-        place: fields.place(),
-        publish_location: fields.flag("publishLocation"),
-    })
 }

@@ -4,27 +4,104 @@ use std::collections::HashMap;
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    response::Response,
+    response,
 };
-use serde_json::{Map, Value, json};
-use time::{Date, Duration, Month, OffsetDateTime, Time, format_description::well_known::Rfc3339};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use time::{
+    Date, Duration, Month, OffsetDateTime, Time, format_description::well_known::Rfc3339,
+    macros::datetime,
+};
 
-use super::wire;
 use crate::{
     domain::{DayUse, MeteredOperation},
-    http::{error::ApiError, extract::VerifiedCaller},
+    http::{
+        error::ApiError,
+        extract::VerifiedCaller,
+        openapi::{Answer, Operation, Tag},
+        wire,
+    },
     service::{Context, usage},
 };
 
 /// Most days that one answer covers.
 const MOST_DAYS: i64 = 366;
 
+/// What was used in a period.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Usage")]
+struct Response {
+    /// The tenant.
+    tenant_id: String,
+    /// Included.
+    from: wire::Time,
+    /// Not included.
+    to: wire::Time,
+    operations: Sums,
+    /// The days on which there were calls.
+    days: Vec<Day>,
+}
+
+/// How often each kind of work was done.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Sums {
+    /// Photos that were registered.
+    register: u64,
+    /// Photos that were protected.
+    protect: u64,
+    /// Images that were verified.
+    verify: u64,
+    /// Images that were looked for.
+    identify: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Day {
+    #[schemars(extend("format" = "date"))]
+    day: String,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+/// The endpoint, described.
+pub(in crate::http) fn describe() -> Operation {
+    let day: Value = json!({
+        "type": "string",
+        "anyOf": [{ "format": "date" }, { "format": "date-time", "pattern": "T00:00:00Z$" }],
+    });
+    let sums = || Sums {
+        register: 5,
+        protect: 3,
+        verify: 120,
+        identify: 7,
+    };
+    let example = Response {
+        tenant_id: "demo".to_owned(),
+        from: wire::Time(datetime!(2026-11-01 00:00 UTC)),
+        to: wire::Time(datetime!(2026-12-01 00:00 UTC)),
+        operations: sums(),
+        days: vec![Day {
+            day: "2026-11-22".to_owned(),
+            sums: sums(),
+        }],
+    };
+    Operation::new("getUsage", Tag::Tenant, "What the tenant used, by kind of work and day")
+        .about("Whole days of UTC, at most 366 of them; without `from` and `to`, the present month. `to` is after `from`. Days without calls are left out.")
+        .query("from", "The first day.", &day)
+        .query("to", "The day after the last.", &day)
+        .answers(Answer::json(200, "What was used.", &example))
+}
+
 /// Reports from the start of the day `from` to the start of the day `to`; without them, the present month.
 pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
-) -> Result<Response, ApiError> {
+) -> Result<response::Response, ApiError> {
     let Query(mut query) = query.map_err(|_| ApiError::field("query", "is not well-formed"))?;
     query.retain(|_, value| !value.is_empty());
     let (first, next) = month(ctx.clock.now().date());
@@ -42,31 +119,34 @@ pub(in crate::http) async fn handler(
         return Err(ApiError::field("to", "must be 1 to 366 days after from"));
     }
     let used = usage::report(&ctx, &caller.tenant, from, to).await?;
-    let mut days: Vec<Value> = Vec::new();
-    for of_day in used.chunk_by(|one, other| one.day == other.day) {
-        let mut shown = sums(of_day);
-        shown.insert("day".to_owned(), of_day[0].day.to_string().into());
-        days.push(shown.into());
-    }
-    wire::json(&json!({
-        "tenantId": caller.tenant.as_str(),
-        "from": wire::time(from.midnight().assume_utc())?,
-        "to": wire::time(to.midnight().assume_utc())?,
-        "operations": sums(&used),
-        "days": days,
-    }))
+    let days = used.chunk_by(|one, other| one.day == other.day);
+    wire::json(&Response {
+        tenant_id: caller.tenant.to_string(),
+        from: wire::Time(from.midnight().assume_utc()),
+        to: wire::Time(to.midnight().assume_utc()),
+        operations: Sums::of(&used),
+        days: days
+            .map(|of_day| Day {
+                day: of_day[0].day.to_string(),
+                sums: Sums::of(of_day),
+            })
+            .collect(),
+    })
 }
 
-/// How often each kind of work was done.
-fn sums(used: &[DayUse]) -> Map<String, Value> {
-    let calls = |operation| {
-        let of_kind = used.iter().filter(|one| one.operation == operation);
-        of_kind.map(|one| one.calls).sum::<i64>()
-    };
-    MeteredOperation::ALL
-        .into_iter()
-        .map(|operation| (operation.as_str().to_owned(), calls(operation).into()))
-        .collect()
+impl Sums {
+    fn of(used: &[DayUse]) -> Self {
+        let calls = |operation| {
+            let of_kind = used.iter().filter(|one| one.operation == operation);
+            of_kind.map(|one| one.calls.unsigned_abs()).sum()
+        };
+        Self {
+            register: calls(MeteredOperation::Register),
+            protect: calls(MeteredOperation::Protect),
+            verify: calls(MeteredOperation::Verify),
+            identify: calls(MeteredOperation::Identify),
+        }
+    }
 }
 
 /// The first day of a day's month, and of the next.

@@ -45,6 +45,24 @@ pub enum MetadataPolicy {
     StripAll,
 }
 
+impl MetadataPolicy {
+    const ALL: [Self; 3] = [Self::Keep, Self::StripGps, Self::StripAll];
+
+    /// Returns its name in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::StripGps => "strip-gps",
+            Self::StripAll => "strip-all",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.as_str() == text)
+    }
+}
+
 /// Everything in the file that is not the picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {

@@ -10,9 +10,10 @@ use axum::{
     response::Response,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::Published;
+use super::{Answer, Operation, Published, Tag};
 
 const HTML: &str = include_str!("index.html");
 const STYLE: &str = include_str!("style.css");
@@ -41,6 +42,20 @@ impl Page {
             policy: HeaderValue::from_str(&policy).ok(),
         }
     }
+}
+
+/// `GET /docs`, described.
+pub(in crate::http) fn describe() -> Operation {
+    let html = json!({ "schema": { "type": "string" }, "example": "<!doctype html>" });
+    Operation::new("getDocs", Tag::Server, "This document, to read").answers(
+        Answer::empty(200, "A page that needs nothing but this server.")
+            .headers(&[
+                "Content-Security-Policy",
+                "Referrer-Policy",
+                "Cross-Origin-Opener-Policy",
+            ])
+            .with("text/html", html),
+    )
 }
 
 /// Shows the page.

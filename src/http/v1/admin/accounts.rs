@@ -5,16 +5,20 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::{
     auth::generate_password,
-    domain::{Role, Username},
+    db::accounts::Account,
+    domain::{AccountStatus, Role, Username},
     http::{
         error::{ApiError, ErrorCode},
         extract::{Fields, Json, VerifiedCaller},
-        v1::wire,
+        openapi::{Answer, Operation, Tag, example, schema::ONE_LINE},
+        wire::{self, Page, Time},
     },
     service::{
         Context,
@@ -22,24 +26,166 @@ use crate::{
     },
 };
 
+/// An account.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Account")]
+struct AccountJson {
+    /// Its name.
+    username: String,
+    /// Its role.
+    role: Role,
+    /// Whether it may log in.
+    status: AccountStatus,
+    /// When it was made.
+    created_at: Time,
+}
+
+impl From<Account> for AccountJson {
+    fn from(account: Account) -> Self {
+        Self {
+            username: account.username,
+            role: account.role,
+            status: account.status,
+            created_at: Time(account.created_at),
+        }
+    }
+}
+
+/// A new account.
+#[derive(JsonSchema)]
+#[schemars(rename = "NewAccount")]
+struct CreateRequest {
+    /// 1 to 256 characters, no control characters.
+    #[schemars(with = "String", length(min = 1, max = 256), regex(pattern = ONE_LINE))]
+    username: Username,
+    /// `ROLE_USER` without it.
+    #[schemars(with = "Option<Role>")]
+    role: Role,
+    /// 8 to 1024 characters, no line break.
+    #[schemars(
+        with = "Option<String>",
+        length(min = 8, max = 1024),
+        regex(pattern = r"^[^\r\n]*$")
+    )]
+    password: Option<SecretString>,
+}
+
+/// The account that was made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedAccount")]
+struct CreateResponse<'a> {
+    /// Its name.
+    username: &'a str,
+    /// Its role.
+    role: Role,
+    /// Whether it may log in.
+    status: AccountStatus,
+    /// The generated password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    password: Option<&'a str>,
+}
+
+/// Either a status or a password.
+#[derive(JsonSchema)]
+#[schemars(rename = "AccountChange", extend("oneOf" = one_change()))]
+struct ChangeRequest {
+    /// Whether it may log in.
+    status: Option<AccountStatus>,
+    /// 8 to 1024 characters, no line break.
+    #[schemars(
+        with = "Option<String>",
+        length(min = 8, max = 1024),
+        regex(pattern = r"^[^\r\n]*$")
+    )]
+    password: Option<SecretString>,
+}
+
+fn one_change() -> Value {
+    json!([
+        { "required": ["status"], "properties": { "status": { "type": "string" }, "password": { "type": "null" } } },
+        { "required": ["password"], "properties": { "password": { "type": "string" }, "status": { "type": "null" } } },
+    ])
+}
+
+/// `GET /api/v1/admin/accounts`, described.
+pub(in crate::http) fn describe_list() -> Operation {
+    let account = AccountJson {
+        username: "press".to_owned(),
+        role: Role::User,
+        status: AccountStatus::Enabled,
+        created_at: Time::EXAMPLE,
+    };
+    Operation::new(
+        "listAccounts",
+        Tag::Administration,
+        "The tenant's accounts, by name",
+    )
+    .answers(Answer::json(
+        200,
+        "All accounts.",
+        &Page::whole(vec![account]),
+    ))
+}
+
+/// `POST /api/v1/admin/accounts`, described.
+pub(in crate::http) fn describe_create() -> Operation {
+    Operation::new("createAccount", Tag::Administration, "A new account")
+        .about("A password that is not sent is generated, and shown in this answer alone.")
+        .takes_json::<CreateRequest>(&json!({ "username": "press", "role": "ROLE_USER" }))
+        .answers(Answer::json(
+            201,
+            "The account.",
+            &CreateResponse {
+                username: "press",
+                role: Role::User,
+                status: AccountStatus::Enabled,
+                password: Some(example::SECRET),
+            },
+        ))
+        .refuses(&[ErrorCode::Conflict, ErrorCode::ServerBusy])
+}
+
+/// `PATCH /api/v1/admin/accounts/{username}`, described.
+pub(in crate::http) fn describe_change() -> Operation {
+    Operation::new(
+        "changeAccount",
+        Tag::Administration,
+        "An account's status or password",
+    )
+    .about(
+        "Either, not both. Each ends the account's tokens; a status that it has already changes nothing. No administrator can \
+         disable their own account.",
+    )
+    .path::<Username>("username", "The account.", "press")
+    .takes_json::<ChangeRequest>(&json!({ "status": "disabled" }))
+    .answers(Answer::empty(204, "Changed."))
+    .refuses(&[ErrorCode::Conflict, ErrorCode::ServerBusy])
+}
+
+/// `DELETE /api/v1/admin/accounts/{username}/sessions`, described.
+pub(in crate::http) fn describe_end_sessions() -> Operation {
+    Operation::new(
+        "endSessions",
+        Tag::Administration,
+        "The end of all tokens of an account",
+    )
+    .path::<Username>("username", "The account.", "press")
+    .answers(Answer::empty(
+        204,
+        "All its tokens are refused from now on.",
+    ))
+}
+
 /// Lists accounts by name.
 pub(in crate::http) async fn list(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
-    let items: Vec<Value> = admin::list_accounts(&ctx, &caller)
-        .await?
-        .into_iter()
-        .map(|account| {
-            Ok(json!({
-                "username": account.username,
-                "role": account.role.as_str(),
-                "status": account.status.as_str(),
-                "createdAt": wire::time(account.created_at)?,
-            }))
-        })
-        .collect::<Result<_, ApiError>>()?;
-    wire::json(&json!({ "items": items, "next": null }))
+    let accounts = admin::list_accounts(&ctx, &caller).await?;
+    let items = accounts.into_iter().map(AccountJson::from).collect();
+    wire::json(&Page::whole(items))
 }
 
 /// Adds an account; a password that was not sent is generated and shown once.
@@ -48,35 +194,45 @@ pub(in crate::http) async fn create(
     State(ctx): State<Context>,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::new(&body);
-    let name = fields.required_text("username");
-    let username = Username::parse(name);
-    if username.is_none() && !name.is_empty() {
-        fields.refuse(
-            "username",
-            "must have 1 to 256 bytes and no control characters",
-        );
-    }
-    let role = fields.text("role").map_or(Some(Role::User), Role::parse);
-    if role.is_none() {
-        fields.refuse("role", "must be ROLE_USER or ROLE_ADMIN");
-    }
-    let sent = fields.text("password").map(SecretString::from);
-    fields.finish()?;
-    let (Some(username), Some(role)) = (username, role) else {
-        return Err(ApiError::new(ErrorCode::ValidationFailed));
-    };
-    let generated = sent.is_none().then(generate_password);
-    let password = sent.or_else(|| generated.clone());
+    let request = CreateRequest::read(&body)?;
+    let generated = request.password.is_none().then(generate_password);
+    let password = request.password.or_else(|| generated.clone());
     let password = password.ok_or_else(|| ApiError::new(ErrorCode::ValidationFailed))?;
-    admin::create_account(&ctx, &caller, &username, role, password).await?;
-    let mut answer = json!({
-        "username": username.as_str(), "role": role.as_str(), "status": "enabled",
-    });
-    if let Some(generated) = generated {
-        answer["password"] = generated.expose_secret().into();
+    admin::create_account(&ctx, &caller, &request.username, request.role, password).await?;
+    wire::created(&CreateResponse {
+        username: request.username.as_str(),
+        role: request.role,
+        status: AccountStatus::Enabled,
+        password: generated.as_ref().map(ExposeSecret::expose_secret),
+    })
+}
+
+impl CreateRequest {
+    fn read(body: &Map<String, Value>) -> Result<Self, ApiError> {
+        let mut fields = Fields::new(body);
+        let name = fields.required_text("username");
+        let username = Username::parse(name);
+        if username.is_none() && !name.is_empty() {
+            fields.refuse(
+                "username",
+                "must have 1 to 256 bytes and no control characters",
+            );
+        }
+        let role = fields.text("role").map_or(Some(Role::User), Role::parse);
+        if role.is_none() {
+            fields.refuse("role", "must be ROLE_USER or ROLE_ADMIN");
+        }
+        let password = fields.text("password").map(SecretString::from);
+        fields.finish()?;
+        match (username, role) {
+            (Some(username), Some(role)) => Ok(Self {
+                username,
+                role,
+                password,
+            }),
+            _ => Err(ApiError::new(ErrorCode::ValidationFailed)),
+        }
     }
-    wire::created(&answer)
 }
 
 /// Changes the status or the password of an account.
@@ -87,25 +243,35 @@ pub(in crate::http) async fn change(
     Json(body): Json,
 ) -> Result<Response, ApiError> {
     let username = parse(&name)?;
-    let mut fields = Fields::new(&body);
-    let status = fields.text("status");
-    let password = fields.text("password").map(SecretString::from);
-    let request = match (status, password) {
-        (Some("enabled"), None) => Some(AccountRequest::Enable),
-        (Some("disabled"), None) => Some(AccountRequest::Disable),
-        (None, Some(password)) => Some(AccountRequest::SetPassword(password)),
-        _ => {
+    let request = ChangeRequest::read(&body)?.account_request()?;
+    admin::change_account(&ctx, &caller, &username, request).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+impl ChangeRequest {
+    fn read(body: &Map<String, Value>) -> Result<Self, ApiError> {
+        let mut fields = Fields::new(body);
+        let text = fields.text("status");
+        let status = text.and_then(AccountStatus::parse);
+        let password = fields.text("password").map(SecretString::from);
+        if text.is_some() != status.is_some() || status.is_some() == password.is_some() {
             fields.refuse(
                 "status",
                 "send either status, enabled or disabled, or password",
             );
-            None
         }
-    };
-    fields.finish()?;
-    let request = request.ok_or_else(|| ApiError::new(ErrorCode::ValidationFailed))?;
-    admin::change_account(&ctx, &caller, &username, request).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+        fields.finish()?;
+        Ok(Self { status, password })
+    }
+
+    fn account_request(self) -> Result<AccountRequest, ApiError> {
+        match (self.status, self.password) {
+            (Some(AccountStatus::Enabled), _) => Ok(AccountRequest::Enable),
+            (Some(AccountStatus::Disabled), _) => Ok(AccountRequest::Disable),
+            (None, Some(password)) => Ok(AccountRequest::SetPassword(password)),
+            (None, None) => Err(ApiError::new(ErrorCode::ValidationFailed)),
+        }
+    }
 }
 
 /// Ends all tokens of an account.

@@ -1,20 +1,25 @@
 //! `/api/v1/admin/api-keys` and `/api/v1/admin/applications`: the credentials of the caller's tenant. Secrets are shown once.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
     db::credentials::Credential,
-    domain::{CredentialId, CredentialKind, Scopes},
+    domain::{CredentialId, CredentialKind, Scope, Scopes},
     http::{
         error::{ApiError, ErrorCode},
         extract::{Fields, Json, VerifiedCaller},
-        v1::wire,
+        openapi::{Answer, Operation, Tag, example, schema::ONE_LINE},
+        wire::{self, Page, Time},
     },
     service::{
         Context, admin,
@@ -22,13 +27,309 @@ use crate::{
     },
 };
 
+/// An API key.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApiKey")]
+struct ApiKeyJson {
+    /// The API key.
+    id: CredentialId,
+    #[serde(flatten)]
+    common: CredentialJson,
+}
+
+/// An application.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Application")]
+struct ApplicationJson {
+    /// The application.
+    app_id: ApplicationId,
+    #[serde(flatten)]
+    common: CredentialJson,
+}
+
+/// The members of both.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CredentialJson {
+    /// For people. 1 to 128 characters, no control characters.
+    #[schemars(length(min = 1, max = 128), regex(pattern = ONE_LINE))]
+    name: String,
+    /// Scopes between single spaces.
+    scope: Scopes,
+    /// When it was made.
+    created_at: Time,
+    /// When it was revoked; null while it is good.
+    revoked_at: Option<Time>,
+}
+
+impl CredentialJson {
+    fn example() -> Self {
+        Self {
+            name: "desk".to_owned(),
+            scope: verify_and_read(),
+            created_at: Time::EXAMPLE,
+            revoked_at: None,
+        }
+    }
+}
+
+impl From<Credential> for CredentialJson {
+    fn from(credential: Credential) -> Self {
+        Self {
+            name: credential.name,
+            scope: credential.scopes,
+            created_at: Time(credential.created_at),
+            revoked_at: credential.revoked_at.map(Time),
+        }
+    }
+}
+
+/// An application's id, as its clients send it.
+#[derive(Serialize)]
+struct ApplicationId(String);
+
+impl From<CredentialId> for ApplicationId {
+    fn from(id: CredentialId) -> Self {
+        Self(id.as_application())
+    }
+}
+
+impl JsonSchema for ApplicationId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ApplicationId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^LCUID-LAP-[0-9a-fA-F-]{36}$" })
+    }
+}
+
+/// A new API key.
+#[derive(JsonSchema)]
+#[schemars(rename = "NewApiKey")]
+struct ApiKeyBody<'a> {
+    /// For people. 1 to 128 characters, no control characters.
+    #[schemars(length(min = 1, max = 128), regex(pattern = ONE_LINE))]
+    name: &'a str,
+    /// Scopes between single spaces; all about photos without it.
+    #[schemars(with = "Option<String>", regex(pattern = scopes_pattern()))]
+    scope: Scopes,
+}
+
+/// A new application.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "NewApplication")]
+struct ApplicationBody<'a> {
+    #[serde(flatten)]
+    credential: ApiKeyBody<'a>,
+    /// Days that its tokens last; 365 without it.
+    #[schemars(range(min = 1, max = 3650))]
+    token_days: Option<u32>,
+}
+
+fn scopes_pattern() -> String {
+    let names = Scope::ALL.map(Scope::as_str);
+    let one = format!("({})", names.join("|"));
+    format!("^{one}( {one})*$")
+}
+
+impl<'a> ApiKeyBody<'a> {
+    fn read(body: &'a Map<String, Value>) -> Result<Self, ApiError> {
+        let mut fields = Fields::new(body);
+        let request = Self::read_fields(body, &mut fields);
+        fields.finish()?;
+        Ok(request)
+    }
+
+    fn read_fields(body: &'a Map<String, Value>, fields: &mut Fields<'a>) -> Self {
+        let name = fields.required_text("name");
+        let scope = match body.get("scope").filter(|scope| !scope.is_null()) {
+            None => Some(Scopes::PHOTOS),
+            Some(scope) => scope.as_str().and_then(Scopes::parse),
+        };
+        if scope.is_none() {
+            fields.refuse("scope", "must be names of scopes between single spaces");
+        }
+        Self {
+            name,
+            scope: scope.unwrap_or_default(),
+        }
+    }
+}
+
+impl<'a> ApplicationBody<'a> {
+    fn read(body: &'a Map<String, Value>) -> Result<Self, ApiError> {
+        let mut fields = Fields::new(body);
+        let request = Self {
+            token_days: fields.whole("tokenDays", 1..=3650),
+            credential: ApiKeyBody::read_fields(body, &mut fields),
+        };
+        fields.finish()?;
+        Ok(request)
+    }
+}
+
+/// The API key that was made.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "CreatedApiKey")]
+struct ApiKeyResponse<'a> {
+    /// The API key.
+    id: CredentialId,
+    /// For `x-api-key`.
+    #[schemars(length(min = 1))]
+    api_key: &'a str,
+    /// For people. 1 to 128 characters, no control characters.
+    #[schemars(length(min = 1, max = 128), regex(pattern = ONE_LINE))]
+    name: &'a str,
+    /// Scopes between single spaces.
+    scope: Scopes,
+}
+
+/// The application that was made.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "CreatedApplication")]
+struct ApplicationResponse<'a> {
+    /// The application.
+    app_id: ApplicationId,
+    /// For `POST /api/v3/auth`.
+    #[schemars(length(min = 1))]
+    token: &'a str,
+    /// For `POST /api/v3/auth`, and the `client_secret` of OAuth 2.0.
+    #[schemars(length(min = 1))]
+    secret: &'a str,
+    /// For people. 1 to 128 characters, no control characters.
+    #[schemars(length(min = 1, max = 128), regex(pattern = ONE_LINE))]
+    name: &'a str,
+    /// Scopes between single spaces.
+    scope: Scopes,
+}
+
+/// The scopes in examples.
+fn verify_and_read() -> Scopes {
+    Scopes::of(Scope::Verify).or(Scopes::of(Scope::Read))
+}
+
+/// `GET /api/v1/admin/api-keys`, described.
+pub(in crate::http) fn describe_list_api_keys() -> Operation {
+    let key = ApiKeyJson {
+        id: example::credential(),
+        common: CredentialJson::example(),
+    };
+    Operation::new(
+        "listApiKeys",
+        Tag::Administration,
+        "The tenant's API keys, newest first",
+    )
+    .answers(Answer::json(200, "All API keys.", &Page::whole(vec![key])))
+}
+
+/// `POST /api/v1/admin/api-keys`, described.
+pub(in crate::http) fn describe_create_api_key() -> Operation {
+    Operation::new("createApiKey", Tag::Administration, "A new API key")
+        .takes_json::<ApiKeyBody<'_>>(
+            &json!({ "name": "desk", "scope": "photos:verify photos:read" }),
+        )
+        .answers(Answer::json(
+            201,
+            "The key, shown in this answer alone.",
+            &ApiKeyResponse {
+                id: example::credential(),
+                api_key: example::SECRET,
+                name: "desk",
+                scope: verify_and_read(),
+            },
+        ))
+}
+
+/// `DELETE /api/v1/admin/api-keys/{id}`, described.
+pub(in crate::http) fn describe_revoke_api_key() -> Operation {
+    Operation::new(
+        "revokeApiKey",
+        Tag::Administration,
+        "The end of an API key and its tokens",
+    )
+    .path::<CredentialId>("id", "The API key.", example::KEY)
+    .answers(Answer::empty(
+        204,
+        "It and its tokens are refused from now on.",
+    ))
+}
+
+/// `GET /api/v1/admin/applications`, described.
+pub(in crate::http) fn describe_list_applications() -> Operation {
+    let application = ApplicationJson {
+        app_id: example::credential().into(),
+        common: CredentialJson::example(),
+    };
+    Operation::new(
+        "listApplications",
+        Tag::Administration,
+        "The tenant's applications, newest first",
+    )
+    .answers(Answer::json(
+        200,
+        "All applications.",
+        &Page::whole(vec![application]),
+    ))
+}
+
+/// `POST /api/v1/admin/applications`, described.
+pub(in crate::http) fn describe_create_application() -> Operation {
+    Operation::new(
+        "createApplication",
+        Tag::Administration,
+        "A new application",
+    )
+    .about("It signs in at `POST /api/v3/auth`, and is a client of OAuth 2.0.")
+    .takes_json::<ApplicationBody<'_>>(
+        &json!({ "name": "archive", "scope": "photos:verify photos:read", "tokenDays": 365 }),
+    )
+    .answers(Answer::json(
+        201,
+        "The application; its token and secret are shown in this answer alone.",
+        &ApplicationResponse {
+            app_id: example::credential().into(),
+            token: example::SECRET,
+            secret: example::SECRET,
+            name: "archive",
+            scope: verify_and_read(),
+        },
+    ))
+}
+
+/// `DELETE /api/v1/admin/applications/{id}`, described.
+pub(in crate::http) fn describe_revoke_application() -> Operation {
+    Operation::new(
+        "revokeApplication",
+        Tag::Administration,
+        "The end of an application and its tokens",
+    )
+    .path::<ApplicationId>("id", "The application.", example::APPLICATION)
+    .answers(Answer::empty(
+        204,
+        "It and its tokens are refused from now on.",
+    ))
+}
+
 /// Lists API keys, newest first.
 pub(in crate::http) async fn list_api_keys(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
     let found = admin::list_credentials(&ctx, &caller, CredentialKind::ApiKey).await?;
-    list(&found, |key| ("id", key.id.to_string()))
+    let items = found.into_iter().map(|key| ApiKeyJson {
+        id: key.id,
+        common: key.into(),
+    });
+    wire::json(&Page::whole(items.collect()))
 }
 
 /// Lists applications, newest first.
@@ -37,30 +338,11 @@ pub(in crate::http) async fn list_applications(
     State(ctx): State<Context>,
 ) -> Result<Response, ApiError> {
     let found = admin::list_credentials(&ctx, &caller, CredentialKind::Application).await?;
-    list(&found, |application| {
-        ("appId", application.id.as_application())
-    })
-}
-
-fn list(
-    found: &[Credential],
-    id: impl Fn(&Credential) -> (&'static str, String),
-) -> Result<Response, ApiError> {
-    let items: Vec<Value> = found
-        .iter()
-        .map(|credential| {
-            let mut item = json!({
-                "name": credential.name,
-                "scope": credential.scopes.to_string(),
-                "createdAt": wire::time(credential.created_at)?,
-                "revokedAt": credential.revoked_at.map(wire::time).transpose()?,
-            });
-            let (name, id) = id(credential);
-            item[name] = id.into();
-            Ok(item)
-        })
-        .collect::<Result<_, ApiError>>()?;
-    wire::json(&json!({ "items": items, "next": null }))
+    let items = found.into_iter().map(|application| ApplicationJson {
+        app_id: application.id.into(),
+        common: application.into(),
+    });
+    wire::json(&Page::whole(items.collect()))
 }
 
 /// Adds an API key.
@@ -69,14 +351,18 @@ pub(in crate::http) async fn create_api_key(
     State(ctx): State<Context>,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
-    let (name, scopes) = wanted(&body, Fields::new(&body))?;
-    let made = admin::create_api_key(&ctx, &caller, ApiKeyRequest { name, scopes }).await?;
-    wire::created(&json!({
-        "id": made.id.to_string(),
-        "apiKey": made.key.expose_secret(),
-        "name": name,
-        "scope": scopes.to_string(),
-    }))
+    let ApiKeyBody { name, scope } = ApiKeyBody::read(&body)?;
+    let request = ApiKeyRequest {
+        name,
+        scopes: scope,
+    };
+    let made = admin::create_api_key(&ctx, &caller, request).await?;
+    wire::created(&ApiKeyResponse {
+        id: made.id,
+        api_key: made.key.expose_secret(),
+        name,
+        scope,
+    })
 }
 
 /// Adds an application.
@@ -85,40 +371,22 @@ pub(in crate::http) async fn create_application(
     State(ctx): State<Context>,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::new(&body);
-    let days = fields.whole("tokenDays", 1..=3650);
-    let (name, scopes) = wanted(&body, fields)?;
-    let token_ttl_seconds = days.map_or(APPLICATION_TOKEN_TTL_SECONDS, |days| days * 86_400);
+    let request = ApplicationBody::read(&body)?;
+    let ApiKeyBody { name, scope } = request.credential;
+    let days = request.token_days;
     let request = ApplicationRequest {
         name,
-        scopes,
-        token_ttl_seconds,
+        scopes: scope,
+        token_ttl_seconds: days.map_or(APPLICATION_TOKEN_TTL_SECONDS, |days| days * 86_400),
     };
     let made = admin::create_application(&ctx, &caller, request).await?;
-    wire::created(&json!({
-        "appId": made.id.as_application(),
-        "token": made.token.expose_secret(),
-        "secret": made.secret.expose_secret(),
-        "name": name,
-        "scope": scopes.to_string(),
-    }))
-}
-
-/// `name` and `scope` of a new credential; all about photos unless it is said.
-fn wanted<'a>(
-    body: &'a Map<String, Value>,
-    mut fields: Fields<'a>,
-) -> Result<(&'a str, Scopes), ApiError> {
-    let name = fields.required_text("name");
-    let scopes = match body.get("scope").filter(|scope| !scope.is_null()) {
-        None => Some(Scopes::PHOTOS),
-        Some(scope) => scope.as_str().and_then(Scopes::parse),
-    };
-    if scopes.is_none() {
-        fields.refuse("scope", "must be names of scopes between single spaces");
-    }
-    fields.finish()?;
-    Ok((name, scopes.unwrap_or_default()))
+    wire::created(&ApplicationResponse {
+        app_id: made.id.into(),
+        token: made.token.expose_secret(),
+        secret: made.secret.expose_secret(),
+        name,
+        scope,
+    })
 }
 
 /// Revokes an API key.
