@@ -1,14 +1,16 @@
 //! What the router answers is what the document describes.
 
+use std::collections::BTreeSet;
+
 use axum::{
     body::Body,
     http::{Method, Request},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::contract::Contract;
-use crate::support::{App, PASSWORD, Part, pictures};
+use super::contract::{Contract, operations};
+use crate::support::{Answer, App, PASSWORD, Part, pictures};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -318,4 +320,56 @@ async fn a_call_above_the_limits_is_refused_as_described() {
         contract.holds("getMe", &client.get("/api/v1/me").await);
     }
     assert!(contract.used.contains("getMe 429"), "{:?}", contract.used);
+}
+
+#[tokio::test]
+async fn every_member_of_a_request_is_read_and_all_wrong_ones_are_named_at_once() {
+    let app = App::spawn().await;
+    let (_, chief) = app.administered("acme").await;
+    let contract = Contract::new();
+    let schemas = &contract.document["components"]["schemas"];
+    let mut read = 0;
+    for (path, method, operation) in operations(&contract.document) {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let Some(name) = schema.as_str().and_then(|path| path.rsplit('/').next()) else {
+            continue;
+        };
+        let names = wrong_members(&schemas[name]);
+        let body: Map<String, Value> = names.iter().map(|name| (name.clone(), json!([]))).collect();
+        let path = path.replace("{username}", "press");
+        let body = Value::from(body).to_string();
+        let request = send(&method.to_uppercase(), &path, "application/json", body);
+        assert_named(&chief.send(request).await, &names, name);
+        read += names.len();
+    }
+    let names = wrong_members(&schemas["ProtectRequest"]);
+    let body: Map<String, Value> = names.iter().map(|name| (name.clone(), json!([]))).collect();
+    let body = Value::from(body).to_string();
+    let picture = pictures::jpeg(&pictures::scene(640, 480, 7), 92);
+    let form = [Part::image(&picture), Part::text("request", &body)];
+    let answer = chief.post_form("/api/v1/photos/protect", &form).await;
+    assert_named(&answer, &names, "ProtectRequest");
+    read += names.len();
+    println!("{read} members");
+    assert!(read >= 22);
+}
+
+/// The members of a request's schema, but for the one that is refused by a code of its own.
+fn wrong_members(schema: &Value) -> BTreeSet<String> {
+    let members = schema["properties"].as_object().unwrap().keys();
+    members
+        .filter(|name| *name != "contentHash")
+        .cloned()
+        .collect()
+}
+
+#[track_caller]
+fn assert_named(answer: &Answer, names: &BTreeSet<String>, what: &str) {
+    assert_eq!(answer.status, 400, "{what}");
+    let problem = answer.json();
+    let errors = problem["errors"].as_array().unwrap().iter();
+    let fields: BTreeSet<String> = errors
+        .map(|error| error["field"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(fields, *names, "{what}: {problem}");
 }

@@ -13,14 +13,14 @@ use crate::support::Answer;
 const ORDINARY: [&str; 2] = ["content-length", "content-type"];
 
 /// The document, with objects closed against what it does not describe.
-pub(super) struct Contract {
-    pub(super) document: Value,
+pub(crate) struct Contract {
+    pub(crate) document: Value,
     /// Which answers of which operations were held against it.
-    pub(super) used: BTreeSet<String>,
+    pub(crate) used: BTreeSet<String>,
 }
 
 impl Contract {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut document = openapi::document(URL);
         for schema in document["components"]["schemas"]
             .as_object_mut()
@@ -41,7 +41,7 @@ impl Contract {
             .2
     }
 
-    pub(super) fn validator(&self, schema: &Value) -> Validator {
+    pub(crate) fn validator(&self, schema: &Value) -> Validator {
         let mut root = json!({ "components": self.document["components"] });
         root.as_object_mut()
             .unwrap()
@@ -53,7 +53,7 @@ impl Contract {
     }
 
     #[track_caller]
-    pub(super) fn valid(&self, schema: &Value, value: &Value, what: &str) {
+    pub(crate) fn valid(&self, schema: &Value, value: &Value, what: &str) {
         let wrong: Vec<String> = self
             .validator(schema)
             .iter_errors(value)
@@ -64,7 +64,7 @@ impl Contract {
 
     /// Asserts that an answer is one of those that its operation describes: status, headers, body.
     #[track_caller]
-    pub(super) fn holds(&mut self, id: &str, answer: &Answer) {
+    pub(crate) fn holds(&mut self, id: &str, answer: &Answer) {
         let described = &self.operation(id)["responses"][answer.status.to_string()];
         assert!(described.is_object(), "{id} does not describe {answer:?}");
         let headers = described["headers"].as_object().unwrap();
@@ -131,7 +131,7 @@ fn seal(schema: &mut Value) {
 }
 
 /// Path, method and description of each operation.
-pub(super) fn operations(document: &Value) -> Vec<(&String, &String, &Value)> {
+pub(crate) fn operations(document: &Value) -> Vec<(&String, &String, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     paths
         .iter()

@@ -16,7 +16,8 @@ use lumatrace::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use self::contract::{Contract, operations};
+pub(crate) use self::contract::Contract;
+use self::contract::operations;
 use crate::support::App;
 
 /// The address in the committed document: the server's own when nothing is set.
