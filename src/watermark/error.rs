@@ -1,25 +1,26 @@
-//! What can go wrong in the engine.
+//! Errors of the engine.
 
 use crate::imaging::ImagingError;
 
-/// Why a photo was not marked, or a record not read.
+/// Reason why a photo was not marked, or a record not read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatermarkError {
     /// A side is shorter than the engine can mark.
     #[error("a picture of {width} x {height} pixels is too small: each side needs {min}")]
     TooSmall {
-        /// Stored columns.
+        /// Stored width in pixels.
         width: u32,
-        /// Stored rows.
+        /// Stored height in pixels.
         height: u32,
-        /// Fewest pixels on a side.
+        /// Fewest pixels on a side that can be marked.
         min: u32,
     },
-    /// The mark did not take, even at full strength: too flat, too dark or too small a picture.
+    /// The mark did not take, even at full strength: the picture is too flat, too dark or too
+    /// small.
     #[error("the picture does not carry a mark: read back at z {z_sent:.1}")]
     WeakMark {
-        /// The statistic of what would have been sent.
+        /// The z that the sent picture would have had.
         z_sent: f64,
     },
     /// The bytes are not a record of a version that this build reads.

@@ -1,4 +1,4 @@
-//! The secret of one photo: everything random in the engine comes from here.
+//! The secret of one photo, from which everything random in the engine is derived.
 //!
 //! ```text
 //! photo key    = HKDF-SHA256(salt "wm-v1", key = tenant key, info = photo id || version)
@@ -18,20 +18,20 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// HKDF salt: the domain of all watermark keys.
 const SALT: &[u8] = b"wm-v1";
 
-/// Version of the carrier (its order, spectrum and grid). A new carrier gets a new value, so that the marks
-/// of two versions are independent.
+/// Version of the carrier (its order, spectrum and grid). A new carrier gets a new value, so that
+/// the marks of two versions are independent.
 const CARRIER_VERSION: u8 = 1;
 
-/// What a random stream is for. Streams of one key are independent of each other.
+/// Purpose of a random stream. Streams of one key are independent of each other.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stream {
     /// The signs of the carrier.
     Signs,
     /// The thresholds of stochastic rounding.
     Dither,
-    /// What hides the chroma of a record.
+    /// The bytes that hide the chroma of a record.
     Chroma,
-    /// What hides the levels of a record.
+    /// The bytes that hide the levels of a record.
     Levels,
 }
 
@@ -79,8 +79,8 @@ impl fmt::Debug for WatermarkKey {
     }
 }
 
-/// `HMAC(key, input)`: HKDF-Extract under a salt, and HKDF-Expand to exactly one hash length, whose first block is
-/// `HMAC(key, info || 0x01)`. Written as the former it cannot fail on a length.
+/// `HMAC(key, input)`: HKDF-Extract under a salt, and HKDF-Expand to exactly one hash length, whose
+/// first block is `HMAC(key, info || 0x01)`. Written as the former it cannot fail on a length.
 fn hmac(key: &[u8], input: &[u8]) -> [u8; 32] {
     Hkdf::<Sha256>::extract(Some(key), input).0.into()
 }

@@ -1,4 +1,4 @@
-//! How the canonical grid is divided: samples, tiles, the sums of a record, windows.
+//! Layout of the canonical grid: samples, tiles, the sums of a record, windows.
 
 /// Samples on a side of the canonical grid.
 pub(in crate::watermark) const GRID: usize = 256;
@@ -6,12 +6,12 @@ pub(in crate::watermark) const GRID: usize = 256;
 pub(in crate::watermark) const TILE: usize = 8;
 /// Tiles on a side of the grid.
 pub(in crate::watermark) const TILES: usize = GRID / TILE;
-/// Tiles of the grid.
+/// Number of tiles in the grid.
 pub(in crate::watermark) const TILE_COUNT: usize = TILES * TILES;
-/// Samples around a tile that its transform reads.
+/// Samples beyond a tile's edge that its transform reads.
 const MARGIN: usize = TILE / 2 + 2;
 
-/// How finely a record sums: over every tile, or over squares of tiles.
+/// Resolution of a record's sums: one per tile, or one per square of tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::watermark) enum Tiling {
     /// 32 x 32 sums a band, one a tile.
@@ -21,7 +21,7 @@ pub(in crate::watermark) enum Tiling {
 }
 
 impl Tiling {
-    /// Tiles along a side of what one sum adds up.
+    /// Returns the number of tiles along a side of the square that one sum covers.
     pub(in crate::watermark) const fn merged(self) -> usize {
         match self {
             Self::Fine => 1,
@@ -29,28 +29,28 @@ impl Tiling {
         }
     }
 
-    /// Sums along a side.
+    /// Returns the number of sums along a side of the grid.
     pub(in crate::watermark) const fn side(self) -> usize {
         TILES / self.merged()
     }
 
-    /// Sums of a band.
+    /// Returns the number of sums of a band.
     pub(in crate::watermark) const fn count(self) -> usize {
         self.side() * self.side()
     }
 
-    /// Tiles that one sum adds up.
+    /// Returns the number of tiles that one sum covers.
     pub(in crate::watermark) const fn tiles_per_sum(self) -> usize {
         self.merged() * self.merged()
     }
 
-    /// The sum, within its band, to which a tile of the 32 x 32 belongs.
+    /// Returns the index, within its band, of the sum that covers a tile of the 32 x 32.
     pub(in crate::watermark) const fn sum_of(self, tile: usize) -> usize {
         tile / TILES / self.merged() * self.side() + tile % TILES / self.merged()
     }
 }
 
-/// Samples of the grid from here (included) to there (excluded), in both axes.
+/// A rectangle of samples of the grid: from (included) to (excluded), in both axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::watermark) struct Window {
     pub(in crate::watermark) x: (usize, usize),
@@ -64,7 +64,8 @@ impl Window {
         y: (0, GRID),
     };
 
-    /// What the transforms of tiles between these columns and rows (both included) read.
+    /// Returns the samples that the transforms of tiles between these columns and rows (both
+    /// included) read.
     pub(in crate::watermark) fn of_tiles(columns: (usize, usize), rows: (usize, usize)) -> Self {
         let span = |(first, last): (usize, usize)| {
             (

@@ -19,9 +19,10 @@
 //!   bytes + Record
 //! ```
 //!
-//! Detection knows the keyed sums of the original, so that it is limited by what an attack did, not by what the
-//! picture shows. The record (20 KB, 15 of them keypoints) is no picture, and without the key it is noise. All decisions before the
-//! statistic are taken on content, not on the mark; [`signal::score`] says why that makes the false-positive bound exact.
+//! Detection knows the keyed sums of the original, so that it is limited by the attack, not by the
+//! picture's content. The record (20 KB, 15 of them keypoints) is no picture, and without the key
+//! it is noise. All decisions before the statistic are taken on content, not on the mark;
+//! [`signal::score`] says why that makes the false-positive bound exact.
 //!
 //! Everything here is pure and deterministic: the same photo, key and version give the same bytes on every
 //! machine. Sums run in a fixed order; functions that libraries may round differently (powers, sines) are

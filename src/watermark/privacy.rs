@@ -1,4 +1,4 @@
-//! How much a record keeps of the picture.
+//! Privacy profiles: the detail that a record keeps of the picture.
 //!
 //! ```text
 //! profile   version   sums of a band   expected mark   sections
@@ -8,21 +8,22 @@
 
 use super::layout::{TILES, Tiling};
 
-/// Parts along a side for which a strict record keeps the expected mark. A finer mark is a picture of the texture.
+/// Parts along a side for which a strict record keeps the expected mark. A finer mark would be a
+/// picture of the texture.
 const STRICT_MARK_SIDE: usize = 4;
 
-/// How much a record may show to someone who holds it and the key.
+/// Limit on what a record may show to someone who holds it and the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Privacy {
-    /// Coarse shapes: in return crops, turns and altered regions are found best.
+    /// Coarse shapes may show: in return crops, rotations and altered regions are found best.
     #[default]
     Full,
-    /// Nothing that can be recognised; the mark is read with half the z.
+    /// Nothing recognisable shows; the mark is read with half the z.
     Strict,
 }
 
 impl Privacy {
-    /// How finely its records sum.
+    /// Returns the resolution of the record's sums.
     pub(super) fn tiling(self) -> Tiling {
         match self {
             Self::Full => Tiling::Fine,
@@ -30,7 +31,7 @@ impl Privacy {
         }
     }
 
-    /// Version byte of its records.
+    /// Returns the version byte of the record.
     pub(super) fn version(self) -> u8 {
         match self {
             Self::Full => 1,
@@ -38,7 +39,7 @@ impl Privacy {
         }
     }
 
-    /// Parts along a side for which its records keep the expected mark.
+    /// Returns the number of parts along a side for which the record keeps the expected mark.
     pub(super) fn mark_side(self) -> usize {
         match self {
             Self::Full => TILES,

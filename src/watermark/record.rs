@@ -1,4 +1,5 @@
-//! What the service keeps of a protected photo: about 20 KB, none of it a picture; 1 KB under strict privacy.
+//! The record that the service keeps of a protected photo: about 20 KB, none of it a picture; 1 KB
+//! under strict privacy.
 //!
 //! ```text
 //! version 1   2       field
@@ -16,13 +17,14 @@
 //! tag 4   coarse luma, 256 bytes                                             levels.rs
 //! ```
 //!
-//! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it cannot be
-//! told from noise. The expected mark is nominal: it follows from the mask alone, never from the signs, which
-//! the false-positive bound of [`super::signal::score`] rests on.
+//! All numbers are little-endian. h is the keyed sum of the *unmarked* picture; without the key it
+//! cannot be told from noise. The expected mark is nominal: it follows from the mask alone, never
+//! from the signs, which the false-positive bound of [`super::signal::score`] rests on.
 //!
-//! A record may lack any section: early ones do, and are read with less. Version 2 is that of strict privacy: whoever
-//! holds such a record and the key cannot make out anything of the picture (measured: docs/watermark.md). It has no
-//! sections at all, so that what is added to them never gets into it.
+//! A record may lack any section: early ones do, and detection then does without. Version 2 is that
+//! of strict privacy: someone who holds such a record and the key cannot make out anything of the
+//! picture (measured: docs/watermark.md). It has no sections at all, so that nothing added to them
+//! ever gets into it.
 
 use std::fmt;
 
@@ -59,7 +61,7 @@ const CODES_PER_OCTAVE: f64 = 16.0;
 /// Code of an expected mark of 1 grey level RMS. The codes 1..=255 span 0.001..=61 grey levels.
 const UNIT_CODE: f64 = 160.0;
 
-/// Everything that detection needs of the original photo, apart from its key.
+/// All that detection needs of the original photo, apart from its key.
 #[derive(Clone, PartialEq)]
 pub struct Record {
     privacy: Privacy,
@@ -69,20 +71,21 @@ pub struct Record {
     pixel_digest: [u8; 32],
     /// Companded host sums, in the order of [`Sums`].
     host: Vec<i8>,
-    /// Expected mark of each tile or part, logarithmic, rows first.
+    /// Expected mark of each tile or part, logarithmic, row-major.
     mark: Vec<u8>,
-    /// The look of the unmarked picture.
+    /// Fingerprint of the unmarked picture; `None` in older records.
     fingerprint: Option<Fingerprint>,
-    /// Keypoints of the unmarked picture, if they were kept.
+    /// Keypoints of the unmarked picture; empty if they were not kept.
     keypoints: Vec<Keypoint>,
-    /// Coarse colour; nothing for grey photos and older records.
+    /// Coarse colour; `None` for grey photos and older records.
     chroma: Option<HiddenChroma>,
-    /// Coarse luma; nothing in older records.
+    /// Coarse luma; `None` in older records.
     levels: Option<HiddenLevels>,
 }
 
 impl Record {
-    /// Makes a record: upright size in pixels, host sums of every tile, and the expected mark of each, grey levels RMS.
+    /// Makes a record from the upright size in pixels, the host sums of every tile, and the
+    /// expected mark of each in grey levels RMS.
     pub(super) fn new(
         privacy: Privacy,
         size: (u32, u32),
@@ -107,12 +110,12 @@ impl Record {
         }
     }
 
-    /// Sets the keypoints of the unmarked picture, as exactly as a record keeps them.
+    /// Sets the keypoints of the unmarked picture, with the precision of a record.
     pub(super) fn set_keypoints(&mut self, keypoints: &[Keypoint]) {
         self.keypoints = keypoints::as_kept(keypoints);
     }
 
-    /// Returns the keypoints of the unmarked picture; none if they were not kept.
+    /// Returns the keypoints of the unmarked picture; empty if they were not kept.
     pub(super) fn keypoints(&self) -> &[Keypoint] {
         &self.keypoints
     }
@@ -172,17 +175,16 @@ impl Record {
         &self.pixel_digest
     }
 
-    /// Returns how much the record may show.
+    /// Returns the limit on what the record may show.
     pub fn privacy(&self) -> Privacy {
         self.privacy
     }
 
-    /// Returns how finely the record sums.
+    /// Returns the resolution of the record's sums.
     pub(super) fn tiling(&self) -> Tiling {
         self.privacy.tiling()
     }
 
-    /// Returns the host sums.
     pub(super) fn host(&self) -> Sums {
         expand_sums(self.tiling(), &self.host)
     }
@@ -196,7 +198,7 @@ impl Record {
             .collect()
     }
 
-    /// Writes the record.
+    /// Serialises the record.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEAD_BYTES + self.host.len() + self.mark.len());
         bytes.extend(MAGIC);
@@ -211,7 +213,6 @@ impl Record {
         bytes
     }
 
-    /// Writes the sections.
     fn put_sections(&self, bytes: &mut Vec<u8>) {
         if !self.keypoints.is_empty() {
             put_section(bytes, KEYPOINTS, &keypoints::to_bytes(&self.keypoints));
@@ -313,12 +314,12 @@ pub(super) fn compress_sums(sums: &Sums) -> Vec<i8> {
         .collect()
 }
 
-/// Gives back the sums of their codes.
+/// Expands the codes of sums.
 pub(super) fn expand_sums(tiling: Tiling, codes: &[i8]) -> Sums {
     Sums::from_fn(tiling, |index| companding::expand(codes[index]))
 }
 
-/// Means over a square of `side` x `side` equal parts of the 32 x 32 tiles.
+/// Returns the means over a square of `side` x `side` equal parts of the 32 x 32 tiles.
 fn means(tiles: &[f32], side: usize) -> Vec<f32> {
     let part = TILES / side;
     let share = 1.0 / (part * part) as f32;
@@ -329,7 +330,7 @@ fn means(tiles: &[f32], side: usize) -> Vec<f32> {
     means
 }
 
-/// Code of an expected mark in grey levels RMS.
+/// Returns the code of an expected mark in grey levels RMS.
 fn compress_mark(mark: f32) -> u8 {
     if mark <= 0.0 {
         return 0;
@@ -338,7 +339,7 @@ fn compress_mark(mark: f32) -> u8 {
     code.round().clamp(1.0, 255.0) as u8
 }
 
-/// The expected mark of a code.
+/// Returns the expected mark of a code, in grey levels RMS.
 fn expand_mark(code: u8) -> f32 {
     if code == 0 {
         return 0.0;
@@ -346,7 +347,6 @@ fn expand_mark(code: u8) -> f32 {
     ((f64::from(code) - UNIT_CODE) / CODES_PER_OCTAVE).exp2() as f32
 }
 
-/// Takes the next `N` bytes.
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], WatermarkError> {
     let (head, tail) = rest
         .split_first_chunk()
@@ -355,7 +355,6 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], WatermarkError> {
     Ok(*head)
 }
 
-/// Takes the next `count` bytes.
 fn take_many<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], WatermarkError> {
     let (head, tail) = rest
         .split_at_checked(count)
@@ -364,14 +363,13 @@ fn take_many<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], Watermar
     Ok(head)
 }
 
-/// Writes a section.
 fn put_section(bytes: &mut Vec<u8>, tag: u8, section: &[u8]) {
     bytes.push(tag);
     bytes.extend((section.len() as u32).to_le_bytes());
     bytes.extend(section);
 }
 
-/// Takes the next section, its tag and its bytes; nothing at the end.
+/// Takes the next section, as its tag and its bytes; `None` at the end.
 fn take_section<'a>(rest: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, WatermarkError> {
     if rest.is_empty() {
         return Ok(None);

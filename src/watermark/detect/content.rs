@@ -1,4 +1,5 @@
-//! Is what is seen the protected content? On an absolute scale, not against the picture's own noise.
+//! Whether a received picture shows the protected content, judged on an absolute scale rather than
+//! against the picture's own noise.
 //!
 //! ```text
 //! textured   tiles (or coarse sums) that are shown, with G_1(sum over bands of y^2) > 0.6
@@ -11,13 +12,14 @@
 //! doubtful   what lies between
 //! ```
 //!
-//! x and y are the whitened received and host sums of [`crate::watermark::signal::agreement`]. Of unrelated content `rho_t` is 0.0 +- 0.1;
-//! of the photo after all that leaves the mark readable it is 0.6 and more, and it falls with the share of other content.
-//! e and s catch what lies over all of the picture, s also where it has little texture. Nothing here sees the signs, and
-//! the bound on z is not touched.
+//! x and y are the whitened received and host sums of [`crate::watermark::signal::agreement`]. For
+//! unrelated content `rho_t` is 0.0 +- 0.1; for the photo after anything that leaves the mark
+//! readable it is 0.6 and more, and it falls with the share of other content. e and s catch what
+//! lies over the whole picture, s even where there is little texture. Nothing here sees the signs,
+//! and the bound on z is not touched.
 //!
-//! With a record of strict privacy, whose sums are coarse, at most a tenth of the textured sums may have a local
-//! correlation under 0.3: the part that is replaced stands out by that.
+//! With a record of strict privacy, whose sums are coarse, at most a tenth of the textured sums may
+//! have a local correlation under 0.3: a replaced part stands out by that.
 
 use crate::watermark::{
     layout::Tiling,
@@ -26,36 +28,37 @@ use crate::watermark::{
     tamper::Tampering,
 };
 
-/// Agreement below which the content is another picture's.
+/// `rho_t` below which the content is another picture's.
 const OTHER_RHO: f64 = 0.3;
-/// Agreement from which it is the photo's.
+/// `rho_t` from which the content is the photo's.
 const AGREES_RHO: f64 = 0.55;
-/// Share of energy that may be another picture's.
+/// Largest share of the lowest band's energy that may be another picture's.
 const MOST_FOREIGN_ENERGY: f32 = 0.14;
-/// Levels that the tone leaves unexplained of another picture.
+/// Unexplained levels above which the content is another picture's.
 const OTHER_UNEXPLAINED: f64 = 3.0;
-/// Levels that it may leave of the photo. What deviates everywhere counts for more where some place deviates as well: faint
-/// double exposures do both a little.
+/// Most unexplained levels that the photo may have. A deviation everywhere counts for more where
+/// some place deviates as well: faint double exposures do a little of both.
 const MOST_UNEXPLAINED: f64 = 2.6;
-/// Fewest textured tiles that say what is seen.
+/// Fewest textured tiles that allow a judgement.
 const LEAST_TEXTURED: usize = 24;
 /// Local correlation below which a coarse sum is another picture's.
 const FOREIGN_RHO: f32 = 0.3;
-/// Share of the textured coarse sums that may be.
+/// Largest share of the textured coarse sums that may be another picture's.
 const MOST_FOREIGN: f64 = 0.1;
 
-/// Whether the content that is seen is the one that was protected.
+/// Comparison of the content that is seen with the content that was protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// It is.
+    /// The content is the protected photo's.
     Agrees,
-    /// Part of it is, or too little is seen to say.
+    /// Part of the content is the photo's, or too little is seen to say.
     Doubtful,
-    /// It is another picture's.
+    /// The content is another picture's.
     Other,
 }
 
-/// Compares what is seen with the protected photo: the answer, and `rho_t`; `tampering` is what a comparison of alterations found, if there was one.
+/// Compares what is seen with the protected photo and returns the answer and `rho_t`. `tampering`
+/// is the result of the comparison for alterations, if there was one.
 pub(in crate::watermark) fn judge(
     agreement: &Agreement,
     registered: &Registered,

@@ -1,8 +1,9 @@
-//! Looking for a mark: find how the picture lies by its content, then ask the statistic once.
+//! Detection: registers the picture by its content, then asks the statistic once.
 //!
-//! The received picture may be cut, turned, tilted, framed or bent. Where the protected photo lies in it is decided by
-//! the likeness of content alone ([`super::register`]), which does not see the signs; so the z that decides is one
-//! test, however many positions were tried (see [`super::signal::score`]).
+//! The received picture may be cropped, rotated, tilted, framed or bent. Where the protected photo
+//! lies in it is decided by the likeness of content alone ([`super::register`]), which does not see
+//! the signs; so the z that decides is one test, however many positions were tried (see
+//! [`super::signal::score`]).
 
 pub(super) mod content;
 pub(super) mod null_trials;
@@ -30,81 +31,90 @@ use super::{
 };
 use crate::imaging::{Photo, pixel_digest};
 
-/// Least share of the photo that is seen, and of the picture that it fills, of one that keeps its frame.
+/// Least share, both of the photo that is seen and of the picture that it fills, at which the photo
+/// counts as uncropped.
 const WHOLE: f64 = 0.97;
-/// Turn below which a picture lies as it was: registration is as exact as that.
+/// Rotation, in degrees, below which a picture counts as upright: registration is no more exact
+/// than that.
 const UNTURNED_DEGREES: f64 = 0.05;
 
-/// What was found out about a photo.
+/// Findings about a received photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detection {
-    /// Standard deviations above an unmarked picture; of a reversed mark, what it is worth.
+    /// Standard deviations above an unmarked picture; for a reversed mark, the equivalent z.
     pub z: f64,
-    /// Whether the mark was detected with its sign reversed: copies were combined, or an original subtracted, to take
-    /// it away.
+    /// Whether the mark was detected with its sign reversed, as happens when copies were combined
+    /// or an original subtracted to remove it.
     pub mark_reversed: bool,
     /// Agreement of the content with the original's, -1..=1; above 0.5 it is the same picture.
     pub rho: f64,
-    /// Bound on the probability that a picture without this mark reaches this z; in (0, 1].
+    /// Bound on the probability that a picture without this mark reaches this z, in (0, 1].
     pub false_positive_probability: f64,
-    /// The verdict on the mark.
+    /// Decision on the mark.
     pub status: DetectionStatus,
-    /// The same evidence from 0 to 100, two decimals; a detection starts at 60.
+    /// The evidence for the mark on a scale from 0 to 100, to two decimals; a detection starts at
+    /// 60.
     pub confidence: f64,
-    /// Remaining fraction of the mark: about 1 untouched, 0 absent. Diffusion into a JPEG lowers it a little.
+    /// Remaining fraction of the mark: about 1 if untouched, 0 if absent. Diffusion into a JPEG
+    /// lowers it a little.
     pub beta: f64,
-    /// How the protected photo became this one; nothing if it is neither marked nor recognised.
+    /// Map from the protected photo to the received picture; `None` if the picture is neither
+    /// marked nor recognised.
     pub transform: Option<Transform>,
     /// Share of the protected photo that is seen, 0..=1.
     pub coverage: f64,
     /// Share of the received picture that the protected photo fills, 0..=1.
     pub filled: f64,
-    /// Whether what is seen is the protected content, on an absolute scale.
+    /// Comparison of the content with the protected one, on an absolute scale.
     pub content: Content,
-    /// Agreement of the places with content, -1..=1: what [`Self::content`] follows from above all.
+    /// Agreement of the textured places, -1..=1: the main input of [`Self::content`].
     pub content_rho: f64,
-    /// Where the content is another; nothing unless the mark is detected.
+    /// Places where the content differs; `None` unless the mark is detected.
     pub tampering: Option<Tampering>,
 }
 
 impl Detection {
-    /// What may be told to whoever sent the picture: the evidence in whole steps.
+    /// Returns the evidence in whole steps, as it may be told to whoever sent the picture.
     pub fn published(&self) -> PublicEvidence {
         PublicEvidence::of(self.z)
     }
 
-    /// Tells whether the received picture shows what the protected one does, marked or not.
+    /// Returns whether the received picture shows the same content as the protected one, marked or
+    /// not.
     pub fn recognised(&self) -> bool {
         self.rho > RECOGNISED_RHO
     }
 }
 
-/// The way from the protected photo to the received one, both upright: mirror, turn, scale.
+/// Map from the protected photo to the received picture, both upright: mirror, rotation, scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Transform {
-    /// Width after over width before, along the protected photo's x axis.
+    /// Width after divided by width before, along the protected photo's x axis.
     pub scale_x: f64,
-    /// Height after over height before, along the protected photo's y axis.
+    /// Height after divided by height before, along the protected photo's y axis.
     pub scale_y: f64,
-    /// Clockwise turn, after mirroring, 0..360.
+    /// Clockwise rotation in degrees, 0..360, applied after mirroring.
     pub rotation_degrees: f64,
-    /// Whether it was mirrored left to right first.
+    /// Whether the photo was mirrored left to right first.
     pub flipped: bool,
-    /// Whether light and dark were exchanged: a negative.
+    /// Whether light and dark were exchanged, as in a negative.
     pub negative: bool,
     /// Share of the protected photo's area that was kept, 0..=1.
     pub crop_kept: f64,
-    /// Homography from the protected photo to the received picture, row by row; both span the unit square, upright.
+    /// Homography from the protected photo to the received picture, row-major; both span the unit
+    /// square, upright.
     pub matrix: [[f64; 3]; 3],
-    /// The protected photo's corners in the received picture, fractions of it, from the upper left clockwise.
+    /// Corners of the protected photo in the received picture, in fractions of it, clockwise from
+    /// the upper left.
     pub corners: Quad,
 }
 
-/// Four points (x, y) in fractions of the received picture, which may lie outside of it.
+/// Four points (x, y) in fractions of the received picture; they may lie outside it.
 pub type Quad = [(f64, f64); 4];
 
 impl Transform {
-    /// Where a rectangle of the protected photo lies in the received picture: its corners from the upper left clockwise.
+    /// Returns the corners in the received picture of a rectangle of the protected photo, clockwise
+    /// from the upper left.
     pub fn quad(&self, region: &Region) -> Quad {
         let (right, bottom) = (region.x + region.width, region.y + region.height);
         quad(
@@ -119,32 +129,35 @@ impl Transform {
     }
 }
 
-/// Maps four corners. None of what was detected lies behind the horizon; a corner that does stays at the middle.
+/// Maps four corners. Nothing that was detected lies behind the horizon; a corner that does is put
+/// at the middle.
 fn quad(map: &Homography, corners: Quad) -> Quad {
     corners.map(|(u, v)| map.apply(u, v).unwrap_or((0.5, 0.5)))
 }
 
-/// What was done to a protected photo.
+/// Kind of change made to a protected photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TamperClass {
-    /// Nothing: the pixels are equal.
+    /// No change: the pixels are equal.
     None,
-    /// It was compressed again, or its tones were changed.
+    /// Recompression, or a change of tones.
     Compression,
-    /// It was resized, mirrored or turned by quarters.
+    /// Resizing, mirroring or quarter turns.
     Resize,
-    /// It has another frame: cut, turned by other angles, tilted or put on a border.
+    /// Another frame: cropping, rotation by other angles, tilt or an added border.
     Crop,
-    /// Content was replaced, erased, painted over or recoloured in places: see [`Detection::tampering`].
+    /// Content replaced, erased, painted over or recoloured in places: see
+    /// [`Detection::tampering`].
     StructuralAlteration,
 }
 
-/// Looks for the mark of a key in a photo, with the record of the photo that was protected with it.
+/// Looks for the mark of a key in a photo, given the record of the photo that was protected with
+/// it.
 pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
     detect_in(&ReceivedImage::new(photo), record, key, Depth::Full)
 }
 
-/// The same in a query that may serve several records.
+/// Does the same as [`detect`] with a received picture that may serve several records.
 pub(super) fn detect_in(
     query: &ReceivedImage<'_>,
     record: &Record,
@@ -223,9 +236,10 @@ pub(super) fn detect_in(
     }
 }
 
-/// Describes where the protected photo lies in the received one.
+/// Describes the position of the protected photo in the received one.
 ///
-/// The map is taken apart at the middle of what is seen: a mirror, then a turn, then scales along the photo's axes.
+/// The map is decomposed at the middle of what is seen: a mirror, then a rotation, then scales
+/// along the photo's axes.
 fn transform_of(
     query: &ReceivedImage<'_>,
     record: &Record,
@@ -262,8 +276,9 @@ fn transform_of(
     })
 }
 
-/// Says what was done to a photo in which the mark was detected: the first of alteration, crop, resize, compression
-/// and nothing that applies. Looks at all pixels if need be; a picture of equal pixels is never altered.
+/// Classifies the change made to a photo in which the mark was detected: the first of alteration,
+/// crop, resize, compression and none that applies. Reads all pixels if need be; a picture of equal
+/// pixels is never altered.
 pub fn tamper_class(photo: &Photo, record: &Record, detection: &Detection) -> TamperClass {
     let same_size = photo.upright_size() == (record.width(), record.height());
     let as_it_was = |way: &Transform| {

@@ -1,8 +1,10 @@
-//! The null hypothesis by the hundred thousand: wrong keys on one picture, for the false-positive test.
+//! The null hypothesis, sampled by the hundred thousand: wrong keys on one picture, for the
+//! false-positive test.
 //!
-//! The hardest null is the picture itself, attacked or not, tested with keys that did not mark it. What does not
-//! depend on the key (grid, chips, mask) is computed once; a trial then draws signs, projects the chips of both
-//! pictures on them, compands h as a record does and asks the statistic.
+//! The hardest null is the picture itself, attacked or not, tested with keys that did not mark it.
+//! Everything that does not depend on the key (grid, chips, mask) is computed once; a trial then
+//! draws signs, projects the chips of both pictures on them, compands h as a record does and asks
+//! the statistic.
 
 use crate::{
     imaging::Photo,
@@ -40,7 +42,8 @@ impl NullTrials {
         }
     }
 
-    /// Returns the z that detection gives with `key` and the record that the original would have had with it.
+    /// Returns the z of a detection with `key` and the record that the original would have had with
+    /// it.
     pub fn z(&self, key: &WatermarkKey) -> f64 {
         let signs = Signs::new(key, Tiling::Fine);
         let exact = self.original.sums(&signs);

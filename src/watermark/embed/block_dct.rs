@@ -1,4 +1,5 @@
-//! The 8 x 8 block DCT of a picture that is interpolated from the grid, without making that picture.
+//! The 8 x 8 block DCT of a picture interpolated from the grid, computed without making that
+//! picture.
 //!
 //! Enlarging the grid r and the block DCT are both linear and separable, so their product is a short row of
 //! weights on r for every block and frequency of an axis:
@@ -9,9 +10,9 @@
 //! R_kl(a,b) = sum over i, j of  B_k(a, i) r_ij B_l(b, j)
 //! ```
 //!
-//! What the block DCT of the *carrier* is on average over its random signs follows from the same weights: chips
-//! are orthonormal with independent signs, so energies add up. With phi the lapped basis of a tile t and A the
-//! chips' amplitudes,
+//! The block DCT of the *carrier*, averaged over its random signs, follows from the same weights:
+//! chips are orthonormal with independent signs, so energies add up. With phi the lapped basis of a
+//! tile t and A the chips' amplitudes,
 //!
 //! ```text
 //! G_k(i)    = mean over b of  sum over t of  (sum over x of B_k(b, x) phi_t,i(x))^2
@@ -32,7 +33,7 @@ use crate::{
 
 /// Pixels on a side of a block.
 const BLOCK: usize = 8;
-/// Blocks of an axis that [`BlockAxis::energy`] looks at; they are spread over the whole axis.
+/// Number of blocks of an axis that [`BlockAxis::energy`] samples, spread over the whole axis.
 const ENERGY_BLOCKS: usize = 64;
 
 /// The weights `B_k(b, i)` of one axis.
@@ -40,14 +41,14 @@ const ENERGY_BLOCKS: usize = 64;
 pub(in crate::watermark) struct BlockAxis {
     /// First grid sample under each block.
     first: Vec<usize>,
-    /// Grid samples that a block's weights span.
+    /// Number of grid samples that a block's weights span.
     span: usize,
     /// `span` weights for each block and frequency, block by block.
     weights: Vec<f32>,
 }
 
 impl BlockAxis {
-    /// Makes the weights of an axis of `side` pixels.
+    /// Computes the weights of an axis of `side` pixels.
     pub(in crate::watermark) fn new(side: u32) -> Self {
         let side = side as usize;
         let taps = Taps::from_grid(side);
@@ -85,7 +86,7 @@ impl BlockAxis {
         axis
     }
 
-    /// Returns the number of blocks, the last one perhaps partly outside of the picture.
+    /// Returns the number of blocks; the last one may lie partly outside the picture.
     pub(in crate::watermark) fn blocks(&self) -> usize {
         self.first.len()
     }
@@ -138,7 +139,8 @@ pub(in crate::watermark) fn carrier_rms(
     })
 }
 
-/// One row of blocks of `R_k.`: the grid with axis y reduced to frequency k of block row `row`.
+/// Returns one row of blocks of `R_k.`: the grid with axis y reduced to frequency k of block row
+/// `row`.
 pub(in crate::watermark) fn block_row(
     grid: &Plane,
     down: &BlockAxis,
@@ -155,7 +157,7 @@ pub(in crate::watermark) fn block_row(
     line
 }
 
-/// Writes `R_kl` of a row of blocks, from [`block_row`]'s line of the same k.
+/// Computes `R_kl` for a row of blocks from the line that [`block_row`] gave for the same k.
 pub(in crate::watermark) fn block_coefficients(
     line: &[f32; GRID],
     across: &BlockAxis,

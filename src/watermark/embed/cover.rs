@@ -1,8 +1,10 @@
-//! The two things that a mark is put into: pixels, and the quantiser lattice of a JPEG.
+//! The two kinds of cover that a mark is put into: pixels, and the quantised coefficients of a
+//! JPEG.
 //!
-//! A cover is marked at a strength, perhaps again at another one, and then sent. In between it shows the pixels
-//! that the recipient will decode, so that the read-back is of what is sent: for lossless outputs these are the
-//! marked pixels themselves, for lossy ones (lossy WebP) those of the encoded file.
+//! A cover is marked at one strength, perhaps again at another, and then sent. In between it shows
+//! the pixels that the recipient will decode, so that the read-back is of what is sent: for
+//! lossless outputs these are the marked pixels themselves, for lossy ones (lossy WebP) those of
+//! the encoded file.
 
 use super::{
     difference::mean_square_difference,
@@ -17,21 +19,22 @@ use crate::{
     watermark::{error::WatermarkError, key::WatermarkKey},
 };
 
-/// Something that a mark is put into.
+/// A picture that a mark is put into.
 pub(in crate::watermark) trait Cover {
-    /// Returns the rule that strengthens the mark, and the strength of the first turn.
+    /// Returns the rule that strengthens the mark, and the strength of the first iteration.
     fn schedule(&self) -> (Schedule, f32);
-    /// Marks the original at a strength, in place of the last one.
+    /// Marks the original at a strength, replacing any earlier mark.
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError>;
-    /// Returns the pixels that the recipient will have.
+    /// Returns the pixels that the recipient will decode.
     fn sent(&self) -> &Pixels;
-    /// Returns the mean square difference of their colours from the original's, in grey levels squared.
+    /// Returns the mean square difference of their colours from the original's, in grey levels
+    /// squared.
     fn change(&self) -> f64;
-    /// Encodes what is sent.
+    /// Encodes the marked picture.
     fn finish(self) -> Result<Vec<u8>, WatermarkError>;
 }
 
-/// A photo of samples.
+/// A photo held as samples.
 #[derive(Debug)]
 pub(in crate::watermark) struct PixelCover<'a> {
     original: Photo,
@@ -40,18 +43,18 @@ pub(in crate::watermark) struct PixelCover<'a> {
     sent: Option<Sent>,
 }
 
-/// A marked photo of samples.
+/// A marked photo held as samples.
 #[derive(Debug)]
 struct Sent {
     photo: Photo,
-    /// The encoded file, if encoding loses something and was therefore done already.
+    /// The encoded file, if encoding is lossy and was therefore done already.
     encoded: Option<Vec<u8>>,
-    /// Mean square difference from the original.
+    /// Mean square difference from the original, in grey levels squared.
     change: f64,
 }
 
 impl<'a> PixelCover<'a> {
-    /// Takes a photo of samples.
+    /// Prepares a photo held as samples.
     pub(in crate::watermark) fn new(
         original: Photo,
         host: &'a Original,
@@ -65,7 +68,6 @@ impl<'a> PixelCover<'a> {
         }
     }
 
-    /// Returns the strength of the first turn.
     fn start(&self) -> f32 {
         strength(self.original.width(), self.original.height())
     }
@@ -77,7 +79,7 @@ impl Cover for PixelCover<'_> {
     }
 
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
-        // Gives its memory back before the next copy is made.
+        // Frees its memory before the next copy is made.
         self.sent = None;
         let mut photo = self.original.clone();
         if let Pixels::Raster(marked) = &mut photo.pixels {
@@ -141,22 +143,22 @@ impl Cover for PixelCover<'_> {
     }
 }
 
-/// A JPEG.
+/// A photo held as JPEG coefficients.
 #[derive(Debug)]
 pub(in crate::watermark) struct JpegCover {
-    /// The photo as it is sent.
+    /// The photo, with its coefficients as they are sent.
     photo: Photo,
     embedder: JpegEmbedder,
-    /// Strength of the first turn.
+    /// Strength of the first iteration.
     start: f32,
-    /// The steps that its coefficients have taken.
+    /// Steps by which the coefficients differ from the original's.
     steps: Vec<Step>,
-    /// Mean square difference from the original.
+    /// Mean square difference from the original, in grey levels squared.
     change: f64,
 }
 
 impl JpegCover {
-    /// Takes a photo, and what embeds into its pixels.
+    /// Prepares a JPEG, with the embedder made for its coefficients.
     pub(in crate::watermark) fn new(photo: Photo, embedder: JpegEmbedder, start: f32) -> Self {
         Self {
             photo,

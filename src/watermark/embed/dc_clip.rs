@@ -1,11 +1,12 @@
-//! Where a flat block of a JPEG lies in the range of pixels.
+//! The level of a flat JPEG block relative to the range of pixels.
 //!
-//! A decoder clips luma to 0..=255 block by block, before it makes colours of it. A step that makes a white block
-//! whiter, or a black one blacker, changes no pixel; it only costs bytes.
+//! A decoder clips luma to 0..=255 block by block, before it converts to colours. A step that makes
+//! a white block whiter, or a black one blacker, changes no pixel; it only costs bytes.
 
 use crate::imaging::Component;
 
-/// The luma of a flat block before it is rounded and clipped to 0..=255, and what a quantiser step of DC adds.
+/// Luma of a flat block before it is rounded and clipped to 0..=255, and the change per quantiser
+/// step of DC.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watermark) struct FlatLevel {
     luma: f32,
@@ -23,7 +24,8 @@ impl FlatLevel {
         }
     }
 
-    /// Tells whether quantiser steps of DC change no pixel, because the block is at an end of the range.
+    /// Returns whether `steps` quantiser steps of DC change no pixel because the block is at an end
+    /// of the range.
     pub(in crate::watermark) fn hides(self, steps: f32) -> bool {
         let changed = self.luma + self.per_step * steps;
         self.luma.min(changed) >= 254.5 || self.luma.max(changed) < 0.5

@@ -1,12 +1,12 @@
-//! How far two rasters of one size are apart, as viewers show them.
+//! Distance between two rasters of one size, as viewers show them.
 //!
 //! ```text
 //! mean over pixels and colours of (a - b)^2       colours: red, green and blue, or grey; samples on 0..=255
 //! c = alpha c + (1 - alpha) 255                   on white, as in the luma of the grid
 //! ```
 //!
-//! Colours, not luma: a codec that stores the picture anew changes chroma as well, and more than luma where it
-//! halves its resolution.
+//! Colours, not luma: a codec that encodes the picture anew changes chroma as well, and more than
+//! luma where it halves its resolution.
 
 use crate::{
     imaging::{Layout, Raster},

@@ -5,14 +5,14 @@
 //!     = v + floor(R + u)      because v is whole; clamped to the samples' range
 //! ```
 //!
-//! The expectation of out is v + R even where R is far below a step, as in flat, dark and large photos; plain
-//! rounding would leave nothing there (measured: docs/watermark.md). u comes from the key's dither stream, 8
-//! bits a pixel: the mean error of 1/512 step is far below the mark. 16-bit samples take 257 R and u in their own
-//! steps. Alpha is left alone, and so are the pixels that it hides. Pictures that such grain would swell are marked by
-//! [`super::sparse`] instead.
+//! The expectation of out is v + R even where R is far below a step, as in flat, dark and large
+//! photos; plain rounding would leave nothing there (measured: docs/watermark.md). u comes from the
+//! key's dither stream, 8 bits a pixel: the mean error of 1/512 step is far below the mark. 16-bit
+//! samples take 257 R and u in their own steps. Alpha is left alone, and so are the pixels that it
+//! hides. Pictures whose files such grain would swell are marked by [`super::sparse`] instead.
 //!
-//! The grid is enlarged row by row: each of its 256 rows across once, then a few of them summed down for every row
-//! of the picture.
+//! The grid is enlarged row by row: each of its 256 rows is enlarged across once, then a few of
+//! them are summed down for every row of the picture.
 
 use rand_chacha::rand_core::Rng;
 
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// 16-bit steps in an 8-bit step.
+/// Number of 16-bit steps in an 8-bit step.
 const STEPS_16: f32 = 257.0;
 
 /// Adds a residual (256 x 256, stored orientation, in 8-bit steps) to the pixels of a raster.
@@ -37,7 +37,8 @@ pub(in crate::watermark) fn add_residual(
     let (width, height) = (raster.width() as usize, raster.height() as usize);
     let mut enlarger = Enlarger::new(residual, width, height);
     let mut dither = key.stream(Stream::Dither);
-    // Whole words of the stream, so that a row's length does not decide where the next row begins in a word.
+    // Whole words of the stream, so that a row's length does not decide where in a word the next
+    // row begins.
     let mut bytes = vec![0; width.next_multiple_of(4)];
     let mut row = vec![0.0; width];
     let mut steps = vec![0; width];
@@ -61,7 +62,7 @@ pub(in crate::watermark) fn add_residual(
     }
 }
 
-/// A residual at another strength.
+/// Returns a residual scaled to a strength.
 pub(in crate::watermark) fn scaled(residual: &Plane, strength: f32) -> Plane {
     let mut scaled = residual.clone();
     for value in scaled.data_mut() {
@@ -70,7 +71,8 @@ pub(in crate::watermark) fn scaled(residual: &Plane, strength: f32) -> Plane {
     scaled
 }
 
-/// Adds whole grey levels to an 8-bit raster, the same to all pixels of a cell of the grid (256 x 256, stored orientation).
+/// Adds whole grey levels to an 8-bit raster, the same to all pixels of a cell of the grid (256 x
+/// 256, stored orientation).
 pub(in crate::watermark) fn add_steps(raster: &mut Raster, cells: &Plane) {
     let (width, height) = (raster.width() as usize, raster.height() as usize);
     let layout = raster.layout();
@@ -88,17 +90,18 @@ pub(in crate::watermark) fn add_steps(raster: &mut Raster, cells: &Plane) {
     }
 }
 
-/// The largest whole number that is not above x. Without SSE4.1 `f32::floor` is a call for every pixel.
+/// Returns the largest whole number not above x. Without SSE4.1 `f32::floor` is a call for every
+/// pixel.
 fn floor(x: f32) -> i32 {
     let whole = x as i32;
     whole - i32::from(whole as f32 > x)
 }
 
-/// A sample that moves by whole steps, as far as its range goes.
+/// A sample that moves by whole steps, saturating at the ends of its range.
 trait Sample: Copy + Default + PartialEq {
-    /// Splits a step into what is added and what is taken away; one of them is zero.
+    /// Splits a step into the amounts to add and to subtract; one of them is zero.
     fn split(step: i32) -> (Self, Self);
-    /// The sample moved up and down.
+    /// Returns the sample moved up and down by the two amounts.
     fn moved(self, up: Self, down: Self) -> Self;
 }
 
@@ -136,7 +139,7 @@ fn move_row<S: Sample>(samples: &mut [S], steps: &[i32], layout: Layout) {
     }
 }
 
-/// Moves the colours of pixels of `N` samples, where they are visible.
+/// Moves the visible pixels, of `N` samples each.
 fn add_to_pixels<S: Sample, const N: usize>(
     samples: &mut [S],
     steps: &[i32],
@@ -153,14 +156,14 @@ fn add_to_pixels<S: Sample, const N: usize>(
     }
 }
 
-/// Enlarges the grid to the rows of a picture.
+/// Enlarges the grid to the rows of a picture, one row at a time.
 pub(in crate::watermark) struct Enlarger<'a> {
     grid: &'a Plane,
     across: Taps,
     down: Taps,
-    /// The latest rows of the grid, enlarged across; row i at `i % rows`.
+    /// The latest rows of the grid, enlarged across; row i is at `i % rows`.
     lines: Plane,
-    /// Rows enlarged so far.
+    /// Number of rows enlarged so far.
     ready: usize,
 }
 
@@ -177,7 +180,7 @@ impl<'a> Enlarger<'a> {
         }
     }
 
-    /// Writes row `y`. Rows must be read in order.
+    /// Writes row `y`. Rows must be read in ascending order.
     pub(in crate::watermark) fn read_row(&mut self, y: usize, out: &mut [f32]) {
         let (first, weights) = self.down.run(y);
         let rows = self.lines.height();

@@ -6,19 +6,20 @@
 //! error = v - out, within -1..=1:   7/16 ahead;  3/16 behind, 5/16 and 1/16 ahead in the next row
 //! ```
 //!
-//! R. Floyd and L. Steinberg, "An adaptive algorithm for spatial greyscale" (1976); serpentine, that is, every
-//! other row runs backwards. Numbers are in steps of a block; where blocks have steps of different size, the
-//! errors travel in the common unit that the sizes are multiples of.
+//! R. Floyd and L. Steinberg, "An adaptive algorithm for spatial greyscale" (1976); serpentine,
+//! that is, every other row runs backwards. Numbers are in steps of a block; where blocks have
+//! steps of different size, the errors travel in the common unit that the sizes are multiples of.
 
-/// The errors that a few planes of equal size have collected so far.
+/// Errors collected so far by a few planes of equal size.
 ///
-/// The planes are independent; walking them side by side lets the processor work on all of them at once.
+/// The planes are independent; walking them side by side lets the processor work on all of them at
+/// once.
 #[derive(Debug)]
 pub(in crate::watermark) struct Diffusion {
     planes: usize,
-    /// Errors from the block before, one a plane.
+    /// Errors from the previous block, one per plane.
     ahead: Vec<f32>,
-    /// Errors for the row at hand, block by block, with a margin of one block at both ends.
+    /// Errors for the current row, block by block, with a margin of one block at both ends.
     here: Vec<f32>,
     /// Errors for the row below.
     below: Vec<f32>,
@@ -26,7 +27,7 @@ pub(in crate::watermark) struct Diffusion {
 }
 
 impl Diffusion {
-    /// Starts some planes of `blocks` blocks in a row.
+    /// Prepares `planes` planes with rows of `blocks` blocks.
     pub(in crate::watermark) fn new(blocks: usize, planes: usize) -> Self {
         Self {
             planes,
@@ -39,7 +40,8 @@ impl Diffusion {
 
     /// Rounds the next row of all planes in place.
     ///
-    /// Each block has one value a plane; `wanted` is in steps, `sizes` gives the steps in the common unit.
+    /// Each block has one value per plane; `wanted` is in steps, and `sizes` gives each step in the
+    /// common unit.
     pub(in crate::watermark) fn round(&mut self, wanted: &mut [f32], sizes: &[f32]) {
         let planes = self.planes;
         let blocks = wanted.len() / planes;

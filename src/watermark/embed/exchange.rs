@@ -1,4 +1,4 @@
-//! Marking a picture whose palette is full: some pixels take a neighbouring colour of the palette.
+//! Marking a picture whose palette is full: some pixels take a similar colour of the palette.
 //!
 //! ```text
 //! up, down   for each colour the brighter and the darker one that cost least: squared distance a level of luma d
@@ -6,33 +6,36 @@
 //! error      = v - d, or v if it stays:   7/16 ahead;  3/16 behind, 5/16 and 1/16 ahead in the next row, serpentine
 //! ```
 //!
-//! Only the mark is diffused, so most pixels stay as they are. A pixel keeps its alpha, and what alpha hides stays.
+//! Only the mark is diffused, so most pixels stay as they are. A pixel keeps its alpha, and hidden
+//! pixels stay unchanged.
 
 use super::dither::Enlarger;
 use crate::imaging::Plane;
 
 /// Weights of red, green and blue in luma.
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
-/// Least difference of luma, in grey levels, of a neighbour.
+/// Least difference of luma, in grey levels, between a colour and its neighbour.
 const LEAST_STEP: f32 = 0.5;
-/// Largest error that is carried, in grey levels: what a place without neighbours cannot take is lost, not piled up.
+/// Largest error that is carried, in grey levels: what a place without neighbours cannot take is
+/// lost rather than piled up.
 const LARGEST_ERROR: f32 = 16.0;
 
-/// Largest distance of a neighbour, in grey levels (RMS of the colours): farther ones are specks.
+/// Largest distance of a neighbour, in grey levels (RMS of the colours): farther ones would show as
+/// specks.
 const FARTHEST: f32 = 12.0;
 
-/// A colour to move to: its place, and what it adds to luma, in grey levels.
+/// A colour to move to: its index, and the change of luma in grey levels.
 type Move = Option<(u8, f32)>;
 
-/// For each colour of a palette what it may become.
+/// The moves open to each colour of a palette.
 #[derive(Debug)]
 pub(in crate::watermark) struct Exchange {
-    /// Brighter and darker.
+    /// The brighter and the darker neighbour of each colour.
     moves: Vec<[Move; 2]>,
 }
 
 impl Exchange {
-    /// Finds the neighbours of the colours of a palette: red, green, blue, alpha.
+    /// Finds the neighbours of each colour of a palette, given as red, green, blue, alpha.
     pub(in crate::watermark) fn new(colours: &[[u8; 4]]) -> Self {
         let moves = (0..colours.len())
             .map(|index| [1.0, -1.0].map(|sign| neighbour(colours, index, sign)))
@@ -40,7 +43,7 @@ impl Exchange {
         Self { moves }
     }
 
-    /// Counts the pixels that can move, those that can move one way only by half.
+    /// Counts the pixels that can move; one that can move one way only counts half.
     pub(in crate::watermark) fn reach(&self, counts: &[usize]) -> f64 {
         let ways = self
             .moves
@@ -61,7 +64,7 @@ impl Exchange {
         let height = indices.len() / width;
         let mut enlarger = Enlarger::new(residual, width, height);
         let mut wanted = vec![0.0; width];
-        // Errors for the row at hand and the one below, with a margin of a pixel at both ends.
+        // Errors for the current row and the one below, with a margin of a pixel at both ends.
         let (mut here, mut below) = (vec![0.0_f32; width + 2], vec![0.0_f32; width + 2]);
         for (y, row) in indices.chunks_exact_mut(width).enumerate() {
             enlarger.read_row(y, &mut wanted);
@@ -92,7 +95,8 @@ impl Exchange {
     }
 }
 
-/// Finds the colour that changes luma in a direction and looks most alike for what it does.
+/// Finds the colour that changes luma in a direction at the least squared distance per level of
+/// luma.
 fn neighbour(colours: &[[u8; 4]], index: usize, sign: f32) -> Move {
     let [.., alpha] = colours[index];
     if alpha == 0 {

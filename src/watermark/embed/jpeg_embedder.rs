@@ -17,9 +17,10 @@
 //! q'         q + step S / D; but a flat white block is not made whiter, nor a black one blacker
 //! ```
 //!
-//! Both steppers have a linear gain of 1 (E[step n] = s) and put their steps at the mark's peaks. Diffusion costs
-//! less quality where a block is small against a tile (from a megapixel up); below, neighbours of opposite sign
-//! would cancel the mark, and a three-level quantiser is used. Measured: docs/watermark.md.
+//! Both steppers have a linear gain of 1 (E[step n] = s) and put their steps at the mark's peaks.
+//! Diffusion costs less quality where a block is small against a tile (from a megapixel up); below,
+//! neighbours of opposite sign would cancel the mark, and a three-level quantiser is used.
+//! Measured: docs/watermark.md.
 
 use std::f32::consts::FRAC_2_SQRT_PI;
 
@@ -35,7 +36,7 @@ use crate::{
     watermark::{sampling::dct::ZIGZAG, signal::carrier::FREQUENCIES},
 };
 
-/// Least share of the carrier's energy of a coefficient that is touched.
+/// Least share of the carrier's energy that a touched coefficient holds.
 const LEAST_SHARE: f32 = 0.004;
 /// Smallest step, in coefficient units, in a block without AC: 8 units of DC are one grey level.
 const FLAT_STEP: u16 = 8;
@@ -48,21 +49,21 @@ const LEAST_MASK: f32 = 0.1;
 /// Largest magnitude that a step may give a coefficient: AC have 10 bits, and DC within it differ by at most 11
 /// bits (ITU-T T.81, F.1.2).
 const LARGEST: i32 = 1023;
-/// Variance of the difference of two values that were rounded apart: twice that of the uniform error, 1/12.
+/// Variance of the difference of two values rounded independently: twice that of the uniform error,
+/// 1/12.
 const ROUNDED_ANEW: f64 = 1.0 / 6.0;
-/// Largest difference of two DC: 11 bits.
+/// Largest difference of two DC values: 11 bits (ITU-T T.81, F.1.2).
 const LARGEST_DIFFERENCE: i32 = 2047;
 
-/// One quantised coefficient that moves.
+/// Change of one quantised coefficient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::watermark) struct Step {
-    /// Component of the image.
     component: usize,
-    /// Block of the component, padding counted.
+    /// Index of the block in the component, padding included.
     block: usize,
-    /// Place in the block, in zigzag order.
+    /// Index in the block, in zigzag order.
     position: usize,
-    /// What is added.
+    /// Number of quantiser steps added.
     change: i16,
 }
 
@@ -76,36 +77,36 @@ pub(in crate::watermark) struct JpegEmbedder {
     /// Mask, stored orientation, 256 x 256.
     mask: Plane,
     touched: Vec<Touched>,
-    /// Whether errors diffuse.
+    /// Whether errors diffuse to neighbouring blocks, as in large pictures.
     large: bool,
 }
 
-/// A coefficient that steps.
+/// A coefficient that may step.
 #[derive(Debug, Clone, Copy)]
 struct Touched {
-    /// Frequency down.
+    /// Vertical frequency, 0..8.
     k: usize,
-    /// Frequency across.
+    /// Horizontal frequency, 0..8.
     l: usize,
-    /// Place in zigzag order.
+    /// Index in zigzag order.
     position: usize,
-    /// RMS of the carrier's block DCT here.
+    /// RMS of the carrier's block DCT at this frequency.
     rms: f32,
 }
 
-/// One component while it is stepped.
+/// One component while its steps are decided.
 struct Walk<'a> {
-    /// Which component of the image.
+    /// Index of the component in the image.
     index: usize,
     component: Component<'a>,
     strength: f32,
-    /// Largest magnitude of a stepped DC.
+    /// Largest magnitude that a stepped DC may have.
     largest_dc: i32,
     steps: &'a mut Vec<Step>,
 }
 
 impl JpegEmbedder {
-    /// Prepares the residual of a host for an image.
+    /// Prepares the residual of an original for its coefficients.
     pub(in crate::watermark) fn new(image: &CoefficientImage, host: &Original) -> Self {
         let (across, down) = (
             BlockAxis::new(image.width()),
@@ -136,14 +137,14 @@ impl JpegEmbedder {
         }
     }
 
-    /// Returns the strength of the first turn.
+    /// Returns the strength of the first iteration.
     pub(in crate::watermark) fn start_strength(&self, image: &CoefficientImage) -> f32 {
         let quant = image.component(image.luma_components()[0].0).quant;
         let factor = lattice_factor(pixels(image), self.mean_step(quant));
         factor * strength(image.width(), image.height())
     }
 
-    /// Returns the mean quantiser step of the touched coefficients, weighed by their energy.
+    /// Returns the mean quantiser step of the touched coefficients, weighted by their energy.
     fn mean_step(&self, quant: &[u16; 64]) -> f64 {
         let (mut steps, mut energies) = (0.0, 0.0);
         for touched in &self.touched {
@@ -176,7 +177,8 @@ impl JpegEmbedder {
         let count = self.touched.len();
         let mut diffusion = Diffusion::new(blocks, count);
         let mut line = vec![0.0; blocks];
-        // One value per block and touched coefficient: what is wanted in steps, and how many D a step has.
+        // One value per block and touched coefficient: the wanted number of steps, and the number
+        // of D in a step.
         let mut wanted = vec![0.0; blocks * count];
         let mut multiples = vec![1.0; blocks * count];
         for row in 0..self.down.blocks() {
@@ -215,8 +217,8 @@ impl JpegEmbedder {
         }
     }
 
-    /// Takes back the step of a flat block that is white or black and would only become more so: the decoder clips it, and
-    /// it would cost bytes for nothing.
+    /// Cancels the step of a flat block that is white or black and would only become more so: the
+    /// decoder clips it, and it would cost bytes for nothing.
     fn keep_in_range(&self, level: FlatLevel, wanted: &mut [f32], multiples: &[f32]) {
         let mut steps = self.touched.iter().zip(wanted).zip(multiples);
         let lone = steps.try_fold(None, |lone, ((touched, steps), multiple)| {
@@ -233,7 +235,7 @@ impl JpegEmbedder {
         }
     }
 
-    /// Notes the changes of a row of blocks, as far as they are legal.
+    /// Records the changes of a row of blocks, as far as they are legal.
     fn note_changes(&self, walk: &mut Walk<'_>, first: usize, wanted: &[f32], multiples: &[f32]) {
         let count = self.touched.len();
         let changes = wanted
@@ -274,22 +276,22 @@ impl JpegEmbedder {
     }
 }
 
-/// Number of pixels of an image.
 fn pixels(image: &CoefficientImage) -> u64 {
     u64::from(image.width()) * u64::from(image.height())
 }
 
-/// Tells whether a block has no AC.
+/// Returns whether a block has no AC.
 fn is_flat(block: &[i16; 64]) -> bool {
     block[1..].iter().fold(0, |any, q| any | q) == 0
 }
 
-/// How many quantiser steps a step has in a flat block.
+/// Returns the number of quantiser steps in one step of a flat block.
 fn flat_multiple(quant: u16) -> f32 {
     f32::from(FLAT_STEP.div_ceil(quant))
 }
 
-/// The density of steps that diffusion rounds: at the mark's peaks while its RMS s is below half a step.
+/// Returns the density of steps that diffusion rounds: at the mark's peaks while its RMS s is below
+/// half a step.
 fn peaked(x: f32, s: f32) -> f32 {
     if s >= 0.5 {
         return x;
@@ -298,7 +300,7 @@ fn peaked(x: f32, s: f32) -> f32 {
     (s * n * n / THIRD_MOMENT).min(x.abs().max(1.0)).copysign(x)
 }
 
-/// The step of the quantiser whose linear gain is 1 on a normal signal of RMS s.
+/// Returns the step of the quantiser whose linear gain is 1 for a normal signal of RMS s.
 pub(in crate::watermark) fn matched(x: f32, s: f32) -> f32 {
     let threshold = if s < 0.5 {
         let t = (2.0 * f64::from(LARGEST_GAIN / s).ln()).sqrt() as f32;
@@ -309,7 +311,8 @@ pub(in crate::watermark) fn matched(x: f32, s: f32) -> f32 {
     (x.abs() + 1.0 - threshold).floor().copysign(x)
 }
 
-/// The change of a quantised coefficient that keeps it within `largest`, or 0 where it is beyond already.
+/// Returns the change of a quantised coefficient that keeps it within `largest`, or 0 where it is
+/// beyond already.
 fn legal_change(coefficient: i32, change: i32, largest: i32) -> i32 {
     if coefficient.abs() > largest {
         return 0;
@@ -317,7 +320,8 @@ fn legal_change(coefficient: i32, change: i32, largest: i32) -> i32 {
     (coefficient + change).clamp(-largest, largest) - coefficient
 }
 
-/// The largest magnitude of a stepped DC: with any neighbour in scan order, the difference must stay legal.
+/// Returns the largest magnitude of a stepped DC: its difference from any neighbour in scan order
+/// must stay legal.
 fn largest_dc(component: &Component<'_>) -> i32 {
     let largest = component
         .blocks
@@ -337,8 +341,9 @@ pub(in crate::watermark) fn apply(image: &mut CoefficientImage, steps: &[Step], 
     }
 }
 
-/// Returns the mean square change of luma that steps make, in grey levels squared per pixel: theirs by Parseval, and that of
-/// the decoder, which rounds each pixel of a changed block anew.
+/// Returns the mean square change of luma that the steps make, in grey levels squared per pixel:
+/// that of the steps by Parseval, and that of the decoder, which rounds each pixel of a changed
+/// block anew.
 ///
 /// The components of an RGB image move alike, so that their weighted mean is the luma's change.
 pub(in crate::watermark) fn mean_square_change(image: &CoefficientImage, steps: &[Step]) -> f64 {

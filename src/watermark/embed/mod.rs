@@ -1,4 +1,4 @@
-//! Putting a mark in: measure, mark, read back, strengthen if need be, send.
+//! Embedding: measure, mark, read back, strengthen if need be, encode.
 
 pub(super) mod block_dct;
 pub(super) mod cover;
@@ -24,49 +24,51 @@ use super::{
 };
 use crate::imaging::{Photo, Pixels, pixel_digest};
 
-/// Fewest pixels on a side of a picture that is marked.
+/// Fewest pixels on a side of a picture that can be marked.
 const MIN_SIDE: u32 = 16;
 /// Highest PSNR that is reported, in dB: a mark that changes nothing has no finite one.
 const MAX_PSNR_DB: f64 = 99.0;
 
-/// A marked photo and what is kept of it.
+/// A marked photo and its record.
 #[derive(Debug)]
 pub struct Embedded {
     /// The encoded file, in the container of the original.
     pub bytes: Vec<u8>,
-    /// What [`crate::watermark::detect()`] needs later, apart from the key.
+    /// The input that [`crate::watermark::detect()`] needs later, apart from the key.
     pub record: Record,
-    /// What an index can find the photo by; nothing under strict privacy.
+    /// Visual words by which an index can find the photo; empty under strict privacy.
     pub words: VisualWords,
-    /// How it went.
+    /// Measurements of the marking.
     pub report: EmbedReport,
 }
 
-/// How marking a photo went.
+/// Measurements taken while marking a photo.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EmbedReport {
-    /// PSNR of the sent picture against the original, both as a decoder shows them, in dB, at most 99: over all samples of
-    /// red, green and blue (or grey), on white where there is alpha, for a peak of 255.
+    /// PSNR of the sent picture against the original, both as a decoder shows them, in dB, at most
+    /// 99: over all samples of red, green and blue (or grey), on white where there is alpha, for a
+    /// peak of 255.
     ///
-    /// Of a JPEG it is computed from the coefficients that moved. Where a decoder clips their change, in white and black
-    /// places, the picture changed less than it says (docs/watermark.md, "Measured").
+    /// For a JPEG it is computed from the coefficients that moved. Where a decoder clips their
+    /// change, in white and black places, the picture changed less than this figure says
+    /// (docs/watermark.md, "Measured").
     pub psnr_db: f64,
     /// How much the mark endures.
     pub level: ProtectionLevel,
-    /// The strength g that the mark has, about 0.2 to 2.
+    /// The strength g of the mark, about 0.2 to 2.
     pub strength: f32,
     /// z of the mark in the sent picture.
     pub z_sent: f64,
     /// z of the mark in a copy of at most 1024 pixels at JPEG quality 50.
     pub z_small: f64,
-    /// How many strengths were tried, from 1.
+    /// Number of strengths that were tried, from 1.
     pub iterations: u32,
 }
 
-/// Marks a photo for its key and encodes it again.
+/// Marks a photo with its key and encodes it again.
 ///
-/// The same photo and key give the same bytes on every machine. A photo may be marked again, for another key;
-/// each mark is found by its own record.
+/// The same photo and key give the same bytes on every machine. A photo may be marked again with
+/// another key; each mark is found by its own record.
 ///
 /// # Errors
 ///
@@ -78,11 +80,13 @@ pub fn embed(photo: Photo, key: &WatermarkKey) -> Result<Embedded, WatermarkErro
 
 /// Marks a photo as [`embed()`] does, with a record that may show no more than `privacy` allows.
 ///
-/// The picture is the same for all of them; `z_sent`, `z_small` and the level are what the record can read of it.
+/// The picture is the same for every `privacy`; `z_sent`, `z_small` and the level are what the
+/// record can read of it.
 ///
 /// # Errors
 ///
-/// As [`embed()`]. A strict record reads about half the z, so that it refuses some very flat pictures that a full one takes.
+/// As [`embed()`]. A strict record reads about half the z, so it refuses some very flat pictures
+/// that a full one accepts.
 pub fn embed_with_privacy(
     photo: Photo,
     key: &WatermarkKey,
@@ -106,10 +110,10 @@ pub fn embed_with_privacy(
     }
 }
 
-/// Marks a medium as strongly as it needs.
+/// Marks a cover as strongly as it needs.
 ///
-/// How strongly does not depend on the record's privacy: the picture is the same. What a strict record reads of it counts
-/// in the end.
+/// The strength does not depend on the record's privacy, so that the picture is the same. The
+/// values reported in the end are those that a strict record reads.
 fn protect(
     mut medium: impl Cover,
     host: &Original,
@@ -157,7 +161,7 @@ fn protect(
     })
 }
 
-/// PSNR of a mean square difference on the scale of 0..=255, in dB.
+/// Converts a mean square difference on the scale of 0..=255 to PSNR in dB.
 fn psnr_db(mean_square: f64) -> f64 {
     (10.0 * (255.0 * 255.0 / mean_square).log10()).min(MAX_PSNR_DB)
 }

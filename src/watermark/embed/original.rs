@@ -1,4 +1,4 @@
-//! The original, measured once: what the mark hides in, and what its read-back is compared with.
+//! The original, measured once: the signal that hides the mark, and the reference of the read-back.
 //!
 //! ```text
 //! s = signs of the key          p = M^T (s A) M, the carrier field of unit RMS
@@ -6,8 +6,8 @@
 //! h = sums of s C(original)     w(tile) = g * mean(m) * mean(alpha)
 //! ```
 //!
-//! w is nominal: the mark that a tile should get, not the one that it got. It does not depend on the signs, and
-//! the bound of [`crate::watermark::signal::score`] is exact because of that.
+//! w is nominal: the mark that a tile should get, not the one that it got. It does not depend on
+//! the signs, which is why the bound of [`crate::watermark::signal::score`] is exact.
 
 use super::strength::ReadBack;
 use crate::{
@@ -40,24 +40,24 @@ use crate::{
     },
 };
 
-/// Long side, in pixels, of the small copy.
+/// Long side, in pixels, of the small copy that is read back.
 const SMALL_SIDE: usize = 1024;
-/// JPEG quality of the small copy.
+/// JPEG quality of the small copy that is read back.
 const SMALL_QUALITY: u8 = 50;
 
-/// An original and its key.
+/// An original and everything that is derived from it with its key.
 #[derive(Debug)]
 pub(in crate::watermark) struct Original {
     orientation: Orientation,
-    /// Width and height as a viewer shows them.
+    /// Width and height in pixels, as a viewer shows them.
     upright_size: (u32, u32),
     signs: Signs,
     sums: Sums,
-    /// Coarse colour, hidden; nothing for a grey picture.
+    /// Coarse colour, hidden by the key; `None` for a grey picture.
     chroma: Option<HiddenChroma>,
-    /// Coarse luma, hidden.
+    /// Coarse luma, hidden by the key.
     levels: HiddenLevels,
-    /// Mean mask of each upright tile, times its alpha.
+    /// Mean mask of each upright tile, times its mean alpha.
     tile_mask: Vec<f32>,
     keypoints: Vec<Keypoint>,
     /// The mask, 256 x 256, stored orientation.
@@ -113,7 +113,7 @@ impl Original {
         &self.residual
     }
 
-    /// Makes the record of this original marked at a strength.
+    /// Makes the record of this original when marked at a strength.
     pub(in crate::watermark) fn record(&self, strength: f32, privacy: Privacy) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
         let mut record = Record::new(privacy, self.upright_size, strength, &self.sums, &mark);
@@ -129,12 +129,12 @@ impl Original {
         record
     }
 
-    /// Returns the words that the original is found by.
+    /// Returns the visual words that the original is found by.
     pub(in crate::watermark) fn words(&self) -> &VisualWords {
         &self.words
     }
 
-    /// Reads the mark back from marked pixels, as they are and as a small copy.
+    /// Reads the mark back from marked pixels, both as they are and as a small copy.
     pub(in crate::watermark) fn read_back(
         &self,
         pixels: &Pixels,
@@ -165,16 +165,16 @@ impl Original {
     }
 }
 
-/// The upright luma that keypoints are taken from.
+/// Returns the upright luma in which keypoints are found.
 fn key_luma(photo: &Photo) -> Plane {
     let (width, height) = fitted((photo.width(), photo.height()), keypoints::ORIGINAL_SIDE);
     let stored = Source::new(&photo.pixels).shrink(width, height);
     photo.orientation.apply(&stored)
 }
 
-/// Makes the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality [`SMALL_QUALITY`].
+/// Returns the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality [`SMALL_QUALITY`].
 ///
-/// This is what messengers and web pages make of a photo. A smaller picture keeps its size.
+/// Messengers and web pages make such copies of a photo. A smaller picture keeps its size.
 fn small_copy(source: &Source<'_>, pixels: &Pixels) -> Result<Plane, ImagingError> {
     let size = match pixels {
         Pixels::Raster(raster) => (raster.width(), raster.height()),

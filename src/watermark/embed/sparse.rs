@@ -1,18 +1,21 @@
-//! Marking a picture that is small because it has flat places or few colours, so that it stays small.
+//! Marking a picture whose file is small because it has flat places or few colours, so that it
+//! stays small.
 //!
 //! ```text
 //! x, s = R / S, g m / S        R: residual of a cell of the grid, g m: its RMS, S: step in grey levels
 //! step = sign(x) floor(|x| + 1 - theta), as in the lattice of small JPEG files; every pixel of the cell moves by S step
 //! ```
 //!
-//! The random rounding of [`super::dither`] puts grain everywhere, and grain does not compress: a page of text as a PNG of
-//! one bit grew 50 times by it. Cells that move as a whole, at the mark's peaks, carry as much of the mark, whose finest detail
-//! is three cells long, and are next to nothing to a compressor. In a photograph they might show; there grain costs little.
+//! The random rounding of [`super::dither`] puts grain everywhere, and grain does not compress: it
+//! made a page of text, a PNG of one bit, 50 times larger. Cells that move as a whole, at the
+//! mark's peaks, carry as much of the mark, whose finest detail is three cells long, and cost a
+//! compressor next to nothing. In a photograph they might show; there grain costs little.
 //!
-//! Of a picture with a palette as many steps are taken as it has room for: 256 / n - 1 more colours for each of its n. Where
-//! that is none, the commonest colours get what room there is; and where that does not reach half of what is seen, pixels are
-//! exchanged within the palette ([`super::exchange`]). If its colours are too far apart, or the mark reads back too weak, it is
-//! given up for true colour.
+//! A picture with a palette takes as many steps as the palette has room for: 256 / n - 1 more
+//! colours for each of its n. Where that is none, the commonest colours get what room there is; and
+//! where that does not reach half of the visible pixels, pixels are exchanged within the palette
+//! ([`super::exchange`]). If its colours are too far apart, or the mark reads back too weak, the
+//! palette is given up for true colour.
 
 use super::{
     dither::{add_steps, scaled},
@@ -22,16 +25,18 @@ use super::{
 };
 use crate::imaging::{MAX_COLOURS, Palette, Plane, Raster, Sparse};
 
-/// Step of a picture of two levels, in grey levels. On pure white and black 3 levels are not seen, and fewer cells move by them.
+/// Step of a picture of two levels, in grey levels. On pure white and black 3 levels are invisible,
+/// and fewer cells move by them.
 const BILEVEL_STEP: f32 = 3.0;
 /// Mask below which the expected size of a step is not trusted.
 const LEAST_MASK: f32 = 0.02;
 /// Least share of the visible pixels that must be able to carry the mark.
 const LEAST_SHARE: f64 = 0.5;
 
-/// Marks an 8-bit raster at a strength, in place of what [`super::dither`] does with others.
+/// Marks an 8-bit raster at a strength, in place of the random rounding of [`super::dither`].
 ///
-/// `again` says that it did not carry the mark at a lower strength: a palette without room is given up then.
+/// `again` says that the raster did not carry the mark at a lower strength: a palette without room
+/// is given up then.
 pub(in crate::watermark) fn add_mark(
     raster: &mut Raster,
     sparse: Sparse,
@@ -77,7 +82,8 @@ pub(in crate::watermark) fn add_mark(
     }
 }
 
-/// Turns the residual of a host into whole grey levels for each cell, at most `most` steps up or down.
+/// Quantises the residual of an original to whole grey levels for each cell, at most `most` steps
+/// up or down.
 fn steps(host: &Original, strength: f32, sparse: Sparse, most: usize) -> Plane {
     let size = if sparse.bilevel { BILEVEL_STEP } else { 1.0 };
     let per_step = strength / size;
@@ -90,7 +96,7 @@ fn steps(host: &Original, strength: f32, sparse: Sparse, most: usize) -> Plane {
     steps
 }
 
-/// The places of the `number` largest counts.
+/// Returns the indices of the `number` largest counts.
 fn commonest(counts: &[usize], number: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..counts.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(counts[index]));

@@ -1,4 +1,4 @@
-//! How strong a mark is, and when it must be stronger.
+//! The strength of a mark, and the rule that raises it.
 //!
 //! ```text
 //! g      = 0.42 (768 / L)^q      L: long side; q = 0.45 for L < 768, else 0.2
@@ -6,38 +6,41 @@
 //!                                coefficients, d_0 = 32 from a megapixel up, 14 below
 //! ```
 //!
-//! A larger picture averages more pixels into each cell, so the same evidence needs less; a coarse quantiser
-//! makes every step visible. What is sent is read back (`z_sent`), and so is its copy of 1024 pixels at JPEG
-//! quality 50 (`z_small`). As long as one is below its aim the mark is strengthened and read again; it is never
-//! raised for more. All figures are measured: docs/watermark.md.
+//! A larger picture averages more pixels into each cell, so the same evidence needs less; a coarse
+//! quantiser makes every step visible. The sent picture is read back (`z_sent`), and so is its copy
+//! of 1024 pixels at JPEG quality 50 (`z_small`). As long as one is below its aim the mark is
+//! strengthened and read again; it is never raised beyond that. All figures are measured:
+//! docs/watermark.md.
 
-/// Strength at a long side of [`REFERENCE_SIDE`].
+/// Strength g at a long side of [`REFERENCE_SIDE`].
 const REFERENCE_STRENGTH: f64 = 0.42;
-/// Long side, in pixels, with which the strength was set by sight.
+/// Long side, in pixels, at which the strength was set by eye.
 const REFERENCE_SIDE: f64 = 768.0;
-/// Least z of what is sent, for the level [`ProtectionLevel::Full`].
+/// Least z of the sent picture for the level [`ProtectionLevel::Full`].
 const SENT_AIM: f64 = 25.0;
-/// Least z of the small copy, for the level [`ProtectionLevel::Full`].
+/// Least z of the small copy for the level [`ProtectionLevel::Full`].
 const SMALL_AIM: f64 = 10.0;
-/// Least z of what is sent; below it the photo is refused.
+/// Least z of the sent picture; below it the photo is refused.
 pub(in crate::watermark) const LEAST_SENT: f64 = 12.0;
-/// Least factor of a JPEG's strength. Only sources of a quality of about 30 and less (18 when large) reach it; they
-/// show their own blocks far more, and with less of a mark they would be refused.
+/// Least factor of a JPEG's strength. Only sources of a quality of about 30 and less (18 when
+/// large) reach it; their own blocks show far more than the mark, and with less of a mark they
+/// would be refused.
 const LEAST_FACTOR: f64 = 0.3;
-/// Pixels from which a JPEG block is small against a tile, so that errors may diffuse to its neighbours.
+/// Pixels from which a JPEG block is small against a tile, so that errors may diffuse to its
+/// neighbours.
 pub(in crate::watermark) const LARGE_PIXELS: u64 = 1_000_000;
 
-/// How much a protected photo endures.
+/// Level of attack that a protected photo endures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProtectionLevel {
-    /// Both read-backs reached their aims: 25 as sent, 10 at 1024 pixels and JPEG quality 50.
+    /// Both read-backs reached their aims: z 25 as sent, z 10 at 1024 pixels and JPEG quality 50.
     Full,
-    /// At least 12 as sent: the mark is there, but a strong attack may remove it.
+    /// z is at least 12 as sent: the mark is there, but a strong attack may remove it.
     Limited,
 }
 
 impl ProtectionLevel {
-    /// Returns its name in the contract: `FULL` or `LIMITED`.
+    /// Returns the level's name in the API's contract: `FULL` or `LIMITED`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Full => "FULL",
@@ -51,12 +54,12 @@ impl ProtectionLevel {
 pub(in crate::watermark) struct ReadBack {
     /// z of the pixels that are sent.
     pub(in crate::watermark) z_sent: f64,
-    /// z after 1024 pixels and JPEG quality 50.
+    /// z of a copy of at most 1024 pixels at JPEG quality 50.
     pub(in crate::watermark) z_small: f64,
 }
 
 impl ReadBack {
-    /// Tells what the photo endures.
+    /// Returns the protection level that the read-backs prove.
     pub(in crate::watermark) fn level(self) -> ProtectionLevel {
         if self.z_sent >= SENT_AIM && self.z_small >= SMALL_AIM {
             ProtectionLevel::Full
@@ -66,20 +69,21 @@ impl ReadBack {
     }
 }
 
-/// Strength for a picture of these sides, in pixels.
+/// Returns the strength g for a picture of these sides, in pixels.
 pub(in crate::watermark) fn strength(width: u32, height: u32) -> f32 {
     let ratio = REFERENCE_SIDE / f64::from(width.max(height));
     let exponent = if ratio > 1.0 { 0.45 } else { 0.2 };
     (REFERENCE_STRENGTH * ratio.powf(exponent)) as f32
 }
 
-/// Factor `kappa` of a JPEG of `pixels` whose touched coefficients have a mean step of `step`.
+/// Returns the factor `kappa` for a JPEG of `pixels` pixels whose touched coefficients have a mean
+/// quantiser step of `step`.
 pub(in crate::watermark) fn lattice_factor(pixels: u64, step: f64) -> f32 {
     let half = if pixels >= LARGE_PIXELS { 32.0 } else { 14.0 };
     (1.0 / (1.0 + (step / half).powi(2))).max(LEAST_FACTOR) as f32
 }
 
-/// Which rule strengthens a mark that reads back too weak.
+/// Rule that strengthens a mark that reads back too weak.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watermark) enum Schedule {
     /// Pixels: by 1.35 while the strength is below 1.6.
@@ -88,13 +92,14 @@ pub(in crate::watermark) enum Schedule {
     /// most twice the start, at most four iterations; beyond that flat regions show. Only a photo that would be
     /// refused otherwise, its own blocks being far coarser than the mark, may have four times the start.
     Jpeg {
-        /// Strength of the first turn.
+        /// Strength of the first iteration.
         start: f32,
     },
 }
 
 impl Schedule {
-    /// Returns the next strength, or nothing when that many `iterations` were enough.
+    /// Returns the next strength, or `None` if the mark is strong enough or may not be raised after
+    /// this many `iterations`.
     pub(in crate::watermark) fn next(
         self,
         strength: f32,

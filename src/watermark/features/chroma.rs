@@ -1,4 +1,4 @@
-//! Coarse colour: what the luma sums cannot see.
+//! Coarse colour, which the luma sums cannot see.
 //!
 //! ```text
 //! Cb = -0.168736 R - 0.331264 G + 0.5 B        Cr = 0.5 R - 0.418688 G - 0.081312 B        (JFIF)
@@ -6,10 +6,11 @@
 //! in a record round(mean) as i8, plus a byte of the key's chroma stream modulo 256: 256 bytes of Cb, then of Cr
 //! ```
 //!
-//! A mark is added to R, G and B alike, and to Y alone in a JPEG, so that neither mean knows of it. Nothing here
-//! takes part in the decision on the mark. With the stream added a section is noise to everybody without the key.
-//! Chroma of a JPEG comes from its coefficients ([`crate::watermark::sampling::jpeg_luma`]), usually from the means of blocks alone.
-//! Grey pictures have none.
+//! A mark is added to R, G and B alike, and to Y alone in a JPEG, so neither mean depends on it.
+//! Nothing here takes part in the decision on the mark. With the stream added a section is noise to
+//! everybody without the key. Chroma of a JPEG comes from its coefficients
+//! ([`crate::watermark::sampling::jpeg_luma`]), usually from the means of blocks alone. Grey
+//! pictures have none.
 
 use super::hidden::Hidden;
 use crate::{
@@ -25,29 +26,29 @@ use crate::{
     },
 };
 
-/// Cells on a side.
+/// Number of cells on a side of the picture.
 pub(in crate::watermark) const CELLS: usize = TILES / 2;
-/// Cells of a picture.
+/// Number of cells of the picture.
 pub(in crate::watermark) const CELL_COUNT: usize = CELLS * CELLS;
-/// Bytes of a record's section.
+/// Bytes of the section in a record.
 const SECTION_BYTES: usize = 2 * CELL_COUNT;
 /// Samples on a side of the small chroma planes that cells are sampled from.
 const SIDE: usize = 128;
-/// Places on a side of a cell where a plane is sampled; with [`SIDE`], every sample of an uncropped picture once.
+/// Sampled places on a side of a cell; with [`SIDE`], every sample of an uncropped picture once.
 const PLACES: usize = SIDE / CELLS;
-/// The most rows of a raster that are read: means over cells need no more.
+/// Most rows of a raster that are read: means over cells need no more.
 const ROWS: usize = 512;
-/// The value that stands for no colour in planes.
+/// Value of Cb + 128 and Cr + 128 that stands for no colour.
 const MID: f32 = 128.0;
-/// Weights of red, green and blue in Cb and Cr.
+/// Weights of red, green and blue in Cb and in Cr (JFIF).
 const WEIGHTS: [[f32; 3]; 2] = [[-0.168_736, -0.331_264, 0.5], [0.5, -0.418_688, -0.081_312]];
 
-/// Mean (Cb, Cr) of each cell, rows first; nothing where a cell is not seen.
+/// Mean (Cb, Cr) of each cell, row-major; `None` where a cell is not seen.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::watermark) struct ChromaCells(Vec<Option<[f32; 2]>>);
 
 impl ChromaCells {
-    /// Measures a protected photo, which is seen as it lies; nothing for a grey one.
+    /// Measures a protected photo, all of which is seen in its place; `None` for a grey one.
     pub(in crate::watermark) fn of(photo: &Photo) -> Option<Self> {
         ChromaPlanes::of(photo).map(|planes| planes.cells(&Homography::IDENTITY))
     }
@@ -58,7 +59,7 @@ impl ChromaCells {
         Self((0..CELL_COUNT).map(value).collect())
     }
 
-    /// The colours of the picture with light and dark exchanged.
+    /// Returns the colours of the picture with light and dark exchanged.
     pub(in crate::watermark) fn negative(self) -> Self {
         let exchanged = |cell: Option<[f32; 2]>| cell.map(|cell| cell.map(|value| -value));
         Self(self.0.into_iter().map(exchanged).collect())
@@ -92,7 +93,7 @@ impl ChromaCells {
     }
 }
 
-/// Cells as a record keeps them.
+/// Hidden cells, as a record keeps them.
 pub(in crate::watermark) type HiddenChroma = Hidden<SECTION_BYTES>;
 
 /// The chroma of a received picture, upright and squashed to 128 x 128, as Cb + 128 and Cr + 128.
@@ -100,7 +101,7 @@ pub(in crate::watermark) type HiddenChroma = Hidden<SECTION_BYTES>;
 pub(in crate::watermark) struct ChromaPlanes([Plane; 2]);
 
 impl ChromaPlanes {
-    /// Samples a picture; nothing for a grey one.
+    /// Samples a picture; `None` for a grey one.
     pub(in crate::watermark) fn of(photo: &Photo) -> Option<Self> {
         let stored = match &photo.pixels {
             Pixels::Raster(raster) => {
@@ -115,7 +116,7 @@ impl ChromaPlanes {
         Some(Self(stored.map(upright)))
     }
 
-    /// Means over the cells of the protected photo, under a map from it to the picture.
+    /// Returns the means over the cells of the protected photo, under a map from it to the picture.
     pub(in crate::watermark) fn cells(&self, map: &Homography) -> ChromaCells {
         if *map == Homography::IDENTITY {
             return ChromaCells((0..CELL_COUNT).map(|cell| Some(self.own(cell))).collect());
@@ -127,7 +128,8 @@ impl ChromaPlanes {
         )
     }
 
-    /// Mean over one cell of the picture itself: what [`Self::cell`] gives under the map that leaves everything in place.
+    /// Returns the mean over one cell of the picture itself: what [`Self::cell`] gives under the
+    /// identity.
     fn own(&self, cell: usize) -> [f32; 2] {
         let (x, y) = (cell % CELLS * PLACES, cell / CELLS * PLACES);
         [0, 1].map(|channel| {
@@ -137,7 +139,7 @@ impl ChromaPlanes {
         })
     }
 
-    /// Mean over one cell, if all of it lies in the picture.
+    /// Returns the mean over one cell, or `None` if part of it lies outside the picture.
     fn cell(&self, map: &Homography, column: usize, row: usize) -> Option<[f32; 2]> {
         let place = |cell: usize, at: usize| {
             (cell as f64 + (at as f64 + 0.5) / PLACES as f64) / CELLS as f64
@@ -158,7 +160,7 @@ impl ChromaPlanes {
     }
 }
 
-/// The value of a plane at (x, y) of the unit square.
+/// Interpolates a plane at (x, y) of the unit square.
 fn bilinear(plane: &Plane, x: f64, y: f64) -> f32 {
     let axis = |at: f64| {
         let at = (at * SIDE as f64 - 0.5).clamp(0.0, (SIDE - 1) as f64);
@@ -200,7 +202,8 @@ fn jpeg_planes(image: &CoefficientImage) -> [Plane; 2] {
     })
 }
 
-/// One chroma channel of a raster of three colours, on white where it is transparent; every `step`th row.
+/// One chroma channel of a raster of three colours, on white where it is transparent; every
+/// `step`th row.
 #[derive(Debug)]
 struct ChromaRows<'a> {
     raster: &'a Raster,
@@ -230,7 +233,7 @@ impl LumaRows for ChromaRows<'_> {
 }
 
 impl ChromaRows<'_> {
-    /// Weighs the samples of a row; `scale` takes them to 0..=255.
+    /// Weights the samples of a row; `scale` takes them to 0..=255.
     fn weigh<S: Copy + Into<f32>>(&self, samples: &[S], scale: f32, out: &mut [f32]) {
         let [red, green, blue] = self.weights.map(|weight| weight * scale);
         let of = |r: S, g: S, b: S| red * r.into() + green * g.into() + blue * b.into();

@@ -1,4 +1,4 @@
-//! What a whole picture looks like, in 256 bits.
+//! The appearance of a whole picture in 256 bits.
 //!
 //! ```text
 //! c(v, u) = sum over the 256 x 256 luma grid of  y cos(pi (2 row + 1) v / 512) cos(pi (2 column + 1) u / 512)
@@ -11,8 +11,8 @@
 //! that one coefficient does not move the others and a mirror image or a quarter turn of the picture is an exact
 //! exchange of bits; and the picture is not blurred first, since taking only low frequencies does that.
 //!
-//! Unrelated pictures differ in 128 bits on average, deviation 8. A fingerprint finds candidates and decides
-//! nothing: the mark does.
+//! Unrelated pictures differ in 128 bits on average, with a standard deviation of 8. A fingerprint
+//! finds candidates and decides nothing: the mark does.
 
 use std::f64::consts::PI;
 
@@ -21,17 +21,17 @@ use crate::{
     watermark::{error::WatermarkError, layout::GRID},
 };
 
-/// Frequencies of an axis.
+/// Frequencies along an axis.
 pub(in crate::watermark) const SIDE: usize = 16;
 /// Bits of a fingerprint.
 pub(in crate::watermark) const BITS: usize = SIDE * SIDE;
 /// Bytes of a fingerprint.
 const BYTES: usize = BITS / 8;
 
-/// The low frequencies of a picture; a fingerprint with the certainty of each bit.
+/// Low frequencies of a picture: a fingerprint together with the certainty of each bit.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::watermark) struct Spectrum {
-    /// v-major.
+    /// Row-major: v selects the row.
     coefficients: [f32; BITS],
 }
 
@@ -68,14 +68,14 @@ impl Spectrum {
         }
     }
 
-    /// The coefficients, lowest frequencies v^2 + u^2 first.
+    /// Returns the coefficients, lowest frequencies v^2 + u^2 first.
     pub(in crate::watermark) fn ordered(&self) -> [f32; BITS] {
         let mut order: [usize; BITS] = std::array::from_fn(|index| index);
         order.sort_by_key(|index| (index / SIDE + 1).pow(2) + (index % SIDE + 1).pow(2));
         order.map(|index| self.coefficients[index])
     }
 
-    /// The spectrum of the picture after a change of orientation.
+    /// Returns the spectrum of the picture after a change of orientation.
     pub(in crate::watermark) fn turned(&self, change: Orientation) -> Self {
         // cos(pi (2 (N - 1 - i) + 1) k / 2 N) = (-1)^k cos(pi (2 i + 1) k / 2 N): mirroring negates odd frequencies.
         let (transpose, mirror_x, mirror_y) = match change {
@@ -99,7 +99,7 @@ impl Spectrum {
         Self { coefficients }
     }
 
-    /// The bits.
+    /// Returns the signs of the coefficients.
     pub(in crate::watermark) fn fingerprint(&self) -> Fingerprint {
         let mut words = [0; BITS / 64];
         for (word, coefficients) in words.iter_mut().zip(self.coefficients.chunks_exact(64)) {
@@ -111,13 +111,13 @@ impl Spectrum {
     }
 }
 
-/// The look of a whole picture.
+/// Perceptual hash of a whole picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u64; BITS / 64]);
 
 impl Fingerprint {
-    /// Number of bits in which two pictures differ, 0..=256: 0 to 20 after compression, scaling or a filter, 128 on
-    /// average between unrelated pictures.
+    /// Returns the number of bits in which two pictures differ, 0..=256: 0 to 20 after compression,
+    /// scaling or a filter, 128 on average between unrelated pictures.
     pub fn distance(&self, other: &Self) -> u32 {
         self.0
             .iter()

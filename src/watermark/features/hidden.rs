@@ -1,10 +1,11 @@
-//! Bytes about the picture that a record keeps, hidden by the key.
+//! Bytes about the picture that a record keeps hidden by the key.
 //!
 //! ```text
 //! kept byte = code + byte of the key's stream, modulo 256
 //! ```
 //!
-//! To everybody without the key they are noise: a one-time pad, since each stream is of one key and one use.
+//! To everybody without the key they are noise: a one-time pad, since each stream belongs to one
+//! key and one use.
 
 use rand_chacha::rand_core::Rng;
 
@@ -13,7 +14,7 @@ use crate::watermark::{
     key::{Stream, WatermarkKey},
 };
 
-/// `N` codes as a record keeps them.
+/// `N` hidden codes, as a record keeps them.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::watermark) struct Hidden<const N: usize>(Box<[u8; N]>);
 
@@ -32,7 +33,7 @@ impl<const N: usize> Hidden<N> {
         Self(bytes)
     }
 
-    /// Gives the codes back. Another key gives noise.
+    /// Returns the codes. Another key gives noise.
     pub(in crate::watermark) fn uncover(&self, key: &WatermarkKey, stream: Stream) -> Vec<u8> {
         let mut codes = vec![0; N];
         key.stream(stream).fill_bytes(&mut codes);
@@ -47,7 +48,7 @@ impl<const N: usize> Hidden<N> {
         &*self.0
     }
 
-    /// Reads a section.
+    /// Reads the section of a record.
     ///
     /// # Errors
     ///

@@ -1,13 +1,13 @@
-//! Coarse luma: what the keyed sums, which begin at 12 cycles a picture, do not see.
+//! Coarse luma, which the keyed sums, beginning at 12 cycles a picture, do not see.
 //!
 //! ```text
 //! cell        2 x 2 tiles, 16 x 16 of the protected photo: mean luma, 0..=255
 //! in a record round(mean) as u8, hidden by the key's level stream: 256 bytes
 //! ```
 //!
-//! Measured of the *unmarked* picture; the mark has no such low frequencies. Nothing here takes part in the decision on
-//! the mark. Together with the colour of the same cells ([`super::chroma`]) it is a picture of 16 x 16 pixels to whoever
-//! holds the record and the key.
+//! Measured on the *unmarked* picture; the mark has no such low frequencies. Nothing here takes
+//! part in the decision on the mark. Together with the colour of the same cells ([`super::chroma`])
+//! it is a picture of 16 x 16 pixels to whoever holds the record and the key.
 
 use super::{
     chroma::{CELL_COUNT, CELLS},
@@ -21,11 +21,11 @@ use crate::{
     },
 };
 
-/// Mean luma of each cell, rows first.
+/// Mean luma of each cell, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::watermark) struct Levels(Vec<f32>);
 
-/// Levels as a record keeps them.
+/// Hidden levels, as a record keeps them.
 pub(in crate::watermark) type HiddenLevels = Hidden<CELL_COUNT>;
 
 impl Levels {

@@ -1,4 +1,5 @@
-//! What is kept of a picture's content: keypoints, words, fingerprint, levels and colour of cells.
+//! Features of a picture's content: keypoints, visual words, fingerprint, levels and colour of
+//! cells.
 
 pub(super) mod chroma;
 pub(super) mod fingerprint;

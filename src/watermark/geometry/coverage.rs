@@ -1,36 +1,39 @@
-//! Which tiles of the protected photo a received picture shows.
+//! Coverage: the tiles of the protected photo that a received picture shows.
 
 use super::homography::Homography;
 use crate::watermark::layout::{GRID, TILE, TILE_COUNT, TILES, Tiling, Window};
 
-/// How far outside of the received picture a corner may lie, as a fraction of its side: a pixel of a small one.
+/// Distance by which a corner may lie outside the received picture, as a fraction of its side: a
+/// pixel of a small one.
 const SLACK: f64 = 0.004;
-/// Samples by which a tile's support reaches beyond it, on each side, before the window has faded to a third.
+/// Samples by which a tile's support reaches beyond it, on each side, before the window has faded
+/// to a third.
 const REACH: f64 = 2.0;
 
 /// A set of tiles, or of the squares of tiles that a coarse record sums over.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::watermark) struct Coverage {
     tiling: Tiling,
-    /// One flag each, rows first.
+    /// One flag per tile (or square), row-major.
     tiles: Vec<bool>,
     count: usize,
 }
 
 impl Coverage {
-    /// All tiles.
+    /// Returns the set of all tiles.
     pub(in crate::watermark) fn full() -> Self {
         Self::from_fn(|_| true)
     }
 
-    /// The tiles whose support lies inside of the received picture under a map from canonical to query.
+    /// Returns the tiles whose support lies inside the received picture under a map from canonical
+    /// to received.
     pub(in crate::watermark) fn of(map: &Homography) -> Self {
         let inside = |u: f64, v: f64| {
             let range = -SLACK..=1.0 + SLACK;
             map.apply(u, v)
                 .is_some_and(|(x, y)| range.contains(&x) && range.contains(&y))
         };
-        // The support of a tile at the border goes on at the opposite one.
+        // The support of a tile at the border continues at the opposite one.
         let edges = |tile: usize| {
             let start = (tile * TILE) as f64;
             let unit = |sample: f64| (sample / GRID as f64).rem_euclid(1.0);
@@ -45,7 +48,7 @@ impl Coverage {
         })
     }
 
-    /// The tiles for which `shown` holds.
+    /// Returns the tiles for which `shown` holds.
     pub(in crate::watermark) fn from_fn(shown: impl FnMut(usize) -> bool) -> Self {
         let tiles: Vec<bool> = (0..TILE_COUNT).map(shown).collect();
         let count = tiles.iter().filter(|&&shown| shown).count();
@@ -56,7 +59,7 @@ impl Coverage {
         }
     }
 
-    /// The same as a tiling sees it: a square of tiles is shown if all of its tiles are.
+    /// Returns the set as a tiling sees it: a square of tiles is shown if all of its tiles are.
     pub(in crate::watermark) fn on(self, tiling: Tiling) -> Self {
         if tiling == self.tiling {
             return self;
@@ -73,32 +76,33 @@ impl Coverage {
         }
     }
 
-    /// What the tiles are.
+    /// Returns the tiling that the set is of.
     pub(in crate::watermark) fn tiling(&self) -> Tiling {
         self.tiling
     }
 
-    /// Tells whether a tile is shown.
+    /// Returns whether a tile is shown.
     pub(in crate::watermark) fn shows(&self, tile: usize) -> bool {
         self.tiles[tile]
     }
 
-    /// The tiles shown.
+    /// Returns the indices of the tiles shown.
     pub(in crate::watermark) fn shown(&self) -> impl Iterator<Item = usize> {
         (0..self.tiles.len()).filter(|&tile| self.tiles[tile])
     }
 
-    /// Number of tiles shown.
+    /// Returns the number of tiles shown.
     pub(in crate::watermark) fn count(&self) -> usize {
         self.count
     }
 
-    /// Square root of the number of tiles shown: how much a correlation over them weighs.
+    /// Returns the square root of the number of tiles shown: the weight of a correlation over them.
     pub(in crate::watermark) fn root(&self) -> f64 {
         (self.count as f64).sqrt()
     }
 
-    /// The middle of the tiles shown, as fractions of the photo's sides; its own middle if there are none.
+    /// Returns the middle of the tiles shown, as fractions of the photo's sides; the photo's own
+    /// middle if there are none.
     pub(in crate::watermark) fn centre(&self) -> (f64, f64) {
         let (mut x, mut y) = (0, 0);
         let side = self.tiling.side();
@@ -113,17 +117,17 @@ impl Coverage {
         (x as f64 / scale, y as f64 / scale)
     }
 
-    /// Share of the tiles that is shown, 0..=1.
+    /// Returns the share of the tiles that is shown, 0..=1.
     pub(in crate::watermark) fn share(&self) -> f64 {
         self.count as f64 / self.tiling.count() as f64
     }
 
-    /// Tells whether every tile is shown.
+    /// Returns whether every tile is shown.
     pub(in crate::watermark) fn is_full(&self) -> bool {
         self.count == self.tiling.count()
     }
 
-    /// The samples of the grid that the tiles shown are transformed from.
+    /// Returns the samples of the grid that the transforms of the tiles shown read.
     pub(in crate::watermark) fn window(&self) -> Window {
         let (side, merged) = (self.tiling.side(), self.tiling.merged());
         let (mut columns, mut rows) = ((TILES, 0), (TILES, 0));
@@ -138,7 +142,7 @@ impl Coverage {
         Window::of_tiles(columns, rows)
     }
 
-    /// 1 for tiles that are shown, 0 for the others.
+    /// Returns 1 for tiles that are shown, 0 for the others.
     pub(in crate::watermark) fn weights(&self) -> Vec<f32> {
         self.tiles
             .iter()

@@ -4,9 +4,9 @@
 //! (x, y, w)^T = H (u, v, 1)^T       the map takes (u, v) to (x / w, y / w)
 //! ```
 //!
-//! A picture spans the unit square, whatever its size; pixel i of n lies at (i + 1/2) / n. Maps of the engine take
-//! the protected photo (canonical) to the received one (query). See Hartley and Zisserman, "Multiple View
-//! Geometry in Computer Vision" (2003), 2.3.
+//! A picture spans the unit square, whatever its size; pixel i of n lies at (i + 1/2) / n. Maps of
+//! the engine take the protected photo (canonical) to the received picture. See Hartley and
+//! Zisserman, "Multiple View Geometry in Computer Vision" (2003), 2.3.
 
 use crate::imaging::Orientation;
 
@@ -15,21 +15,21 @@ use crate::imaging::Orientation;
 pub(in crate::watermark) struct Homography(pub(in crate::watermark) [[f64; 3]; 3]);
 
 impl Homography {
-    /// The map that leaves everything where it is.
+    /// The map that leaves every point in place.
     pub(in crate::watermark) const IDENTITY: Self =
         Self([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
 
-    /// Scales both axes about the origin.
+    /// Returns the map that scales both axes about the origin.
     pub(in crate::watermark) fn scaling(x: f64, y: f64) -> Self {
         Self([[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, 1.0]])
     }
 
-    /// Moves everything.
+    /// Returns the map that moves every point by (x, y).
     pub(in crate::watermark) fn translation(x: f64, y: f64) -> Self {
         Self([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
     }
 
-    /// From the square that `orientation` makes of a picture back to that picture.
+    /// Returns the map from the square that `orientation` makes of a picture back to that picture.
     pub(in crate::watermark) fn of_orientation(orientation: Orientation) -> Self {
         let [x, y] = match orientation {
             Orientation::Upright => [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
@@ -44,13 +44,13 @@ impl Homography {
         Self([x, y, [0.0, 0.0, 1.0]])
     }
 
-    /// Maps a point; nothing where it lies on or behind the horizon.
+    /// Maps a point; `None` if it lies on or behind the horizon.
     pub(in crate::watermark) fn apply(&self, u: f64, v: f64) -> Option<(f64, f64)> {
         let [x, y, w] = self.0.map(|row| row[0] * u + row[1] * v + row[2]);
         (w > 1e-9).then(|| (x / w, y / w))
     }
 
-    /// The map that does `first` and then this one.
+    /// Returns the map that does `first` and then this one.
     #[must_use]
     pub(in crate::watermark) fn after(&self, first: &Self) -> Self {
         let product = |row: [f64; 3]| {
@@ -59,7 +59,7 @@ impl Homography {
         Self(self.0.map(product)).normalised()
     }
 
-    /// The way back; nothing for a map that flattens the plane.
+    /// Returns the inverse map; `None` for a map that flattens the plane.
     pub(in crate::watermark) fn inverse(&self) -> Option<Self> {
         let m = &self.0;
         let determinant = self.determinant();
@@ -77,14 +77,14 @@ impl Homography {
         Some(Self(inverse).normalised())
     }
 
-    /// Determinant of the matrix as it is.
+    /// Returns the determinant of the matrix, without normalising it.
     pub(in crate::watermark) fn determinant(&self) -> f64 {
         let [a, b, c] = self.0;
         a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0])
             + a[2] * (b[0] * c[1] - b[1] * c[0])
     }
 
-    /// The affine map that this one looks like at (u, v): `[[dx/du, dx/dv], [dy/du, dy/dv]]`.
+    /// Returns the affine approximation at (u, v): `[[dx/du, dx/dv], [dy/du, dy/dv]]`.
     pub(in crate::watermark) fn jacobian(&self, u: f64, v: f64) -> Option<[[f64; 2]; 2]> {
         let (x, y) = self.apply(u, v)?;
         let m = &self.0;
@@ -93,7 +93,7 @@ impl Homography {
         Some([row(0, x), row(1, y)])
     }
 
-    /// The same map with a last entry of 1, where that is possible.
+    /// Returns the same map with a last entry of 1, where that is possible.
     fn normalised(self) -> Self {
         let last = self.0[2][2];
         if last.abs() < 1e-12 {

@@ -1,4 +1,5 @@
-//! Where the protected photo lies in a received picture: maps, warps, what they cover.
+//! Geometry of the protected photo in a received picture: maps, warps and the parts that they
+//! cover.
 
 pub(super) mod coverage;
 pub(super) mod homography;

@@ -1,18 +1,21 @@
-//! How much of two frames lies in one another.
+//! Overlap of two frames.
 //!
-//! The corners of the protected photo under a map are a convex polygon; what of it lies in the received picture is
-//! cut out edge by edge (Sutherland and Hodgman, "Reentrant polygon clipping", 1974) and measured by its corners.
+//! The corners of the protected photo under a map are a convex polygon; its part inside the
+//! received picture is cut out edge by edge (Sutherland and Hodgman, "Reentrant polygon clipping",
+//! 1974) and measured by its corners.
 
 use super::homography::Homography;
 
-/// Corners of the unit square, from the upper left clockwise.
+/// Corners of the unit square, clockwise from the upper left.
 pub(in crate::watermark) const CORNERS: [(f64, f64); 4] =
     [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
 
-/// Area of the part of the unit square that a map's image of the unit square covers, 0..=1.
+/// Returns the area of the part of the unit square that a map's image of the unit square covers,
+/// 0..=1.
 ///
-/// Of a map from the protected photo to the received picture it is the share of the picture that the photo fills;
-/// of the inverse map it is the share of the photo that is left. 0 if a corner lies behind the horizon.
+/// For a map from the protected photo to the received picture it is the share of the picture that
+/// the photo fills; for the inverse map it is the share of the photo that is left. 0 if a corner
+/// lies behind the horizon.
 pub(in crate::watermark) fn overlap(map: &Homography) -> f64 {
     let Some(mut polygon) = CORNERS
         .iter()
@@ -21,7 +24,7 @@ pub(in crate::watermark) fn overlap(map: &Homography) -> f64 {
     else {
         return 0.0;
     };
-    // Inside is where the function is at least 0.
+    // A point is inside where the function is at least 0.
     for inside in [
         |(x, _): (f64, f64)| x,
         |(x, _): (f64, f64)| 1.0 - x,
@@ -33,7 +36,7 @@ pub(in crate::watermark) fn overlap(map: &Homography) -> f64 {
     area(&polygon).clamp(0.0, 1.0)
 }
 
-/// The part of a convex polygon where `inside` is at least 0.
+/// Returns the part of a convex polygon where `inside` is at least 0.
 fn cut(polygon: &[(f64, f64)], inside: impl Fn((f64, f64)) -> f64) -> Vec<(f64, f64)> {
     let mut kept = Vec::with_capacity(polygon.len() + 1);
     for (index, &from) in polygon.iter().enumerate() {
@@ -50,7 +53,7 @@ fn cut(polygon: &[(f64, f64)], inside: impl Fn((f64, f64)) -> f64) -> Vec<(f64, 
     kept
 }
 
-/// Area of a polygon by the shoelace formula.
+/// Returns the area of a polygon by the shoelace formula.
 fn area(polygon: &[(f64, f64)]) -> f64 {
     let next = polygon.iter().cycle().skip(1);
     let twice: f64 = polygon

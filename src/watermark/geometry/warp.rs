@@ -1,37 +1,40 @@
-//! Where the protected photo lies in a received one: a projective map, and on top of it a smooth field of shifts.
+//! The position of the protected photo in a received picture: a projective map, and on top of it a
+//! smooth field of shifts.
 //!
 //! ```text
 //! query point = H (u + f(u))        u: canonical, both in units of the picture's sides
 //! f(u)        = sum over the 9 x 9 knots of  B(6 u - i) B(6 v - j) shift_ij
 //! ```
 //!
-//! B is the uniform cubic B-spline (de Boor, "A Practical Guide to Splines", 1978) on six intervals an axis. The map
-//! describes crops, scales, turns and views; the field takes up what is left of lenses and of paper that was not
-//! flat. Shifts are small, so maps compose as if they moved nothing else.
+//! B is the uniform cubic B-spline (de Boor, "A Practical Guide to Splines", 1978) on six intervals
+//! an axis. The map describes crops, scales, rotations and views; the field takes up what is left
+//! of lenses and of paper that was not flat. Shifts are small, so maps compose as if they moved
+//! nothing else.
 
 use super::homography::Homography;
 
 /// Intervals of the spline along an axis.
 const INTERVALS: usize = 6;
-/// Knots along an axis.
+/// Knots of the spline along an axis.
 pub(in crate::watermark) const KNOTS: usize = INTERVALS + 3;
 
-/// A position of the protected photo in a received one.
+/// A position of the protected photo in a received picture.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::watermark) struct Warp {
-    /// Canonical to query.
+    /// Map from canonical to received coordinates.
     pub(in crate::watermark) map: Homography,
-    /// What the map leaves, if it was looked for.
+    /// Shifts that remain after the map; `None` if they were not looked for.
     pub(in crate::watermark) shifts: Option<ShiftField>,
 }
 
 impl Warp {
-    /// A projective map alone.
+    /// Returns the warp of a projective map alone.
     pub(in crate::watermark) fn of(map: Homography) -> Self {
         Self { map, shifts: None }
     }
 
-    /// Canonical positions, shifted, along the row v: `(u + du, v + dv)` at u = i / count, i = 0..=count.
+    /// Returns the shifted canonical positions along the row v: `(u + du, v + dv)` at u = i /
+    /// count, i = 0..=count.
     pub(in crate::watermark) fn shifted_row(&self, v: f64, count: usize) -> Vec<(f64, f64)> {
         let place = |i: usize| i as f64 / count as f64;
         let Some(shifts) = &self.shifts else {
@@ -56,17 +59,17 @@ impl Warp {
 /// Shifts of the canonical picture, as fractions of its sides.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::watermark) struct ShiftField {
-    /// Rows of knots, top left first: (du, dv).
+    /// Shifts (du, dv) at the knots, row-major from the top left.
     knots: [[(f64, f64); KNOTS]; KNOTS],
 }
 
 impl ShiftField {
-    /// No shift anywhere.
+    /// The field without any shift.
     pub(in crate::watermark) const NONE: Self = Self {
         knots: [[(0.0, 0.0); KNOTS]; KNOTS],
     };
 
-    /// Adds to the shift of every knot; `shifts` go along the rows of knots.
+    /// Returns the field with `shifts` added at its knots, in row-major order.
     #[must_use]
     pub(in crate::watermark) fn plus(&self, shifts: impl Iterator<Item = (f64, f64)>) -> Self {
         let mut sum = self.clone();
@@ -77,7 +80,7 @@ impl ShiftField {
         sum
     }
 
-    /// The spline of one row of the picture.
+    /// Evaluates the spline down to the row v, at each column of knots.
     fn along(&self, v: f64) -> [(f64, f64); KNOTS] {
         let (first, weights) = spline(v);
         std::array::from_fn(|column| {
@@ -89,7 +92,7 @@ impl ShiftField {
     }
 }
 
-/// The four knots that count at a place in 0..=1: the first of them, and the weights.
+/// Returns the first of the four knots that count at a place in 0..=1, and their weights.
 pub(in crate::watermark) fn spline(at: f64) -> (usize, [f64; 4]) {
     let scaled = at.clamp(0.0, 1.0) * INTERVALS as f64;
     let first = (scaled as usize).min(INTERVALS - 1);

@@ -1,4 +1,4 @@
-//! The ways in which a warp may move, and the least squares problem of moving it.
+//! Updates of a warp: its degrees of freedom, and the least squares problem of moving it.
 //!
 //! ```text
 //! shift of a place   (dx, dy) = sum over parameters of  p_k field_k(u, v)          samples of the grid
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::watermark::layout::GRID;
 
-/// Damping of the shifts: what no content holds does not move.
+/// Damping of the shifts: where no content holds a knot, it does not move.
 const STIFFNESS: f64 = 0.05;
 
-/// What may move.
+/// Parameters of a warp that may move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::watermark) enum Freedom {
-    /// Place and size, three numbers: all that a few tiles can tell.
+    /// Place and size, three numbers: as much as a few tiles determine.
     Zoom,
     /// The six numbers of an affine map.
     Affine,
@@ -30,7 +30,8 @@ pub(in crate::watermark) enum Freedom {
     Shifts,
 }
 
-/// One parameter's field at a tile's centre: its index, and the shift in samples that a unit of it gives.
+/// One parameter's field at a tile's centre: its index, and the shift in samples that a unit of it
+/// gives.
 pub(in crate::watermark) type Field = (usize, f64, f64);
 
 impl Freedom {
@@ -44,7 +45,7 @@ impl Freedom {
         }
     }
 
-    /// The parameters that move a place (u, v), in fractions of the sides.
+    /// Returns the fields of the parameters that move a place (u, v), in fractions of the sides.
     pub(in crate::watermark) fn fields(self, (u, v): (f64, f64)) -> Vec<Field> {
         let unit = GRID as f64;
         if self == Self::Shifts {
@@ -83,7 +84,7 @@ impl Freedom {
 }
 
 impl Warp {
-    /// The warp after a step of parameters.
+    /// Returns the warp after a step of parameters.
     pub(in crate::watermark) fn moved(&self, step: &[f64], freedom: Freedom) -> Self {
         if freedom == Freedom::Shifts {
             let pairs = step.chunks_exact(2).map(|pair| (pair[0], pair[1]));
@@ -115,9 +116,9 @@ impl Warp {
 pub(in crate::watermark) struct Equations {
     freedom: Freedom,
     count: usize,
-    /// J^T V J, row-major, the lower triangle.
+    /// The lower triangle of J^T V J, row-major.
     matrix: Vec<f64>,
-    /// -J^T V e.
+    /// The right-hand side, -J^T V e.
     right: Vec<f64>,
 }
 
@@ -141,7 +142,7 @@ impl Equations {
         weight: f64,
     ) {
         let slope = |&(index, x, y): &Field| (index, slopes.0 * x + slopes.1 * y);
-        // Fields come by rising index: the lower triangle suffices.
+        // Fields come in ascending order of index: the lower triangle suffices.
         for (position, (row, a)) in fields.iter().map(slope).enumerate() {
             self.right[row] -= weight * error * a;
             let matrix = &mut self.matrix[row * self.count..];
@@ -151,7 +152,7 @@ impl Equations {
         }
     }
 
-    /// Solves with a damped diagonal (Cholesky); nothing if the equations are singular all the same.
+    /// Solves with a damped diagonal (Cholesky); `None` if the equations are singular all the same.
     pub(in crate::watermark) fn solve(&self, damping: f64) -> Option<Vec<f64>> {
         let n = self.count;
         let stiffness = if self.freedom == Freedom::Shifts {

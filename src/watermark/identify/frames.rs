@@ -1,21 +1,21 @@
-//! Pictures inside a received picture: without its borders, bars and margins.
+//! Pictures inside a received picture, without its borders, bars and margins.
 //!
 //! ```text
 //! exact   lines at the edge in which all samples are within 6 grey levels of the line's median
 //! loose   lines in which more than half of them are: bars with writing on them
 //! ```
 //!
-//! A framed photo has another fingerprint than the photo; without the frame it has its own again. A smooth sky may
-//! be cut off as well, therefore the picture as it came is always looked up too.
+//! A framed photo has another fingerprint than the photo; without the frame it has its own again. A
+//! smooth sky may be cut off as well, therefore the picture as received is always looked up too.
 
 use crate::{
     imaging::Plane,
     watermark::sampling::resample::{Taps, resample},
 };
 
-/// How far a sample of a plain line may be from its median, grey levels.
+/// Largest deviation, in grey levels, of a plain line's samples from their median.
 const PLAIN: f32 = 6.0;
-/// Least side of a picture inside of another, as a share of it.
+/// Least side of a picture inside another: one in this many of its samples.
 const LEAST_SHARE: usize = 4;
 
 /// Columns and rows of a part of a picture: from (included), to (excluded).
@@ -26,7 +26,7 @@ pub(in crate::watermark) struct Frame {
 }
 
 impl Frame {
-    /// Squashes the part to the 256 x 256 grid.
+    /// Resamples the part to the 256 x 256 grid.
     pub(in crate::watermark) fn grid(self, picture: &Plane) -> Plane {
         let mut part = Plane::new(self.x.1 - self.x.0, self.y.1 - self.y.0);
         for (y, row) in (self.y.0..self.y.1).enumerate() {
@@ -41,7 +41,7 @@ impl Frame {
     }
 }
 
-/// The whole picture, and the pictures that may be inside of it, each once.
+/// Returns the whole picture and the pictures that may be inside it, each once.
 pub(in crate::watermark) fn frames(picture: &Plane) -> Vec<Frame> {
     let whole = Frame {
         x: (0, picture.width()),
@@ -79,7 +79,7 @@ fn trim(picture: &Plane, mut frame: Frame, share: f64) -> Frame {
     frame
 }
 
-/// What is left of lines after the plain ones at both ends; all of them if all are plain.
+/// Returns the lines left after cutting the plain ones off both ends; all of them if all are plain.
 fn inner((from, to): (usize, usize), is_plain: impl Fn(usize) -> bool) -> (usize, usize) {
     let Some(first) = (from..to).find(|&line| !is_plain(line)) else {
         return (from, to);
@@ -88,7 +88,7 @@ fn inner((from, to): (usize, usize), is_plain: impl Fn(usize) -> bool) -> (usize
     (first, last.map_or(to, |last| last + 1))
 }
 
-/// Whether a share of a line is near its median.
+/// Returns whether a share of a line's samples is near its median.
 fn is_plain(mut line: Vec<f32>, share: f64) -> bool {
     let middle = line.len() / 2;
     if line.is_empty() {

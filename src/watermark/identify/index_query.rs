@@ -1,4 +1,5 @@
-//! What to ask an index for: the words of a received picture, and those that its originals may have instead.
+//! Query of the index: the words of a received picture, and those that its originals may have
+//! instead.
 
 use super::frames::frames;
 use crate::{
@@ -19,23 +20,24 @@ use crate::{
     },
 };
 
-/// Visual words asked for in the place of each word of a look.
+/// Visual words looked up for each word of a look.
 const LOOK_PROBES: usize = 4;
-/// Most words of places that are asked for in the place of one.
+/// Most words of places that are looked up for each word of a place.
 const PLACE_PROBES: usize = 16;
-/// Most words of places that are asked for, of the picture as it is.
+/// Most words of places that are looked up for the picture as it is.
 const UPRIGHT_BUDGET: usize = 3000;
-/// Most words of places that are asked for, of its mirror image.
+/// Most words of places that are looked up for its mirror image.
 const MIRROR_BUDGET: usize = 1000;
 
-/// What to ask an index for, to find the originals of a received picture.
+/// Words to look up in an index, to find the originals of a received picture.
 #[derive(Debug, Clone)]
 pub struct IndexQuery {
-    /// Visual words of the whole picture, its mirror images and quarter turns, and of the pictures inside of its borders.
+    /// Visual words of the whole picture, its mirror images and quarter turns, and of the pictures
+    /// inside its borders.
     pub look: Vec<VisualWord>,
-    /// Visual words of its keypoints, likeliest first.
+    /// Visual words of its keypoints, most probable first.
     pub places: Vec<VisualWord>,
-    /// Each of the looks as a whole.
+    /// Fingerprints of the looks, one each.
     fingerprints: Vec<Fingerprint>,
 }
 
@@ -62,13 +64,13 @@ impl IndexQuery {
         }
     }
 
-    /// All words.
+    /// Returns the words of looks and places together.
     pub fn words(&self) -> Vec<VisualWord> {
         [self.look.as_slice(), &self.places].concat()
     }
 
-    /// How many of the 256 bits of the record's fingerprint differ from the likest of the looks; nothing if the
-    /// record has none.
+    /// Returns the number of bits, of 256, in which the record's fingerprint differs from the
+    /// closest of the looks; `None` if the record has no fingerprint.
     pub fn distance(&self, record: &Record) -> Option<u32> {
         let original = record.fingerprint()?;
         self.fingerprints
@@ -78,7 +80,7 @@ impl IndexQuery {
     }
 }
 
-/// The likeliest words of a picture's keypoints, and of its mirror image's.
+/// Returns the most probable words of a picture's keypoints, and of its mirror image's.
 fn places(luma: &Plane, keypoints: &[Keypoint]) -> Vec<VisualWord> {
     let patches = Patches::new(luma);
     let numbers: Vec<Numbers> = keypoints
@@ -91,7 +93,7 @@ fn places(luma: &Plane, keypoints: &[Keypoint]) -> Vec<VisualWord> {
     words
 }
 
-/// The likeliest words of some keypoints, each once, at most `most`.
+/// Returns the most probable words of some keypoints, each once, at most `most`.
 fn likeliest(keypoints: &[Numbers], most: usize) -> Vec<VisualWord> {
     let mut found: Vec<(f32, u32)> = keypoints
         .iter()

@@ -1,4 +1,5 @@
-//! Looking for the record's content at other places than its own, by the chips of the two lowest bands.
+//! Cross-correlation of the record's content with a picture at any place, by the chips of the two
+//! lowest bands.
 //!
 //! ```text
 //! C(p)     the 5 chips of bands 0 and 1 of a picture as if a tile began at sample p, for every second p
@@ -6,9 +7,9 @@
 //! score(t) = <clip3(h q) s, c(8 tile - 4 - t)> / sqrt(sum (clip3(h q))^2  sum |c|^2)  sqrt(tiles)
 //! ```
 //!
-//! t is where the picture begins on the grid. All numbers of a tile lie side by side in eight lanes, so that a score is
-//! one multiplication and addition of eight numbers a tile. The product h s of a sum and its sign does not change
-//! when the sign flips: nothing here sees the mark.
+//! t is where the picture begins on the grid. All numbers of a tile lie side by side in eight
+//! lanes, so that a score is one multiplication and addition of eight numbers a tile. The product h
+//! s of a sum and its sign does not change when the sign flips: nothing here sees the mark.
 
 use std::{fmt, ops::Range};
 
@@ -27,18 +28,19 @@ use crate::{
 
 /// Samples from one place to the next.
 pub(in crate::watermark) const STEP: usize = 2;
-/// First and last of the chips of bands 0 and 1.
+/// First (included) and last (excluded) of the chips of bands 0 and 1.
 const LOW_BANDS: [(usize, usize); 2] = [(0, 2), (2, LOW_CHIPS)];
-/// Samples that a tile's transform covers.
+/// Samples that a tile's transform covers along an axis.
 pub(in crate::watermark) const SUPPORT: usize = 2 * TILE;
-/// One number a lane: five chips, one free, host energy, received energy.
+/// Lanes of one place: five chips, one free, host energy, received energy.
 const LANES: usize = 8;
-/// Lane that adds up the energy of the host.
+/// Index of the lane that adds up the energy of the host.
 const HOST_ENERGY: usize = 6;
-/// Lane that adds up the energy of the picture.
+/// Index of the lane that adds up the energy of the picture.
 const ENERGY: usize = 7;
 
-/// The host's side: one row of lanes a tile. They hold the signs, so they are wiped on drop and never printed.
+/// The host's side: one row of lanes a tile. They hold the signs, so they are wiped on drop and
+/// never printed.
 #[derive(ZeroizeOnDrop)]
 pub(in crate::watermark) struct HostLanes(Vec<[f32; LANES]>);
 
@@ -49,7 +51,7 @@ impl fmt::Debug for HostLanes {
 }
 
 impl HostLanes {
-    /// Takes the whitened host of a record.
+    /// Prepares the whitened host of a record.
     pub(in crate::watermark) fn new(reference: &Reference<'_>) -> Self {
         let host = reference.agreement.host();
         let tiling = reference.signs.tiling();
@@ -71,7 +73,7 @@ impl HostLanes {
     }
 }
 
-/// A picture's side: one row of lanes for each place where a tile may begin.
+/// The picture's side: one row of lanes for each place where a tile may begin.
 #[derive(Debug)]
 pub(in crate::watermark) struct Places {
     columns: usize,
@@ -80,7 +82,7 @@ pub(in crate::watermark) struct Places {
 }
 
 impl Places {
-    /// Takes a picture on the pitch of the grid, at least 16 samples on a side.
+    /// Prepares a picture on the pitch of the grid, at least 16 samples on a side.
     pub(in crate::watermark) fn new(picture: &Plane) -> Self {
         let chips = sliding(picture, STEP);
         let places = |samples: usize| (samples - SUPPORT) / STEP + 1;
@@ -110,8 +112,8 @@ impl Places {
         }
     }
 
-    /// The score of the picture with its first sample at (x, y) of the grid, both even, over some of the tiles; 0 if it
-    /// shows fewer than `least` of them.
+    /// Returns the score of the picture with its first sample at (x, y) of the grid, both even,
+    /// over some of the tiles; 0 if it shows fewer than `least` of them.
     pub(in crate::watermark) fn score(
         &self,
         host: &HostLanes,
@@ -142,10 +144,11 @@ impl Places {
     }
 }
 
-/// Those of the tiles whose support lies inside of a picture that begins at `start` and has so many places.
+/// Returns the tiles, of those given, whose support lies inside a picture that begins at `start`
+/// and has so many places.
 fn shown(tiles: Range<usize>, start: isize, places: usize) -> Range<usize> {
     let (tile, lead) = (TILE as isize, TILE as isize / 2);
-    // A tile's place 8 t - 4 - start is neither before the first nor behind the last.
+    // A tile's place 8 t - 4 - start is neither before the first nor after the last.
     let first = (start + lead + tile - 1).div_euclid(tile);
     let last = (start + lead + ((places - 1) * STEP) as isize).div_euclid(tile);
     let clamp = |at: isize| at.clamp(tiles.start as isize, tiles.end as isize) as usize;
@@ -153,7 +156,7 @@ fn shown(tiles: Range<usize>, start: isize, places: usize) -> Range<usize> {
     first..clamp(last + 1).max(first)
 }
 
-/// Index of the place where a tile begins in a picture that begins at `start`.
+/// Returns the index of the place where a tile begins in a picture that begins at `start`.
 fn place_of(tile: usize, start: isize) -> usize {
     ((tile * TILE) as isize - TILE as isize / 2 - start) as usize / STEP
 }

@@ -1,14 +1,16 @@
-//! Finding a piece of the protected photo by its keyed sums: all places of a piece of known scale, at once.
+//! Search for a piece of the protected photo by its keyed sums: all places of a piece of known
+//! scale, at once.
 //!
 //! ```text
 //! received picture     averaged to n x m samples of the grid's pitch: n / 256 of the photo's width
 //! score(t)             likeness of its content with the record's, begun at sample t of the grid (correlation.rs)
 //! ```
 //!
-//! A key point needs texture around it, and a small crop has few; the sums are everywhere. For one scale and all
-//! places the score is a cross-correlation that takes about a millisecond, so the scales of a whole photo (crops from
-//! a twentieth of the area, enlarged or not, and pictures inside of frames) are searched in some tens. Turned by
-//! anything but quarters, a picture is not found this way; see [`mod@super::candidates`].
+//! A keypoint needs texture around it, and a small crop has few; the sums are everywhere. For one
+//! scale and all places the score is a cross-correlation that takes about a millisecond, so the
+//! scales of a whole photo (crops from a twentieth of the area, enlarged or not, and pictures
+//! inside frames) are searched in some tens of milliseconds. A picture rotated by anything but
+//! quarter turns is not found this way; see [`mod@super::candidates`].
 
 use std::cmp::Ordering;
 
@@ -27,19 +29,21 @@ use crate::{
 
 /// Fewest tiles that a place must show.
 const MIN_TILES: usize = 20;
-/// Samples by which a picture may lie outside of the photo, or the photo outside of it.
+/// Samples by which a picture may extend beyond the photo, or the photo beyond it.
 const OVERHANG: isize = 16;
 /// A place where a piece may belong.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watermark) struct CropPlace {
-    /// Correlation times the square root of the tiles seen: comparable between places of different size.
+    /// Correlation times the square root of the tiles seen: comparable between places of different
+    /// size.
     pub(in crate::watermark) score: f64,
-    /// Canonical to query, upright.
+    /// Map from canonical to received coordinates, upright.
     pub(in crate::watermark) map: Homography,
 }
 
-/// Finds the best places of a received picture that is mirrored or turned by `way_back` and spans the given shares of the
-/// photo's width and height (above 1: a frame around it). At most `keep`, best first.
+/// Finds the best places of a received picture that is mirrored or turned by `way_back` and spans
+/// the given shares of the photo's width and height (above 1: a frame around it). At most `keep`,
+/// best first.
 pub(in crate::watermark) fn places(
     query: &ReceivedImage<'_>,
     host: &HostLanes,

@@ -1,4 +1,4 @@
-//! How the content has moved, region by region: the way from a rough position to a fair one.
+//! Displacement of the content, region by region: from a rough position to a fair one.
 //!
 //! ```text
 //! regions      7 x 7, each 8 x 8 tiles, half of it shared with the next
@@ -7,9 +7,9 @@
 //! parameters   least squares over the regions, reweighted by 1 / (1 + (residual / s)^2), s from 16 samples down to 2
 //! ```
 //!
-//! Gauss-Newton follows slopes and needs to begin within a sample or two. The flow reaches further: small turns,
-//! scales and views are found from no better guess than that the picture is the whole photo, and so are lenses and
-//! bent paper, which are no map of the plane at all.
+//! Gauss-Newton follows slopes and must begin within a sample or two. The flow reaches further: it
+//! finds small rotations, scales and views from no better guess than that the picture is the whole
+//! photo, and so it does lenses and bent paper, which are no map of the plane at all.
 
 use super::correlation::{HostLanes, Places, STEP};
 use crate::{
@@ -28,23 +28,24 @@ const REGION: usize = 8;
 const REACH: isize = 6;
 /// Score that unrelated content reaches.
 const NOISE: f64 = 3.5;
-/// Residual, in samples, from which a region counts half, in each round of reweighting. Lenient first, so that the regions
-/// that moved most are heard, then strict.
+/// Residual, in samples, from which a region counts half, in each round of reweighting. Lenient
+/// first, so that the regions that moved most count, then strict.
 const OUTLIERS: [f64; 6] = [16.0, 8.0, 4.0, 2.0, 2.0, 2.0];
-/// Fewest regions that must have moved somewhere.
+/// Fewest regions whose shift must have been found.
 const MIN_REGIONS: usize = 5;
 
 /// The shift of one region.
 #[derive(Debug, Clone, Copy)]
 struct Shift {
-    /// Centre, in fractions of the sides.
+    /// Centre of the region, in fractions of the sides.
     at: (f64, f64),
-    /// From where the content should be to where it is, in samples.
+    /// Displacement from where the content should be to where it is, in samples.
     by: (f64, f64),
     weight: f64,
 }
 
-/// Finds the parameters that move a sampled grid onto the content of the record; nothing if too little was recognised.
+/// Finds the parameters that move a sampled grid onto the content of the record; `None` if too
+/// little was recognised.
 pub(in crate::watermark) fn flow(
     grid: &Plane,
     host: &HostLanes,
@@ -76,13 +77,14 @@ pub(in crate::watermark) fn flow(
     Some(parameters)
 }
 
-/// The shift of a region; nothing where its content is not seen.
+/// Returns the shift of a region; `None` if its content is not seen.
 fn shift(places: &Places, host: &HostLanes, column: usize, row: usize) -> Option<Shift> {
     let half = REGION / 2;
     let tiles = |index: usize| index * half..index * half + REGION;
     let score = |x: isize, y: isize| {
         let step = STEP as isize;
-        // Content that has moved by (x, y) is in its place when the picture begins that much before the grid.
+        // Content that has moved by (x, y) is in its place when the picture begins that much before
+        // the grid.
         let start = (-step * x, -step * y);
         places.score(
             host,

@@ -1,4 +1,5 @@
-//! Registration: where the protected photo lies in a received picture, found by its content alone.
+//! Registration: finding the position of the protected photo in a received picture by its content
+//! alone.
 //!
 //! ```text
 //! 1  as it is                      certain: done, the straight path
@@ -12,8 +13,9 @@
 //! 9  polished                      the position that was chosen, once, on fine samples
 //! ```
 //!
-//! The first certain position ends the search; otherwise the one of largest merit ([`super::signal::trust`]) is taken. Everything is
-//! decided by the agreement of content, which does not see the signs.
+//! The first certain position ends the search; otherwise the one of largest merit
+//! ([`super::signal::trust`]) is taken. Everything is decided by the agreement of content, which
+//! does not see the signs.
 
 pub(super) mod candidates;
 pub(super) mod correlation;
@@ -44,40 +46,45 @@ use crate::imaging::{Orientation, Plane};
 
 /// Agreement from which nothing is refined.
 const EXACT_RHO: f64 = 0.9;
-/// Agreement from which all bands tell where to go; with less, the lowest goes first.
+/// Agreement from which all bands are refined at once; with less, the lowest comes first.
 const NEAR_RHO: f64 = 0.75;
-/// Agreement from which a small piece certainly lies so: few strong tiles can make it look right in a wrong place.
+/// Agreement from which the position of a small piece is certain: few strong tiles can make it look
+/// right in a wrong place.
 const SMALL_CERTAIN_RHO: f64 = 0.95;
 /// Share of the tiles below which a piece is small.
 const SMALL_SHARE: f64 = 0.15;
-/// Merit below which a position is given up half way; what is the photo has 5 there.
+/// Merit below which a position is given up half way; the photo itself has 5 there.
 const LEAST_MERIT: f64 = 3.0;
-/// The same for rho sqrt(tiles) of the lowest band, earlier; what is the photo has 5.4 there.
+/// Merit rho sqrt(tiles) of the lowest band below which a position is given up earlier; the photo
+/// itself has 5.4 there.
 const LEAST_LOW_MERIT: f64 = 4.0;
-/// Share of intact tiles from which a picture certainly lies so, whatever was pasted over the others.
+/// Share of intact tiles from which a position is certain, whatever was pasted over the others.
 const CERTAIN_SHARE: f64 = 0.6;
 /// Agreement from which no other symmetry is tried.
 const UPRIGHT_RHO: f64 = 0.5;
-/// Least agreement of a turned or mirrored picture: with less, its content says nothing about how it lies.
+/// Least agreement of a turned or mirrored picture: with less, its content says nothing about its
+/// orientation.
 const TURN_RHO: f64 = 0.12;
-/// How much more of the original's content must be seen in a turned or mirrored picture than in the picture as it
-/// is. Stripes, gradients and flat pictures look the same in several symmetries and are taken as they are; rho
-/// alone would choose among them by the mark, whose sums are largest, and rho lowest, in the right place.
+/// Least gain in content seen, over the picture as it is, for a turned or mirrored reading to be
+/// preferred. Stripes, gradients and flat pictures look the same in several symmetries and are
+/// taken as they are; rho alone would choose among them by the mark, whose sums are largest, and
+/// rho lowest, in the right place.
 const TURN_GAIN: f64 = 0.1;
 /// Likeness from which a position is worth refining.
 const REFINABLE_RHO: f64 = 0.12;
 
-/// Least share of the photo's longer side that a piece of it is looked for with: a twentieth of the area.
+/// Least share of the photo's longer side that a piece searched for spans: a twentieth of the area.
 const LEAST_SHARE: f64 = 0.2;
-/// Greatest one; above 1 there is a frame around the photo.
+/// Greatest share that is searched; above 1 there is a frame around the photo.
 const MOST_SHARE: f64 = 1.4;
-/// Step of it: four samples of the grid, so that the edges of a small piece are never off by more than one.
+/// Step of the share: four samples of the grid, so that the edges of a small piece are never off by
+/// more than one.
 const SHARE_STEP: f64 = 4.0 / 256.0;
-/// How the step grows: large pieces have tiles enough in their middle.
+/// Growth of the step: large pieces have enough tiles in their middle.
 const SHARE_GROWTH: f64 = 0.02;
 /// Score from which a place is worth refining.
 const LEAST_SCORE: f64 = 2.0;
-/// Share of intact tiles from which there is nothing to carry a map on to.
+/// Share of intact tiles from which there is nothing left to carry a map on to.
 const CARRIED_SHARE: f64 = 0.98;
 /// Most times that a map is carried on.
 const MOST_CARRIES: usize = 4;
@@ -85,40 +92,44 @@ const MOST_CARRIES: usize = 4;
 const STRAIGHT_SHARE: f64 = 0.9;
 /// Factor by which a field of shifts must raise the merit.
 const BENT_GAIN: f64 = 1.15;
-/// Merit of a position that is hardly chance, however little rho is because the photo is partly covered.
+/// Merit of a position that is hardly chance, however small rho is because the photo is partly
+/// covered.
 const CLEAR_MERIT: f64 = 10.0;
-/// Factor by which such a position must be better than the whole picture.
+/// Factor by which the merit of such a position must exceed that of the whole picture.
 const CLEAR_GAIN: f64 = 1.2;
-/// How much more agreement a position must have than the whole picture, which needs no search and no interpolation.
-/// Where the content leaves a direction free, as stripes do, the search wins a little by drifting along it.
+/// Margin of agreement that a position must have over the whole picture, which needs no search and
+/// no interpolation. Where the content leaves a direction free, as stripes do, the search wins a
+/// little by drifting along it.
 const WHOLE_MARGIN: f64 = 0.08;
 
-/// Agreement from which it is the same picture, whether marked or not; what agrees less is left as it is.
+/// Agreement from which it is the same picture, whether marked or not; a picture that agrees less
+/// is left as it is.
 pub(super) const RECOGNISED_RHO: f64 = 0.5;
 
-/// How far to look.
+/// Depth of the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// Everything: the photo is said to be there.
+    /// All steps: the photo is said to be there.
     Full,
     /// The whole picture and its keypoints: the photo is one of many that may be there.
     Quick,
 }
 
-/// A received picture in the place of the original.
+/// A received picture laid in the place of the original.
 #[derive(Debug)]
 pub(super) struct Registered {
-    /// Its luma where the original's is, 256 x 256, 0..=255; 0 where nothing is seen.
+    /// Luma on the original's grid, 256 x 256, 0..=255; 0 where nothing is seen.
     pub(super) luma: Plane,
-    /// Keyed sums of the received picture.
+    /// Keyed sums of that luma.
     pub(super) sums: Sums,
-    /// How much it looks like the original.
+    /// Likeness to the original.
     pub(super) likeness: Likeness,
-    /// Where the original lies in it.
+    /// Position of the original in the received picture.
     pub(super) warp: Warp,
-    /// What of the original it shows.
+    /// Tiles of the original that the received picture shows.
     pub(super) coverage: Coverage,
-    /// Whether it shows it with light and dark exchanged; luma and sums are those of the positive.
+    /// Whether light and dark are exchanged in the received picture; luma and sums are those of the
+    /// positive.
     pub(super) negative: bool,
 }
 
@@ -139,7 +150,8 @@ pub(super) fn register(
     } else {
         let (reading, least) = best_symmetry(whole, upright, reference);
         if least < -UPRIGHT_RHO.max(reading.likeness.rho) && !query.is_negative() {
-            // Unrelated content comes nowhere near; what is the photo's with light and dark exchanged goes on as such.
+            // Unrelated content comes nowhere near; the photo with light and dark exchanged goes on
+            // as a negative.
             return Registered {
                 negative: true,
                 ..register(&query.negative(), record, reference, depth)
@@ -173,7 +185,7 @@ pub(super) fn register(
     search.finish(reading)
 }
 
-/// The last stages of refining a position that was tried.
+/// Runs the last stages of refinement on a position that was tried.
 fn projective(fit: Fit, query: &ReceivedImage<'_>, reference: &Reference<'_>) -> Fit {
     let stage = |bands, steps| Stage {
         freedom: Freedom::Projective,
@@ -222,7 +234,8 @@ impl Reading {
     }
 }
 
-/// The symmetry of best agreement, as it is unless another shows clearly more; and the least agreement of any.
+/// Returns the symmetry of best agreement, which is the picture as it is unless another shows
+/// clearly more; and the least agreement of any.
 fn best_symmetry(whole: &Plane, upright: Reading, reference: &Reference<'_>) -> (Reading, f64) {
     let least_gain = upright.likeness.gain + TURN_GAIN;
     let mut least = upright.likeness.rho;
@@ -257,12 +270,12 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Step 3.
+    /// Runs step 3.
     fn refine_reading(&mut self, reading: &Reading) {
         self.offer(reading.warp());
     }
 
-    /// Steps 4 to 8, until one is certain.
+    /// Runs steps 4 to 8, until one is certain.
     fn run(&mut self, steps: &[fn(&mut Self)]) {
         for step in steps {
             if self.certain() {
@@ -275,7 +288,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Tells whether the best position so far is beyond doubt.
+    /// Returns whether the best position so far is beyond doubt.
     fn certain(&self) -> bool {
         self.best.as_ref().is_some_and(|fit| {
             let small = fit.coverage.share() < SMALL_SHARE;
@@ -304,7 +317,8 @@ impl<'a> Search<'a> {
             .follow(query, reference, &self.host, Freedom::Affine)
             .follow(query, reference, &self.host, Freedom::Affine);
         if fit.rho < NEAR_RHO {
-            // The lowest band is right from furthest away, and few numbers are not led astray by few tiles.
+            // The lowest band is right from furthest away, and few numbers are not led astray by
+            // few tiles.
             fit = fit.refine(query, reference, stage(Freedom::Zoom, 1, 3));
             if fit.plain_merit() < LEAST_LOW_MERIT {
                 return;
@@ -324,7 +338,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Where only a part agrees, the map is right there alone: lets the flow carry it on to the rest.
+    /// Carries a map on by the flow: where only a part agrees, the map is right there alone.
     fn carry_on(&self, mut fit: Fit) -> Fit {
         let (query, reference) = (self.query, self.reference);
         for _ in 0..MOST_CARRIES {
@@ -341,7 +355,8 @@ impl<'a> Search<'a> {
         fit
     }
 
-    /// Step 4: nothing was scaled, so the sizes tell what share of the photo is there.
+    /// Runs step 4: nothing was scaled, so the sizes determine the share of the photo that is
+    /// there.
     fn crops_at_their_size(&mut self) {
         let found = Orientation::ALL
             .into_iter()
@@ -350,7 +365,7 @@ impl<'a> Search<'a> {
         self.offer_best(found, 2);
     }
 
-    /// Steps 5 and 7.
+    /// Runs steps 5 and 7.
     fn keypoints(&mut self, effort: Effort) {
         let (original, size) = (
             self.record.keypoints(),
@@ -368,7 +383,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Step 6.
+    /// Runs step 6.
     fn crops_at_any_size(&mut self) {
         let (width, height) = self.shares(Orientation::Upright);
         let long = width.max(height);
@@ -389,7 +404,8 @@ impl<'a> Search<'a> {
         self.offer_best(found, 3);
     }
 
-    /// What shares of the photo's width and height the received picture spans, turned so, if nothing was scaled.
+    /// Returns the shares of the photo's width and height that the received picture spans, with
+    /// `way_back` applied, if nothing was scaled.
     fn shares(&self, way_back: Orientation) -> (f64, f64) {
         let (mut width, mut height) = self.query.upright_size();
         if way_back.swaps_sides() {
@@ -415,7 +431,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Step 8.
+    /// Runs step 8.
     fn bend(&mut self) {
         let (query, reference) = (self.query, self.reference);
         let bendable = |best: &&Fit| {
@@ -444,7 +460,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The better of the whole picture and what was found in it.
+    /// Returns the better of the whole picture and the best position found in it.
     fn finish(self, reading: Reading) -> Registered {
         let reference = self.reference;
         let all = Coverage::full().on(reading.sums.tiling());

@@ -7,7 +7,8 @@
 //! coarse       one look-up of a level with about two pixels a sample, ten times cheaper: what is tried on the way
 //! ```
 //!
-//! The straight path never builds the levels: a picture that lies as it was protected is averaged to the grid directly.
+//! The straight path never builds the levels: a picture that is the whole photo in its place is
+//! averaged to the grid directly.
 
 use std::cell::OnceCell;
 
@@ -27,28 +28,30 @@ use crate::{
     },
 };
 
-/// Long side of level 0.
+/// Long side of level 0, in pixels.
 const LONG_SIDE: usize = 1024;
-/// Shortest side of a level.
+/// Shortest side of a level, in pixels.
 const SHORTEST: usize = 8;
 /// Pixels, of the level that coarse sampling reads, from one sample of the grid to the next.
 const COARSE_PITCH: f64 = 2.0;
-/// The same of the level that fine sampling reads: with twice as many z is the same, with half as many a tenth lower.
+/// Pixels, of the level that fine sampling reads, from one sample of the grid to the next: with
+/// twice as many z is the same, with half as many a tenth lower.
 const FINE_PITCH: f64 = 4.0;
-/// How densely a warp is sampled.
+/// Density with which a warp is sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::watermark) enum Sampling {
-    /// Once for each sample of the grid.
+    /// One look-up for each sample of the grid.
     Coarse,
-    /// Some sixteen times for each sample of the grid: nearly as exactly as that of the protected photo was made.
+    /// Some sixteen look-ups for each sample of the grid: nearly as exact as the sampling of the
+    /// protected photo.
     Fine,
 }
 
-/// A received picture.
+/// A received picture, ready to be compared with any number of records.
 #[derive(Debug)]
 pub(in crate::watermark) struct ReceivedImage<'a> {
     photo: &'a Photo,
-    /// Whether 255 - Y is looked at.
+    /// Whether luma is read as 255 - Y.
     negative: bool,
     whole: OnceCell<Plane>,
     levels: OnceCell<Vec<Plane>>,
@@ -56,7 +59,7 @@ pub(in crate::watermark) struct ReceivedImage<'a> {
 }
 
 impl<'a> ReceivedImage<'a> {
-    /// Takes a picture.
+    /// Prepares a picture; what is derived from it is computed when it is first needed.
     pub(in crate::watermark) fn new(photo: &'a Photo) -> Self {
         Self {
             photo,
@@ -67,7 +70,7 @@ impl<'a> ReceivedImage<'a> {
         }
     }
 
-    /// The same picture with light and dark exchanged.
+    /// Returns the same picture with light and dark exchanged.
     pub(in crate::watermark) fn negative(&self) -> Self {
         Self {
             negative: !self.negative,
@@ -75,46 +78,46 @@ impl<'a> ReceivedImage<'a> {
         }
     }
 
-    /// Whether light and dark were exchanged.
+    /// Returns whether light and dark were exchanged.
     pub(in crate::watermark) fn is_negative(&self) -> bool {
         self.negative
     }
 
-    /// The picture itself.
     pub(in crate::watermark) fn photo(&self) -> &Photo {
         self.photo
     }
 
-    /// The upright picture squashed to the grid, 256 x 256.
+    /// Returns the upright picture squashed to the grid, 256 x 256.
     pub(in crate::watermark) fn whole(&self) -> &Plane {
         self.whole
             .get_or_init(|| self.of_polarity(upright_luma(self.photo)))
     }
 
-    /// The keypoints of the usual effort.
+    /// Returns the keypoints of the usual effort.
     pub(in crate::watermark) fn sight(&self) -> &Sight {
         self.sight
             .get_or_init(|| Sight::new(self.upright(), Effort::Usual))
     }
 
-    /// Upright luma, aspect kept, long side at most 1024.
+    /// Returns the upright luma, aspect kept, long side at most 1024.
     pub(in crate::watermark) fn upright(&self) -> &Plane {
         &self.levels()[0]
     }
 
-    /// The coarsest upright level whose long side still has this many pixels, or the finest.
+    /// Returns the coarsest upright level whose long side still has this many pixels, or the
+    /// finest.
     pub(in crate::watermark) fn level_of_at_least(&self, long_side: usize) -> &Plane {
         let levels = self.levels();
         let enough = |level: &&Plane| level.width().max(level.height()) >= long_side;
         levels.iter().rfind(enough).unwrap_or(&levels[0])
     }
 
-    /// Width and height of the picture as a viewer shows it, in pixels.
+    /// Returns the width and height of the picture in pixels, as a viewer shows it.
     pub(in crate::watermark) fn upright_size(&self) -> (u32, u32) {
         self.photo.upright_size()
     }
 
-    /// The plane, or its negative.
+    /// Returns the plane, or its negative.
     fn of_polarity(&self, mut plane: Plane) -> Plane {
         if self.negative {
             for sample in plane.data_mut() {
@@ -137,7 +140,7 @@ impl<'a> ReceivedImage<'a> {
         })
     }
 
-    /// Samples the grid where a warp puts it; what lies outside of the picture repeats its border. Outside of the
+    /// Samples the grid where a warp puts it; outside the picture its border repeats. Outside the
     /// window the grid stays 0.
     pub(in crate::watermark) fn sample(
         &self,
@@ -159,7 +162,7 @@ impl<'a> ReceivedImage<'a> {
     }
 }
 
-/// The next coarser level, if there is a use for it.
+/// Returns the next coarser level, or `None` if it would be of no use.
 fn next_level(levels: &[Plane]) -> Option<Plane> {
     let base = &levels[0];
     let factor = (-(levels.len() as f64) / 2.0).exp2();

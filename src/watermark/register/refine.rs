@@ -1,4 +1,4 @@
-//! Refinement: from roughly right to a fraction of a sample, by the content alone.
+//! Refinement: from a roughly right position to a fraction of a sample, by the content alone.
 //!
 //! ```text
 //! e_i     = q_i (r_i - a_b h_i)                     i: tile and band;  a_b = max(<r, h>_u / <h, h>_u, 0.1)
@@ -8,11 +8,12 @@
 //! u       trust in the tile (trust.rs); 1 while only the lowest band is looked at. The median is of what is trusted
 //! ```
 //!
-//! This is the Gauss-Newton step of Lucas and Kanade (Baker and Matthews, "Lucas-Kanade 20 years on", 2004) on the keyed
-//! sums instead of pixels, damped as by Levenberg and Marquardt and weighted against outliers. The slopes are taken
-//! once per step from the sampled grid, whatever the number of parameters: a turn or a scale moves a tile as a whole,
-//! what it does inside of the tile is of second order. A step counts if rho grows over the tiles that were trusted before
-//! it. The last steps look at fine samples, all others at coarse ones ([`Sampling`]).
+//! This is the Gauss-Newton step of Lucas and Kanade (Baker and Matthews, "Lucas-Kanade 20 years
+//! on", 2004) on the keyed sums instead of pixels, damped as by Levenberg and Marquardt and
+//! weighted against outliers. The slopes are taken once per step from the sampled grid, whatever
+//! the number of parameters: a rotation or a scale moves a tile as a whole, and its effect inside
+//! the tile is of second order. A step counts if rho grows over the tiles that were trusted before
+//! it. The last steps read fine samples, all others coarse ones ([`Sampling`]).
 
 use super::{
     correlation::HostLanes,
@@ -39,22 +40,23 @@ use crate::{
 
 /// Fewest tiles that say anything about geometry.
 pub(in crate::watermark) const MIN_TILES: usize = 12;
-/// Damping to begin with, relative to the diagonal.
+/// Initial damping, relative to the diagonal.
 const DAMPING: f64 = 1e-3;
 /// Growth of rho below which another step is not worth it: the last refinement does what is left.
 const WORTH: f64 = 1e-2;
 /// Most steps of the last refinement.
 const POLISHES: usize = 2;
-/// Growth of rho below which there is no other.
+/// Growth of rho below which the last refinement stops.
 const POLISH_WORTH: f64 = 1e-3;
 /// Multiple of the median error from which an error counts half.
 const OUTLIER: f64 = 3.0;
-/// Least of these errors, in units of the local content: where most of the picture is flat, the median is of nothing.
+/// Least median error, in units of the local content: where most of the picture is flat, the median
+/// means nothing.
 const LEAST_SCALE: f64 = 0.3;
-/// Tries of a step, each damped more.
+/// Most tries of a step, each damped more.
 const TRIES: usize = 3;
 
-/// How a warp is improved: these bands, at most so many steps.
+/// A stage of refinement: the bands and freedom that are used, and the most steps.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watermark) struct Stage {
     pub(in crate::watermark) freedom: Freedom,
@@ -62,19 +64,19 @@ pub(in crate::watermark) struct Stage {
     pub(in crate::watermark) steps: usize,
 }
 
-/// A warp with what is seen through it.
+/// A warp with the content that is seen through it.
 #[derive(Debug, Clone)]
 pub(in crate::watermark) struct Fit {
     pub(in crate::watermark) warp: Warp,
     pub(in crate::watermark) coverage: Coverage,
     pub(in crate::watermark) rho: f64,
-    /// The sampled grid and its sums.
+    /// The grid sampled through the warp.
     pub(in crate::watermark) grid: Plane,
     pub(in crate::watermark) sums: Sums,
 }
 
 impl Fit {
-    /// Looks through a warp; nothing if too little is seen.
+    /// Samples the picture through a warp; `None` if too little is seen.
     pub(in crate::watermark) fn new(
         query: &ReceivedImage<'_>,
         reference: &Reference<'_>,
@@ -98,7 +100,7 @@ impl Fit {
         })
     }
 
-    /// Moves the warp by what the content of its regions has moved, if that makes it better.
+    /// Moves the warp by the displacement of its regions' content, if that makes it better.
     pub(in crate::watermark) fn follow(
         self,
         query: &ReceivedImage<'_>,
@@ -120,22 +122,22 @@ impl Fit {
             .unwrap_or(self)
     }
 
-    /// What a position is chosen by, whichever bands were refined last.
+    /// Returns the number that positions are chosen by, whichever bands were refined last.
     pub(in crate::watermark) fn merit(&self, reference: &Reference<'_>) -> f64 {
         merit(reference.agreement, &self.sums, &self.coverage)
     }
 
-    /// rho sqrt(tiles) of the bands that were refined last.
+    /// Returns rho sqrt(tiles) of the bands that were refined last.
     pub(in crate::watermark) fn plain_merit(&self) -> f64 {
         self.rho * self.coverage.root()
     }
 
-    /// Share of the tiles seen that are the original's, in their place.
+    /// Returns the share of the tiles seen that show the original's content, in its place.
     pub(in crate::watermark) fn intact_share(&self, reference: &Reference<'_>) -> f64 {
         reference.agreement.intact_share(&self.sums, &self.coverage)
     }
 
-    /// Improves the warp while rho grows.
+    /// Improves the warp as long as rho grows.
     pub(in crate::watermark) fn refine(
         mut self,
         query: &ReceivedImage<'_>,
@@ -167,7 +169,8 @@ impl Fit {
         self
     }
 
-    /// The last refinement: looks as closely as the picture allows, and moves the warp by what is left.
+    /// Runs the last refinement: samples as finely as the picture allows, and moves the warp by
+    /// what is left.
     pub(in crate::watermark) fn polish(
         mut self,
         query: &ReceivedImage<'_>,
@@ -200,7 +203,7 @@ impl Fit {
         (reference.agreement).products(&self.sums, &self.coverage, bands)
     }
 
-    /// What the next step must solve.
+    /// Sets up the next step.
     fn problem<'a>(&self, reference: &'a Reference<'a>, stage: Stage) -> Problem<'a> {
         let trust = if stage.bands > 1 {
             trust(&self.products(reference, stage.bands), &self.coverage)
@@ -215,7 +218,7 @@ impl Fit {
         }
     }
 
-    /// The normal equations of one step.
+    /// Returns the normal equations of one step.
     fn equations(&self, reference: &Reference<'_>, stage: Stage, trust: &[f32]) -> Equations {
         let (slope_x, slope_y) = slopes(&self.grid, self.coverage.window());
         let slope_x = transform::forward(&slope_x).sums(reference.signs);
@@ -237,7 +240,7 @@ impl Fit {
             let rest = self.sums.band(band)[tile] - gains[band] * reference.host.band(band)[tile];
             q[band * tiling.count() + tile] * rest
         };
-        // What is trusted says what error is usual, unless hardly anything is.
+        // The trusted tiles determine the usual error, unless hardly any are trusted.
         let trusted = |&tile: &usize| trust[tile] > 0.5;
         let some = self.coverage.shown().filter(trusted).count() >= MIN_TILES;
         let all = (self.coverage.shown())
@@ -275,7 +278,7 @@ struct Problem<'a> {
 }
 
 impl Problem<'_> {
-    /// Takes the step if rho grows by it: where it leads to, and by how much.
+    /// Takes the step if rho grows by it; returns the fit that it leads to, and the growth of rho.
     fn step(
         &self,
         from: &Fit,
@@ -291,7 +294,8 @@ impl Problem<'_> {
     }
 }
 
-/// Slopes of a grid along x and y, per sample: the five-point stencil (8 (f1 - f-1) - (f2 - f-2)) / 12.
+/// Returns the slopes of a grid along x and y, per sample: the five-point stencil (8 (f1 - f-1) -
+/// (f2 - f-2)) / 12.
 fn slopes(grid: &Plane, window: Window) -> (Plane, Plane) {
     let (mut across, mut down) = (Plane::new(GRID, GRID), Plane::new(GRID, GRID));
     let stencil = |at: &dyn Fn(usize) -> f32, i: usize, (first, end): (usize, usize)| {
@@ -308,7 +312,7 @@ fn slopes(grid: &Plane, window: Window) -> (Plane, Plane) {
     (across, down)
 }
 
-/// The median, of an empty list 0.
+/// Returns the median, or 0 for an empty list.
 fn median(mut values: Vec<f32>) -> f32 {
     let middle = values.len() / 2;
     if values.is_empty() {

@@ -6,8 +6,9 @@
 //! all places  n x m of them, one a pixel of the plane but at least 2 x 2; bicubic (Keys, a = -3/4); their mean
 //! ```
 //!
-//! The grid of a protected photo holds area averages. Where places fall on pixels, as in a picture that lies as it did, the
-//! mean of all places is that average exactly; elsewhere it is as near to it as interpolation gets.
+//! The grid of a protected photo holds area averages. Where places fall on pixels, as in a picture
+//! that is the whole photo in its place, the mean of all places is that average exactly; elsewhere
+//! it is as near to it as interpolation gets.
 
 use crate::{
     imaging::Plane,
@@ -19,12 +20,13 @@ use crate::{
 
 /// Keys' parameter, as in [`crate::watermark::sampling::resample`].
 const KEYS_A: f32 = -0.75;
-/// Fewest places of a sample along an axis when all are taken: what a picture smaller than 512 is enlarged to.
+/// Fewest places of a sample along an axis when all are taken: a picture smaller than 512 is
+/// enlarged to as many.
 const LEAST_PLACES: usize = 2;
 /// Pixel coordinates; the centre of the first pixel is 0.
 type Point = (f32, f32);
 
-/// Looks up one place for each sample of the grid in the window; the others are 0.
+/// Samples one place for each sample of the grid in the window; the others are 0.
 pub(in crate::watermark) fn one_place(plane: &Plane, warp: &Warp, window: Window) -> Plane {
     sample(plane, warp, window, (1, 1), bilinear)
 }
@@ -36,7 +38,8 @@ pub(in crate::watermark) fn all_places(plane: &Plane, warp: &Warp, window: Windo
     sample(plane, warp, window, (places(across), places(down)), bicubic)
 }
 
-/// Pixels from one sample of the grid to the next, along the photo's x and y axes, in the middle of the window.
+/// Returns the pixels from one sample of the grid to the next, along the photo's x and y axes, in
+/// the middle of the window.
 pub(in crate::watermark) fn pitch(plane: &Plane, warp: &Warp, window: Window) -> (f64, f64) {
     let middle = |(from, to): (usize, usize)| (from + to) as f64 / (2 * GRID) as f64;
     let (width, height) = (plane.width() as f64, plane.height() as f64);
@@ -46,7 +49,7 @@ pub(in crate::watermark) fn pitch(plane: &Plane, warp: &Warp, window: Window) ->
         .map_or((1.0, 1.0), |[[a, b], [c, d]]| (length(a, c), length(b, d)))
 }
 
-/// The mean of what `look_up` finds at the places of each sample.
+/// Averages the values that `look_up` finds at the places of each sample.
 fn sample(
     plane: &Plane,
     warp: &Warp,
@@ -80,7 +83,8 @@ fn sample(
     grid
 }
 
-/// Where the upper left corners of a row of samples lie in a plane, and the upper right one of the last.
+/// Returns the positions in a plane of the upper left corners of a row of samples, and of the upper
+/// right one of the last.
 fn corners(plane: &Plane, warp: &Warp, row: usize) -> Vec<Point> {
     let (width, height) = (plane.width() as f64, plane.height() as f64);
     warp.shifted_row(row as f64 / GRID as f64, GRID)
@@ -93,7 +97,7 @@ fn corners(plane: &Plane, warp: &Warp, row: usize) -> Vec<Point> {
         .collect()
 }
 
-/// The place at a fraction of the way from one to another.
+/// Returns the point at a fraction of the way from one to another.
 fn between(from: Point, to: Point, at: f32) -> Point {
     (from.0 + at * (to.0 - from.0), from.1 + at * (to.1 - from.1))
 }
@@ -144,7 +148,8 @@ fn bicubic(plane: &Plane, (x, y): Point) -> f32 {
     columns.iter().zip(across).map(|(c, w)| c * w).sum()
 }
 
-/// The four weights at a fraction t of a pixel, by powers of t, so that the compiler computes them side by side.
+/// Returns the four weights at a fraction t of a pixel, by powers of t, so that the compiler
+/// computes them side by side.
 fn kernel(t: f32) -> [f32; 4] {
     const A: f32 = KEYS_A;
     const CUBE: [f32; 4] = [A, A + 2.0, -A - 2.0, -A];

@@ -12,7 +12,7 @@
 pub(in crate::watermark) struct Blur(Vec<f32>);
 
 impl Blur {
-    /// Makes a Gaussian of standard deviation `sigma`, in samples, cut at four of them.
+    /// Makes a Gaussian of standard deviation `sigma`, in samples, cut off at four of them.
     pub(in crate::watermark) fn gaussian(sigma: f64) -> Self {
         let radius = (4.0 * sigma).ceil() as usize;
         let tap = |d: usize| (-((d * d) as f64) / (2.0 * sigma * sigma)).exp();
@@ -55,7 +55,7 @@ impl Blur {
         both
     }
 
-    /// Adds the `2 r + 1` lines that `line` gives, each times its tap; the pairs of equal tap together.
+    /// Adds the `2 r + 1` lines that `line` gives, each times its tap; pairs of equal tap together.
     fn add_up<'a>(&self, out: &mut [f32], line: impl Fn(usize) -> &'a [f32]) {
         let radius = self.0.len() - 1;
         for (out, sample) in out.iter_mut().zip(line(radius)) {
@@ -70,7 +70,7 @@ impl Blur {
     }
 }
 
-/// Index of sample `at - radius` of a line of `length`, reflected at both ends.
+/// Returns the index of sample `at - radius` of a line of `length`, reflected at both ends.
 fn reflect(at: usize, radius: usize, length: usize) -> usize {
     if at < radius {
         radius - at - 1

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-/// Coefficients of a block.
+/// Number of coefficients in a block.
 pub(in crate::watermark) const COEFFICIENTS: usize = 64;
 
 /// Natural index (row 8 v + u) of each coefficient in zigzag order (ITU-T T.81, figure A.6).
@@ -12,7 +12,7 @@ pub(in crate::watermark) const ZIGZAG: [usize; COEFFICIENTS] = [
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
-/// The orthonormal DCT's basis value `c_u(x)`.
+/// Returns the orthonormal DCT's basis value `c_u(x)`.
 pub(in crate::watermark) fn dct_basis(u: usize, x: usize) -> f64 {
     let norm: f64 = if u == 0 { 1.0 / 8.0 } else { 2.0 / 8.0 };
     norm.sqrt() * ((2 * x + 1) as f64 * u as f64 * PI / 16.0).cos()

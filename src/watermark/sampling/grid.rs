@@ -1,7 +1,8 @@
 //! The canonical grid: the whole upright picture squashed to a square of 256 x 256.
 //!
-//! Any uniform or anisotropic resize leaves it alone, and an EXIF orientation is one of eight symmetries of it.
-//! Pictures are sampled as they are stored and the small grid is turned ([`Orientation::apply`]).
+//! Any uniform or anisotropic resize leaves it unchanged, and an EXIF orientation is one of eight
+//! symmetries of it. Pictures are sampled as they are stored and the small grid is turned
+//! ([`Orientation::apply`]).
 //!
 //! ```text
 //! luma     area average of Y (sides below 512 are enlarged first)
@@ -22,7 +23,6 @@ use crate::{
 /// A picture ready to be sampled, in stored orientation.
 #[derive(Debug)]
 pub(in crate::watermark) enum Source<'a> {
-    /// Samples.
     Raster(&'a Raster),
     /// The reduced luma of a JPEG.
     Jpeg(ReducedLuma),
@@ -64,7 +64,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Sides of a picture fitted into a square of `long` pixels, aspect kept; a smaller one keeps its size.
+/// Returns the sides of a picture fitted into a square of `long` pixels, aspect kept; a smaller one
+/// keeps its size.
 pub(in crate::watermark) fn fitted((width, height): (u32, u32), long: usize) -> (usize, usize) {
     let (width, height) = (width as usize, height as usize);
     let longest = width.max(height);
@@ -83,19 +84,18 @@ pub(in crate::watermark) fn upright_luma(photo: &Photo) -> Plane {
     photo.orientation.apply(&Source::new(&photo.pixels).luma())
 }
 
-/// What protection needs of the original, all upright.
+/// The grids that protection needs of the original, all upright.
 #[derive(Debug)]
 pub(in crate::watermark) struct Grid {
-    /// 256 x 256, 0..=255.
+    /// Luma, 256 x 256, 0..=255.
     pub(in crate::watermark) luma: Plane,
-    /// 256 x 256, grey levels.
+    /// Texture, 256 x 256, in grey levels.
     pub(in crate::watermark) texture: Plane,
-    /// 32 x 32, 0..=1.
+    /// Mean alpha of tiles, 32 x 32, 0..=1.
     pub(in crate::watermark) alpha: Plane,
 }
 
 impl Grid {
-    /// Samples a photo.
     pub(in crate::watermark) fn new(photo: &Photo) -> Self {
         let has_texture = photo.width().min(photo.height()) as usize >= GRID;
         let (luma, variance, alpha) = match &photo.pixels {
@@ -121,7 +121,8 @@ impl Grid {
     }
 }
 
-/// Luma grid of a raster and, if wanted, its variance; in one pass if both average over the same cells.
+/// Returns the luma grid of a raster and, if wanted, its variance; in one pass if both average over
+/// the same cells.
 fn raster_moments(raster: &Raster, has_texture: bool) -> (Plane, Plane) {
     let luma = || Source::Raster(raster).luma();
     if !has_texture {
@@ -138,7 +139,7 @@ fn raster_moments(raster: &Raster, has_texture: bool) -> (Plane, Plane) {
     }
 }
 
-/// Luma grid of a JPEG and, if wanted, its variance.
+/// Returns the luma grid of a JPEG and, if wanted, its variance.
 fn jpeg_moments(image: &CoefficientImage, has_texture: bool) -> (Plane, Plane) {
     if has_texture {
         let reduced = ReducedLuma::with_variance(image);
@@ -148,7 +149,7 @@ fn jpeg_moments(image: &CoefficientImage, has_texture: bool) -> (Plane, Plane) {
     }
 }
 
-/// Mean alpha of each stored tile.
+/// Returns the mean alpha of each stored tile.
 fn tile_alpha(raster: &Raster) -> Plane {
     if !raster.layout().has_alpha() {
         return opaque();
@@ -159,14 +160,14 @@ fn tile_alpha(raster: &Raster) -> Plane {
     resample(&AlphaRows(raster), &x, &y)
 }
 
-/// The alpha of tiles without any.
+/// Returns the tile alpha of a picture without transparency.
 fn opaque() -> Plane {
     let mut alpha = Plane::new(TILES, TILES);
     alpha.data_mut().fill(1.0);
     alpha
 }
 
-/// Mean of a 256 x 256 plane over each tile, tile rows first.
+/// Returns the mean of a 256 x 256 plane over each tile, row-major.
 pub(in crate::watermark) fn tile_means(plane: &Plane) -> Vec<f32> {
     let taps = Taps::area(GRID as f64, TILES);
     let means = resample(plane, &taps, &taps).into_vec();
@@ -174,7 +175,6 @@ pub(in crate::watermark) fn tile_means(plane: &Plane) -> Vec<f32> {
     means
 }
 
-/// Columns and rows.
 fn sides(rows: &impl LumaRows) -> (usize, usize) {
     (rows.width(), rows.height())
 }

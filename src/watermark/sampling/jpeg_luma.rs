@@ -9,10 +9,11 @@
 //! inside variance = sum X^2 / 64 - mean of (reduced sample - 128)^2               (Parseval)
 //! ```
 //!
-//! The mean is taken in the transform, exactly: nothing is decoded that the grid would only average away. n is
-//! chosen for each axis, so that a reduced side has at least [`MIN_SIDE`] samples, or all of its pixels; however
-//! large the picture, at most 2047 x 2047 samples are held (1/8 of sides from 16384 up). The clamp acts on
-//! means, a decoder's on pixels; where that differs (ringing at white and black) the grid hardly does.
+//! The mean is taken in the transform, exactly: nothing is decoded that the grid would only average
+//! away. n is chosen for each axis, so that a reduced side has at least [`MIN_SIDE`] samples, or
+//! all of its pixels; however large the picture, at most 2047 x 2047 samples are held (1/8 of sides
+//! from 16384 up). The clamp acts on means, a decoder's on pixels; where that differs (ringing at
+//! white and black) the grid hardly does.
 
 use super::{
     dct::{COEFFICIENTS, ZIGZAG, dct_basis},
@@ -23,8 +24,8 @@ use crate::{
     watermark::layout::GRID,
 };
 
-/// Fewest samples on a reduced side, unless the picture has fewer: about two for each cell of a 512 grid. Quarter blocks of the
-/// 4032 pixels of a phone's long side just reach it.
+/// Fewest samples on a reduced side, unless the picture has fewer: about two for each cell of a 512
+/// grid. Quarter blocks of the 4032 pixels of a phone's long side just reach it.
 const MIN_SIDE: usize = 1000;
 /// Pixels on a side of a block.
 const BLOCK: usize = 8;
@@ -35,18 +36,18 @@ const MID: f32 = 128.0;
 #[derive(Debug)]
 pub(in crate::watermark) struct ReducedLuma {
     samples: Plane,
-    /// Variance inside the parts, one mean per block, if wanted.
+    /// Variance inside the parts, averaged over each block; `None` unless asked for.
     inside: Option<Plane>,
     across: Axis,
     down: Axis,
 }
 
-/// How one axis is reduced.
+/// Reduction of one axis.
 #[derive(Debug, Clone, Copy)]
 struct Axis {
-    /// Pixels.
+    /// Length in pixels.
     side: usize,
-    /// Parts of a block, 1, 2, 4 or 8.
+    /// Parts of a block: 1, 2, 4 or 8.
     parts: usize,
 }
 
@@ -55,7 +56,7 @@ impl Axis {
         Self::with_least(side as usize, MIN_SIDE)
     }
 
-    /// The fewest parts that give `least` samples, if any do.
+    /// Chooses the fewest parts that give `least` samples, if any do.
     fn with_least(side: usize, least: usize) -> Self {
         let parts = [1, 2, 4]
             .into_iter()
@@ -64,22 +65,22 @@ impl Axis {
         Self { side, parts }
     }
 
-    /// Blocks that hold pixels of the picture.
+    /// Returns the number of blocks that hold pixels of the picture.
     fn blocks(self) -> usize {
         self.side.div_ceil(BLOCK)
     }
 
-    /// Length in samples; the last one may lie partly outside of the picture.
+    /// Returns the length in samples; the last one may lie partly outside the picture.
     fn extent(self) -> f64 {
         (self.side * self.parts) as f64 / BLOCK as f64
     }
 
-    /// Samples, the last one whole.
+    /// Returns the number of samples, counting the last one as whole.
     fn samples(self) -> usize {
         (self.side * self.parts).div_ceil(BLOCK)
     }
 
-    /// `P_u(p)`.
+    /// Returns `P_u(p)`.
     fn part_mean(self, u: usize, part: usize) -> f64 {
         let pixels = BLOCK / self.parts;
         let first = part * pixels;
@@ -96,14 +97,16 @@ impl ReducedLuma {
         Self::reduce(image, None)
     }
 
-    /// Reduces the luma of a picture and keeps the variance that is lost by it, for [`Self::variance`].
+    /// Reduces the luma of a picture and keeps the variance that is lost by it, for
+    /// [`Self::variance`].
     pub(in crate::watermark) fn with_variance(image: &CoefficientImage) -> Self {
         let blocks = |side| Axis::new(side).blocks();
         let inside = Plane::new(blocks(image.width()), blocks(image.height()));
         Self::reduce(image, Some(inside))
     }
 
-    /// Reduces a weighted sum of components of equal sampling, as if it were luma: 128 more than the sum.
+    /// Reduces a weighted sum of components of equal sampling, as if it were luma: 128 plus the
+    /// sum.
     ///
     /// A side has at least `least` samples, or all that the component has.
     pub(in crate::watermark) fn of_components(
@@ -111,7 +114,8 @@ impl ReducedLuma {
         components: &[(usize, f32)],
         least: usize,
     ) -> Self {
-        // Padded rows of blocks are whole MCUs, so that their lengths are in the proportion of the sampling.
+        // Padded rows of blocks are whole MCUs, so that their lengths are in the proportion of the
+        // sampling.
         let luma = image.component(0);
         let own = components
             .first()
@@ -159,7 +163,7 @@ impl ReducedLuma {
         reduced
     }
 
-    /// Fills in all blocks, `N` samples each.
+    /// Fills in all blocks, of `N` samples each.
     fn fill<const N: usize>(&mut self, components: &[(Component<'_>, f32)]) {
         let (across, down) = (self.across, self.down);
         let table: [[f32; N]; COEFFICIENTS] = std::array::from_fn(|k| {
@@ -244,7 +248,8 @@ impl ReducedLuma {
     }
 }
 
-/// How many coefficients, in zigzag order, are used at most; whole eighths, because eight compare at once.
+/// Returns the number of coefficients, in zigzag order, that may differ from zero; whole eighths,
+/// because eight compare at once.
 fn used_coefficients(block: &[i16; COEFFICIENTS]) -> usize {
     let (eighths, _) = block.as_chunks::<8>();
     let last = eighths
@@ -264,7 +269,7 @@ fn means<const N: usize>(luma: &[f32], table: &[[f32; N]; COEFFICIENTS]) -> [f32
     samples
 }
 
-/// Mean variance of the pixels inside the parts of a block.
+/// Returns the mean variance of the pixels inside the parts of a block.
 fn inside_variance(luma: &[f32], samples: &[f32]) -> f32 {
     let square = |values: &[f32]| {
         // Eight sums side by side, so that the compiler vectorises them; their order stays fixed.

@@ -5,21 +5,22 @@
 //! Y = alpha Y + (1 - alpha) 255          alpha in 0..=1: the picture lies on white
 //! ```
 //!
-//! The weights are those of JPEG (ITU-R BT.601), so that luma is the Y of a JPEG of the same picture. White is
-//! what a browser shows under a transparent picture and what a conversion to JPEG flattens to.
+//! The weights are those of JPEG (ITU-R BT.601), so that luma is the Y of a JPEG of the same
+//! picture. White is the background that a browser shows under a transparent picture and that a
+//! conversion to JPEG flattens to.
 
 use super::resample::LumaRows;
 use crate::imaging::{Layout, Raster, Samples};
 
-/// Share of red in luma.
+/// Weight of red in luma.
 const RED: f32 = 0.299;
-/// Share of green in luma.
+/// Weight of green in luma.
 const GREEN: f32 = 0.587;
-/// Share of blue in luma.
+/// Weight of blue in luma.
 const BLUE: f32 = 0.114;
-/// White, and an opaque alpha, on the common scale.
+/// White, and an opaque alpha, on the scale 0..=255.
 pub(in crate::watermark) const WHITE: f32 = 255.0;
-/// 16-bit steps in an 8-bit step.
+/// Number of 16-bit steps in an 8-bit step.
 pub(in crate::watermark) const STEPS_16: f32 = 257.0;
 
 impl LumaRows for Raster {
@@ -65,7 +66,6 @@ impl LumaRows for AlphaRows<'_> {
     }
 }
 
-/// The samples of one row.
 pub(in crate::watermark) enum Row<'a> {
     U8(&'a [u8]),
     U16(&'a [u16]),

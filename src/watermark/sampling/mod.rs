@@ -1,4 +1,4 @@
-//! From pixels and coefficients to luma on the canonical grid, and the filters on the way.
+//! Sampling: pixels and coefficients to luma on the canonical grid, and the filters on the way.
 
 pub(super) mod blur;
 pub(super) mod dct;

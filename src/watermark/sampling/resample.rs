@@ -1,4 +1,4 @@
-//! Changing the number of samples along an axis, and pictures along both.
+//! Resampling along an axis, and of pictures along both.
 //!
 //! ```text
 //! out[o] = sum over i of  weight(o, i) in[i]           sum over i of weight(o, i) = 1
@@ -8,23 +8,23 @@
 //! grid      256 samples: area where the side has 512 or more, else bicubic to 512 and the mean of two
 //! ```
 //!
-//! The kernel is that of Keys, "Cubic convolution interpolation for digital image processing" (1981); a = -3/4
-//! as in `OpenCV`, with which the engine was tuned. Pictures are read row by row ([`LumaRows`]), so that none is
-//! held at full size in `f32`: the rows under an output row are added up first, with one weight each, and the
-//! sum is then reduced across.
+//! The kernel is that of Keys, "Cubic convolution interpolation for digital image processing"
+//! (1981); a = -3/4 as in `OpenCV`, with which the engine was tuned. Pictures are read row by row
+//! ([`LumaRows`]), so that none is held at full size in `f32`: the rows under an output row are
+//! added up first, with one weight each, and the sum is then reduced across.
 
 use crate::{imaging::Plane, watermark::layout::GRID};
 
-/// Sides below this are enlarged on their way to the grid.
+/// Sides below this, in pixels, are enlarged on their way to the grid.
 const ENLARGED_BELOW: usize = 512;
-/// Keys' parameter.
+/// Keys' parameter a.
 const KEYS_A: f64 = -0.75;
 
 /// Luma of a picture, row by row, 0..=255.
 pub(in crate::watermark) trait LumaRows {
-    /// Columns.
+    /// Returns the number of columns.
     fn width(&self) -> usize;
-    /// Rows.
+    /// Returns the number of rows.
     fn height(&self) -> usize;
     /// Writes row `y` into `out`, which is [`LumaRows::width`] long.
     fn read_row(&self, y: usize, out: &mut [f32]);
@@ -47,13 +47,14 @@ impl LumaRows for Plane {
 /// The weights of every output sample: runs of neighbouring input samples.
 #[derive(Debug, Clone)]
 pub(in crate::watermark) struct Taps {
-    /// For each output, its first input sample and where its weights end.
+    /// For each output, its first input sample and the end of its weights.
     runs: Vec<(usize, usize)>,
     weights: Vec<f32>,
 }
 
 impl Taps {
-    /// Area average of an axis of `extent` input samples, of which the last may be a fraction, to `outputs`.
+    /// Area average of an axis of `extent` input samples, of which the last may be a fraction, to
+    /// `outputs`.
     pub(in crate::watermark) fn area(extent: f64, outputs: usize) -> Self {
         let step = extent / outputs as f64;
         let last = extent.ceil() as usize - 1;
@@ -70,8 +71,9 @@ impl Taps {
 
     /// Area average of an axis whose samples are themselves means of `extent` equal parts of it.
     ///
-    /// Where a cell's edge cuts a part, a slope through the neighbouring means says how much of the part's sum
-    /// lies on either side: `f m_i - f (1 - f) (m_(i+1) - m_(i-1)) / 4` of part i before the fraction f.
+    /// Where a cell's edge cuts a part, a slope through the neighbouring means estimates the share
+    /// of the part's sum that lies on either side: `f m_i - f (1 - f) (m_(i+1) - m_(i-1)) / 4` of
+    /// part i before the fraction f.
     pub(in crate::watermark) fn area_of_means(extent: f64, outputs: usize) -> Self {
         let step = extent / outputs as f64;
         let last = extent.ceil() as usize - 1;
@@ -102,12 +104,12 @@ impl Taps {
         Self::collect(outputs, |output| bicubic_run(inputs, outputs, output))
     }
 
-    /// Tells whether a side of this many pixels is averaged to the grid, not enlarged first.
+    /// Returns whether a side of this many pixels is averaged to the grid, not enlarged first.
     pub(in crate::watermark) fn averages(side: usize) -> bool {
         side >= ENLARGED_BELOW
     }
 
-    /// From a picture's side to the canonical grid.
+    /// Returns the taps from a picture's side to the canonical grid.
     pub(in crate::watermark) fn to_grid(side: usize) -> Self {
         if Self::averages(side) {
             return Self::area(side as f64, GRID);
@@ -126,7 +128,8 @@ impl Taps {
         })
     }
 
-    /// From the grid to a picture's side: bicubic, or the area average where the side is shorter than the grid.
+    /// Returns the taps from the grid to a picture's side: bicubic, or the area average where the
+    /// side is shorter than the grid.
     pub(in crate::watermark) fn from_grid(side: usize) -> Self {
         if side >= GRID {
             Self::bicubic(GRID, side)
@@ -174,7 +177,7 @@ impl Taps {
     }
 }
 
-/// `sum weight value`, for as many values as there are weights.
+/// Returns the sum of `weight * value`, for as many values as there are weights.
 fn weigh(values: &[f32], weights: &[f32]) -> f32 {
     values
         .iter()
@@ -183,7 +186,8 @@ fn weigh(values: &[f32], weights: &[f32]) -> f32 {
         .sum()
 }
 
-/// The bicubic weights of one output; those outside of the line are given to its border samples.
+/// Returns the bicubic weights of one output; those outside the line are given to its border
+/// samples.
 fn bicubic_run(inputs: usize, outputs: usize, output: usize) -> (usize, Vec<f64>) {
     let at = (output as f64 + 0.5) * inputs as f64 / outputs as f64 - 0.5;
     let base = at.floor();

@@ -1,4 +1,4 @@
-//! Content agreement: does a received picture lie on the grid as the original did?
+//! Content agreement: a measure of whether a received picture lies on the grid as the original did.
 //!
 //! ```text
 //! q    = 1 / sqrt(G_1.5(h^2) + mean(h^2) / 4 + tiles in a sum)       per band
@@ -10,8 +10,9 @@
 //! textured: G_1(sum_b y^2) > 0.6, all bands
 //! ```
 //!
-//! Every product has both factors of one tile and band, which flip together with its sign. So no number here sees the
-//! signs, and any number of geometries may be tried with them at no cost in false positives ([`super::score`]).
+//! Every product has both factors of one tile and band, which flip together with its sign. So no
+//! number here sees the signs, and any number of geometries may be tried with them at no cost in
+//! false positives ([`super::score`]).
 
 use super::{
     carrier::{BANDS, Signs, Sums},
@@ -22,26 +23,26 @@ use crate::watermark::{geometry::coverage::Coverage, sampling::blur::Blur};
 /// Local correlation from which a tile certainly shows the original's content, in place.
 const INTACT_RHO: f32 = 0.7;
 
-/// Whitened energy around a tile, of all bands, from which it has content.
+/// Whitened energy around a tile, of all bands, from which it counts as textured.
 pub(in crate::watermark) const TEXTURED: f32 = 0.6;
-/// Keeps the correlation of nothing finite.
+/// Keeps the correlation of an empty picture finite.
 const TINY: f32 = 1e-6;
 
-/// What received sums are compared with.
+/// The original's side of the comparison with received sums.
 #[derive(Debug)]
 pub(in crate::watermark) struct Agreement {
-    /// q of every sum.
+    /// Whitening q of every sum, in the order of [`Sums`].
     whitening: Vec<f32>,
-    /// clip3(h q).
+    /// Whitened host sums, clip3(h q).
     host: Vec<f32>,
 }
 
-/// How much a received picture looks like the original.
+/// Likeness of a received picture to the original.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::watermark) struct Likeness {
-    /// Correlation, -1..=1.
+    /// Correlation rho, -1..=1.
     pub(in crate::watermark) rho: f64,
-    /// How much of the original's content is there; about 1 if all of it is.
+    /// Amount of the original's content that is there; about 1 if all of it is.
     pub(in crate::watermark) gain: f64,
 }
 
@@ -66,12 +67,12 @@ impl Agreement {
         Self { whitening, host }
     }
 
-    /// Whitening q of each sum, in the order of [`Sums`].
+    /// Returns the whitening q of each sum, in the order of [`Sums`].
     pub(in crate::watermark) fn whitening(&self) -> &[f32] {
         &self.whitening
     }
 
-    /// Whitened host sums, clip3(h q).
+    /// Returns the whitened host sums, clip3(h q).
     pub(in crate::watermark) fn host(&self) -> &[f32] {
         &self.host
     }
@@ -130,10 +131,11 @@ impl Agreement {
         products
     }
 
-    /// Share of the shown tiles, 0..=1, around which the content is the original's and lies in its place.
+    /// Returns the share of the shown tiles, 0..=1, around which the content is the original's and
+    /// lies in its place.
     ///
-    /// Where something was pasted over a picture, rho falls but the rest stays intact; where the picture lies
-    /// wrongly, little does.
+    /// Where something was pasted over a picture, rho falls but the rest stays intact; where the
+    /// picture lies wrongly, little does.
     pub(in crate::watermark) fn intact_share(&self, received: &Sums, coverage: &Coverage) -> f64 {
         let around = self.products(received, coverage, BANDS).around(coverage);
         let intact = coverage
@@ -146,16 +148,17 @@ impl Agreement {
 /// Products of whitened sums, summed over bands: one number a tile; 0 where a tile is not shown.
 #[derive(Debug)]
 pub(in crate::watermark) struct Products {
-    /// x y.
+    /// Received times host, x y.
     pub(in crate::watermark) xy: Vec<f32>,
-    /// x^2.
+    /// Received energy, x^2.
     pub(in crate::watermark) xx: Vec<f32>,
-    /// y^2.
+    /// Host energy, y^2.
     pub(in crate::watermark) yy: Vec<f32>,
 }
 
 impl Products {
-    /// Gaussian means of one tile's width over the tiles that are shown.
+    /// Returns Gaussian means, with a standard deviation of one tile, over the tiles that are
+    /// shown.
     pub(in crate::watermark) fn around(&self, coverage: &Coverage) -> Self {
         let mean = LocalMean::new(1.0, coverage);
         let of = |values: &[f32]| mean.of(|tile| values[tile]);
@@ -166,12 +169,12 @@ impl Products {
         }
     }
 
-    /// Correlation at a tile, -1..=1; 0 where there is nothing.
+    /// Returns the correlation at a tile, -1..=1; 0 where there is no content.
     pub(in crate::watermark) fn correlation(&self, tile: usize) -> f32 {
         self.xy[tile] / ((self.xx[tile] * self.yy[tile]).sqrt() + TINY)
     }
 
-    /// Correlation over some tiles, -1..=1.
+    /// Returns the correlation over some tiles, -1..=1.
     pub(in crate::watermark) fn correlation_of(&self, tiles: impl Iterator<Item = usize>) -> f64 {
         let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
         for tile in tiles {
@@ -182,18 +185,18 @@ impl Products {
         ratio(xy, (xx * yy).sqrt())
     }
 
-    /// Whether the original has content at a tile, of means of all bands.
+    /// Returns whether the original has content at a tile, for means of all bands.
     pub(in crate::watermark) fn textured(&self, tile: usize) -> bool {
         self.yy[tile] > TEXTURED
     }
 }
 
-/// `clip3(sum q)`.
+/// Returns `clip3(sum q)`.
 fn clip(sum: f32, q: f32) -> f32 {
     (sum * q).clamp(-3.0, 3.0)
 }
 
-/// Everything that registration compares with.
+/// The host's side of everything that registration compares.
 #[derive(Debug)]
 pub(in crate::watermark) struct Reference<'a> {
     pub(in crate::watermark) signs: &'a Signs,

@@ -1,4 +1,4 @@
-//! The carrier: which numbers of a picture are marked, with which sign and how strongly.
+//! The carrier: the numbers of a picture that are marked, with their signs and amplitudes.
 //!
 //! The 256 x 256 grid has 32 x 32 *tiles* of 8 x 8. The lapped transform gives a tile 4 x 4 low
 //! coefficients (i, j), i down and j across, at `f_k = 16 (k + 1/2)` cycles per picture. The 14 of them with
@@ -11,9 +11,10 @@
 //! sum     S_b(tile) = sum over the band's chips of  sign * coefficient
 //! ```
 //!
-//! A tile is thus seen through 4 keyed sums, a picture through 4096: all that the record keeps of it. A record of
-//! strict privacy adds up the sums of 2 x 2 tiles and keeps 1024: [`Tiling`].
-//! Weights fall as `W = 40 / F`, like the spectrum of photographs, so that every chip is hidden equally well.
+//! A tile is thus seen through 4 keyed sums, a picture through 4096: all that the record keeps of
+//! it. A record of strict privacy adds up the sums of 2 x 2 tiles and keeps 1024: [`Tiling`].
+//! Weights fall as `W = 40 / F`, like the spectrum of photographs, so that every chip is hidden
+//! equally well.
 
 use std::fmt;
 
@@ -27,9 +28,9 @@ use crate::watermark::{
 
 /// Frequencies per axis of a tile that chips may use.
 pub(in crate::watermark) const FREQUENCIES: usize = 4;
-/// Chips of a tile.
+/// Number of chips in a tile.
 pub(in crate::watermark) const CHIPS: usize = 14;
-/// Bands, and so sums of a tile.
+/// Number of bands, and so of sums of a tile.
 pub(in crate::watermark) const BANDS: usize = 4;
 
 /// The (i, j) of a tile's chips, by F: the order in which the key's stream gives their signs.
@@ -50,14 +51,15 @@ pub(in crate::watermark) const CHIP_FREQUENCIES: [(usize, usize); CHIPS] = [
     (3, 2),
 ];
 
-/// How many chips each band sums; they follow each other in [`CHIP_FREQUENCIES`].
+/// Number of chips that each band sums; they follow each other in [`CHIP_FREQUENCIES`].
 pub(in crate::watermark) const BAND_CHIPS: [usize; BANDS] = [2, 3, 5, 4];
 
-/// One number per chip of a picture or a field. Tile by tile in rows, 14 each. Never printed.
+/// One number per chip of a picture or a field: tile by tile in row-major order, 14 each. Never
+/// printed.
 #[derive(Clone, PartialEq, Zeroize)]
 pub(in crate::watermark) struct Chips(Vec<f32>);
 
-/// The signs of a key, +1 or -1 a chip, and how finely sums are made with them.
+/// The signs of a key, +1 or -1 a chip, and the tiling of the sums that are made with them.
 ///
 /// Whoever has the signs has the mark: they are wiped from memory on drop and never printed.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -82,7 +84,7 @@ impl Signs {
         }
     }
 
-    /// The same signs, but those of one tile and band exchanged.
+    /// Returns the same signs, but with those of one tile and band reversed.
     #[cfg(test)]
     pub(in crate::watermark) fn with_flipped(&self, tile: usize, band: usize) -> Self {
         let mut chips = self.chips.clone();
@@ -97,17 +99,18 @@ impl Signs {
         }
     }
 
-    /// How finely sums are made.
+    /// Returns the tiling of the sums.
     pub(in crate::watermark) fn tiling(&self) -> Tiling {
         self.tiling
     }
 
-    /// Returns the signs of each tile, 14 at a time, tile rows first.
+    /// Returns the signs of each tile, 14 at a time, row-major.
     pub(in crate::watermark) fn tiles(&self) -> impl Iterator<Item = &[f32]> {
         self.chips.tiles()
     }
 
-    /// Returns the coefficients of a field of unit RMS: `sign * W / sqrt(sum W^2 / 64)`. As secret as the signs.
+    /// Returns the coefficients of a field of unit RMS: `sign * W / sqrt(sum W^2 / 64)`. As secret
+    /// as the signs.
     pub(in crate::watermark) fn field(&self) -> Zeroizing<Chips> {
         let amplitudes = amplitudes();
         let mut field = Zeroizing::new(self.chips.clone());
@@ -138,7 +141,7 @@ impl Chips {
         Self(vec![0.0; TILE_COUNT * CHIPS])
     }
 
-    /// Returns the chips of each tile, 14 at a time, tile rows first.
+    /// Returns the chips of each tile, 14 at a time, row-major.
     pub(in crate::watermark) fn tiles(&self) -> impl Iterator<Item = &[f32]> {
         self.0.chunks_exact(CHIPS)
     }
@@ -148,7 +151,7 @@ impl Chips {
         self.0.chunks_exact_mut(CHIPS)
     }
 
-    /// Projects coefficients on signs: the keyed sums, as finely as the signs say.
+    /// Projects coefficients on signs and returns the keyed sums in the tiling of the signs.
     pub(in crate::watermark) fn sums(&self, signs: &Signs) -> Sums {
         let tiling = signs.tiling;
         let mut sums = Sums::zeros(tiling);
@@ -188,12 +191,12 @@ impl Sums {
         }
     }
 
-    /// How finely they were made.
+    /// Returns the tiling of the sums.
     pub(in crate::watermark) fn tiling(&self) -> Tiling {
         self.tiling
     }
 
-    /// Adds up sums of every tile as a tiling does.
+    /// Returns sums of every tile, added up for a coarser tiling.
     pub(in crate::watermark) fn on(&self, tiling: Tiling) -> Self {
         debug_assert_eq!(self.tiling, Tiling::Fine);
         if tiling == Tiling::Fine {
@@ -225,7 +228,7 @@ impl fmt::Debug for Sums {
     }
 }
 
-/// Amplitude of each chip of a field of unit RMS.
+/// Returns the amplitude of each chip of a field of unit RMS.
 ///
 /// The field `M^T (s W) M` has `sum W^2` of energy in the 64 samples of a tile, whatever the signs.
 pub(in crate::watermark) fn amplitudes() -> [f32; CHIPS] {
@@ -238,7 +241,8 @@ pub(in crate::watermark) fn amplitudes() -> [f32; CHIPS] {
     weights.map(|weight| (weight / rms) as f32)
 }
 
-/// What the unit field adds to the keyed sum of each band: the sum of its chips' amplitudes.
+/// Returns the amount that the unit field adds to the keyed sum of each band: the sum of its chips'
+/// amplitudes.
 pub(in crate::watermark) fn band_amplitudes() -> [f32; BANDS] {
     let amplitudes = amplitudes();
     let mut first = 0;

@@ -1,18 +1,18 @@
-//! Eight bits for sums that span four orders of magnitude.
+//! Companding to eight bits of sums that span four orders of magnitude.
 //!
 //! ```text
 //! code = round(13 asinh(h))   in -127..=127        h = sinh(code / 13)
 //! ```
 //!
-//! Linear near zero (steps of 1/13), 8 % steps above 1, clipped at 8 739. A linear scale would starve dark
-//! pictures or clip contrasty ones: it made a photo of the moon on black undetectable (measured:
-//! docs/watermark.md).
+//! Linear near zero (steps of 1/13), 8 % steps above 1, clipped at 8 739. A linear scale would
+//! starve dark pictures or clip contrasty ones: it made a photo of the moon on black undetectable
+//! (measured: docs/watermark.md).
 
 use std::sync::LazyLock;
 
 /// Codes per unit of asinh.
 const SCALE: f64 = 13.0;
-/// Highest code.
+/// Largest magnitude of a code.
 const MAX_CODE: usize = 127;
 
 /// The value of each code from 0 up.
@@ -29,7 +29,7 @@ pub(in crate::watermark) fn compress(sum: f32) -> i8 {
     if sum < 0.0 { -code } else { code }
 }
 
-/// Returns the sum that a code stands for.
+/// Returns the sum of a code.
 pub(in crate::watermark) fn expand(code: i8) -> f32 {
     let level = LEVELS[usize::from(code.unsigned_abs()).min(MAX_CODE)];
     if code < 0 { -level } else { level }

@@ -1,4 +1,4 @@
-//! Where the eye is busy the mark may be stronger.
+//! The mask: the mark may be stronger where the eye is busy.
 //!
 //! On the 256 x 256 luma grid y, with `G_s` a Gaussian of s samples and box5 the mean over 5 x 5:
 //!
@@ -13,10 +13,11 @@
 //! m    = min(min(0.5 + 0.32 busy^0.7, 6) lf, dark)
 //! ```
 //!
-//! Nothing of a bright thing may show beside it, on a smooth wall or in the black of the night. The mean of square roots,
-//! not of squares, keeps a lone edge from raising the activity on its flat side; a place is busy only if it is so on all sides;
-//! and what is black gets no more than a flat place does, however busy its neighbour is. The constants are set by sight and
-//! SSIMULACRA 2 (measured: docs/watermark.md).
+//! Nothing of a bright object's mark may show beside it, on a smooth wall or in the black of the
+//! night. The mean of square roots, not of squares, keeps a lone edge from raising the activity on
+//! its flat side; a place is busy only if it is so on all sides; and black gets no more than a flat
+//! place does, however busy its neighbour is. The constants are set by eye and SSIMULACRA 2
+//! (measured: docs/watermark.md).
 
 use crate::{
     imaging::Plane,
@@ -25,13 +26,15 @@ use crate::{
 
 /// Mask of a flat region.
 const FLOOR: f32 = 0.5;
-/// Mask that a unit of activity adds.
+/// Mask added per unit of activity.
 const GAIN: f32 = 0.32;
-/// Compression of activity: twice the texture hides less than twice the mark (Watson 1993 has the same 0.7).
+/// Exponent that compresses activity: twice the texture hides less than twice the mark (Watson 1993
+/// has the same 0.7).
 const EXPONENT: f64 = 0.7;
-/// How many times as busy as its least busy side a place may count.
+/// Multiple of the activity of its least busy side up to which a place's own activity counts.
 const SIDE_FACTOR: f32 = 2.0;
-/// The sides of a place, in samples down and across: beyond the reach of an edge's own blur and window.
+/// Offsets of the four sides of a place, in samples down and across: beyond the reach of an edge's
+/// own blur and window.
 const SIDES: [(isize, isize); 4] = [(-4, 0), (4, 0), (0, -4), (0, 4)];
 /// Highest mask before the luminance factor.
 const CEILING: f32 = 6.0;
@@ -39,13 +42,13 @@ const CEILING: f32 = 6.0;
 const MID_GREY: f32 = 110.0;
 /// Luminance below which the factor [`DARK_FACTOR`] applies.
 const DARK: f32 = 16.0;
-/// Extra factor in the dark.
+/// Factor on the mask below a luminance of [`DARK`].
 const DARK_FACTOR: f32 = 0.7;
 /// Highest mask of black: that of a flat place there.
 const BLACK_CEILING: f32 = 0.38;
-/// What each grey level adds to it: some contrast of the mark to what it lies on.
+/// Rise of that ceiling per grey level: some contrast of the mark to its surroundings.
 const CEILING_PER_LEVEL: f32 = 0.1;
-/// A place and the eight around it, which interpolation mixes with it.
+/// Offsets of a place and the eight around it, which interpolation mixes with it.
 const NEIGHBOURS: [(isize, isize); 9] = [
     (-1, -1),
     (-1, 0),
@@ -101,7 +104,8 @@ pub(in crate::watermark) fn mask(luma: &Plane, texture: &Plane) -> Plane {
     mask
 }
 
-/// The least value of a 256 x 256 grid at some places around each, `(down, across)`; the border repeats.
+/// Returns the least value of a 256 x 256 grid at some places around each, `(down, across)`; the
+/// border repeats.
 fn least(grid: &[f32], places: &[(isize, isize)]) -> Vec<f32> {
     let moved = |at: usize, by: isize| at.saturating_add_signed(by).min(GRID - 1);
     (0..GRID * GRID)
@@ -115,7 +119,7 @@ fn least(grid: &[f32], places: &[(isize, isize)]) -> Vec<f32> {
         .collect()
 }
 
-/// The factor `lf` of a local luminance, in grey levels.
+/// Returns the factor `lf` of a local luminance, in grey levels.
 fn luminance_factor(luminance: f32) -> f32 {
     let factor = 0.7 + 0.5 * (luminance - MID_GREY).abs() / (255.0 - MID_GREY);
     if luminance < DARK {

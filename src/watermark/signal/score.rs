@@ -12,11 +12,13 @@
 //!                                   of Rademacher random variables" (2015); Q: upper normal tail
 //! ```
 //!
-//! The search over geometries costs nothing, because it never sees the sign of d; nor does the sign of the picture itself,
-//! which may be a negative, because content decides on it. `tests/it/false_positives.rs` measures the same null.
+//! The search over geometries costs nothing, because it never sees the sign of d; nor does the sign
+//! of the picture itself, which may be a negative, because content decides on it.
+//! `tests/it/false_positives.rs` measures the same null.
 //!
-//! A mark may also be there with its sign reversed: who combines copies to take a mark away can overshoot. So both
-//! tails are read, which must be paid for. They share the probability unequally (Bonferroni with weights), 256 to 1:
+//! A mark may also be there with its sign reversed: someone who combines copies to remove a mark
+//! can overshoot. So both tails are read, at a cost. They share the probability unequally
+//! (Bonferroni with weights), 256 to 1:
 //!
 //! ```text
 //! P(z >= t, or -z worth t among 256 tests) <= (1 + 1 / 256) P(z >= t)
@@ -32,27 +34,28 @@ pub const DETECTION_THRESHOLD: f64 = 6.2;
 /// Least z of a marginal finding: false-positive probability below 2.9e-5, for any picture.
 pub const MARGINAL_THRESHOLD: f64 = 4.3;
 
-/// Step of the z that is published of a detection; chosen by simulated attacks (docs/watermark.md).
+/// Step of the z that is published for a detection; chosen by simulated attacks
+/// (docs/watermark.md).
 const PUBLISHED_STEP: f64 = 6.0;
 
-/// What the statistic says about a photo's mark.
+/// Decision of the statistic on a photo's mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DetectionStatus {
     /// The mark is there: z at or above [`DETECTION_THRESHOLD`].
     Detected,
-    /// Something of it may be: z at or above [`MARGINAL_THRESHOLD`].
+    /// Something of it may be there: z at or above [`MARGINAL_THRESHOLD`].
     Marginal,
-    /// Nothing that chance does not explain.
+    /// There is nothing that chance does not explain.
     NotFound,
 }
 
-/// How much more rarely than a mark a reversed one may be found by chance.
+/// Factor by which a reversed mark may be found by chance more rarely than a mark.
 const REVERSED_TESTS: usize = 256;
 
 /// A z of either sign, as evidence for the mark.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::watermark) struct Signed {
-    /// The evidence: z, or what a reversed mark is worth.
+    /// The evidence: z, or the equivalent z of a reversed mark.
     pub(in crate::watermark) z: f64,
     /// Whether the mark was detected with its sign reversed.
     pub(in crate::watermark) reversed: bool,
@@ -73,7 +76,7 @@ impl Signed {
     }
 }
 
-/// Classifies a z.
+/// Classifies a z by the thresholds.
 pub fn status(z: f64) -> DetectionStatus {
     if z >= DETECTION_THRESHOLD {
         DetectionStatus::Detected
@@ -84,7 +87,8 @@ pub fn status(z: f64) -> DetectionStatus {
     }
 }
 
-/// Bounds the probability that a picture without the mark reaches `z`, or the same with a reversed sign; in (0, 1].
+/// Bounds the probability, in (0, 1], that a picture without the mark reaches `z`, or its
+/// equivalent with a reversed sign.
 ///
 /// Q has no closed form; `Q(t) <= 2 phi(t) / (t + sqrt(t^2 + 8 / pi))` for t > 0 (Pollak 1956, from Komatu's
 /// inequality) keeps it a bound. Beyond the range of `f64` (z > 37) the smallest positive number is returned.
@@ -96,10 +100,11 @@ pub(in crate::watermark) fn false_positive_probability(z: f64) -> f64 {
     (both * ln_false_positive(z).exp()).clamp(f64::MIN_POSITIVE, 1.0)
 }
 
-/// The z that one test would have to reach to be worth as much as `z` is after `tests` tests, of which it was the best.
+/// Returns the z of one test that is worth as much as `z`, the best of `tests` tests.
 ///
-/// Among n tests without a mark the chance that any reaches z is at most n times that of one (Bonferroni). What
-/// n P(z) leaves is turned back into the z of one test, so that thresholds and confidence mean the same as ever.
+/// Among n tests without a mark the chance that any reaches z is at most n times that of one
+/// (Bonferroni). n P(z) is turned back into the z of one test, so that thresholds and confidence
+/// keep their meaning.
 pub fn corrected_for_tests(z: f64, tests: usize) -> f64 {
     if tests <= 1 || z <= 0.0 {
         return z;
@@ -121,14 +126,14 @@ pub fn corrected_for_tests(z: f64, tests: usize) -> f64 {
     low
 }
 
-/// Natural logarithm of the bound, for z > 0.
+/// Returns the natural logarithm of the bound, for z > 0.
 fn ln_false_positive(z: f64) -> f64 {
     let hoeffding = -z * z / 2.0;
     let tail = 3.18 * 2.0 / ((2.0 * PI).sqrt() * (z + (z * z + 8.0 / PI).sqrt()));
     (hoeffding + tail.ln()).min(hoeffding)
 }
 
-/// Maps z to a score from 0 to 100, two decimals, monotone in z.
+/// Maps z to a score from 0 to 100, to two decimals, monotone in z.
 ///
 /// ```text
 /// z <= 0: 0      z < 6.2: 60 (z / 6.2)^2      else: 60 + 40 (1 - 2^-((z - 6.2) / 6))
@@ -146,33 +151,34 @@ pub(in crate::watermark) fn confidence(z: f64) -> f64 {
     (score * 100.0).round() / 100.0
 }
 
-/// What is published of a z: never more than was measured, and only in steps.
+/// The evidence that is published for a z: never more than was measured, and only in steps.
 ///
 /// ```text
 /// z < 4.3: nothing      4.3 <= z < 6.2: as 4.3      else: as 6.2 + STEP floor((z - 6.2) / STEP)
 /// ```
 ///
-/// Someone who changes a picture little by little and keeps what lowers the score learns nothing from most changes. The
-/// false-positive probability is that of the lower z, so it stays a bound.
+/// Someone who changes a picture little by little and keeps every change that lowers the score
+/// learns nothing from most changes. The false-positive probability is that of the lower z, so it
+/// stays a bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PublicEvidence {
     /// Standard deviations above an unmarked picture, rounded down to a step.
     pub z: f64,
-    /// The same from 0 to 100, two decimals; a detection starts at 60.
+    /// The same on a scale from 0 to 100, to two decimals; a detection starts at 60.
     pub confidence: f64,
-    /// Bound on the probability that a picture without this mark gets as much; in (0, 1].
+    /// Bound on the probability that a picture without this mark gets as much, in (0, 1].
     pub false_positive_probability: f64,
 }
 
 impl PublicEvidence {
-    /// No evidence.
+    /// No evidence of a mark.
     pub const NOTHING: Self = Self {
         z: 0.0,
         confidence: 0.0,
         false_positive_probability: 1.0,
     };
 
-    /// What is published of a z.
+    /// Returns the evidence published for a z.
     pub fn of(z: f64) -> Self {
         let z = match status(z) {
             DetectionStatus::NotFound => return Self::NOTHING,

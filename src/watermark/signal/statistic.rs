@@ -1,8 +1,9 @@
-//! How much of the mark is left, in standard deviations.
+//! The test statistic: the strength of what is left of the mark, in standard deviations.
 //!
-//! r are the keyed sums of the received picture, h those of the original, w the expected mark. An attack
-//! changes the host by a local gain a and adds noise; what remains of r after a h is mark plus noise, and is
-//! weighed by the expected mark over the noise. Per band, with `G_s` a Gaussian of s tiles:
+//! r are the keyed sums of the received picture, h those of the original, w the expected mark. An
+//! attack changes the host by a local gain a and adds noise; the remainder of r after a h is mark
+//! plus noise, and is weighted by the expected mark over the noise. Per band, with `G_s` a Gaussian
+//! of s tiles:
 //!
 //! ```text
 //! g_b   = <r, h> / <h, h>                                  lambda = mean(h^2) / 4
@@ -15,10 +16,11 @@
 //! beta  = sum(omega d) / sum(omega a w)                    1: all of the mark, 0: none
 //! ```
 //!
-//! The gain a is also what the attack left of the mark, therefore it weighs the sum. Flipping the signs of one
-//! tile and band flips r and h there and changes d alone: see [`super::score`] for what follows from that.
-//! Regressing on the known host before correlating is the host-interference rejection of Malvar and Florencio,
-//! "Improved spread spectrum" (2003), done at the detector. The constants are measured: docs/watermark.md.
+//! The gain a is also the share of the mark that the attack left, therefore it weights the sum.
+//! Flipping the signs of one tile and band flips r and h there and changes d alone: see
+//! [`super::score`] for the consequence. Regressing on the known host before correlating is the
+//! host-interference rejection of Malvar and Florencio, "Improved spread spectrum" (2003), done at
+//! the detector. The constants are measured: docs/watermark.md.
 
 use super::carrier::{BAND_CHIPS, BANDS, Sums, band_amplitudes};
 use crate::watermark::{geometry::coverage::Coverage, layout::Tiling, sampling::blur::Blur};
@@ -29,9 +31,9 @@ const TINY: f32 = 1e-6;
 /// The evidence for a mark.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::watermark) struct Statistic {
-    /// Standard deviations above what an unmarked picture gives on average.
+    /// Standard deviations above the mean of an unmarked picture.
     pub(in crate::watermark) z: f64,
-    /// Remaining fraction of the mark.
+    /// Remaining fraction of the mark: 1 all of it, 0 none.
     pub(in crate::watermark) beta: f64,
 }
 
@@ -42,8 +44,8 @@ pub(in crate::watermark) fn smooth_mark(tiling: Tiling, mark: &[f32]) -> Vec<f32
 
 /// Computes the statistic of received sums against those of the original, over the tiles that are shown.
 ///
-/// `smooth_mark` comes from [`smooth_mark`]. A factor common to all of it cancels. All arguments are of one tiling; the
-/// sums of a coarse one hold the marks and the noise of four tiles.
+/// `smooth_mark` comes from [`smooth_mark`]. A factor common to all of it cancels. All arguments
+/// are of one tiling; the sums of a coarse one hold the marks and the noise of four tiles.
 pub(in crate::watermark) fn statistic(
     received: &Sums,
     host: &Sums,
@@ -91,7 +93,7 @@ pub(in crate::watermark) fn statistic(
 pub(in crate::watermark) struct LocalMean<'a> {
     blur: Blur,
     coverage: &'a Coverage,
-    /// Blur of the mask; nothing if all tiles are shown, where it would be 1.
+    /// Blur of the mask; `None` if all tiles are shown, where it would be 1.
     share: Option<Vec<f32>>,
 }
 
@@ -108,7 +110,7 @@ impl<'a> LocalMean<'a> {
         }
     }
 
-    /// The mean around each tile; of no meaning where no tile near is shown.
+    /// Returns the mean around each tile; meaningless where no tile nearby is shown.
     pub(in crate::watermark) fn of(&self, value: impl Fn(usize) -> f32) -> Vec<f32> {
         let shown = |tile| {
             if self.coverage.shows(tile) {
@@ -126,13 +128,13 @@ impl<'a> LocalMean<'a> {
         means
     }
 
-    /// The tiles that are shown.
+    /// Returns the tiles that are shown.
     pub(in crate::watermark) fn shown(&self) -> impl Iterator<Item = usize> {
         self.coverage.shown()
     }
 }
 
-/// The gain `a` of each tile of a band.
+/// Returns the gain `a` of each tile of a band.
 fn local_gain(mean: &LocalMean<'_>, r: &[f32], h: &[f32]) -> Vec<f32> {
     let sum = |value: &dyn Fn(usize) -> f32| mean.shown().map(|t| f64::from(value(t))).sum::<f64>();
     let energy = sum(&|tile| h[tile] * h[tile]) as f32;
@@ -145,7 +147,7 @@ fn local_gain(mean: &LocalMean<'_>, r: &[f32], h: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// The noise variance of each tile of a band that sums `chips` chips.
+/// Returns the noise variance of each tile of a band that sums `chips` chips.
 fn local_noise(mean: &LocalMean<'_>, rest: &[f32], chips: usize) -> Vec<f32> {
     let mut noise = mean.of(|tile| rest[tile] * rest[tile]);
     let mut squares: Vec<f32> = mean.shown().map(|tile| rest[tile] * rest[tile]).collect();
@@ -162,7 +164,7 @@ fn local_noise(mean: &LocalMean<'_>, rest: &[f32], chips: usize) -> Vec<f32> {
     noise
 }
 
-/// A quotient, or 0 where there is nothing to divide by.
+/// Returns a quotient, or 0 if the denominator is 0.
 pub(in crate::watermark) fn ratio(numerator: f64, denominator: f64) -> f64 {
     if denominator > 0.0 {
         numerator / denominator

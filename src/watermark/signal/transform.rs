@@ -1,4 +1,4 @@
-//! The lapped transform of the grid: tiles without tile edges.
+//! The lapped transform of the grid: tiles without visible edges.
 //!
 //! ```text
 //! basis   phi_k[n] = sin(pi (n + 1/2) / 16) sqrt(2/8) cos(pi/8 (n + 1/2 + 4) (k + 1/2)),   n = 0..15
@@ -18,23 +18,22 @@ use crate::{
     watermark::layout::{GRID, TILE, TILES},
 };
 
-/// Samples that a tile's basis covers.
+/// Samples that a tile's basis covers along an axis.
 const SUPPORT: usize = 2 * TILE;
 /// Samples by which the support begins before its tile.
 const LEAD: usize = TILE / 2;
 /// Coefficients on a side of the transformed grid.
 const SIDE: usize = TILES * FREQUENCIES;
 
-/// Chips of bands 0 and 1, which come first.
+/// Number of chips of bands 0 and 1, which come first.
 pub(in crate::watermark) const LOW_CHIPS: usize = 5;
-/// Frequencies per axis that they use.
+/// Frequencies per axis that the low chips use.
 const LOW_FREQUENCIES: usize = 3;
 
 /// `phi_k[n]`, evaluated in `f64` and rounded once, so that every machine has the same values.
 static BASIS: LazyLock<[[f32; SUPPORT]; FREQUENCIES]> =
     LazyLock::new(|| std::array::from_fn(basis));
 
-/// Returns `phi_k`.
 fn basis(k: usize) -> [f32; SUPPORT] {
     std::array::from_fn(|n| {
         let at = n as f64 + 0.5;
@@ -44,7 +43,7 @@ fn basis(k: usize) -> [f32; SUPPORT] {
     })
 }
 
-/// Transforms one line of the grid: out `[4 tile + k]` from 256 samples.
+/// Transforms one line of the grid: 256 samples to `out[4 tile + k]`.
 pub(in crate::watermark) fn forward_line(line: &[f32], out: &mut [f32]) {
     let mut wrapped = [0.0; GRID + 2 * LEAD];
     wrapped[..LEAD].copy_from_slice(&line[GRID - LEAD..]);
@@ -84,10 +83,10 @@ pub(in crate::watermark) fn forward(grid: &Plane) -> Chips {
     chips
 }
 
-/// The first chips that a tile would have at every `step`-th place of a picture, place rows first.
+/// Returns the first chips that a tile would have at every `step`-th place of a picture, row-major.
 ///
-/// A place is the first sample of the tile's support of 16 x 16; both sides must have that many samples. The first
-/// five chips have frequencies below 3 in both directions.
+/// A place is the first sample of the tile's support of 16 x 16; both sides must have that many
+/// samples. The first five chips have frequencies below 3 in both directions.
 pub(in crate::watermark) fn sliding(picture: &Plane, step: usize) -> Vec<[f32; LOW_CHIPS]> {
     let places = |side: usize| (side - SUPPORT) / step + 1;
     let (columns, rows) = (places(picture.width()), places(picture.height()));
@@ -130,7 +129,8 @@ pub(in crate::watermark) fn sliding(picture: &Plane, step: usize) -> Vec<[f32; L
     chips
 }
 
-/// A product of 16 samples, in eight sums side by side, so that the compiler vectorises it; their order is fixed.
+/// Returns a product of 16 samples, in eight sums side by side, so that the compiler vectorises it;
+/// their order is fixed.
 fn dot(samples: &[f32], phi: &[f32; SUPPORT]) -> f32 {
     let mut sums = [0.0_f32; SUPPORT / 2];
     for (samples, phi) in samples
@@ -145,7 +145,7 @@ fn dot(samples: &[f32], phi: &[f32; SUPPORT]) -> f32 {
     ((a + e) + (b + f)) + ((c + g) + (d + h))
 }
 
-/// Adds up the basis functions of chips: the 256 x 256 grid whose chips they are.
+/// Adds up the basis functions of chips and returns the 256 x 256 grid whose chips they are.
 pub(in crate::watermark) fn inverse(chips: &Chips) -> Plane {
     let mut both = Plane::new(SIDE, SIDE);
     for (tile, chips) in chips.tiles().enumerate() {
@@ -190,7 +190,7 @@ fn inverse_line(coefficients: &[f32], out: &mut [f32]) {
     }
 }
 
-/// Row of the grid under sample `n` of a tile's basis.
+/// Returns the row of the grid under sample `n` of a tile's basis.
 fn row_of(tile: usize, n: usize) -> usize {
     (tile * TILE + n + GRID - LEAD) % GRID
 }

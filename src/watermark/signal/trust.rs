@@ -1,4 +1,5 @@
-//! Trust in tiles: which of them show the original's content, in its place; and how good a position is by these alone.
+//! Trust in tiles: the degree to which each shows the original's content in its place; and the
+//! merit of a position by these alone.
 //!
 //! ```text
 //! l      local correlation of a tile (agreement.rs), of unrelated content 0 +- 0.14
@@ -9,9 +10,10 @@
 //! merit  = max(sqrt(tiles) s(rho), clip((share - 0.1) / 0.3, 0, 1) sqrt(<y, y>_u / mean <y, y>) s(rho_u))
 //! ```
 //!
-//! A frame may be cut out of the photo and partly covered besides: by a caption, a logo, another picture. What covers it, and
-//! what lies wrongly, has no trust, so that it neither drags a position away nor hides that the rest is right. The merit grows with
-//! the root of the tiles that agree, and with how well they do, so that a small piece that agrees in all beats a large one
+//! A frame may be cut out of the photo and partly covered besides: by a caption, a logo, another
+//! picture. A tile that is covered, or that lies wrongly, has no trust, so that it neither drags a
+//! position away nor hides that the rest is right. The merit grows with the root of the tiles that
+//! agree, and with how well they do, so that a small piece that agrees in all beats a large one
 //! that agrees a little everywhere.
 //!
 //! All of this is made of the products of [`Agreement`], which do not see the signs.
@@ -27,19 +29,20 @@ use crate::watermark::geometry::coverage::Coverage;
 const TRUSTED_RHO: f32 = 0.7;
 /// Local correlation that unrelated content seldom reaches.
 const DOUBTFUL_RHO: f32 = 0.3;
-/// Trust in a tile that does not agree at all: what is nearly in place must be heard.
+/// Trust in a tile that does not agree at all: a tile that is nearly in place must count for
+/// something.
 const LEAST_TRUST: f32 = 0.02;
-/// Share of trusted content among what is shown that chance and horizons reach.
+/// Share of trusted content, among what is shown, that chance and horizons reach.
 const STRAY_SHARE: f64 = 0.1;
-/// Share of it from which the rest is taken to be covered.
+/// Share of trusted content from which the rest is taken to be covered.
 const USUAL_SHARE: f64 = 0.4;
-/// Correlation above which none says more.
+/// Correlation above which there is no further gain.
 const MOST_RHO: f64 = 0.995;
-/// Least mean energy of a photo whose parts can be told from each other; photographs have 0.8 to 2.9. In a picture of a
-/// few lines and nothing else, any place where the lines agree would do.
+/// Least mean energy of a photo whose parts can be distinguished; photographs have 0.8 to 2.9. In a
+/// picture of a few lines and nothing else, any place where the lines agree would do.
 const LEAST_ENERGY: f64 = 0.6;
 
-/// Trust in each tile; 0 where nothing is shown.
+/// Returns the trust in each tile; 0 where nothing is shown.
 pub(in crate::watermark) fn trust(products: &Products, coverage: &Coverage) -> Vec<f32> {
     let around = products.around(coverage);
     let mut trust = coverage.weights();
@@ -49,20 +52,20 @@ pub(in crate::watermark) fn trust(products: &Products, coverage: &Coverage) -> V
     trust
 }
 
-/// Trust in a tile of that local correlation: u.
+/// Returns the trust u in a tile of a local correlation.
 pub(in crate::watermark) fn trust_in(correlation: f32) -> f32 {
     let certainty = (correlation - DOUBTFUL_RHO) / (TRUSTED_RHO - DOUBTFUL_RHO);
     certainty.clamp(LEAST_TRUST, 1.0)
 }
 
-/// The correlation of the tiles, each with its trust, -1..=1.
+/// Returns the correlation of the tiles, each weighted by its trust, -1..=1.
 pub(in crate::watermark) fn trusted_rho(products: &Products, trust: &[f32]) -> f64 {
     let sum = |values| weighed(values, trust);
     let (xy, xx, yy) = (sum(&products.xy), sum(&products.xx), sum(&products.yy));
     ratio(xy, (xx * yy).sqrt())
 }
 
-/// What positions are compared by, over all bands.
+/// Returns the number that positions are compared by, over all bands.
 pub(in crate::watermark) fn merit(
     agreement: &Agreement,
     received: &Sums,
@@ -79,17 +82,18 @@ pub(in crate::watermark) fn merit(
     all.max(belief * tiles.sqrt() * surprise(trusted_rho(&products, &trust)))
 }
 
-/// How much a correlation says, per root of what it was measured on: rho where it is small, 1.7 for 0.97.
+/// Returns the significance of a correlation, per root of the numbers that it was measured on: rho
+/// where it is small, 1.7 for 0.97.
 fn surprise(rho: f64) -> f64 {
     (-(1.0 - rho.clamp(0.0, MOST_RHO).powi(2)).ln()).sqrt()
 }
 
-/// Tells whether the photo has content enough for parts of it to be recognised.
+/// Returns whether the photo has enough content for parts of it to be recognised.
 pub(in crate::watermark) fn has_texture(agreement: &Agreement) -> bool {
     mean_energy(agreement) > LEAST_ENERGY
 }
 
-/// Mean over the tiles of the original's whitened energy, of all bands.
+/// Returns the mean over the tiles of the original's whitened energy, of all bands.
 fn mean_energy(agreement: &Agreement) -> f64 {
     let energy: f64 = agreement.host().iter().map(|y| f64::from(y * y)).sum();
     energy * BANDS as f64 / agreement.host().len().max(1) as f64

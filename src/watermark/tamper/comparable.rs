@@ -1,4 +1,4 @@
-//! Which places of a received picture can be compared with the photo at all.
+//! The places of a received picture that can be compared with the photo at all.
 
 use crate::{
     imaging::Plane,
@@ -10,11 +10,11 @@ use crate::{
     },
 };
 
-/// The tiles whose sums may be compared.
+/// Returns the tiles whose sums may be compared.
 ///
-/// The lapped transform wraps around, so a tile at an edge of the photo also needs the tile at the opposite edge.
-/// Where the picture's frame is not the photo's, resampling mixes its edge with what lies beyond: the outermost
-/// tiles are left out.
+/// The lapped transform wraps around, so a tile at an edge of the photo also needs the tile at the
+/// opposite edge. Where the picture's frame is not the photo's, resampling mixes its edge with what
+/// lies beyond: the outermost tiles are left out.
 pub(super) fn comparable(map: &Homography, coverage: &Coverage) -> Coverage {
     let last = TILES - 1;
     let reframed = !keeps_frame(map);
@@ -29,7 +29,7 @@ pub(super) fn comparable(map: &Homography, coverage: &Coverage) -> Coverage {
     })
 }
 
-/// Tells whether the four corners of the photo are those of the received picture, in some order.
+/// Returns whether the four corners of the photo are those of the received picture, in some order.
 pub(super) fn keeps_frame(map: &Homography) -> bool {
     let corner = |at: f64| at.abs() < 2e-3 || (at - 1.0).abs() < 2e-3;
     [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
@@ -37,21 +37,22 @@ pub(super) fn keeps_frame(map: &Homography) -> bool {
         .all(|&(u, v)| map.apply(u, v).is_some_and(|(x, y)| corner(x) && corner(y)))
 }
 
-/// The cell that a tile belongs to.
+/// Returns the cell that a tile belongs to.
 pub(super) fn cell_of(tile: usize) -> usize {
     tile / TILES / 2 * CELLS + tile % TILES / 2
 }
 
-/// The four tiles of a cell.
+/// Returns the four tiles of a cell.
 pub(super) fn tiles_of(cell: usize) -> impl Iterator<Item = usize> {
     let first = cell / CELLS * 2 * TILES + cell % CELLS * 2;
     [first, first + 1, first + TILES, first + TILES + 1].into_iter()
 }
 
-/// How much of what each tile's sums see reaches the limits of red, green or blue, 0..=1.
+/// Returns, for each tile, the share of its sums' window that reaches the limits of red, green or
+/// blue, 0..=1.
 ///
-/// Colours are known as means over cells only, so that what looks close to a limit counts as well. Half of a tile's window is
-/// the tile, a quarter on each side its neighbours'.
+/// Colours are known as means over cells only, so a cell that looks close to a limit counts as
+/// well. Half of a tile's window is the tile, a quarter on each side its neighbours'.
 pub(super) fn clipped(luma: &Plane, chroma: Option<&ChromaCells>) -> Vec<f32> {
     let mut at_limit = vec![0.0; TILE_COUNT];
     for cell in 0..CELL_COUNT {

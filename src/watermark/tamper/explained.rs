@@ -1,4 +1,4 @@
-//! How much of the received sums the expected ones explain.
+//! The part of the received sums that the expected ones explain.
 //!
 //! Per band, over the comparable tiles, with `G_s` a Gaussian of s tiles normalised by them, c = h + w and u the trust in
 //! each tile (trust.rs):
@@ -13,8 +13,9 @@
 //! e    = median of G_1(d^2) / (G_1(a^2 c^2) + chips / 2), lowest band, over the textured inner tiles of G_1(a^2 c^2) > 30
 //! ```
 //!
-//! e is the share of energy that is not the photo's. What lies over the whole picture, as a double exposure does, has a
-//! photograph's spectrum and is as strong in the lowest band as above; codecs, noise and blurs are weakest there.
+//! e is the share of energy that is not the photo's. Something laid over the whole picture, as in a
+//! double exposure, has a photograph's spectrum and is as strong in the lowest band as above;
+//! codecs, noise and blurs are weakest there.
 
 use super::{
     neighbourhoods::{Neighbourhoods, TINY, quantile, squares},
@@ -26,35 +27,35 @@ use crate::watermark::{
     signal::carrier::{BAND_CHIPS, BANDS, Sums},
 };
 
-/// Fewest tiles that anything is said about.
+/// Fewest tiles from which any conclusion is drawn.
 const LEAST_TILES: usize = 32;
-/// Trust from which a tile tells the gain.
+/// Trust from which a tile counts for the gain.
 const GOOD: f32 = 0.5;
-/// Fewest of them; with less, all tiles tell.
+/// Fewest good tiles; with fewer, all tiles count for the gain.
 const LEAST_GOOD: usize = 40;
-/// Energy in the lowest band from which a tile tells what else shines through.
+/// Energy in the lowest band from which a tile shows what else shines through.
 const STRONG: f32 = 30.0;
-/// Fewest of those.
+/// Fewest strong tiles; with fewer, e is 0.
 const LEAST_STRONG: usize = 24;
 
-/// One band.
+/// Comparison of one band.
 #[derive(Debug)]
 pub(super) struct ExplainedBand {
-    /// c of each tile.
+    /// Expected sum c of each tile.
     pub(super) expected: Vec<f32>,
-    /// g.
+    /// Gain g of the band.
     pub(super) gain: f32,
-    /// a of each tile.
+    /// Local gain a of each tile.
     pub(super) local: Vec<f32>,
-    /// d of each tile.
+    /// Difference d of each tile.
     pub(super) difference: Vec<f32>,
-    /// E of each tile.
+    /// Energy E of each tile.
     pub(super) energy: Vec<f32>,
     /// `G_0.8(r^2)` of each tile.
     pub(super) received_energy: Vec<f32>,
 }
 
-/// All bands.
+/// Comparison of all bands.
 #[derive(Debug)]
 pub(super) struct Explained {
     pub(super) bands: Vec<ExplainedBand>,
@@ -62,7 +63,7 @@ pub(super) struct Explained {
 }
 
 impl Explained {
-    /// Compares received and expected sums; nothing if too few tiles are comparable.
+    /// Compares received and expected sums; `None` if too few tiles are comparable.
     pub(super) fn new(
         received: &Sums,
         expected: &Sums,
@@ -89,12 +90,12 @@ impl Explained {
         Some(Self { bands, region })
     }
 
-    /// The lowest band's gain: the band that filters change least.
+    /// Returns the gain of the lowest band, which filters change least.
     pub(super) fn gain(&self) -> f32 {
         self.bands[0].gain.max(1e-3)
     }
 
-    /// e; 0 where the photo has too little content to say.
+    /// Returns e; 0 where the photo has too little content to determine it.
     pub(super) fn foreign_energy(&self, trust: &Trust) -> f32 {
         let band = &self.bands[0];
         let rest = self.region.middle.of(&squares(&band.difference));
@@ -120,7 +121,6 @@ impl Explained {
     }
 }
 
-/// Explains one band.
 fn explain(
     r: &[f32],
     c: Vec<f32>,
@@ -140,7 +140,7 @@ fn explain(
     }
 }
 
-/// g of the band and a of each tile.
+/// Returns g of the band and a of each tile.
 fn gains(
     r: &[f32],
     c: &[f32],
@@ -179,8 +179,8 @@ fn gains(
     (gain, local)
 }
 
-/// The g with the least `sum |r - g c|`: the median of r / c, weighted by |c|. Edits of up to half of the energy
-/// do not move it far.
+/// Returns the g with the least `sum |r - g c|`: the median of r / c, weighted by |c|. Edits of up
+/// to half of the energy do not move it far.
 fn least_absolute(r: &[f32], c: &[f32], tiles: &[usize]) -> f32 {
     let mut slopes: Vec<(f32, f32)> = tiles
         .iter()

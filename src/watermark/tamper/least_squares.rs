@@ -4,17 +4,17 @@
 //! minimise  sum w_i (y_i - row_i . p)^2 + p^T P p - 2 q^T p          (R^T W R + P) p = R^T W y + q
 //! ```
 
-/// A problem of `N` unknowns.
+/// A least-squares problem of `N` unknowns, as its normal equations.
 #[derive(Debug, Clone)]
 pub(super) struct Normal<const N: usize> {
     /// The lower triangle of `R^T W R + P`.
     matrix: [[f64; N]; N],
-    /// `R^T W y + q`.
+    /// The right-hand side `R^T W y + q`.
     right: [f64; N],
 }
 
 impl<const N: usize> Normal<N> {
-    /// No equation and no penalty.
+    /// Returns a problem without equations and penalties.
     pub(super) fn new() -> Self {
         Self {
             matrix: [[0.0; N]; N],

@@ -1,4 +1,5 @@
-//! Cells whose level or colour is not what the picture's tone makes of the photo's.
+//! Comparison of levels: cells whose level or colour differs from the photo's as its tone was
+//! changed.
 //!
 //! ```text
 //! x0, x1   R, G, B of a cell before and now, within 0..=255; luma alone where the received picture is grey
@@ -11,7 +12,8 @@
 //! clips    T(x0 + spread) > 250 and raised by more than 2, or T(x0 - spread) < 5 and lowered by more than 2
 //! ```
 //!
-//! This is the only part of the comparison that sees flat places: the sums begin at 12 cycles a picture.
+//! This is the only part of the comparison that sees flat places: the sums begin at 12 cycles a
+//! picture.
 
 use super::{
     comparable::cell_of,
@@ -31,7 +33,7 @@ const LEAST_CELLS: usize = 24;
 const MISPLACED: f64 = 0.1;
 /// Bounds of the gain of a cell relative to the others.
 const RELATIVE_GAIN: (f64, f64) = (0.25, 4.0);
-/// Levels on both sides of a cell's own between which the tone's slope is taken at least.
+/// Least distance, in levels on both sides of a cell's own, over which the tone's slope is taken.
 const LEAST_SPREAD: f64 = 12.0;
 /// Weights of red, green and blue in luma.
 const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
@@ -41,12 +43,12 @@ const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
 pub(super) struct Colours<'a> {
     /// Mean luma, 0..=255.
     pub(super) luma: &'a [f32],
-    /// Mean chroma; nothing for a grey picture.
+    /// Mean chroma; `None` for a grey picture.
     pub(super) chroma: Option<&'a ChromaCells>,
 }
 
 impl Colours<'_> {
-    /// R, G and B of each cell, or luma alone.
+    /// Returns R, G and B of each cell, or luma alone.
     fn channels(&self, grey: bool) -> Vec<Cells> {
         let channel = |at: usize| -> Cells {
             std::array::from_fn(|cell| {
@@ -62,33 +64,34 @@ impl Colours<'_> {
     }
 }
 
-/// What is known of a cell besides its colours.
+/// Properties of the cells besides their colours.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     /// The cells that are seen.
     pub(super) seen: Vec<usize>,
-    /// u: mean trust in the cell's tiles.
+    /// Trust u: mean over the cell's tiles.
     pub(super) trust: Cells,
-    /// sigma, grey levels.
+    /// Contrast sigma, in grey levels.
     pub(super) contrast: Cells,
 }
 
-/// What the levels say.
+/// Result of comparing levels and colours.
 #[derive(Debug)]
 pub(super) struct Relit {
-    /// L of each cell; 0 where it is not seen.
+    /// Evidence L of each cell; 0 where it is not seen.
     evidence: Vec<f32>,
     /// Whether the tone drives something in the cell to a limit.
     clips: Vec<bool>,
-    /// Share of what is seen in each cell that was colour before, 0..=1.
+    /// Share of each cell's visible luma that was colour before, 0..=1.
     mixed: Vec<f32>,
-    /// Robust scale of the luma that the tone does not explain, received levels.
+    /// Robust scale of the luma that the tone does not explain, in received levels.
     pub(super) unexplained: f64,
-    /// What the tone makes of the contrast in each cell, relative to the others: 1 in the middle, near 0 where it clips.
+    /// Factor of the tone on the contrast in each cell, relative to the others: 1 in the middle,
+    /// near 0 where it clips.
     pub(super) gain: Vec<f32>,
 }
 
-/// Compares the colours of the cells that are seen; nothing if they are too few.
+/// Compares the colours of the cells that are seen; `None` if they are too few.
 pub(super) fn compare(
     before: &Colours<'_>,
     after: &Colours<'_>,
@@ -171,31 +174,32 @@ pub(super) fn compare(
 }
 
 impl Relit {
-    /// Share of what a tile's sums see that was colour before, 0..=1.
+    /// Returns the share of a tile's sums that was colour before, 0..=1.
     pub(super) fn mixed(&self, tile: usize) -> f32 {
         self.mixed[cell_of(tile)]
     }
 
-    /// Tells whether the tone drives something in a tile or beside it to a limit.
+    /// Returns whether the tone drives something in a tile or beside it to a limit.
     pub(super) fn may_clip(&self, tile: usize) -> bool {
         scan::square(tile % TILES, tile / TILES, 1).any(|near| self.clips[cell_of(near)])
     }
 
-    /// Looks for places that the tone does not explain: alarms of each cell.
+    /// Returns the alarm of each cell that the tone does not explain, and whether caution alone
+    /// kept one quiet.
     pub(super) fn alarms(&self) -> (Vec<f32>, bool) {
         scan::boxes(&self.evidence, CELLS, &CELL_BOXES, 1.0)
     }
 }
 
-/// One channel.
+/// Comparison of one channel.
 #[derive(Debug)]
 struct Channel {
-    /// e of each cell.
+    /// Error e of each cell.
     error: Vec<f64>,
-    /// v of each cell.
+    /// Variance v of each cell.
     variance: Vec<f64>,
     clips: Vec<bool>,
-    /// What the tone makes of each cell's contrast.
+    /// Factor of the tone on each cell's contrast.
     slope: Vec<f64>,
 }
 
@@ -217,7 +221,7 @@ impl Channel {
                     || darkest < 5.0 && dark - darkest > 2.0;
                 let slope = ((lightest - darkest) / (light - dark).max(4.0)).clamp(0.3, 3.0);
                 let most = spread * slope;
-                // What is beyond a limit as a whole is as certain as what is within.
+                // A cell that lies beyond a limit as a whole is as certain as one within.
                 let straddles = |beyond: f64, within: f64| beyond.min(within).clamp(0.0, most);
                 let excess =
                     straddles(lightest - 255.0, 255.0 - darkest) + straddles(-darkest, lightest);
@@ -242,7 +246,7 @@ impl Channel {
     }
 }
 
-/// Variance of a channel over 3 x 3 cells.
+/// Returns the variance of a channel over 3 x 3 cells.
 pub(super) fn variance_around(values: &Cells, cell: usize) -> f64 {
     let range = |at: usize| at.saturating_sub(1)..(at + 2).min(CELLS);
     let near = || range(cell / CELLS).flat_map(|y| range(cell % CELLS).map(move |x| y * CELLS + x));

@@ -1,4 +1,4 @@
-//! Was a tile replaced? The log-likelihood ratio of two explanations of its residual.
+//! Log-likelihood ratio of a tile's residual under two explanations: replaced, or the same.
 //!
 //! ```text
 //! same       d ~ t distribution of scale sqrt(v)             v, degrees of freedom: residual.rs
@@ -7,15 +7,17 @@
 //! L = ln(v / V) / 2 - d^2 / (2 V) - peak + (nu + 1) / 2 ln(1 + d^2 / (nu v)),      V = the second variance
 //! ```
 //!
-//! L is cut below at [`LEAST`], so that a small edit is not outvoted by its surroundings, and summed over the bands.
+//! L is cut below at [`LEAST`], so that a small edit is not outvoted by its surroundings, and
+//! summed over the bands.
 
 use super::residual::{BandResidual, Residual};
 use crate::watermark::{geometry::coverage::Coverage, layout::TILE_COUNT};
 
-/// The most that one sum may say for "same".
+/// Least L of one sum: the most that it may say for "same".
 const LEAST: f64 = -1.5;
 
-/// Evidence of each tile that it was replaced, natural logarithm; 0 for tiles that are not comparable.
+/// Returns the evidence that each tile was replaced, as a natural logarithm; 0 for tiles that are
+/// not comparable.
 pub(super) fn evidence(residual: &Residual, comparable: &Coverage) -> Vec<f32> {
     of_all(residual, comparable, |band, tile| {
         let replaced = band.variance[tile] + band.replaced[tile];
@@ -23,7 +25,8 @@ pub(super) fn evidence(residual: &Residual, comparable: &Coverage) -> Vec<f32> {
     })
 }
 
-/// The evidence that is to be expected of tiles of which a share was replaced by content as strong as the photo's.
+/// Returns the evidence to be expected of tiles of which a share was replaced by content as strong
+/// as the photo's.
 pub(super) fn of_replaced(residual: &Residual, comparable: &Coverage, share: f32) -> Vec<f32> {
     of_all(residual, comparable, |band, tile| {
         let replaced = band.variance[tile] + share * (band.kept[tile] + band.usual);
@@ -31,7 +34,7 @@ pub(super) fn of_replaced(residual: &Residual, comparable: &Coverage, share: f32
     })
 }
 
-/// L of all bands; `seen` gives d^2 and V of a tile.
+/// Returns L summed over the bands; `seen` gives d^2 and V of a tile.
 fn of_all(
     residual: &Residual,
     comparable: &Coverage,

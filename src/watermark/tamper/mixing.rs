@@ -1,4 +1,5 @@
-//! Colour that the handling turned into luma: a filter of one colour, a turned hue, a conversion to grey by other weights.
+//! Colour that the processing turned into luma: a filter of one colour, a shifted hue, a conversion
+//! to grey by other weights.
 //!
 //! ```text
 //! Y'     k + a Y + b Cb + c Cr + (x, y, x Y, y Y) . l       x, y: the place
@@ -7,8 +8,8 @@
 //! share  C / (C + sigma^2 + 1)                   sigma: the photo's contrast in the cell
 //! ```
 //!
-//! Texture that was of colour is of light then, and the record does not know it. What is known is how colours differ from
-//! cell to cell: where they do, as much is taken to lie within a cell.
+//! Texture that was of colour is then of light, and the record does not know it. It does know how
+//! colours differ from cell to cell: where they do, as much is assumed to lie within a cell.
 
 use super::{
     least_squares::Normal,
@@ -17,14 +18,15 @@ use super::{
 };
 use crate::watermark::features::chroma::{CELL_COUNT, CELLS};
 
-/// Share of a colour in luma that light of a colour makes.
+/// Share of a colour that coloured light alone adds to luma.
 const USUAL: f64 = 0.1;
 /// Least gain of luma.
 const LEAST_GAIN: f64 = 0.1;
-/// Rounds of reweighting.
+/// Iterations of reweighting.
 const ROUNDS: usize = 3;
 
-/// Share of what is seen in each cell that was colour before, 0..=1. `cells` are those that are compared.
+/// Returns the share of each cell's visible luma that was colour before, 0..=1. `cells` are those
+/// that are compared.
 pub(super) fn mixed(
     cells: &[usize],
     before: &Colours<'_>,

@@ -1,4 +1,4 @@
-//! Where a marked picture is not the one that was protected.
+//! Tamper localisation: the places where a marked picture differs from the one that was protected.
 //!
 //! ```text
 //! sums r, h, expected mark w                             levels and colours of cells, before and now
@@ -15,15 +15,18 @@
 //! sensitivity.rs    how small a replacement would be found
 //! ```
 //!
-//! What a compression, a filter or a resize leaves in d is learned from the picture itself, so nothing needs to
-//! know what was done to it; an edit is what does not fit in with the rest. Everything is learned from the tiles that
-//! certainly show the photo, so that a picture that is mostly something else cannot explain itself. The mark is part of
-//! what is expected, so that erasing is seen in flat places too. A tile that looks clipped counts for less, or for nothing, only
-//! where the tone curve says that it may be. Another frame is no reason for caution: it is laid in to a fraction of a sample. A record
-//! without levels is an early one: recolour.rs compares its colours, and tone is not predicted.
+//! The residue that a compression, a filter or a resize leaves in d is learned from the picture
+//! itself, so the processing need not be known; an edit is what does not fit in with the rest.
+//! Everything is learned from the tiles that certainly show the photo, so that a picture that is
+//! mostly something else cannot explain itself. The mark is part of what is expected, so that
+//! erasing is seen in flat places too. A tile that looks clipped counts for less, or for nothing,
+//! only where the tone curve says that it may be. Another frame is no reason for caution: it is
+//! registered to a fraction of a sample. A record without levels is an early one: recolour.rs
+//! compares its colours, and tone is not predicted.
 //!
-//! All this runs after the mark was detected, and the decision on the mark knows nothing of it. Thresholds:
-//! docs/watermark.md has the photographs and attacks that they were set on, and the rates on others.
+//! All this runs after the mark was detected, and the decision on the mark does not depend on it.
+//! Thresholds: docs/watermark.md has the photographs and attacks that they were set on, and the
+//! rates on others.
 
 mod comparable;
 mod explained;
@@ -65,21 +68,22 @@ use crate::imaging::Plane;
 
 pub use self::regions::Region;
 
-/// Factor on the thresholds of sums after a strong change of tone or colour, which no gain per tile describes.
+/// Factor on the thresholds of sums after a strong change of tone or colour, which no gain per tile
+/// describes.
 const TONE_CAUTION: f32 = 1.2;
-/// Share of what a tile's sums see that may be lost before they count for nothing.
+/// Share of a tile's sums that may be lost before they count for nothing.
 const MOST_LOST: f32 = 0.5;
 
-/// What is kept of the protected photo.
+/// The reference data that is kept of the protected photo.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'a> {
     /// Keyed sums of the original.
     pub(super) host: &'a Sums,
     /// Expected mark of each tile, grey levels RMS.
     pub(super) mark: &'a [f32],
-    /// Coarse colour, if it was kept.
+    /// Coarse colour; `None` if it was not kept.
     pub(super) chroma: Option<&'a ChromaCells>,
-    /// Coarse luma, if it was kept.
+    /// Coarse luma; `None` if it was not kept.
     pub(super) levels: Option<&'a Levels>,
 }
 
@@ -90,74 +94,79 @@ pub(super) struct Observed<'a> {
     pub(super) luma: &'a Plane,
     /// The keyed sums of that luma.
     pub(super) sums: &'a Sums,
-    /// How it was laid there: from the protected photo to the received picture.
+    /// Map from the protected photo to the received picture by which it was laid there.
     pub(super) map: &'a Homography,
-    /// The tiles that it shows.
+    /// The tiles of the photo that it shows.
     pub(super) coverage: &'a Coverage,
-    /// Its coarse colour in the protected photo's place; nothing if it is grey.
+    /// Its coarse colour in the protected photo's place; `None` if it is grey.
     pub(super) chroma: Option<&'a ChromaCells>,
 }
 
-/// How much may be said about alterations.
+/// Conclusion about alterations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
-    /// Nothing beyond what compression, filters and noise do.
+    /// There is no difference beyond the effects of compression, filters and noise.
     Unaltered,
-    /// Something deviates, but what was done to the whole picture may be the reason; or too little is seen.
+    /// Something deviates, but the processing of the whole picture may be the reason; or too little
+    /// is seen.
     Uncertain,
     /// Content was replaced, erased, painted over or recoloured in the regions.
     Altered,
-    /// The record keeps too little to tell: that of strict privacy.
+    /// The record keeps too little to tell, as under strict privacy.
     NotExamined,
 }
 
-/// What the comparison of contents found.
+/// Result of comparing the contents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tampering {
-    /// The conclusion.
+    /// The conclusion; it decides whether there are regions.
     pub finding: Finding,
-    /// Where; most certain first, at most 16. Empty unless [`Finding::Altered`].
+    /// Altered places, most certain first, at most 16. Empty unless [`Finding::Altered`].
     pub regions: Vec<Region>,
     /// Share of the protected photo that was seen and could be compared, 0..=1.
     pub compared: f64,
-    /// Share of the photo's area, 0..=1, from which a replacement in this very copy is found nine times in ten;
-    /// nothing where nothing is found, whatever its size.
+    /// Share of the photo's area, 0..=1, from which a replacement in this very copy is found nine
+    /// times in ten; `None` if not even the largest is.
     pub smallest_visible: Option<f64>,
     /// Share of the energy of the lowest band that is not the photo's; see explained.rs.
     pub(super) foreign_energy: f32,
-    /// Robust scale of the luma that the tone curve leaves, in levels of the photo; nothing if the record has no levels.
+    /// Robust scale of the luma that the tone curve leaves, in levels of the photo; `None` if the
+    /// record has no levels.
     pub(super) unexplained: Option<f64>,
-    /// See [`Self::map`].
     map: Vec<f32>,
 }
 
 impl Tampering {
-    /// Evidence of 32 x 32 tiles of the protected photo, rows first, in units of the threshold: an alarm from 1 up.
+    /// Returns the evidence of 32 x 32 tiles of the protected photo, row-major, in units of the
+    /// threshold: an alarm from 1 up.
     #[doc(hidden)]
     pub fn map(&self) -> &[f32] {
         &self.map
     }
 
-    /// What speaks against the content as a whole: the share of the lowest band's energy that is not the photo's, and
-    /// the levels that its tone curve leaves unexplained, if the record has levels.
+    /// Returns the evidence against the content as a whole: the share of the lowest band's energy
+    /// that is not the photo's, and the levels that its tone curve leaves unexplained, if the
+    /// record has levels.
     #[doc(hidden)]
     pub fn foreign(&self) -> (f32, Option<f64>) {
         (self.foreign_energy, self.unexplained)
     }
 
-    /// The largest evidence at any place, in units of the threshold.
+    /// Returns the largest evidence at any place, in units of the threshold.
     pub(super) fn largest(&self) -> f64 {
         f64::from(self.map.iter().copied().fold(0.0, f32::max))
     }
 
-    /// Takes back that nothing was altered: something about the picture as a whole speaks against it.
+    /// Withdraws the conclusion that nothing was altered, because the picture as a whole speaks
+    /// against it.
     pub(super) fn doubt(&mut self) {
         if self.finding != Finding::Altered {
             self.finding = Finding::Uncertain;
         }
     }
 
-    /// What is said with a record of strict privacy, whose sums tell too little about a single place.
+    /// Returns the result for a record of strict privacy, whose sums tell too little about a single
+    /// place.
     pub(super) fn not_examined() -> Self {
         Self {
             finding: Finding::NotExamined,
@@ -165,7 +174,7 @@ impl Tampering {
         }
     }
 
-    /// Nothing was found, or nothing could be looked at.
+    /// Returns the result when nothing was found, or nothing could be examined.
     fn none(compared: f64) -> Self {
         Self {
             finding: Finding::Unaltered,
@@ -179,9 +188,10 @@ impl Tampering {
     }
 }
 
-/// Compares the content of a received picture, in which the mark was detected, with the protected photo.
+/// Compares the content of a received picture, in which the mark was detected, with the protected
+/// photo.
 ///
-/// `agreement` is prepared with the same host sums.
+/// `agreement` must have been prepared with the same host sums.
 pub(super) fn examine(
     original: &Expected<'_>,
     received: &Observed<'_>,
@@ -256,7 +266,7 @@ pub(super) fn examine(
         doubtful: false,
     });
     let smallest_visible = sensitivity::smallest_visible(&residual, &fit, caution);
-    // Where nothing could be found, that nothing was found says nothing.
+    // Where nothing could be found, having found nothing proves nothing.
     alarms.doubtful |= smallest_visible.is_none();
     Tampering {
         smallest_visible,
@@ -266,7 +276,7 @@ pub(super) fn examine(
     }
 }
 
-/// What is known of the photo's cells besides their colours.
+/// Returns the properties of the photo's cells besides their colours.
 fn surroundings(original: &Expected<'_>, comparable: &Coverage, trust: &Trust) -> Surroundings {
     let mean = |cell: usize, value: &dyn Fn(usize) -> f64| -> f64 {
         tiles_of(cell).map(value).sum::<f64>() / 4.0
@@ -285,7 +295,7 @@ fn surroundings(original: &Expected<'_>, comparable: &Coverage, trust: &Trust) -
     }
 }
 
-/// Mean received level of each tile, less the photo's under the same gain.
+/// Returns the mean received level of each tile, less the photo's under the same gain.
 fn level_steps(luma: &Plane, before: &Levels, gain: f32) -> Vec<f32> {
     let mean = |tile: usize| {
         let (x, y) = (tile % TILES * TILE, tile / TILES * TILE);
@@ -297,10 +307,11 @@ fn level_steps(luma: &Plane, before: &Levels, gain: f32) -> Vec<f32> {
         .collect()
 }
 
-/// How much of what each tile's sums see was lost, 0..=1: it looks clipped, and the tone may be why; or it was of colour and
-/// became light.
+/// Returns the share of each tile's sums that was lost, 0..=1: it looks clipped, and the tone may
+/// be why; or it was of colour and became light.
 ///
-/// An early record does not say what the tone clips: with it, a tile counts as clipped in whole if any of it looks so.
+/// An early record does not say what the tone clips: with it, a tile counts as clipped in whole if
+/// any of it looks so.
 fn lost(
     received: &Observed<'_>,
     relit: Option<&Relit>,
@@ -321,7 +332,7 @@ fn lost(
     shares
 }
 
-/// Alarms of cells as those of their tiles.
+/// Spreads alarms of cells to their tiles.
 fn of_cells((ratio, doubtful): (Vec<f32>, bool)) -> Alarms {
     Alarms {
         ratio: (0..TILE_COUNT).map(|tile| ratio[cell_of(tile)]).collect(),
@@ -329,7 +340,7 @@ fn of_cells((ratio, doubtful): (Vec<f32>, bool)) -> Alarms {
     }
 }
 
-/// Turns alarms into an answer.
+/// Turns alarms into a result.
 fn conclude(alarms: &Alarms, compared: f64) -> Tampering {
     let regions = regions::rectangles(alarms);
     let finding = if !regions.is_empty() {
@@ -347,7 +358,8 @@ fn conclude(alarms: &Alarms, compared: f64) -> Tampering {
     }
 }
 
-/// The sums of an untouched copy, host and mark, times what the tone makes of the contrast in each place.
+/// Returns the sums of an untouched copy, host and mark, times the factor of the tone on the
+/// contrast in each place.
 fn expected_sums(original: &Expected<'_>, gains: &[f32]) -> Sums {
     let amplitudes = band_amplitudes();
     Sums::from_fn(Tiling::Fine, |at| {

@@ -22,7 +22,7 @@ impl Smoothing {
         Self { blur, norm }
     }
 
-    /// Means of values that are 0 in tiles that are not comparable.
+    /// Returns the means of values that are 0 in tiles that are not comparable.
     pub(super) fn of(&self, values: &[f32]) -> Vec<f32> {
         let mut means = self.blur.apply(TILES, values);
         for (mean, norm) in means.iter_mut().zip(&self.norm) {
@@ -35,15 +35,15 @@ impl Smoothing {
 /// The comparable tiles, and means around each.
 #[derive(Debug)]
 pub(super) struct Neighbourhoods {
-    /// 1 for tiles that are comparable, else 0.
+    /// 1 for tiles that are comparable, 0 for others.
     pub(super) weights: Vec<f32>,
-    /// The comparable tiles.
+    /// The comparable tiles, by index.
     pub(super) tiles: Vec<usize>,
-    /// `G_0.8`: a tile and what its window shares with the next ones.
+    /// `G_0.8`: a tile and the part of its window that it shares with the next ones.
     pub(super) narrow: Smoothing,
-    /// `G_1`.
+    /// `G_1`: a tile and its direct neighbours.
     pub(super) middle: Smoothing,
-    /// `G_3`: what changes slowly.
+    /// `G_3`: for quantities that vary slowly.
     pub(super) wide: Smoothing,
 }
 
@@ -59,21 +59,20 @@ impl Neighbourhoods {
         }
     }
 
-    /// Values in the comparable tiles, 0 elsewhere.
+    /// Returns the values in the comparable tiles, and 0 elsewhere.
     pub(super) fn inside(&self, values: &[f32]) -> Vec<f32> {
         let pairs = values.iter().zip(&self.weights);
         pairs.map(|(value, weight)| value * weight).collect()
     }
 }
 
-/// A quantile of the values of some tiles, of which there must be one at least.
+/// Returns a quantile of the values of some tiles, of which there must be at least one.
 pub(super) fn quantile(values: &[f32], tiles: &[usize], quantile: f32) -> f32 {
     let mut sorted: Vec<f32> = tiles.iter().map(|&tile| values[tile]).collect();
     let index = (quantile * (sorted.len() - 1) as f32).round() as usize;
     *sorted.select_nth_unstable_by(index, f32::total_cmp).1
 }
 
-/// Squares of values.
 pub(super) fn squares(values: &[f32]) -> Vec<f32> {
     values.iter().map(|value| value * value).collect()
 }

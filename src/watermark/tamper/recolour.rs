@@ -1,4 +1,4 @@
-//! Colours that changed in places, and not as the whole picture's did.
+//! Colours that changed in places, differently from the whole picture's.
 //!
 //! ```text
 //! (b', r') = A (b, r) + c (Y' - 128) / 16 + t       for all cells; Y' is the received luma
@@ -7,10 +7,12 @@
 //! L   = 3 ln(1 + e^2 / 4 v) - 4,  at least -2                              summed over boxes of 1, 2 and 3 cells
 //! ```
 //!
-//! The fit is least squares, six rounds with the weights `1 / (1 + (e / 2.5 s)^2)`, drawn towards identity. A white
-//! balance, a hue, a saturation, a sepia or a conversion to grey is one such transform for all cells and no alarm. It
-//! also clips colours, which no transform describes: thresholds are raised with its size, and beyond [`TOO_MUCH`]
-//! nothing is said. Only records without levels are compared so; with them [`super::levels`] sees colours as well. 1.1774 is the median of a Rayleigh variable of unit scale.
+//! The fit is least squares, six rounds with the weights `1 / (1 + (e / 2.5 s)^2)`, drawn towards
+//! identity. A white balance, a hue, a saturation, a sepia or a conversion to grey is one such
+//! transform for all cells and no alarm. It also clips colours, which no transform describes:
+//! thresholds are raised with its size, and beyond [`TOO_MUCH`] nothing is concluded. Only records
+//! without levels are compared so; with them [`super::levels`] sees colours as well. 1.1774 is the
+//! median of a Rayleigh variable of unit scale.
 
 use super::{least_squares::Normal, scan};
 use crate::watermark::features::{
@@ -20,29 +22,30 @@ use crate::watermark::features::{
 
 /// Sides of boxes of cells and their thresholds.
 const CELL_BOXES: [(usize, f32); 3] = [(1, 6.0), (2, 9.0), (3, 10.0)];
-/// What a place that is a little off does to a cell.
+/// Effect on a cell of a position that is slightly off.
 struct Misplacement {
-    /// Share of the variance around a cell that counts as noise: the square of what it is off by, in cells.
+    /// Share of the variance around a cell that counts as noise: the square of the misplacement, in
+    /// cells.
     contrast: f64,
     /// Factor on all thresholds.
     caution: f32,
 }
 
-/// A picture in the photo's own frame.
+/// Values for a picture in the photo's own frame.
 const IN_PLACE: Misplacement = Misplacement {
     contrast: 0.01,
     caution: 1.0,
 };
-/// A picture that was laid in its place by its content.
+/// Values for a picture that was laid in its place by its content.
 const REFRAMED: Misplacement = Misplacement {
     contrast: 0.0625,
     caution: 1.5,
 };
 /// Change of tone, as a logarithm, and of colours, in levels, from which thresholds are raised.
 const MUCH: (f32, f32) = (0.05, 1.5);
-/// How much they are raised.
+/// Factor by which thresholds are raised.
 const CAUTION: f32 = 2.2;
-/// Change of colours from which cells say nothing, in levels.
+/// Change of colours, in levels, from which cells say nothing.
 const TOO_MUCH: f32 = 12.0;
 /// Strength with which the transform is drawn towards identity, in squares of levels.
 const RIDGE: f64 = 8.0;
@@ -55,9 +58,9 @@ const UNKNOWNS: usize = 4;
 #[derive(Debug)]
 struct Pair {
     cell: usize,
-    /// b, r, luma and 1.
+    /// b, r, luma and 1 of the photo.
     before: [f64; UNKNOWNS],
-    /// b' and r'.
+    /// b' and r' of the received picture.
     after: [f64; 2],
 }
 
@@ -66,14 +69,15 @@ struct Pair {
 pub(super) struct Recolouring {
     pairs: Vec<Pair>,
     transform: Transform,
-    /// s.
+    /// Scale s of the errors, in levels.
     scale: f64,
     /// Variance of the colours around each pair.
     contrast: Vec<f64>,
 }
 
 impl Recolouring {
-    /// Fits the transform; nothing if too few cells are seen. `luma` is the received one, in the photo's place.
+    /// Fits the transform; `None` if too few cells are seen. `luma` is the received one, in the
+    /// photo's place.
     pub(super) fn new(before: &ChromaCells, after: &ChromaCells, luma: &Levels) -> Option<Self> {
         let pairs: Vec<Pair> = (0..CELL_COUNT)
             .filter_map(|cell| {
@@ -101,7 +105,8 @@ impl Recolouring {
         })
     }
 
-    /// How far the transform moves the photo's colours: root mean square over the cells, in levels.
+    /// Returns the distance that the transform moves the photo's colours: root mean square over the
+    /// cells, in levels.
     pub(super) fn change(&self) -> f32 {
         let moved = |pair: &Pair| {
             let [b, r] = self.transform.of(pair);
@@ -111,10 +116,12 @@ impl Recolouring {
         (sum / self.pairs.len() as f64).sqrt() as f32
     }
 
-    /// Finds the cells that the transform does not explain: the alarm of each, and whether caution alone kept one quiet.
+    /// Finds the cells that the transform does not explain: the alarm of each, and whether caution
+    /// alone kept one quiet.
     ///
-    /// `tone` is the picture's change of tone as a logarithm; `reframed` says that the picture had to be laid in the
-    /// photo's place by its content; cells for which `unfit` holds count for nothing.
+    /// `tone` is the picture's change of tone as a logarithm; `reframed` says that the picture had
+    /// to be laid in the photo's place by its content; cells for which `unfit` holds count for
+    /// nothing.
     pub(super) fn alarms(
         &self,
         tone: f32,
@@ -145,7 +152,7 @@ impl Recolouring {
 struct Transform([[f64; UNKNOWNS]; 2]);
 
 impl Transform {
-    /// The colour that a cell should have.
+    /// Returns the colour that a cell should have.
     fn of(&self, pair: &Pair) -> [f64; 2] {
         self.0.map(|row| {
             row.iter()
@@ -155,14 +162,15 @@ impl Transform {
         })
     }
 
-    /// How far off a cell's colour is, in levels.
+    /// Returns the distance of a cell's colour from that, in levels.
     fn error(&self, pair: &Pair) -> f64 {
         let [b, r] = self.of(pair);
         (pair.after[0] - b).hypot(pair.after[1] - r)
     }
 }
 
-/// Fits the transform of most cells; also returns s. Begins with the cells that identity explains best.
+/// Fits the transform of most cells; also returns s. Begins with the cells that identity explains
+/// best.
 fn fit(pairs: &[Pair]) -> (Transform, f64) {
     let mut transform = Transform([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]);
     let mut rounds = 0;
@@ -182,14 +190,13 @@ fn fit(pairs: &[Pair]) -> (Transform, f64) {
     }
 }
 
-/// The middle one of some values.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     let middle = sorted.len() / 2;
     *sorted.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Weighted least squares with a ridge towards identity.
+/// Solves the weighted least squares problem with a ridge towards identity.
 fn least_squares(pairs: &[Pair], weights: &[f64]) -> Transform {
     let channel = |channel: usize| {
         let mut normal = Normal::new();
@@ -205,7 +212,7 @@ fn least_squares(pairs: &[Pair], weights: &[f64]) -> Transform {
     Transform([channel(0), channel(1)])
 }
 
-/// Variance of the colours of a cell and its neighbours, both channels together.
+/// Returns the variance of the colours of a cell and its neighbours, both channels together.
 fn contrast(cells: &ChromaCells, cell: usize) -> f64 {
     let range = |at: usize| at.saturating_sub(1)..(at + 2).min(CELLS);
     let (columns, rows) = (range(cell % CELLS), range(cell / CELLS));

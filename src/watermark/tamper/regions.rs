@@ -1,9 +1,9 @@
-//! From alarmed tiles to rectangles.
+//! Rectangles around alarmed tiles.
 
 use super::scan::{Alarms, square};
 use crate::watermark::layout::{TILE_COUNT, TILES};
 
-/// Most rectangles that are named.
+/// Most rectangles that are returned.
 const MOST: usize = 16;
 
 /// A rectangle in which content was altered, in fractions of the protected photo's sides.
@@ -17,11 +17,11 @@ pub struct Region {
     pub width: f64,
     /// Height, above 0.
     pub height: f64,
-    /// How clear it is: `1 - 2^-(evidence over threshold)`, from 0.5 at the threshold to 1.
+    /// Certainty: `1 - 2^-(evidence over threshold)`, from 0.5 at the threshold to 1.
     pub score: f64,
 }
 
-/// A rectangle of tiles: columns and rows from the first to before the last.
+/// A rectangle of tiles: columns and rows from the first (included) to the last (excluded).
 #[derive(Debug, Clone, Copy)]
 struct Tiles {
     columns: (usize, usize),
@@ -30,13 +30,13 @@ struct Tiles {
 }
 
 impl Tiles {
-    /// Whether two rectangles overlap or touch.
+    /// Returns whether two rectangles overlap or touch.
     fn touches(&self, other: &Self) -> bool {
         let meet = |a: (usize, usize), b: (usize, usize)| a.0 <= b.1 && b.0 <= a.1;
         meet(self.columns, other.columns) && meet(self.rows, other.rows)
     }
 
-    /// The smallest rectangle around two.
+    /// Returns the smallest rectangle around two.
     fn with(&self, other: &Self) -> Self {
         let around = |a: (usize, usize), b: (usize, usize)| (a.0.min(b.0), a.1.max(b.1));
         Self {
@@ -58,7 +58,7 @@ impl Tiles {
     }
 }
 
-/// The rectangles around connected tiles whose ratio is 1 or more, merged where they touch.
+/// Returns the rectangles around connected tiles whose ratio is 1 or more, merged where they touch.
 pub(super) fn rectangles(alarms: &Alarms) -> Vec<Region> {
     let mut found = connected(&alarms.ratio);
     let mut at = 0;
@@ -77,7 +77,7 @@ pub(super) fn rectangles(alarms: &Alarms) -> Vec<Region> {
     found.iter().take(MOST).map(Tiles::region).collect()
 }
 
-/// One rectangle for every set of alarmed tiles that touch by edge or corner.
+/// Returns one rectangle for every set of alarmed tiles that touch by edge or corner.
 fn connected(ratio: &[f32]) -> Vec<Tiles> {
     let mut open: Vec<bool> = ratio.iter().map(|&ratio| ratio >= 1.0).collect();
     let mut found = Vec::new();

@@ -1,4 +1,5 @@
-//! What remains of the received sums after the expected ones, and how much of it noise explains.
+//! The residual of the received sums after the expected ones, and the part of it that noise
+//! explains.
 //!
 //! Per band, with d, a, c, E of explained.rs and u of trust.rs:
 //!
@@ -9,20 +10,23 @@
 //! edge = ((a - a') / 2)^2 E + ((a - a') c / 4)^2 + W max(0, |dY' - g_0 dY| - 3)^2        a', dY: against the opposite edge
 //! ```
 //!
-//! Noise is learned from the picture itself, so that nothing needs to know what was done to it. But a picture that is half
-//! something else would explain itself: the anchors, the 35 % of the stronger tiles in which least is unexplained,
-//! say what the same handling did to what certainly is the photo, and a tile may have K times that and no more.
+//! Noise is learned from the picture itself, so that the processing need not be known. But a
+//! picture that is half something else would explain itself: the anchors, the 35 % of the stronger
+//! tiles in which least is unexplained, show the effect of the same processing on what certainly is
+//! the photo, and a tile may have K times that and no more.
 //!
-//! m grows with E beyond its last class; 0.0006 (1 + c^2) is the rounding of a companded h. 0.003 E is what
-//! sums from a large JPEG's coefficients and from its decoded pixels differ by at strong edges: without it an untouched
-//! dusk sky of 10 megapixels, decoded, had up to 1.9 times the evidence of an alarm, with it 0.5. The lapped transform
-//! wraps around, so a tile at the photo's edge holds half of the opposite one: where light falls unevenly, or the levels at
-//! both edges moved apart, it holds what neither side's gain explains.
+//! m grows with E beyond its last class; 0.0006 (1 + c^2) is the rounding of a companded h. 0.003 E
+//! is the difference at strong edges between sums from a large JPEG's coefficients and from its
+//! decoded pixels: without it an untouched dusk sky of 10 megapixels, decoded, had up to 1.9 times
+//! the evidence of an alarm, with it 0.5. The lapped transform wraps around, so a tile at the
+//! photo's edge holds half of the opposite one: where light falls unevenly, or the levels at both
+//! edges moved apart, it holds what neither side's gain explains.
 //!
-//! Compression leaves d nearly normal; blurs, resampling and a registration that is a little off leave heavy tails, where a
-//! tile's chips were not all changed alike. The ratio of the quantiles 0.9 and 0.5 of d^2 / v tells how heavy, and gives the
-//! degrees of freedom of a t distribution, 2.5 at least: a picture of two halves has tails of any weight. 0.455 is the
-//! median of chi-squared of one degree.
+//! Compression leaves d nearly normal; blurs, resampling and a registration that is slightly off
+//! leave heavy tails, where a tile's chips were not all changed alike. The ratio of the quantiles
+//! 0.9 and 0.5 of d^2 / v measures how heavy, and gives the degrees of freedom of a t distribution,
+//! 2.5 at least: a picture of two halves has tails of any weight. 0.455 is the median of
+//! chi-squared of one degree.
 
 use super::{
     explained::{Explained, ExplainedBand},
@@ -33,26 +37,26 @@ use crate::watermark::{
     signal::carrier::{BAND_CHIPS, BANDS},
 };
 
-/// Classes of all tiles by energy, and of the anchors.
+/// Number of classes by energy, of all tiles and of the anchors.
 const CLASSES: (usize, usize) = (8, 4);
-/// Share of the tiles, by energy from below, that cannot be anchors.
+/// Share of the tiles, those of least energy, that cannot be anchors.
 const WEAK: f32 = 0.25;
-/// Share of the others that are.
+/// Share of the other tiles that are anchors.
 const ANCHORS: f32 = 0.35;
 /// Fewest anchors that bound the noise.
 const LEAST_ANCHORS: usize = 24;
-/// K.
+/// K: the most noise of a tile, as a multiple of the anchors'.
 const CAP: f32 = 4.0;
 /// Share of a tile's energy that counts as noise where all of it may be lost.
 const LOST: f32 = 0.5;
 /// W of each band.
 const WRAP: [f32; BANDS] = [0.5, 0.25, 0.12, 0.06];
-/// Levels by which two edges may move apart for free.
+/// Levels by which two edges may move apart without widening the noise.
 const WRAP_SLACK: f32 = 3.0;
-/// Most that the tails may weigh: 2.5 degrees of freedom.
+/// Largest ratio of quantiles, that is, the heaviest tails: 2.5 degrees of freedom.
 const MOST_TAIL: f32 = 10.62;
 /// Ratio of the 0.9 and 0.5 quantiles of a squared t variable, its degrees of freedom, and
-/// `ln(density(0) sqrt(2 pi))`: how its density at 0 differs from the normal one's.
+/// `ln(density(0) sqrt(2 pi))`: the logarithm of its density at 0 over the normal one's.
 const TAILS: [(f32, f32, f32); 9] = [
     (6.18, 30.0, -0.0083),
     (6.71, 10.0, -0.0250),
@@ -65,14 +69,14 @@ const TAILS: [(f32, f32, f32); 9] = [
     (18.03, 1.5, -0.1577),
 ];
 
-/// One band.
+/// Residual of one band.
 #[derive(Debug)]
 pub(super) struct BandResidual {
-    /// d of each tile.
+    /// Difference d of each tile.
     pub(super) difference: Vec<f32>,
-    /// v of each tile.
+    /// Variance v of each tile.
     pub(super) variance: Vec<f32>,
-    /// What replacing a tile by what is seen there would add to v: `a^2 E + G_0.8(r^2)`.
+    /// Variance that replacing a tile by what is seen there would add to v: `a^2 E + G_0.8(r^2)`.
     pub(super) replaced: Vec<f32>,
     /// `a^2 E` of each tile, and its mean over the comparable ones.
     pub(super) kept: Vec<f32>,
@@ -83,15 +87,15 @@ pub(super) struct BandResidual {
 #[derive(Debug)]
 pub(super) struct Residual {
     pub(super) bands: Vec<BandResidual>,
-    /// Degrees of freedom.
+    /// Degrees of freedom of the t distribution.
     pub(super) freedom: f32,
     /// Logarithm of the t density at 0 over the normal density there.
     pub(super) peak: f32,
 }
 
 impl Residual {
-    /// Weighs what is left unexplained. `steps`: how far the mean level of each tile and of the opposite edge's moved
-    /// apart, in received levels; nothing if levels are not known.
+    /// Weights what is left unexplained. `steps` is how far the mean level of each tile and of the
+    /// opposite edge's moved apart, in received levels; `None` if levels are not known.
     pub(super) fn new(explained: Explained, steps: Option<&[f32]>, gain: &[f32]) -> Self {
         let anchors = anchors(&explained);
         let region = &explained.region;
@@ -124,7 +128,8 @@ impl Residual {
 }
 
 impl Residual {
-    /// Adds what it leaves that a share of each tile was clipped, or was of colour and became light.
+    /// Adds the variance that remains because a share of each tile was clipped, or was of colour
+    /// and became light.
     pub(super) fn widen(&mut self, lost: &[f32]) {
         for band in &mut self.bands {
             for (tile, &share) in lost.iter().enumerate() {
@@ -151,7 +156,7 @@ impl BandResidual {
     }
 }
 
-/// The tiles in which least of the energy is left unexplained, of those that have some.
+/// Returns the tiles in which least of the energy is left unexplained, of those that have some.
 fn anchors(explained: &Explained) -> Vec<usize> {
     let region = &explained.region;
     let mut strength = vec![0.0; TILE_COUNT];
@@ -180,7 +185,7 @@ fn anchors(explained: &Explained) -> Vec<usize> {
     agreeing.collect()
 }
 
-/// v of each tile but for the edges.
+/// Returns v of each tile, without the term of the edges.
 fn variance(
     band: &ExplainedBand,
     chips: usize,
@@ -202,7 +207,7 @@ fn variance(
         .collect()
 }
 
-/// Adds what the tiles at the photo's edge hold of the opposite edge.
+/// Adds the part of the opposite edge that the tiles at the photo's edge hold.
 fn widen_edges(
     variance: &mut [f32],
     band: &ExplainedBand,
@@ -229,7 +234,8 @@ fn widen_edges(
     }
 }
 
-/// Degrees of freedom and peak of tails, between the rows of [`TAILS`].
+/// Returns the degrees of freedom and the peak of tails, interpolated between the rows of
+/// [`TAILS`].
 fn tail_shape(ratio: f32) -> (f32, f32) {
     let next = TAILS.partition_point(|row| row.0 < ratio);
     let row = |index: usize| TAILS[index.min(TAILS.len() - 1)];
@@ -243,7 +249,7 @@ fn tail_shape(ratio: f32) -> (f32, f32) {
     (between(lower.1, upper.1), between(lower.2, upper.2))
 }
 
-/// m of every tile, from classes of some tiles.
+/// Returns m of every tile, from classes of some tiles.
 fn noise(difference: &[f32], energy: &[f32], tiles: &[usize], count: usize) -> Vec<f32> {
     /// Median of chi-squared of one degree.
     const CHI_MEDIAN: f32 = 0.455;
@@ -266,7 +272,8 @@ fn noise(difference: &[f32], energy: &[f32], tiles: &[usize], count: usize) -> V
         .collect()
 }
 
-/// Linear between the classes, constant before the first, proportional to the energy after the last.
+/// Interpolates linearly between the classes, constant before the first, proportional to the energy
+/// after the last.
 fn interpolate(classes: &[(f32, f32)], energy: f32) -> f32 {
     let next = classes.partition_point(|class| class.0 < energy);
     match (classes.get(next.wrapping_sub(1)), classes.get(next)) {

@@ -1,19 +1,21 @@
 //! Boxes of several sizes over a field of evidence.
 //!
-//! A single tile needs overwhelming evidence, because there are 1024 of them; many neighbours need little each. So
-//! the sums over boxes of every size are compared with a threshold of that size, and a box above it alarms the tiles
-//! in it that speak for it themselves.
+//! A single tile needs overwhelming evidence, because there are 1024 of them; many neighbours need
+//! little each. So the sums over boxes of every size are compared with a threshold of that size,
+//! and a box above it alarms those of its tiles that add to it themselves.
 
 use crate::watermark::layout::TILES;
 
 /// Sides of boxes of tiles and their thresholds.
 pub(super) const TILE_BOXES: [(usize, f32); 4] = [(1, 40.0), (2, 58.0), (3, 66.0), (5, 76.0)];
-/// The tiles that something is wrong with.
+/// Alarmed tiles.
 #[derive(Debug)]
 pub(super) struct Alarms {
-    /// Largest sum over threshold of the boxes around each tile, at least 0; 0 for tiles that speak against it.
+    /// Largest sum over threshold of the boxes around each tile, at least 0; 0 for tiles whose own
+    /// evidence is against it.
     pub(super) ratio: Vec<f32>,
-    /// Some box was above its threshold but for the caution that the picture calls for.
+    /// Whether some box would have been above its threshold without the caution that the picture
+    /// calls for.
     pub(super) doubtful: bool,
 }
 
@@ -33,7 +35,8 @@ pub(super) fn tiles(evidence: &[f32], caution: f32) -> Alarms {
     Alarms { ratio, doubtful }
 }
 
-/// Scans a square field of `side` cells a side: the ratio of every cell, and whether caution alone kept it quiet.
+/// Scans a square field of `side` cells a side: the ratio of every cell, and whether caution alone
+/// kept one quiet.
 pub(super) fn boxes(
     evidence: &[f32],
     side: usize,
@@ -65,7 +68,7 @@ pub(super) fn boxes(
     (ratio, most >= 1.0 && most / caution < 1.0)
 }
 
-/// Sums over all cells above and to the left, `side + 1` a row.
+/// Returns the sums over all cells above and to the left, `side + 1` a row.
 pub(super) fn integral(field: &[f32], side: usize) -> Vec<f64> {
     let mut sums = vec![0.0; (side + 1) * (side + 1)];
     for y in 0..side {
@@ -78,13 +81,14 @@ pub(super) fn integral(field: &[f32], side: usize) -> Vec<f64> {
     sums
 }
 
-/// Sum over the box from one corner to before another, of an [`integral`].
+/// Returns the sum over the box from one corner (included) to another (excluded), of an
+/// [`integral`].
 pub(super) fn box_sum(sums: &[f64], side: usize, from: (usize, usize), to: (usize, usize)) -> f64 {
     let at = |x: usize, y: usize| sums[y * (side + 1) + x];
     at(to.0, to.1) - at(from.0, to.1) - at(to.0, from.1) + at(from.0, from.1)
 }
 
-/// The tiles within `reach` of (column, row).
+/// Returns the tiles within `reach` of (column, row).
 pub(super) fn square(column: usize, row: usize, reach: usize) -> impl Iterator<Item = usize> {
     let range = move |at: usize| at.saturating_sub(reach)..(at + reach + 1).min(TILES);
     range(row).flat_map(move |y| range(column).map(move |x| y * TILES + x))

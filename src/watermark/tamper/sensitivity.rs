@@ -1,4 +1,4 @@
-//! How small a replacement is found in this very copy.
+//! Sensitivity: the smallest replacement that would be found in this very copy.
 //!
 //! ```text
 //! V     v + f (a^2 E + R)            what replacing a share f of a tile makes of d^2;  R: mean of a^2 E over the tiles
@@ -8,9 +8,10 @@
 //! S     least A with q_A >= MARGIN, between the sizes log-linear;   as a share of the photo's tiles
 //! ```
 //!
-//! R stands for what comes in: as much content as the photo has on average. At nine places in ten a replacement of size S
-//! then has MARGIN times the evidence of an alarm; MARGIN was set so that of real replacements of size S, which lie across
-//! tiles and differ in content, nine in ten are found (docs/watermark.md has the calibration).
+//! R stands for the new content: as much as the photo has on average. At nine places in ten a
+//! replacement of size S then has MARGIN times the evidence of an alarm; MARGIN was set so that of
+//! real replacements of size S, which lie across tiles and differ in content, nine in ten are found
+//! (docs/watermark.md has the calibration).
 
 use super::{likelihood, residual::Residual, scan};
 use crate::watermark::{
@@ -20,16 +21,17 @@ use crate::watermark::{
 
 /// Evidence over threshold from which a replacement is found nine times in ten.
 const MARGIN: f64 = 1.6;
-/// Share of the places at which less may be seen.
+/// Share of the places at which the evidence may be less.
 const WORST: f64 = 0.1;
-/// Shares of a tile that are tried, from above.
+/// Shares of a tile that are tried, from the largest down.
 const PARTS: [f32; 3] = [0.5, 0.25, 0.125];
 /// Sides of places, in tiles, that are tried where the largest box is not enough.
 const PLACES: [usize; 4] = [7, 10, 14, 20];
 
-/// S, as a share of the photo's area; nothing if not even the largest place is enough.
+/// Returns S, as a share of the photo's area; `None` if not even the largest place is enough.
 ///
-/// `fit` are the tiles that can be compared; places with none do not count. `caution` is the factor on the thresholds.
+/// `fit` are the tiles that can be compared; places with none do not count. `caution` is the factor
+/// on the thresholds.
 pub(super) fn smallest_visible(residual: &Residual, fit: &Coverage, caution: f32) -> Option<f64> {
     let tiles: Vec<usize> = fit.shown().collect();
     let whole = likelihood::of_replaced(residual, fit, 1.0);
@@ -37,7 +39,8 @@ pub(super) fn smallest_visible(residual: &Residual, fit: &Coverage, caution: f32
         let sums = box_sums(evidence, side);
         quantile(tiles.iter().map(|&tile| sums[tile])) / f64::from(threshold * caution)
     };
-    // Sizes from below, each with the evidence there; those under a tile only where a tile is enough.
+    // Sizes in ascending order, each with the evidence there; those under a tile only where a tile
+    // is enough.
     let mut sizes: Vec<(f64, f64)> = Vec::new();
     for (side, threshold) in scan::TILE_BOXES {
         let here = found(&whole, side, threshold);
@@ -77,7 +80,8 @@ pub(super) fn smallest_visible(residual: &Residual, fit: &Coverage, caution: f32
     None
 }
 
-/// Where the evidence of sizes from below reaches [`MARGIN`], which the last one has: log-linear between two sizes.
+/// Returns the size at which the evidence of ascending sizes reaches [`MARGIN`], which the last one
+/// has: log-linear between two sizes.
 fn crossing(sizes: &[(f64, f64)]) -> f64 {
     let first = sizes.partition_point(|&(_, found)| found < MARGIN);
     let (area, found) = sizes[first];
@@ -89,7 +93,8 @@ fn crossing(sizes: &[(f64, f64)]) -> f64 {
     }
 }
 
-/// The sums over the boxes that begin at each tile; those that would reach beyond the photo are moved inside.
+/// Returns the sums over the boxes that begin at each tile; those that would reach beyond the photo
+/// are moved inside.
 fn box_sums(evidence: &[f32], side: usize) -> Vec<f64> {
     let sums = scan::integral(evidence, TILES);
     (0..TILE_COUNT)
@@ -100,13 +105,14 @@ fn box_sums(evidence: &[f32], side: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Where a square that begins at a tile begins, moved inside if it reaches beyond the photo: column and row.
+/// Returns the column and row where a square that begins at a tile begins, moved inside if it
+/// reaches beyond the photo.
 fn inside(tile: usize, side: usize) -> (usize, usize) {
     let start = |at: usize| at.min(TILES - side);
     (start(tile % TILES), start(tile / TILES))
 }
 
-/// The [`WORST`] quantile, 0 of nothing.
+/// Returns the [`WORST`] quantile, or 0 if there are no values.
 fn quantile(found: impl Iterator<Item = f64>) -> f64 {
     let mut found: Vec<f64> = found.collect();
     if found.is_empty() {

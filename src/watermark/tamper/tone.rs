@@ -1,4 +1,5 @@
-//! What a received picture's handling made of the levels of one channel: a tone curve, and light that varies slowly.
+//! The effect of a received picture's processing on the levels of one channel: a tone curve, and
+//! light that varies slowly.
 //!
 //! ```text
 //! T(x0)    sum t_k mean of hat_k(N(x0, sigma^2))                      knots 0 16 32 64 96 128 160 192 224 240 255
@@ -16,12 +17,14 @@
 //! none     T(x0) = x0, F = 0, s = 0.4 where no cell moved by more than 2 levels
 //! ```
 //!
-//! One curve for the whole picture describes brightness, contrast, gamma, levels, posters and curves of any kind; the other
-//! channels a saturation, a hue or a conversion to grey. The mean of a curved T over a cell is not T of the mean: the curve is
-//! averaged over levels that spread as the contrast says, but not beyond black and white, and what that leaves grows with
-//! sigma^2. Leaks of light, vignettes, graduated filters and haze are an offset and a gain that vary slowly over the frame: low
-//! orders of the place in T, and what they leave in F. The sum saturates, so that it says where *it* clips: a place that is
-//! white where it says grey is no effect of the tone. u, the trust in each cell's sums, is what makes the fit safe: a painted
+//! One curve for the whole picture describes brightness, contrast, gamma, levels, posterisation and
+//! curves of any kind; the other channels describe a saturation, a hue or a conversion to grey. The
+//! mean of a curved T over a cell is not T of the mean: the curve is averaged over levels that
+//! spread as the contrast says, but not beyond black and white, and the remainder grows with
+//! sigma^2. Light leaks, vignettes, graduated filters and haze are an offset and a gain that vary
+//! slowly over the frame: low orders of the place in T, and the rest of them in F. The sum
+//! saturates, so that it says where *it* clips: a place that is white where it says grey is no
+//! effect of the tone. u, the trust in each cell's sums, is what makes the fit safe: a painted
 //! place has none.
 
 use std::ops::Range;
@@ -36,47 +39,50 @@ use crate::watermark::{
 const KNOTS: [f64; 11] = [
     0.0, 16.0, 32.0, 64.0, 96.0, 128.0, 160.0, 192.0, 224.0, 240.0, 255.0,
 ];
-/// Unknowns of the curve: knots, two factors for each of nine functions of the place and one for two of them, three of the
-/// contrast, seven of the other channels.
+/// Number of unknowns of the curve: knots, two factors for each of nine functions of the place and
+/// one for two of them, three of the contrast, seven of the other channels.
 const UNKNOWNS: usize = KNOTS.len() + 20 + 3 + 7;
-/// Those of third order in the place, which must be asked for more: they reach far where little is trusted.
+/// Unknowns of third order in the place, which need a stronger penalty: they reach far where little
+/// is trusted.
 const CUBIC: Range<usize> = KNOTS.len() + 10..KNOTS.len() + 18;
-/// Nodes, in units of the outer one, and weights of the mean over a normal distribution: Gauss and Hermite's of three points.
+/// Nodes, in units of the outer one, and weights of the mean over a normal distribution:
+/// three-point Gauss-Hermite quadrature.
 const SPREAD: [(f64, f64); 3] = [(-1.0, 1.0 / 6.0), (0.0, 2.0 / 3.0), (1.0, 1.0 / 6.0)];
 /// The outer node, in standard deviations: the root of 3.
 const OUTER: f64 = 1.732_050_807_568_877_2;
-/// Rounds of the fit with a wide limit, then with a narrow one.
+/// Iterations of the fit with a wide limit, then with a narrow one.
 const ROUNDS: (usize, usize) = (4, 3);
-/// The limits, in units of s.
+/// The limits on errors, in units of s.
 const LIMITS: (f64, f64) = (6.0, 3.0);
-/// What each cell's trust counts at least in the later rounds.
+/// Least weight of each cell's trust in the later rounds.
 const LATER_TRUST: f64 = 0.3;
-/// Levels that rounding and compression move a cell by: where no cell moved further there is no tone to fit.
+/// Levels by which rounding and compression move a cell: where no cell moved further there is no
+/// tone to fit.
 const UNCHANGED: f64 = 2.0;
-/// Least s: the rounding of levels in the record.
+/// Least s, in levels: the rounding of levels in the record.
 const LEAST_SCALE: f64 = 0.4;
-/// Median of |x| of a normal variable.
+/// Median of |x| for a standard normal x.
 const NORMAL_MEDIAN: f64 = 0.6745;
 /// Variance of levels around a cell below which light has an offset rather than a gain.
 const LIGHT_RIDGE: f64 = 100.0;
-/// Most that light changes the gain.
+/// Largest change of the gain by light.
 const MOST_SLOPE: f64 = 0.5;
 
-/// One number for each cell of the photo, rows first.
+/// One number for each cell of the photo, row-major.
 pub(super) type Cells = [f64; CELL_COUNT];
 
-/// What the photo has in its cells, as one channel sees it.
+/// Content of the photo's cells, as one channel sees it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Content<'a> {
     /// Level of the channel, 0..=255.
     pub(super) level: &'a Cells,
-    /// Levels of the two other channels; nothing for a grey picture.
+    /// Levels of the two other channels; `None` for a grey picture.
     pub(super) others: Option<[&'a Cells; 2]>,
-    /// sigma, grey levels.
+    /// Contrast sigma, in grey levels.
     pub(super) contrast: &'a Cells,
 }
 
-/// T and F of one channel.
+/// Tone T and light F of one channel.
 #[derive(Debug)]
 pub(super) struct Tone<'a> {
     before: Content<'a>,
@@ -85,7 +91,7 @@ pub(super) struct Tone<'a> {
 }
 
 impl<'a> Tone<'a> {
-    /// What leaves every level as it is.
+    /// Returns the tone that leaves every level as it is.
     fn identity(before: Content<'a>) -> Self {
         let mut factors = [0.0; UNKNOWNS];
         factors[..KNOTS.len()].copy_from_slice(&KNOTS);
@@ -151,12 +157,12 @@ impl<'a> Tone<'a> {
         (tone, scale)
     }
 
-    /// What is seen of a cell: the mean over its levels of T + F, each clipped.
+    /// Returns the level that is seen in a cell: the mean over its levels of T + F, each clipped.
     pub(super) fn seen(&self, cell: usize) -> f64 {
         self.saturated(cell, self.at(cell, self.before.level[cell]))
     }
 
-    /// The mean of a cell's levels, each clipped, of the mean that they have without.
+    /// Returns the mean of a cell's levels, each clipped, given their mean without clipping.
     fn saturated(&self, cell: usize, mean: f64) -> f64 {
         let nodes = nodes(self.before, cell, self.before.level[cell]);
         let curve = nodes.map(|(level, _)| self.curve(level));
@@ -170,27 +176,28 @@ impl<'a> Tone<'a> {
             .sum()
     }
 
-    /// The curve alone.
+    /// Returns the curve alone.
     fn curve(&self, level: f64) -> f64 {
         let (next, t) = between_knots(level);
         (1.0 - t) * self.factors[next - 1] + t * self.factors[next]
     }
 
-    /// T + F, not clipped, of a level in a cell.
+    /// Returns T + F, not clipped, for a level in a cell.
     pub(super) fn at(&self, cell: usize, level: f64) -> f64 {
         product(&row(self.before, cell, level), &self.factors) + self.light.at(cell, level)
     }
 }
 
 impl Tone<'_> {
-    /// Slope of the curve alone around a level: what it makes of contrast, wherever light falls.
+    /// Returns the slope of the curve alone around a level: its factor on contrast, wherever light
+    /// falls.
     pub(super) fn slope(&self, level: f64, spread: f64) -> f64 {
         let (light, dark) = ((level + spread).min(255.0), (level - spread).max(0.0));
         (self.curve(light) - self.curve(dark)) / (light - dark)
     }
 }
 
-/// F: what falls on each cell.
+/// Light F on each cell.
 #[derive(Debug)]
 struct Light {
     /// o, p and m.
@@ -204,7 +211,7 @@ impl Light {
         }
     }
 
-    /// Local least squares of what the curve leaves.
+    /// Fits by local least squares the levels that the curve leaves.
     fn fit(blur: &Blur, level: &Cells, rest: &Cells, weights: &Cells) -> Self {
         let smooth = |value: &dyn Fn(usize) -> f64| {
             let values: Vec<f32> = (0..CELL_COUNT)
@@ -246,7 +253,7 @@ fn product(row: &[f64; UNKNOWNS], factors: &[f64; UNKNOWNS]) -> f64 {
     row.iter().zip(factors).map(|(a, b)| a * b).sum()
 }
 
-/// s of errors whose sizes count with the given weights.
+/// Returns s of errors whose sizes count with the given weights.
 pub(super) fn robust_scale(errors: &[f64], weights: &[f64]) -> f64 {
     let mut order: Vec<(f64, f64)> = (errors.iter().zip(weights))
         .map(|(error, &weight)| (error.abs(), weight))
@@ -261,7 +268,8 @@ pub(super) fn robust_scale(errors: &[f64], weights: &[f64]) -> f64 {
     (median.map_or(0.0, |(size, _)| size / NORMAL_MEDIAN)).max(LEAST_SCALE)
 }
 
-/// The knot above a level, and how far it is from the one below, 0..=1.
+/// Returns the knot above a level, and the level's distance from the one below, 0..=1 of the
+/// interval.
 fn between_knots(x: f64) -> (usize, f64) {
     let next = (KNOTS.partition_point(|&knot| knot <= x)).clamp(1, KNOTS.len() - 1);
     (
@@ -270,7 +278,7 @@ fn between_knots(x: f64) -> (usize, f64) {
     )
 }
 
-/// Levels around one that stand for those of a cell, and their shares.
+/// Returns levels around one that stand for those of a cell, and their shares.
 fn nodes(before: Content<'_>, cell: usize, level: f64) -> [(f64, f64); 3] {
     let reach = (OUTER * before.contrast[cell])
         .min(level)
@@ -278,7 +286,7 @@ fn nodes(before: Content<'_>, cell: usize, level: f64) -> [(f64, f64); 3] {
     SPREAD.map(|(offset, share)| (level + offset * reach, share))
 }
 
-/// What T is linear in.
+/// Returns the values that T is linear in.
 fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
     let mut row = [0.0; UNKNOWNS];
     for (level, share) in nodes(before, cell, x) {
@@ -330,7 +338,7 @@ fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
     row
 }
 
-/// What is asked of the unknowns beside the cells.
+/// Returns the penalties on the unknowns, which apply besides the cells.
 fn penalties(cells: usize) -> Normal<UNKNOWNS> {
     let mut normal = Normal::new();
     for first in 0..KNOTS.len() - 2 {

@@ -1,4 +1,5 @@
-//! How surely each tile shows the protected content, and which places show another.
+//! The certainty with which each tile shows the protected content, and the places that show other
+//! content.
 //!
 //! ```text
 //! l        local correlation of whitened sums                                             agreement.rs
@@ -7,10 +8,11 @@
 //! foreign  (0.45 - A) / 0.25: an alarm from 1 up, where A <= 0.2
 //! ```
 //!
-//! Of unrelated content A is 0.0 +- 0.1 (25 tiles, 100 sums), of the photo after nearly anything that leaves it
-//! recognisable 0.5 and more. So u and `foreign` need no model of the picture's noise, which a picture that is mostly
-//! something else would explain itself with. u weighs every fit of the comparison: what is painted or pasted cannot
-//! pull the gain, the tone curve or the noise towards itself.
+//! For unrelated content A is 0.0 +- 0.1 (25 tiles, 100 sums); for the photo after nearly anything
+//! that leaves it recognisable it is 0.5 and more. So u and `foreign` need no model of the
+//! picture's noise, by which a picture that is mostly something else would explain itself. u
+//! weights every fit of the comparison: a painted or pasted part cannot pull the gain, the tone
+//! curve or the noise towards itself.
 
 use super::scan::{box_sum, integral};
 use crate::watermark::{
@@ -22,30 +24,30 @@ use crate::watermark::{
     },
 };
 
-/// Trust in a tile without content, which cannot tell.
+/// Trust in a tile without content, which says nothing either way.
 const EMPTY: f32 = 0.25;
 /// Trust from which a tile is not foreign, whatever is around it.
 const SURE: f32 = 0.6;
 /// Tiles around the middle one of a box.
 const REACHES: [usize; 2] = [2, 3];
-/// Share of a box that must be comparable.
+/// Least share of a box that must be comparable.
 const LEAST_SHARE: f64 = 0.7;
 /// Agreement of a box below which it is foreign, and the range over which the alarm grows by one.
 const FOREIGN: (f64, f64) = (0.45, 0.25);
-/// Keeps the agreement of nothing finite.
+/// Keeps the agreement of an empty picture finite.
 const TINY: f64 = 1e-9;
 
-/// What the local agreement of a picture with the photo says.
+/// Result of comparing a picture locally with the photo.
 #[derive(Debug)]
 pub(super) struct Trust {
-    /// u of each tile, 0..=1.
+    /// Trust u of each tile, 0..=1.
     pub(super) weights: Vec<f32>,
-    /// Whether the photo has content there.
+    /// Whether the photo has content in each tile.
     pub(super) textured: Vec<bool>,
 }
 
 impl Trust {
-    /// Weighs the tiles; `products` are of all bands.
+    /// Computes the trust in the tiles; `products` are of all bands.
     pub(super) fn new(products: &Products, comparable: &Coverage) -> Self {
         let around = products.around(comparable);
         let mut trust = Self {
@@ -64,7 +66,8 @@ impl Trust {
     }
 }
 
-/// Evidence of each tile that the box around it shows other content, in units of the alarm, at least 0.
+/// Returns the evidence of each tile that the box around it shows other content, in units of the
+/// alarm, at least 0.
 ///
 /// Tiles at the photo's edge mix with the opposite one and are left out.
 pub(super) fn foreign(products: &Products, comparable: &Coverage, trust: &Trust) -> Vec<f32> {
@@ -86,7 +89,8 @@ pub(super) fn foreign(products: &Products, comparable: &Coverage, trust: &Trust)
     let mut ratio = vec![0.0_f32; TILE_COUNT];
     for reach in REACHES {
         let most = ((2 * reach + 1) * (2 * reach + 1)) as f64;
-        // A box around a tile of the photo's may lie half on something else; only tiles that are not sure speak.
+        // A box around a tile of the photo's may lie half on something else; only tiles that are
+        // not sure count.
         for tile in (0..TILE_COUNT).filter(|&tile| inner[tile] && trust.weights[tile] < SURE) {
             let (x, y) = (tile % TILES, tile / TILES);
             let from = (x.saturating_sub(reach), y.saturating_sub(reach));

@@ -1,23 +1,24 @@
-//! Corners: where the picture changes in two directions.
+//! Corners: places where the picture changes in two directions.
 //!
 //! ```text
 //! A = G * [ gx gx  gx gy ; gx gy  gy gy ]        gradients (Sobel / 8), G a Gaussian of sigma 1.5
 //! R = det A - 0.04 (trace A)^2                   Harris and Stephens (1988)
 //! ```
 //!
-//! A corner is a maximum of R among its eight neighbours; a parabola through R in x and in y places it between
-//! the samples. There is no threshold on contrast apart from [`LEAST_RESPONSE`]: a faint picture has keypoints
-//! too, and the ranking takes the best of what there is.
+//! A corner is a maximum of R among its eight neighbours; a parabola through R in x and in y places
+//! it between the samples. There is no threshold on contrast apart from [`LEAST_RESPONSE`]: a faint
+//! picture has keypoints too, and the ranking takes the best of what there is.
 
 use super::pyramid::{BORDER, Level};
 
-/// Weight of the squared trace.
+/// Weight of the squared trace in R.
 const TRACE_WEIGHT: f32 = 0.04;
 /// Responses below this are noise of a fraction of a grey level.
 const LEAST_RESPONSE: f32 = 0.05;
-/// Samples at the edge of the picture where no corner is looked for: the repeated border bends lines there.
+/// Samples at the edge of the picture that are not searched for corners: the repeated border bends
+/// lines there.
 const MARGIN: usize = 4;
-/// Half the length of the Gaussian.
+/// Samples on each side of the Gaussian's centre.
 const REACH: usize = 3;
 /// Gaussian of sigma 1.5, cut at [`REACH`], from the centre outwards; sum 1.
 const GAUSSIAN: [f32; REACH + 1] = [0.271_0, 0.217_0, 0.111_4, 0.036_6];
@@ -27,11 +28,11 @@ const CELLS: usize = 10;
 /// A corner of one level.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Corner {
-    /// Across, 0..=1 of the picture.
+    /// Horizontal position, 0..=1 of the picture's width.
     pub(super) x: f32,
-    /// Down, 0..=1 of the picture.
+    /// Vertical position, 0..=1 of the picture's height.
     pub(super) y: f32,
-    /// Index of the level.
+    /// Index of the level in the pyramid.
     pub(super) level: usize,
     response: f32,
 }
@@ -103,7 +104,8 @@ fn maxima(rows: &[Vec<f32>; 3], mut found: impl FnMut(usize, f32, f32, f32)) {
     }
 }
 
-/// Where a parabola through three samples has its top, in samples from the middle one.
+/// Returns the position of the maximum of a parabola through three samples, relative to the middle
+/// one.
 fn peak(before: f32, here: f32, after: f32) -> f32 {
     let bend = before + after - 2.0 * here;
     if bend < 0.0 {
@@ -113,14 +115,14 @@ fn peak(before: f32, here: f32, after: f32) -> f32 {
     }
 }
 
-/// The smoothed structure tensor, a few rows at a time.
+/// The smoothed structure tensor, computed a few rows at a time.
 struct TensorRows {
     /// Products of gradients, smoothed across: rows `y - 3 ..= y + 3` at `y mod 7`.
     ring: [[Vec<f32>; 3]; 2 * REACH + 1],
     products: [Vec<f32>; 3],
     /// Products of one row, smoothed across and down.
     smooth: [Vec<f32>; 3],
-    /// The next row to compute, once the first is known.
+    /// The next row to compute; `None` before the first.
     next: Option<usize>,
 }
 

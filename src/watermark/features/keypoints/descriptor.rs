@@ -1,4 +1,4 @@
-//! What a corner looks like: its direction and 256 comparisons.
+//! The description of a corner: its direction and 256 comparisons.
 
 use super::{
     WORDS,
@@ -7,7 +7,7 @@ use super::{
     pyramid::{BORDER, Level},
 };
 
-/// Radius of the disc whose centroid gives the direction, samples of the level.
+/// Radius, in samples of the level, of the disc whose centroid gives the direction.
 const DISC: usize = 15;
 /// Half the width of each row of the disc, from the top: the largest h with `h^2 + y^2 <= 240`.
 const HALF_WIDTHS: [usize; 2 * DISC + 1] = [
@@ -21,17 +21,18 @@ const STEPS: f32 = 16.0;
 
 /// Fraction bits of a position inside of a level.
 const FIXED_BITS: u32 = 14;
-/// The same as a factor.
+/// One sample in fixed point, `2^FIXED_BITS`.
 const FIXED: f32 = (1 << FIXED_BITS) as f32;
 
-/// A square around a corner, turned so that the corner's direction points right: its running sums.
+/// A square around a corner, rotated so that the corner's direction points right.
 #[derive(Debug)]
 pub(super) struct Patch {
     /// Samples, row-major, in 1/16 grey levels.
     samples: [i32; SIDE * SIDE],
 }
 
-/// Direction from a corner to the intensity centroid of the disc around it (Rosin, 1999), radians.
+/// Returns the direction from a corner to the intensity centroid of the disc around it (Rosin,
+/// 1999), in radians.
 pub(super) fn orientation(level: &Level, corner: &Corner) -> f32 {
     let column = ((corner.x * level.width() as f32) as usize).min(level.width() - 1) + BORDER;
     let row = ((corner.y * level.height() as f32) as usize).min(level.height() - 1) + BORDER;
@@ -89,7 +90,7 @@ impl Patch {
         Self { samples }
     }
 
-    /// The patch upside down: that of the mirror image of the picture.
+    /// Returns the patch upside down: that of the mirror image of the picture.
     pub(super) fn flipped(&self) -> Self {
         let mut samples = [0; SIDE * SIDE];
         for (line, source) in samples
@@ -101,7 +102,7 @@ impl Patch {
         Self { samples }
     }
 
-    /// Runs the comparisons.
+    /// Returns the bits of the comparisons.
     pub(super) fn describe(&self) -> [u64; WORDS] {
         let sums = self.running_sums();
         let unit = self.mean_deviation() / THRESHOLD_STEPS;
@@ -124,7 +125,8 @@ impl Patch {
         words
     }
 
-    /// Mean absolute deviation of the samples, plus half a grey level, in 1/16 grey levels.
+    /// Returns the mean absolute deviation of the samples, plus half a grey level, in 1/16 grey
+    /// levels.
     fn mean_deviation(&self) -> f32 {
         let count = (SIDE * SIDE) as f32;
         let mean = (self.samples.iter().sum::<i32>() as f32 / count) as i32;
@@ -136,7 +138,7 @@ impl Patch {
         sum as f32 / count + 0.5 * STEPS
     }
 
-    /// Sums of all samples above and left of each place.
+    /// Returns, for each place, the sum of all samples above and left of it.
     fn running_sums(&self) -> [i32; (SIDE + 1) * (SIDE + 1)] {
         let mut sums = [0; (SIDE + 1) * (SIDE + 1)];
         for (y, line) in self.samples.chunks_exact(SIDE).enumerate() {

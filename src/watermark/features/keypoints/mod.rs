@@ -1,4 +1,5 @@
-//! Keypoints: places of a picture that can be found again after it was cropped, turned, scaled or framed.
+//! Keypoints: places of a picture that can be found again after it was cropped, rotated, scaled or
+//! framed.
 //!
 //! ```text
 //! pyramid      the luma, each level 1.2 times smaller than the one before (area average)
@@ -8,11 +9,12 @@
 //! descriptor   256 comparisons of box means in the patch, turned upright
 //! ```
 //!
-//! The chain is that of ORB (Rublee, Rabaud, Konolige and Bradski, "ORB: an efficient alternative to SIFT or
-//! SURF", 2011), with corners after Harris and Stephens, "A combined corner and edge detector" (1988), and
-//! binary tests after Calonder, Lepetit, Strecha and Fua, "BRIEF" (2010). The keypoints of the original are part
-//! of its record; [`crate::watermark::register::candidates`] matches them with those of a received picture. They come from the
-//! unmarked picture, so that they know nothing of the key's signs.
+//! The chain is that of ORB (Rublee, Rabaud, Konolige and Bradski, "ORB: an efficient alternative
+//! to SIFT or SURF", 2011), with corners after Harris and Stephens, "A combined corner and edge
+//! detector" (1988), and binary tests after Calonder, Lepetit, Strecha and Fua, "BRIEF" (2010). The
+//! keypoints of the original are part of its record; [`crate::watermark::register::candidates`]
+//! matches them with those of a received picture. They come from the unmarked picture, so that they
+//! do not depend on the key's signs.
 
 mod corners;
 mod descriptor;
@@ -30,31 +32,31 @@ use self::{
 use crate::imaging::Plane;
 pub(in crate::watermark) use section::{as_kept, from_bytes, to_bytes};
 
-/// Long side of the luma that the keypoints of an original are taken from.
+/// Long side, in samples, of the luma in which the keypoints of an original are found.
 pub(in crate::watermark) const ORIGINAL_SIDE: usize = 512;
-/// Most keypoints of an original.
+/// Most keypoints of an original that are kept.
 pub(in crate::watermark) const MOST: usize = 400;
 /// Pyramid levels of an original.
 const ORIGINAL_LEVELS: usize = 5;
 /// Ratio of one level's side to the next one's.
 const LEVEL_STEP: f64 = 1.2;
-/// Corners that are found for each one that is kept.
+/// Number of corners found for each one that is kept.
 const CHOICE: usize = 4;
-/// Bits of a descriptor are kept in this many words.
+/// Number of 64-bit words of a descriptor.
 const WORDS: usize = 4;
 
-/// A place that can be found again, and what it looks like.
+/// A place that can be found again, and its description.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::watermark) struct Keypoint {
-    /// Across, 0..=1 of the upright picture.
+    /// Horizontal position, 0..=1 of the upright picture's width.
     pub(in crate::watermark) x: f32,
-    /// Down, 0..=1 of the upright picture.
+    /// Vertical position, 0..=1 of the upright picture's height.
     pub(in crate::watermark) y: f32,
     /// Direction, radians from the x axis towards the y axis, -pi..=pi.
     pub(in crate::watermark) angle: f32,
     /// Size of a sample of the level that it was found on, in 512ths of the picture's long side.
     pub(in crate::watermark) scale: f32,
-    /// 256 comparisons in the upright patch.
+    /// The 256 comparisons in the upright patch, one bit each.
     pub(in crate::watermark) descriptor: [u64; WORDS],
 }
 
@@ -74,16 +76,16 @@ pub(in crate::watermark) fn of_original(luma: &Plane) -> Vec<Keypoint> {
     .upright()
 }
 
-/// How a picture is searched for keypoints.
+/// Parameters of a search for keypoints.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watermark) struct Search {
     /// Ratio of one level's side to the next one's, above 1.
     pub(in crate::watermark) step: f64,
-    /// Number of levels, as far as the picture is large enough.
+    /// Most levels; fewer if the picture is too small for them.
     pub(in crate::watermark) levels: usize,
     /// Most keypoints of a group of levels.
     pub(in crate::watermark) budget: usize,
-    /// The levels are searched in this many groups, each with its own budget.
+    /// Number of groups of levels, each with its own budget.
     pub(in crate::watermark) groups: usize,
 }
 
@@ -101,7 +103,7 @@ impl Features {
         let group = search.levels.div_ceil(search.groups);
         let mut corners = Vec::new();
         for (index, levels) in pyramid.levels().chunks(group).enumerate() {
-            // More than is kept, so that the cells have a choice; shared out by the levels' sides.
+            // More than are kept, so that the cells have a choice; shared out by the levels' sides.
             let wanted = (CHOICE * search.budget) as f64;
             let sides: f64 = levels.iter().map(|level| level.width() as f64).sum();
             let mut found = Vec::new();
@@ -127,7 +129,8 @@ impl Features {
                 let mirrored = Keypoint {
                     x: 1.0 - keypoint.x,
                     angle: if angle > PI { angle - 2.0 * PI } else { angle },
-                    // A mirror turns the patch's frame over: what was right of its direction is left of it.
+                    // A mirror turns the patch's frame over: what was right of its direction is
+                    // left of it.
                     descriptor: patch.flipped().describe(),
                     ..keypoint
                 };

@@ -1,21 +1,22 @@
-//! The comparisons of a descriptor.
+//! The comparisons that make up a descriptor.
 //!
-//! Chosen from 6000 random ones (boxes of radius 1 to 5, centres Gaussian about the patch's, thresholds Gaussian or
-//! zero) on 16000 pairs of patches of the same place before and after an attack, and as many pairs of different
-//! photographs: 256 rounds of boosting, each taking the test that best parts the two kinds under weights
-//! `exp(-0.03 label votes)`, and none that correlates with an earlier one by more than 0.7. Box means with
-//! thresholds follow Suarez, Buenaposada and Baumela, "Revisiting binary local image description for
-//! resource limited devices" (2021); the tests are our own.
+//! Chosen from 6000 random ones (boxes of radius 1 to 5, centres Gaussian about the patch's,
+//! thresholds Gaussian or zero) on 16000 pairs of patches of the same place before and after an
+//! attack, and as many pairs of different photographs: 256 rounds of boosting, each taking the test
+//! that best separates the two kinds under weights `exp(-0.03 label votes)`, and none that
+//! correlates with an earlier one by more than 0.7. Box means with thresholds follow Suarez,
+//! Buenaposada and Baumela, "Revisiting binary local image description for resource limited
+//! devices" (2021); the tests are our own.
 
-/// Steps of a threshold in a mean absolute deviation.
+/// Threshold steps in one mean absolute deviation.
 pub(super) const THRESHOLD_STEPS: f32 = 32.0;
 
-/// A comparison: whether box a is darker than box b, by a threshold.
+/// A comparison of two boxes: whether box a is darker than box b by a threshold.
 #[derive(Debug)]
 pub(super) struct Test {
     /// Centre (x, y) of a, centre of b, in samples of the patch, and the radius of both.
     pub(super) boxes: [u8; 5],
-    /// What `mean(a) - mean(b)` is compared with, in 32nds of the patch's mean absolute deviation.
+    /// Threshold for `mean(a) - mean(b)`, in 32nds of the patch's mean absolute deviation.
     pub(super) threshold: i8,
 }
 

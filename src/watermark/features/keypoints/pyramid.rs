@@ -1,19 +1,20 @@
-//! A picture at falling sizes, each level with a border that repeats its edge.
+//! A picture at decreasing sizes, each level with a border that repeats its edge.
 
 use crate::{
     imaging::Plane,
     watermark::sampling::resample::{Taps, resample},
 };
 
-/// Samples around a level: as far as a turned patch reaches beyond a corner at the very edge.
+/// Border samples around a level: as far as a rotated patch reaches beyond a corner at the very
+/// edge.
 pub(super) const BORDER: usize = 24;
-/// A level's short side has at least this many samples.
+/// Fewest samples on the short side of a level.
 const LEAST_SIDE: usize = 32;
 
-/// One size of the picture.
+/// One level of the pyramid.
 #[derive(Debug)]
 pub(super) struct Level {
-    /// Luma with [`BORDER`] samples on each side.
+    /// Luma with [`BORDER`] samples added on each side.
     padded: Plane,
 }
 
@@ -31,28 +32,28 @@ impl Level {
         Self { padded }
     }
 
-    /// Columns, without the border.
+    /// Returns the number of columns without the border.
     pub(super) fn width(&self) -> usize {
         self.padded.width() - 2 * BORDER
     }
 
-    /// Rows, without the border.
+    /// Returns the number of rows without the border.
     pub(super) fn height(&self) -> usize {
         self.padded.height() - 2 * BORDER
     }
 
-    /// The samples, with the border.
+    /// Returns the samples with the border.
     pub(super) fn padded(&self) -> &Plane {
         &self.padded
     }
 
-    /// Size of a sample in 512ths of the long side.
+    /// Returns the size of a sample in 512ths of the picture's long side.
     pub(super) fn scale(&self) -> f32 {
         512.0 / self.width().max(self.height()) as f32
     }
 }
 
-/// All sizes, the largest first.
+/// A picture's levels, the largest first.
 #[derive(Debug)]
 pub(super) struct Pyramid(Vec<Level>);
 
@@ -60,7 +61,8 @@ impl Pyramid {
     /// Makes at most `levels` levels, each `step` times smaller than the one before.
     pub(super) fn new(luma: &Plane, step: f64, levels: usize) -> Self {
         let mut planes: Vec<Plane> = Vec::with_capacity(levels);
-        // Averaging over two samples and more is clean: take each level from the nearest one that is twice its size.
+        // Averaging over two samples and more is clean: take each level from the nearest one that
+        // is twice its size.
         let octave = (2.0_f64.ln() / step.ln()).ceil() as usize;
         let mut factor = 1.0;
         for level in 0..levels {
@@ -81,7 +83,7 @@ impl Pyramid {
         Self(planes.iter().map(Level::new).collect())
     }
 
-    /// The levels, the largest first.
+    /// Returns the levels, the largest first.
     pub(super) fn levels(&self) -> &[Level] {
         &self.0
     }

@@ -15,14 +15,13 @@ use crate::watermark::error::WatermarkError;
 
 /// Bytes of a keypoint.
 const BYTES: usize = 5 + 8 * WORDS;
-/// Steps of a coordinate.
+/// Number of steps in a coordinate's range.
 const STEPS: f64 = 4096.0;
 /// Codes of the scale per octave.
 const CODES_PER_OCTAVE: f64 = 16.0;
-/// Code of scale 1.
+/// Code of a scale of 1.
 const UNIT_CODE: f64 = 64.0;
 
-/// Writes keypoints.
 pub(in crate::watermark) fn to_bytes(keypoints: &[Keypoint]) -> Vec<u8> {
     keypoints.iter().flat_map(write).collect()
 }
@@ -40,7 +39,7 @@ pub(in crate::watermark) fn from_bytes(bytes: &[u8]) -> Result<Vec<Keypoint>, Wa
     Ok(keypoints.iter().map(read).collect())
 }
 
-/// Keypoints as they come back from a record.
+/// Returns keypoints with the precision that they have in a record.
 pub(in crate::watermark) fn as_kept(keypoints: &[Keypoint]) -> Vec<Keypoint> {
     let most = keypoints.len().min(MOST);
     keypoints[..most]

@@ -5,10 +5,10 @@
 //! token      = the first 32 bits of HMAC-SHA256(index key, word)
 //! ```
 //!
-//! HMAC (RFC 2104) under a key of the tenant's: to who holds the database alone, a token is a random number. It
-//! tells that two photos of a tenant share a word, and nothing about which; the same word of two tenants has two
-//! unrelated tokens. Two words of a tenant fall on the same token once in 2^32, which costs a false candidate and
-//! nothing else.
+//! HMAC (RFC 2104) under a key of the tenant's: to someone who holds the database alone, a token is
+//! a random number. It tells that two photos of a tenant share a word, and nothing about which; the
+//! same word of two tenants has two unrelated tokens. Two words of a tenant collide in one token
+//! once in 2^32, which costs a false candidate and nothing else.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ use super::VisualWord;
 /// HKDF salt: the domain of all index keys.
 const SALT: &[u8] = b"lumatrace words v1";
 
-/// Turns the words of one tenant into tokens.
+/// The key that turns the words of one tenant into tokens.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct IndexKey([u8; 32]);
 
@@ -31,7 +31,7 @@ impl IndexKey {
         Self(Hkdf::<Sha256>::extract(Some(SALT), tenant_key).0.into())
     }
 
-    /// The token of a word: what an index keeps in its place.
+    /// Returns the token of a word, which an index keeps in its place.
     pub fn token(&self, word: VisualWord) -> i32 {
         // HKDF-Extract is HMAC(salt, input).
         let [a, b, c, d, ..]: [u8; 32] =
@@ -41,7 +41,7 @@ impl IndexKey {
         i32::from_le_bytes([a, b, c, d])
     }
 
-    /// The tokens of words, each once, ascending.
+    /// Returns the tokens of words, each once, in ascending order.
     pub fn tokens(&self, words: &[VisualWord]) -> Vec<i32> {
         let mut tokens: Vec<i32> = words.iter().map(|&word| self.token(word)).collect();
         tokens.sort_unstable();
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn tokens_are_pinned() {
-        // A change of these numbers would lose every photo that is in an index.
+        // A change of these numbers would lose every photo in an index.
         let key = IndexKey::derive(&[7; 32]);
         assert_eq!(
             [0, 1, 0x0100_0000].map(|word| key.token(word)),

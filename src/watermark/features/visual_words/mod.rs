@@ -5,10 +5,11 @@
 //! place   at most 200 words of 24 bits: one a keypoint, signs of its patch          found by any part of it
 //! ```
 //!
-//! A copy shares a word with its original when all bits agree. It rarely does so everywhere, but a few of its words
-//! are enough, and the query helps: it knows how far each of its numbers is from changing its sign, and also asks
-//! for the words that it would have if the least certain ones had (Lv, Josephson, Wang, Charikar and Li,
-//! "Multi-probe LSH", 2007). The most probable words are asked for first, until the budget is spent.
+//! A copy shares a word with its original when all bits agree. It rarely does so everywhere, but a
+//! few of its words are enough, and the received picture helps: how far each of its numbers is from
+//! changing its sign is known, so the words that it would have if the least certain ones had
+//! changed are looked up as well (Lv, Josephson, Wang, Charikar and Li, "Multi-probe LSH", 2007).
+//! The most probable words are looked up first, until the budget is spent.
 //!
 //! Visual words are numbers about the picture, so none is stored as it is: see [`IndexKey`].
 
@@ -26,18 +27,18 @@ use crate::imaging::Plane;
 
 /// Bits of a word of the look.
 pub(in crate::watermark) const LOOK_BITS: usize = 16;
-/// Most words of places of an original.
+/// Most words of places that are kept of an original.
 const MOST_PLACES: usize = 200;
 
-/// A number that copies of a picture share: what it counts in the top byte, its bits below.
+/// A number that copies of a picture share: its kind and index in the top byte, its bits below.
 pub type VisualWord = u32;
 
-/// Visual words of a photo to be kept.
+/// Visual words that are kept of a photo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VisualWords {
-    /// Of the whole picture: 16.
+    /// Words of the whole picture: 16.
     pub look: Vec<VisualWord>,
-    /// Of its keypoints: at most 200, in no order.
+    /// Words of its keypoints: at most 200, in no order.
     pub places: Vec<VisualWord>,
 }
 
@@ -64,23 +65,23 @@ impl VisualWords {
         }
     }
 
-    /// Tells whether there are none, as under strict privacy.
+    /// Returns whether there are no words, as under strict privacy.
     pub fn is_empty(&self) -> bool {
         self.look.is_empty() && self.places.is_empty()
     }
 
-    /// All of them.
+    /// Returns the words of look and places together.
     pub fn all(&self) -> Vec<VisualWord> {
         [self.look.as_slice(), &self.places].concat()
     }
 }
 
-/// Visual word `index` of a look.
+/// Returns the visual word `index` of a look.
 pub(in crate::watermark) fn look_word(index: u32, bits: u32) -> VisualWord {
     (index + 1) << PLACE_BITS | bits
 }
 
-/// The word of a place.
+/// Returns the visual word of a place.
 pub(in crate::watermark) fn place_word(bits: u32) -> VisualWord {
     bits
 }

@@ -1,4 +1,4 @@
-//! Visual words of places: what the surroundings of a keypoint look like, in 24 bits.
+//! Visual words of places: the surroundings of a keypoint in 24 bits.
 //!
 //! ```text
 //! patch   16 x 16 samples of a square of 40 samples of the keypoint's level, turned by its angle
@@ -7,10 +7,10 @@
 //! bit     number > 0
 //! ```
 //!
-//! The 24 frequencies are those of the DCT's lowest 29 that copies change least; the DCT nearly decorrelates
-//! natural pictures, so that the bits say different things. A mirror image negates c for odd v and keeps the rest,
-//! therefore medians stand at even v only. Medians and sigmas come from 320 000 pairs of keypoints of 27 photographs
-//! and of copies under 20 attacks.
+//! The 24 frequencies are those of the DCT's lowest 29 that copies change least; the DCT nearly
+//! decorrelates natural pictures, so that the bits say different things. A mirror image negates c
+//! for odd v and keeps the rest; therefore only even v have medians. Medians and sigmas come from
+//! 320 000 pairs of keypoints of 27 photographs and of copies under 20 attacks.
 
 use std::f64::consts::PI;
 
@@ -22,20 +22,20 @@ use crate::{
     },
 };
 
-/// Bits of a word.
+/// Bits of a word of a place.
 pub(in crate::watermark) const PLACE_BITS: usize = TESTS.len();
 /// Side of a patch in samples of the keypoint's level.
 const SUPPORT: f32 = 40.0;
 /// Samples on a side of a patch.
 const SIDE: usize = 16;
-/// Places that a sample is the mean of, on each side.
+/// Places on each side that a sample of a patch is the mean of.
 const SUB: usize = 2;
-/// Frequencies of an axis.
+/// Frequencies along an axis.
 const FREQUENCIES: usize = 6;
-/// Least standard deviation of a patch in grey levels: below, its signs are noise.
+/// Least standard deviation of a patch in grey levels: below it, the signs are noise.
 const LEAST_CONTRAST: f32 = 2.0;
 
-/// v, u, median, sigma.
+/// v, u, median and sigma of each bit.
 const TESTS: [(usize, usize, f32, f32); 24] = [
     (0, 1, -0.490, 0.081),
     (2, 0, -0.024, 0.080),
@@ -63,13 +63,13 @@ const TESTS: [(usize, usize, f32, f32); 24] = [
     (4, 1, 0.007, 0.073),
 ];
 
-/// The numbers of a patch.
+/// The normalised DCT coefficients of a patch, one a bit.
 pub(in crate::watermark) type Numbers = [f32; PLACE_BITS];
 
-/// A picture whose patches are read.
+/// A picture prepared for reading patches.
 #[derive(Debug)]
 pub(in crate::watermark) struct Patches {
-    /// The picture at falling sizes, each half of the one before.
+    /// The picture at decreasing sizes, each half of the one before.
     levels: Vec<Plane>,
     /// `cos(pi (2 i + 1) k / 32)`, normalised.
     basis: [[f32; SIDE]; FREQUENCIES],
@@ -92,7 +92,7 @@ impl Patches {
         Self { levels, basis }
     }
 
-    /// The numbers of a keypoint's patch; nothing if the patch is flat.
+    /// Returns the numbers of a keypoint's patch; `None` if the patch is flat.
     pub(in crate::watermark) fn numbers(&self, keypoint: &Keypoint) -> Option<Numbers> {
         let patch = self.patch(keypoint);
         let mean = patch.iter().flatten().sum::<f32>() / (SIDE * SIDE) as f32;
@@ -117,7 +117,7 @@ impl Patches {
         }))
     }
 
-    /// Samples the turned square around a keypoint.
+    /// Samples the rotated square around a keypoint.
     fn patch(&self, keypoint: &Keypoint) -> [[f32; SIDE]; SIDE] {
         let base = &self.levels[0];
         let unit = base.width().max(base.height()) as f32 / ORIGINAL_SIDE as f32;
@@ -142,7 +142,7 @@ impl Patches {
     }
 }
 
-/// The numbers of the same patch in the mirror image of the picture.
+/// Returns the numbers of the same patch in the mirror image of the picture.
 pub(in crate::watermark) fn mirrored(numbers: &Numbers) -> Numbers {
     std::array::from_fn(|i| {
         if TESTS[i].0 % 2 == 1 {
@@ -157,7 +157,7 @@ fn dot(a: &[f32; SIDE], b: &[f32; SIDE]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Half of a picture; nothing when it is small enough.
+/// Halves a picture; `None` if it is small enough.
 fn half(picture: &Plane) -> Option<Plane> {
     let (width, height) = (picture.width() / 2, picture.height() / 2);
     (width.min(height) >= SIDE).then(|| {
@@ -170,7 +170,7 @@ fn half(picture: &Plane) -> Option<Plane> {
     })
 }
 
-/// The picture between its samples; outside its border repeats.
+/// Interpolates the picture; outside it the border repeats.
 fn bilinear(picture: &Plane, x: f32, y: f32) -> f32 {
     let x = x.clamp(0.0, (picture.width() - 1) as f32);
     let y = y.clamp(0.0, (picture.height() - 1) as f32);

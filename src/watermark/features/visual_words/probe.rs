@@ -1,20 +1,22 @@
 //! Visual words of uncertain numbers: the one that they make, and the ones that they nearly make.
 //!
-//! A number is given in standard deviations of what copying does to it. The chance that a copy's number lies on the
-//! other side of zero falls with its square, and numbers change nearly independently; so the sum of the squares
-//! over the flipped bits orders the words by how likely they are (Lv et al., 2007, section 4.3).
+//! A number is given in standard deviations of the change that copying makes. The chance that a
+//! copy's number lies on the other side of zero falls with its square, and numbers change nearly
+//! independently; so the sum of the squares over the flipped bits orders the words by probability
+//! (Lv et al., 2007, section 4.3).
 
-/// Bits of a word that are thought of as uncertain.
+/// Bits of a word that are taken as uncertain.
 const UNCERTAIN: usize = 6;
 
-/// The word of numbers: bit i tells whether number i is positive.
+/// Returns the word of some numbers: bit i is set if number i is positive.
 pub(in crate::watermark) fn word_of(numbers: &[f32]) -> u32 {
     numbers.iter().enumerate().fold(0, |word, (bit, &number)| {
         word | u32::from(number > 0.0) << bit
     })
 }
 
-/// The `most` likeliest words of numbers with their costs, the word itself first at cost 0.
+/// Returns the `most` likeliest words of some numbers with their costs, the word itself first at
+/// cost 0.
 ///
 /// There are at least 6 numbers and at most 32.
 pub(in crate::watermark) fn probes(numbers: &[f32], most: usize) -> Vec<(f32, u32)> {

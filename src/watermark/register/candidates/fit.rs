@@ -1,15 +1,16 @@
-//! Least squares: similarities and projective maps from pairs of points.
+//! Least squares fits of similarities and projective maps to pairs of points.
 
 use crate::watermark::geometry::homography::Homography;
 
-/// A point of the original and where it is in the query.
+/// A point of the original and its position in the received picture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pair {
     pub(super) from: [f64; 2],
     pub(super) to: [f64; 2],
 }
 
-/// A turn by the angle of (a, b), a scaling by its length, and a shift: `x' = a x - b y + c`, `y' = b x + a y + d`.
+/// A rotation by the angle of (a, b), a scaling by its length, and a shift: `x' = a x - b y + c`,
+/// `y' = b x + a y + d`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Similarity {
     pub(super) a: f64,
@@ -19,7 +20,8 @@ pub(super) struct Similarity {
 }
 
 impl Similarity {
-    /// The similarity that takes `from` to `to`, with a given turn in radians and scale.
+    /// Returns the similarity that takes `from` to `to`, with a given rotation in radians and
+    /// scale.
     pub(super) fn through(pair: Pair, angle: f64, scale: f64) -> Self {
         let (sin, cos) = angle.sin_cos();
         let (a, b) = (scale * cos, scale * sin);
@@ -32,7 +34,7 @@ impl Similarity {
         }
     }
 
-    /// The best one in the sense of least squares; nothing if all points of the original are one.
+    /// Fits a similarity by least squares; `None` if all points of the original coincide.
     pub(super) fn fit(pairs: &[Pair]) -> Option<Self> {
         let count = pairs.len() as f64;
         let mean = |of: fn(&Pair) -> f64| pairs.iter().map(of).sum::<f64>() / count;
@@ -57,7 +59,7 @@ impl Similarity {
         })
     }
 
-    /// Applies it.
+    /// Maps a point.
     pub(super) fn apply(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         [
             self.a * x - self.b * y + self.c,
@@ -65,17 +67,17 @@ impl Similarity {
         ]
     }
 
-    /// Its scale.
+    /// Returns the scale factor.
     pub(super) fn scale(&self) -> f64 {
         self.a.hypot(self.b)
     }
 
-    /// Its turn, radians.
+    /// Returns the angle of rotation, in radians.
     pub(super) fn angle(&self) -> f64 {
         self.b.atan2(self.a)
     }
 
-    /// The same as a matrix.
+    /// Returns the map as a matrix.
     pub(super) fn homography(&self) -> Homography {
         Homography([
             [self.a, -self.b, self.c],
@@ -89,15 +91,16 @@ impl Similarity {
 const SHEAR: f64 = 0.10;
 /// Standard deviation of the perspective terms, per long side of the original.
 const PERSPECTIVE: f64 = 0.10;
-/// Rounds of reweighting.
+/// Iterations of reweighting.
 const ROUNDS: usize = 4;
 
-/// Improves a similarity to a projective map: `H = S (I + D)`, D by weighted least squares; row-major without
-/// its last entry.
+/// Refines a similarity to a projective map: `H = S (I + D)`, D by weighted least squares;
+/// row-major without its last entry.
 ///
-/// `noise` is the expected error of a point, in query units. The four directions of D that make it no similarity
-/// any more are held back as by a Gaussian prior, so that a few pairs in a corner cannot bend the whole picture,
-/// while many pairs can. Weights are those of a Cauchy distribution.
+/// `noise` is the expected error of a point, in units of the received picture. The four directions
+/// of D in which the map is no similarity any more are held back as by a Gaussian prior, so that a
+/// few pairs in a corner cannot bend the whole picture, while many pairs can. Weights are those of a
+/// Cauchy distribution.
 pub(super) fn projective(
     similarity: &Similarity,
     pairs: &[Pair],
@@ -131,7 +134,7 @@ pub(super) fn projective(
 
 /// Normal equations of a weighted least-squares problem with eight unknowns.
 struct Normal {
-    /// Rows of the symmetric matrix, and the right side as the last column.
+    /// Rows of the symmetric matrix, with the right-hand side as the last column.
     rows: [[f64; 9]; 8],
 }
 
@@ -142,7 +145,7 @@ impl Normal {
         }
     }
 
-    /// Adds the prior on what makes a map no similarity.
+    /// Adds the prior on the directions that make a map differ from a similarity.
     fn hold_back(&mut self) {
         let weight = |deviation: f64| 1.0 / (deviation * deviation);
         let (shear, perspective) = (weight(SHEAR), weight(PERSPECTIVE));
@@ -152,7 +155,8 @@ impl Normal {
         self.add(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0], 0.0, perspective);
     }
 
-    /// Adds that `I + D` takes (x, y) to (u, v): `u (1 + d6 x + d7 y) = x + d0 x + d1 y + d2`, and so for v.
+    /// Adds that `I + D` takes (x, y) to (u, v): `u (1 + d6 x + d7 y) = x + d0 x + d1 y + d2`, and
+    /// so for v.
     fn add_point(&mut self, [x, y]: [f64; 2], (u, v): (f64, f64), weight: f64) {
         self.add(&[x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y], u - x, weight);
         self.add(&[0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y], v - y, weight);
@@ -167,7 +171,7 @@ impl Normal {
         }
     }
 
-    /// Solves by Gaussian elimination with pivots; nothing if the equations leave something open.
+    /// Solves by Gaussian elimination with pivots; `None` if the equations are underdetermined.
     fn solve(mut self) -> Option<[f64; 8]> {
         for column in 0..8 {
             let size = |row: usize| self.rows[row][column].abs();

@@ -1,4 +1,4 @@
-//! From matches to maps: votes, growing, and what is kept.
+//! Maps from matches: votes, growing, and selection.
 //!
 //! ```text
 //! vote    a match agrees with the similarity of another if angle and scale do, and if it lands within
@@ -8,8 +8,9 @@
 //! keep    enough inliers within 6 units, at least half of those that might have been
 //! ```
 //!
-//! Units are 1024ths of the query's long side. The single match that starts a map is certain to some 10 degrees
-//! and a tenth of its scale only; partners are therefore taken from near to far.
+//! Units are 1024ths of the received picture's long side. The single match that starts a map is
+//! certain to some 10 degrees and a tenth of its scale only; partners are therefore taken from near
+//! to far.
 
 use std::cmp::Reverse;
 
@@ -21,36 +22,37 @@ use super::{
 };
 use crate::watermark::geometry::homography::Homography;
 
-/// Error of a place that a vote allows, beside the match that calls for votes.
+/// Error of a place, in units, that a vote allows next to the match that calls for votes.
 const VOTE_RADIUS: f64 = 12.0;
-/// The same for each unit of distance from that match: what its angle and scale are uncertain by.
+/// Additional error per unit of distance from that match: the uncertainty of its angle and scale.
 const VOTE_SLOPE: f64 = 0.15;
 /// Fewest votes of a hypothesis that is grown, its own included.
 const LEAST_VOTES: usize = 3;
-/// How many hypotheses are grown at most.
+/// Most hypotheses that are grown.
 const MOST_GROWN: usize = 12;
-/// A match that a map brings this near needs no map of its own.
+/// Distance, in units, to which a map must bring a match so that the match needs no map of its own.
 const KNOWN_RADIUS: f64 = 24.0;
-/// Error of a place that growing a similarity allows, round by round.
+/// Error of a place, in units, that growing a similarity allows, round by round.
 const SIMILARITY_RADII: [f64; 4] = [24.0, 16.0, 12.0, 12.0];
-/// Error of a place that growing a projective map allows, round by round.
+/// Error of a place, in units, that growing a projective map allows, round by round.
 const PROJECTIVE_RADII: [f64; 3] = [12.0, 9.0, INLIER_RADIUS];
-/// Error of a place that an inlier of the final map has at most.
+/// Largest error of a place, in units, of an inlier of the final map.
 const INLIER_RADIUS: f64 = 6.0;
-/// Expected error of a place.
+/// Expected error of a place, in units.
 const NOISE: f64 = 2.0;
-/// Fewest partners that growing goes on with.
+/// Fewest partners with which growing goes on.
 const LEAST_PARTNERS: usize = 3;
-/// Least share of inliers among those that might have been. True maps of the measured photographs have 0.5 to 1.
+/// Least share of inliers among the keypoints that might have been. True maps of the measured
+/// photographs have 0.5 to 1.
 const LEAST_SHARE: f64 = 0.5;
-/// Two maps whose corners differ by less than this share of the query are one.
+/// Two maps whose corners differ by less than this share of the received picture are one.
 const SAME: f64 = 0.03;
-/// Areas, in query pictures, that the protected picture may have in the query.
+/// Plausible areas of the protected picture in the received one, as multiples of the latter.
 const AREAS: std::ops::Range<f64> = 1e-3..1e3;
 /// Corners of a picture in normalised coordinates.
 const CORNERS: [(f64, f64); 4] = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
 
-/// Grows the hypotheses of most votes and gives the maps that have `least` inliers.
+/// Grows the hypotheses with most votes and returns the maps that have `least` inliers.
 pub(super) fn grow_all(scene: &Scene, matches: &[Match], least: usize) -> Vec<Candidate> {
     let mut ballots: Vec<(Match, Vec<Pair>)> = matches
         .iter()
@@ -83,7 +85,7 @@ pub(super) fn grow_all(scene: &Scene, matches: &[Match], least: usize) -> Vec<Ca
     found
 }
 
-/// The matches that agree with the similarity of one of them.
+/// Returns the matches that agree with the similarity of one of them.
 fn ballot(scene: &Scene, matches: &[Match], caller: Match) -> Vec<Pair> {
     let similarity = scene.similarity(caller);
     let centre = scene.pair(caller).to;
@@ -121,12 +123,13 @@ fn grow(scene: &Scene, votes: &[Pair]) -> Option<(Homography, Candidate)> {
     (share >= LEAST_SHARE).then_some((map, candidate))
 }
 
-/// Pairs, if there are enough to go on with.
+/// Returns the pairs, if there are enough to go on with.
 fn enough(pairs: &[Pair]) -> Option<&[Pair]> {
     (pairs.len() >= LEAST_PARTNERS).then_some(pairs)
 }
 
-/// Tells whether a map keeps the picture in front of the horizon, on its right side, and at a sensible size.
+/// Returns whether a map keeps the picture in front of the horizon, on its right side, and at a
+/// sensible size.
 fn is_plausible(map: &Homography) -> bool {
     CORNERS.iter().all(|&(u, v)| {
         map.jacobian(u, v)
@@ -134,7 +137,7 @@ fn is_plausible(map: &Homography) -> bool {
     })
 }
 
-/// Tells whether two maps take the corners to the same places.
+/// Returns whether two maps take the corners to the same places.
 fn same(a: &Homography, b: &Homography) -> bool {
     CORNERS
         .iter()

@@ -1,19 +1,20 @@
-//! Matching descriptors.
+//! Matching of descriptors.
 
 use crate::watermark::features::keypoints::Keypoint;
 
-/// Two keypoints farther apart than this, in x or in y, lie in different places.
+/// Distance in x or y, as a share of the side, beyond which two keypoints lie in different places.
 const ELSEWHERE: f32 = 0.02;
 
-/// A keypoint of the original and one of the query that look alike, by index.
+/// A keypoint of the original and one of the received picture that look alike, by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Match {
     pub(super) original: usize,
     pub(super) query: usize,
 }
 
-/// For each keypoint of the original its nearest one of the query, unless it is farther than `distance`, or than
-/// `ratio` times the distance of the nearest one that lies elsewhere.
+/// Returns, for each keypoint of the original, its nearest one of the received picture, unless it
+/// is farther than `distance`, or than `ratio` times the distance of the nearest one that lies
+/// elsewhere.
 pub(super) fn nearest(
     original: &[Keypoint],
     query: &[Keypoint],
@@ -45,7 +46,7 @@ pub(super) fn nearest(
             continue;
         }
         let at = &query[best];
-        // Only those near enough to spoil the ratio need a look at their place.
+        // Only those near enough to spoil the ratio need their places compared.
         let spoils = (least as f32 / ratio) as u64;
         let rival = distances.iter().zip(query).any(|(&distance, other)| {
             distance <= spoils && (other.x - at.x).abs().max((other.y - at.y).abs()) > ELSEWHERE
@@ -60,13 +61,14 @@ pub(super) fn nearest(
     matches
 }
 
-/// Number of bits that differ.
+/// Returns the number of bits that differ.
 pub(super) fn hamming(a: &[u64; 4], b: &[u64; 4]) -> u64 {
     const PAIRS: u64 = 0x5555_5555_5555_5555;
     const FOURS: u64 = 0x3333_3333_3333_3333;
     const EIGHTS: u64 = 0x0F0F_0F0F_0F0F_0F0F;
     const SIXTEENS: u64 = 0x00FF_00FF_00FF_00FF;
-    // Counts in fields that grow as they must. Shifts and sums only, so that it runs on several lanes at once.
+    // Counts in fields that grow as they must. Shifts and sums only, so that it runs on several
+    // lanes at once.
     let fours = |x: u64| {
         let pairs = x - ((x >> 1) & PAIRS);
         (pairs & FOURS) + ((pairs >> 2) & FOURS)

@@ -7,8 +7,9 @@
 //! growing                    least squares over all keypoints that the map brings together, then projective
 //! ```
 //!
-//! Nothing is drawn at random: a similarity needs one match, so that all of them are tried. The maps are guesses
-//! from content alone, for the refinement to improve and the agreement of the sums to judge.
+//! Nothing is drawn at random: a similarity needs one match, so all of them are tried. The maps are
+//! guesses from content alone, for the refinement to improve and the agreement of the sums to
+//! judge.
 
 mod fit;
 mod hypotheses;
@@ -27,50 +28,50 @@ use crate::{
 
 /// Most candidates that are returned.
 const MOST: usize = 4;
-/// Longest side that a query is enlarged to.
+/// Longest side, in pixels, to which a received picture is enlarged.
 const MOST_SIDE: f64 = 1434.0;
-/// With this many inliers, and [`CERTAIN_SHARE`], the mirror image need not be tried.
+/// Inliers from which, with [`CERTAIN_SHARE`], the mirror image need not be tried.
 const CERTAIN_INLIERS: usize = 30;
 /// Share of inliers that goes with [`CERTAIN_INLIERS`].
 const CERTAIN_SHARE: f64 = 0.6;
 
-/// A guess of how the received picture shows the protected one.
+/// A guess of the position of the protected photo in the received picture.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watermark) struct Candidate {
-    /// From the protected photo (canonical) to the received picture (query).
+    /// Map from the protected photo (canonical) to the received picture.
     pub(in crate::watermark) map: Homography,
-    /// Keypoints that the map brings together.
+    /// Number of keypoints that the map brings together.
     pub(in crate::watermark) inliers: usize,
-    /// Inliers as a share of the keypoints that might have been: those that the map takes near to a keypoint of
-    /// like angle and scale. About 0.8 for true maps.
+    /// Inliers as a share of the keypoints that might have been: those that the map takes near to a
+    /// keypoint of similar angle and scale. About 0.8 for true maps.
     pub(in crate::watermark) share: f64,
 }
 
 impl Candidate {
-    /// What candidates are ranked by.
+    /// Returns the number that candidates are ranked by.
     fn score(&self) -> f64 {
         self.inliers as f64 * self.share
     }
 
-    /// Tells whether the mirror image need not be tried.
+    /// Returns whether the mirror image need not be tried.
     fn is_certain(&self) -> bool {
         self.inliers >= CERTAIN_INLIERS && self.share >= CERTAIN_SHARE
     }
 }
 
-/// How hard to look.
+/// Effort of a search for candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::watermark) enum Effort {
-    /// What finds nearly everything, in well under 100 ms.
+    /// Finds nearly everything, in well under 100 ms.
     Usual,
-    /// More sizes, more keypoints and weaker matches.
+    /// Tries more sizes, more keypoints and weaker matches.
     Deep,
 }
 
-/// Numbers that an effort stands for.
+/// Parameters of an effort.
 #[derive(Debug, Clone, Copy)]
 struct Settings {
-    /// Size that the search starts from, as a multiple of the query's.
+    /// Size that the search starts from, as a multiple of the received picture's.
     enlarge: f64,
     search: Search,
     /// Largest Hamming distance of a match.
@@ -112,10 +113,10 @@ impl Effort {
     }
 }
 
-/// Guesses maps from the original's keypoints to a query: best first, at most four.
+/// Guesses maps from the original's keypoints to a received picture: best first, at most four.
 ///
-/// `original_size` is the upright width and height of the protected photo; `query` is upright luma, 0..=255,
-/// aspect kept, with a long side of at most 1024.
+/// `original_size` is the upright width and height of the protected photo; `query` is upright luma,
+/// 0..=255, aspect kept, with a long side of at most 1024.
 pub(in crate::watermark) fn candidates(
     original: &[Keypoint],
     original_size: (u32, u32),
@@ -128,11 +129,11 @@ pub(in crate::watermark) fn candidates(
     Sight::new(query, effort).candidates(original, original_size)
 }
 
-/// The keypoints of a query, for any number of originals.
+/// The keypoints of a received picture, for any number of originals.
 #[derive(Debug)]
 pub(in crate::watermark) struct Sight {
     settings: Settings,
-    /// Width and height of the query.
+    /// Width and height of the received picture, in pixels.
     size: (f64, f64),
     upright: Vec<Keypoint>,
     mirrored: Vec<Keypoint>,
@@ -153,12 +154,12 @@ impl Sight {
         }
     }
 
-    /// The keypoints of the query as it is.
+    /// Returns the keypoints of the received picture as it is.
     pub(in crate::watermark) fn upright(&self) -> &[Keypoint] {
         &self.upright
     }
 
-    /// What [`candidates`] returns.
+    /// Guesses maps as [`candidates`] does.
     pub(in crate::watermark) fn candidates(
         &self,
         original: &[Keypoint],
@@ -186,7 +187,8 @@ impl Sight {
     }
 }
 
-/// Enlarges a query, as far as its long side stays within [`MOST_SIDE`]; nothing where it stays as it is.
+/// Enlarges a received picture, as far as its long side stays within [`MOST_SIDE`]; `None` if it
+/// stays as it is.
 fn enlarged(query: &Plane, factor: f64) -> Option<Plane> {
     let (width, height) = (query.width(), query.height());
     let factor = factor.min(MOST_SIDE / width.max(height) as f64);

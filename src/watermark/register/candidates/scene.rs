@@ -1,7 +1,7 @@
-//! Two sets of keypoints in plane coordinates, and what a map brings together.
+//! Two sets of keypoints in plane coordinates, and the pairs that a map brings together.
 //!
-//! The original's coordinates are centred and in long sides; the query's are in 1024ths of its long side, and all
-//! distances with them.
+//! The original's coordinates are centred and in long sides; the received picture's are in 1024ths
+//! of its long side, and so are all distances.
 
 use std::f64::consts::{PI, TAU};
 
@@ -11,16 +11,17 @@ use super::{
 };
 use crate::watermark::{features::keypoints::Keypoint, geometry::homography::Homography};
 
-/// Long side of the query in the units that distances are given in.
+/// Long side of the received picture in the units of distances.
 const UNITS: f64 = 1024.0;
 /// Long side that a keypoint's scale refers to.
 const SCALE_SIDE: f64 = 512.0;
-/// Difference of scale that keypoints may have under a map, octaves: two levels, and what a slant adds.
+/// Difference of scale that keypoints may have under a map, in octaves: two levels, and an
+/// allowance for slant.
 const SCALE_SLACK: f64 = 0.5;
-/// Difference of angle that keypoints may have under a map, radians.
+/// Difference of angle that keypoints may have under a map, in radians.
 const ANGLE_SLACK: f64 = 0.5;
-/// Largest Hamming distance of partners. On photographs not used to choose the tests 3 in 1000 unrelated pairs
-/// are as near, and 95 in 100 true ones.
+/// Largest Hamming distance of partners. On photographs not used to choose the tests 3 in 1000
+/// unrelated pairs are as near, and 95 in 100 true ones.
 const PARTNER_DISTANCE: u64 = 56;
 
 /// A keypoint in plane coordinates.
@@ -33,26 +34,27 @@ struct Place {
     descriptor: [u64; 4],
 }
 
-/// The keypoints of the original and of a query.
+/// The keypoints of the original and of a received picture.
 #[derive(Debug)]
 pub(super) struct Scene {
     original: Vec<Place>,
     query: Vec<Place>,
     index: Index,
-    /// Width and height of the query.
+    /// Width and height of the received picture, in units.
     extent: [f64; 2],
-    /// Canonical coordinates to the original's.
+    /// Map from canonical coordinates to the original's.
     enter: Homography,
-    /// The query's coordinates to normalised ones.
+    /// Map from the received picture's coordinates to normalised ones.
     leave: Homography,
 }
 
-/// What a map brings together.
+/// The pairs that a map brings together.
 #[derive(Debug)]
 pub(super) struct Partners {
-    /// Keypoints that look alike.
+    /// Pairs of keypoints that look alike.
     pub(super) pairs: Vec<Pair>,
-    /// Keypoints of the original that come near any keypoint of like angle and scale, alike or not.
+    /// Number of keypoints of the original that come near any keypoint of similar angle and scale,
+    /// alike or not.
     pub(super) tried: usize,
 }
 
@@ -90,7 +92,7 @@ impl Scene {
         }
     }
 
-    /// The places of a match.
+    /// Returns the points of a match.
     pub(super) fn pair(&self, found: Match) -> Pair {
         Pair {
             from: self.original[found.original].at,
@@ -98,27 +100,29 @@ impl Scene {
         }
     }
 
-    /// The similarity that one match stands for.
+    /// Returns the similarity that one match determines.
     pub(super) fn similarity(&self, found: Match) -> Similarity {
         let (from, to) = (&self.original[found.original], &self.query[found.query]);
         let turn = to.angle - from.angle;
         Similarity::through(self.pair(found), turn, to.scale / from.scale)
     }
 
-    /// How far a map is from bringing a match together.
+    /// Returns the distance, in units, between a map's image of a match's point and the point
+    /// matched.
     pub(super) fn miss(&self, map: &Homography, found: Match) -> f64 {
         let Pair { from, to } = self.pair(found);
         map.apply(from[0], from[1])
             .map_or(f64::INFINITY, |(x, y)| (x - to[0]).hypot(y - to[1]))
     }
 
-    /// Tells whether the angles and scales of a match agree with a similarity.
+    /// Returns whether the angles and scales of a match agree with a similarity.
     pub(super) fn agrees(&self, found: Match, similarity: &Similarity) -> bool {
         let (from, to) = (&self.original[found.original], &self.query[found.query]);
         alike(from, to, similarity.angle(), similarity.scale())
     }
 
-    /// What a map brings within `radius` of each other. `similarity` is what the map does to angles and scales.
+    /// Returns the pairs that a map brings within `radius` of each other. `similarity` is the map's
+    /// effect on angles and scales.
     pub(super) fn partners(
         &self,
         map: &Homography,
@@ -152,27 +156,27 @@ impl Scene {
         partners
     }
 
-    /// Where a map takes a point, if that is inside of the query.
+    /// Maps a point; `None` if the image lies outside the received picture.
     fn image(&self, map: &Homography, [x, y]: [f64; 2]) -> Option<[f64; 2]> {
         let (x, y) = map.apply(x, y)?;
         let inside = (0.0..=self.extent[0]).contains(&x) && (0.0..=self.extent[1]).contains(&y);
         inside.then_some([x, y])
     }
 
-    /// A map between the planes as one between normalised coordinates.
+    /// Converts a map between the planes to one between normalised coordinates.
     pub(super) fn normalised(&self, map: &Homography) -> Homography {
         self.leave.after(map).after(&self.enter)
     }
 }
 
-/// Tells whether two keypoints agree with a turn and a scale.
+/// Returns whether two keypoints agree with a rotation and a scale.
 fn alike(from: &Place, to: &Place, turn: f64, scale: f64) -> bool {
     let octaves = (to.scale / (from.scale * scale)).log2();
     let angle = (to.angle - from.angle - turn + PI).rem_euclid(TAU) - PI;
     octaves.abs() <= SCALE_SLACK && angle.abs() <= ANGLE_SLACK
 }
 
-/// Squared distance.
+/// Returns the squared distance of two points.
 fn squared(a: [f64; 2], b: [f64; 2]) -> f64 {
     let (x, y) = (a[0] - b[0], a[1] - b[1]);
     x * x + y * y
@@ -180,13 +184,13 @@ fn squared(a: [f64; 2], b: [f64; 2]) -> f64 {
 
 /// Cells on a side of the index.
 const CELLS: usize = 129;
-/// Side of a cell.
+/// Side of a cell, in units.
 const CELL: f64 = 8.0;
 
-/// Points by their place: cell after cell, so that a search looks at few of them however they crowd elsewhere.
+/// Points sorted by cell, so that a search reads few of them however they crowd elsewhere.
 #[derive(Debug)]
 struct Index {
-    /// For each cell where its points start in `points`; one entry more than cells.
+    /// For each cell the start of its points in `points`; one entry more than cells.
     starts: Vec<usize>,
     points: Vec<usize>,
 }
@@ -209,7 +213,7 @@ impl Index {
         Self { starts, points }
     }
 
-    /// The points in all cells that come within `radius` of a place.
+    /// Returns the points in all cells that come within `radius` of a place.
     fn near(&self, [x, y]: [f64; 2], radius: f64) -> impl Iterator<Item = usize> {
         let columns = cell(x - radius)..=cell(x + radius);
         (cell(y - radius)..=cell(y + radius)).flat_map(move |row| {
@@ -220,7 +224,7 @@ impl Index {
     }
 }
 
-/// Cell of a coordinate; those outside belong to the border cells.
+/// Returns the cell of a coordinate; those outside belong to the border cells.
 fn cell(at: f64) -> usize {
     ((at / CELL).max(0.0) as usize).min(CELLS - 1)
 }
