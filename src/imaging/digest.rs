@@ -1,8 +1,8 @@
-//! A fingerprint of exactly the pixels, independent of container, metadata and entropy coding.
+//! A digest of exactly the pixels, independent of container, metadata and entropy coding.
 //!
-//! The digest is BLAKE3 over a versioned prefix, the shape, and the samples (little endian) or the
-//! quantised coefficients (zigzag order) with their tables. Padding blocks of a JPEG are not hashed, since no
-//! viewer shows them.
+//! The digest is BLAKE3 over a versioned prefix, the shape, and the samples (little-endian) or the
+//! quantised coefficients (zigzag order) with their tables. Padding blocks of a JPEG are not
+//! hashed, since no viewer shows them.
 
 use super::{
     jpeg::CoefficientImage,
@@ -10,8 +10,8 @@ use super::{
     raster::{Raster, Samples},
 };
 
-/// Blocks or samples are turned into bytes in pieces of this many bytes, to hash without a copy of
-/// the picture.
+/// Samples and blocks are converted to bytes in pieces of this size, to hash without a copy of the
+/// picture.
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// Returns the BLAKE3 digest of the pixels.
@@ -53,8 +53,9 @@ fn hash_coefficients(hasher: &mut blake3::Hasher, image: &CoefficientImage) {
     }
 }
 
-/// Hashes each block as the number of its eighths up to the last that is not all zero, then those: most of a photograph's
-/// high frequencies are zero, and it is as unambiguous as all 64 coefficients.
+/// Hashes each block as the number of its eighths up to the last that is not all zero, then those
+/// eighths: most of a photograph's high frequencies are zero, and it is as unambiguous as all 64
+/// coefficients.
 fn hash_blocks(hasher: &mut blake3::Hasher, blocks: &[[i16; 64]]) {
     let mut words = Vec::with_capacity(PIECE_BYTES / 2 + 65);
     for block in blocks {

@@ -1,24 +1,24 @@
-//! What can go wrong between bytes and pixels.
+//! Errors between bytes and pixels.
 //!
 //! Every variant is the sender's doing except [`ImagingError::Encode`], so a caller can map them to
 //! client errors without looking at the text. The texts name formats and limits, never file
 //! contents.
 
-/// Why bytes did not become a photo, or a photo did not become bytes.
+/// Reason why bytes did not become a photo, or a photo did not become bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImagingError {
-    /// The bytes are something else than a still JPEG, PNG or WebP that this service handles.
+    /// The bytes are a kind of JPEG, PNG or WebP that this service does not handle.
     #[error("{what} is not supported")]
     UnsupportedFormat {
-        /// What was found, as a noun phrase: "a GIF image", "a CMYK JPEG".
+        /// The kind that was found, as a noun phrase: "an animated PNG", "a CMYK JPEG".
         what: &'static str,
     },
-    /// The bytes are no JPEG, PNG or WebP at all.
+    /// The bytes are not a JPEG, PNG or WebP.
     #[error("the file is {what}: {cure}")]
     Foreign {
-        /// What they are, as a noun phrase.
+        /// The file's actual kind, as a noun phrase.
         what: &'static str,
-        /// What the sender can do, as a request.
+        /// The sender's remedy, as a request.
         cure: &'static str,
     },
     /// The file is longer than the limit.
@@ -37,16 +37,16 @@ pub enum ImagingError {
         /// Width times height, as the header claims them.
         actual: u64,
     },
-    /// The bytes start like a supported format and are broken, cut short or contradictory.
+    /// The bytes start like a supported format but are broken, cut short or contradictory.
     #[error("the image is damaged: {reason}")]
     Invalid {
-        /// What is wrong, without the word "image".
+        /// The defect, without the word "image".
         reason: String,
     },
     /// The pixels could not be written. This is the service's fault, not the sender's.
     #[error("the image could not be written: {reason}")]
     Encode {
-        /// What the encoder said.
+        /// The encoder's message.
         reason: String,
     },
 }

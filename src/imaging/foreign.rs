@@ -1,10 +1,10 @@
-//! Names what came in place of a JPEG, PNG or WebP, and what its sender can do about it.
+//! Names a file that came in place of a JPEG, PNG or WebP, and the sender's remedy.
 //!
-//! The first bytes decide, as in `sniff`. What is text is left to `foreign_text`.
+//! The first bytes decide, as in `sniff`. Text is left to `foreign_text`.
 
 use super::{foreign_text, sniff::PNG_SIGNATURE};
 
-/// What a file is, as a noun phrase, and the cure, as a request.
+/// A file's kind, as a noun phrase, and the remedy, as a request.
 pub(super) type Name = (&'static str, &'static str);
 
 const SAVE: &str = "save it as JPEG, PNG or WebP and send that";
@@ -13,10 +13,11 @@ const STILL: &str = "send a still photo as JPEG, PNG or WebP";
 const UNPACK: &str = "unpack it and send the photo in it";
 const STRIP: &str = "take them away, or send the file as it was at first";
 
-/// How far other bytes in front of a photo are looked through.
+/// Bytes in front of a photo that are searched for its beginning.
 const LONGEST_JUNK_BYTES: usize = 1024;
 
-/// Brands of the ISO base media file format, in order of what says more (ISO/IEC 14496-12, 4.3; 23008-12; AVIF, 2.2).
+/// Brands of the ISO base media file format, the most telling first (ISO/IEC 14496-12, 4.3;
+/// 23008-12; AVIF, 2.2).
 const BRANDS: [(&[u8; 4], Name); 12] = [
     (b"crx ", ("a raw photo of a Canon camera (CR3)", EXPORT)),
     (b"avif", ("an AVIF image", SAVE)),
@@ -32,7 +33,7 @@ const BRANDS: [(&[u8; 4], Name); 12] = [
     (b"qt  ", ("a QuickTime film", STILL)),
 ];
 
-/// What files begin with.
+/// First bytes of files, with their names.
 const MAGICS: [(&[u8], Name); 35] = [
     (b"\xff\x0a", ("a JPEG XL image", SAVE)),
     (b"\0\0\0\x0cJXL \r\n\x87\n", ("a JPEG XL image", SAVE)),
@@ -104,7 +105,7 @@ const MAGICS: [(&[u8], Name); 35] = [
     (b"ID3", ("a sound (MP3)", STILL)),
 ];
 
-/// Names a file that is no JPEG, PNG or WebP.
+/// Names a file that is not a JPEG, PNG or WebP.
 pub(super) fn name(bytes: &[u8]) -> Name {
     if bytes.is_empty() {
         return ("empty", "send a photo that has bytes");
@@ -126,7 +127,7 @@ fn by_magic(bytes: &[u8]) -> Option<Name> {
     found.map(|(_, name)| *name)
 }
 
-/// Kinds that more than their first bytes tell.
+/// Names the kinds that are recognised by more than their first bytes.
 fn by_structure(bytes: &[u8]) -> Option<Name> {
     let at = |start: usize, magic: &[u8]| bytes.get(start..start + magic.len()) == Some(magic);
     if at(4, b"ftyp") {
@@ -139,7 +140,7 @@ fn by_structure(bytes: &[u8]) -> Option<Name> {
     if at(0, b"II*\0") && at(8, b"CR") {
         return Some(("a raw photo of a Canon camera (CR2)", EXPORT));
     }
-    // The bytes behind the length of a BMP are reserved and zero; of text they are not.
+    // The bytes after the length of a BMP are reserved and zero; those of text are not.
     if at(0, b"BM") && at(6, &[0; 4]) {
         return Some(("a BMP image", SAVE));
     }
@@ -152,7 +153,8 @@ fn by_structure(bytes: &[u8]) -> Option<Name> {
     None
 }
 
-/// Names a file by the brands in its first box: the one that is meant stands first, and those that it agrees with behind it.
+/// Names a file by the brands in its first box: the major brand stands first, and the compatible
+/// ones after it.
 fn by_brand(bytes: &[u8]) -> Name {
     let length = bytes
         .first_chunk()
@@ -169,7 +171,7 @@ fn by_brand(bytes: &[u8]) -> Name {
     };
     match (major, brands().next()) {
         (Some((_, name)), _) => *name,
-        // Photos are often marked by what they agree with alone; a film is not made one by that.
+        // Photos often carry a compatible brand alone; it does not make a file a film.
         (None, Some(brand)) if general(&brand) => {
             any().map_or(("a HEIF photo", SAVE), |(_, name)| *name)
         }
@@ -177,7 +179,7 @@ fn by_brand(bytes: &[u8]) -> Name {
     }
 }
 
-/// A photo behind other bytes.
+/// Names a file in which a photo follows other bytes.
 fn behind_junk(bytes: &[u8]) -> Option<Name> {
     let start = &bytes[..bytes.len().min(LONGEST_JUNK_BYTES)];
     let has = |magic: &[u8]| start.windows(magic.len()).any(|window| window == magic);

@@ -1,8 +1,9 @@
-//! Names text that came in place of a photo: documents, photos that were written as text, and photos that something took for text.
+//! Names text that came in place of a photo: documents, photos that were written as text, and
+//! photos that some program took for text.
 
 use super::foreign::Name;
 
-/// How much of a text is looked at: an SVG may begin with a long comment.
+/// Bytes of a text that are examined: an SVG may begin with a long comment.
 const LOOKED_AT_BYTES: usize = 16 * 1024;
 
 const BYTES: &str = "send the bytes of the photo as they are, not as text";
@@ -37,7 +38,7 @@ const AS_ASCII: Name = (
     BINARY,
 );
 
-/// What text begins with, but for white space and quotes.
+/// Beginnings of text, after white space and quotes.
 const STARTS: [(&str, Name); 26] = [
     ("data:", ("a data URI with the photo as base64 text", BYTES)),
     ("base64,", BASE64),
@@ -85,13 +86,13 @@ const STARTS: [(&str, Name); 26] = [
     ("[", ("a JSON text", PHOTO)),
 ];
 
-/// Addresses of things, in place of them.
+/// Beginnings of addresses that were sent in place of a photo.
 const ADDRESSES: [&str; 5] = ["http://", "https://", "file://", "blob:", "s3://"];
 
-/// How names of photos end.
+/// File name extensions of photos.
 const EXTENSIONS: [&str; 7] = [".jpg", ".jpeg", ".png", ".webp", ".heic", ".tif", ".tiff"];
 
-/// Names a file that is text; nothing if it is none.
+/// Names a file that is text; `None` if it is not.
 pub(super) fn name(bytes: &[u8]) -> Option<Name> {
     let start = &bytes[..bytes.len().min(LOOKED_AT_BYTES)];
     let utf16 = |unit: fn([u8; 2]) -> u16| {
@@ -104,7 +105,8 @@ pub(super) fn name(bytes: &[u8]) -> Option<Name> {
         [0xfe, 0xff, ..] => return Some(utf16(u16::from_be_bytes)),
         _ => {}
     }
-    // A photo that lost its eighth bits, or has question marks for what is no ASCII, has no letters outside of it.
+    // A photo that lost its eighth bits, or has question marks in place of everything outside
+    // ASCII, has no letters outside it.
     if bytes.starts_with(b"?PNG") || bytes.starts_with(b"????\0\x10JFIF") || is_exif_ascii(bytes) {
         return Some(AS_ASCII);
     }
@@ -119,20 +121,20 @@ pub(super) fn name(bytes: &[u8]) -> Option<Name> {
         .then(|| document(text).unwrap_or(("plain text", PHOTO)))
 }
 
-/// A WebP begins in ASCII, so that it still looks like one when it was written again as text: then all of it is UTF-8, which the
-/// data of a picture never is.
+/// Returns whether a WebP was written again as text. It begins in ASCII and so still looks like a
+/// WebP, but then all of it is UTF-8, which the data of a picture never is.
 pub(super) fn is_reencoded_webp(bytes: &[u8]) -> bool {
     bytes.len() > 64 && !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok()
 }
 
-/// What a photo becomes that was written again as text.
+/// Name of a photo that was written again as text.
 pub(super) const REENCODED: Name = AS_UTF8;
 
 fn is_exif_ascii(bytes: &[u8]) -> bool {
     bytes.starts_with(b"????") && bytes.get(6..10) == Some(b"Exif")
 }
 
-/// Reads UTF-8, of which the last letter may be cut.
+/// Reads UTF-8, of which the last letter may be cut off.
 fn utf8(bytes: &[u8]) -> Option<&str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Some(text),
@@ -143,8 +145,8 @@ fn utf8(bytes: &[u8]) -> Option<&str> {
     }
 }
 
-/// Whether a text begins as a photo does whose bytes were taken for letters: of Latin-1 or Windows-1252, of the code pages 437 and
-/// 850, of Mac OS, or for none that can be read.
+/// Returns whether a text begins as a photo does whose bytes were taken for letters: of Latin-1 or
+/// Windows-1252, of the code pages 437 and 850, of Mac OS, or for none that can be read.
 fn is_reencoded(text: &str) -> bool {
     let mut letters = text.chars();
     let [first, second, third] = std::array::from_fn(|_| letters.next().unwrap_or(' '));
@@ -158,7 +160,7 @@ fn is_reencoded(text: &str) -> bool {
     jpeg || png || webp
 }
 
-/// Names what a text says it is.
+/// Names a text by its beginning.
 fn document(text: &str) -> Option<Name> {
     let text = text.trim_start();
     if let Some(name) = markup(text) {
@@ -182,7 +184,8 @@ fn document(text: &str) -> Option<Name> {
     looks_like_base64(inner).then_some(BASE64)
 }
 
-/// Tells text of base64 (RFC 4648, 4 and 5) whatever is in it: long, in that alphabet alone, and not of one kind of letter.
+/// Returns whether a text is base64 (RFC 4648, 4 and 5), whatever it encodes: long, in that
+/// alphabet alone, and not of one kind of letter.
 fn looks_like_base64(text: &str) -> bool {
     let letters: Vec<u8> = text
         .bytes()
@@ -200,7 +203,8 @@ fn looks_like_base64(text: &str) -> bool {
         && has(u8::is_ascii_digit)
 }
 
-/// Names a text that begins with a tag, by its first element; what may stand in front of that is skipped (XML 1.0, 2.8).
+/// Names a text that begins with a tag, by its first element; what may precede it is skipped (XML
+/// 1.0, 2.8).
 fn markup(mut text: &str) -> Option<Name> {
     if !text.starts_with('<') {
         return None;
@@ -220,7 +224,7 @@ fn markup(mut text: &str) -> Option<Name> {
             if kind.starts_with("svg") {
                 return Some(SVG);
             }
-            // Entities that are declared inside have ends of their own.
+            // Entities declared inside have ends of their own.
             let behind = match text.find(['[', '>']).map(|at| text.split_at(at)) {
                 Some((_, inside)) if inside.starts_with('[') => inside.split_once(']'),
                 _ => Some(("", text)),

@@ -1,4 +1,4 @@
-//! Containers, and how a source was made small.
+//! Containers, and the compression of a source.
 
 use super::raster::Layout;
 
@@ -7,14 +7,14 @@ use super::raster::Layout;
 pub enum Format {
     /// JPEG, sequential or progressive.
     Jpeg,
-    /// PNG.
+    /// PNG, of any depth.
     Png,
     /// WebP, lossy or lossless.
     WebP,
 }
 
 impl Format {
-    /// Returns the media type.
+    /// Returns the media type, such as `image/jpeg`.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -33,43 +33,49 @@ impl Format {
     }
 }
 
-/// How [`super::encode`] compresses samples.
+/// Compression of samples by [`super::encode`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// Pixels (or coefficients) come back as they are.
+    /// Pixels (or coefficients) come back exactly.
     Lossless,
-    /// A lossy WebP: pixels come back nearly as they are.
+    /// Lossy WebP: pixels come back approximately.
     Lossy,
 }
 
-/// What made a source small, beside its [`Encoding`], so that the output can be small in the same way.
+/// Reason why a source is small, besides its [`Encoding`], so that the output can be small in the
+/// same way.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Economy {
-    /// Nothing that is known.
+    /// No known reason.
     #[default]
     Plain,
-    /// Of a lossy WebP: the quality, 0 to 100, at which libwebp's quantisers are as fine as the source's.
+    /// A lossy WebP: the quality, 0 to 100, at which libwebp's quantisers are as fine as the
+    /// source's.
     Quality(f32),
-    /// Of a lossless file of at most 8 bits a sample: few colours or flat places, beside which any grain is large.
+    /// A lossless file of at most 8 bits a sample with few colours or flat places, against which
+    /// any grain would be large.
     Sparse(Sparse),
 }
 
-/// How a lossless file is small.
+/// Properties of a sparse lossless file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sparse {
-    /// Whether it is a PNG with a palette. [`super::encode`] writes one again if the picture has at most 256 colours.
+    /// Whether it is a PNG with a palette. [`super::encode`] writes one again if the picture has at
+    /// most 256 colours.
     pub indexed: bool,
     /// Whether a pixel is one bit: two levels or colours.
     pub bilevel: bool,
-    /// Whether there is less than half a bit for a pixel: compressing it as hard as possible takes no time.
+    /// Whether there is less than half a bit per pixel: compressing it as hard as possible takes no
+    /// time.
     pub nearly_empty: bool,
 }
 
 impl Economy {
-    /// Judges a lossless file of at most 8 bits a sample by the bytes of its compressed picture.
+    /// Judges a lossless file of at most 8 bits a sample by the size in bytes of its compressed
+    /// picture.
     ///
-    /// Without a palette it is sparse below 2.5 bits for a sample of colour: photographs have 2.7 to 5.3, dark ones and pages of
-    /// text 0.05 to 1.4 (measured: docs/watermark.md).
+    /// Without a palette it is sparse below 2.5 bits for a sample of colour: photographs have 2.7
+    /// to 5.3, dark ones and pages of text 0.05 to 1.4 (measured: docs/watermark.md).
     pub(super) fn of_lossless(
         size: (u32, u32),
         layout: Layout,

@@ -1,13 +1,13 @@
-//! How large a file and a picture may be.
+//! Limits on the size of a file and of a picture.
 
 use super::error::ImagingError;
 
-/// What [`super::decode`] refuses before it decodes.
+/// Sizes beyond which [`super::decode`] refuses a file before it decodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest file, in bytes.
+    /// Longest file, in bytes.
     pub max_bytes: usize,
-    /// The largest picture, in pixels.
+    /// Largest picture, in pixels.
     pub max_pixels: u64,
 }
 
@@ -21,8 +21,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Checks a header's size. Every format calls it before it allocates anything that follows the
-    /// claim.
+    /// Checks a header's size. Every format calls it before it allocates anything in proportion to
+    /// it.
     pub(super) fn check_size(&self, width: u32, height: u32) -> Result<(), ImagingError> {
         let actual = u64::from(width) * u64::from(height);
         if actual == 0 {

@@ -3,8 +3,8 @@
 //! [`decode`] decides the format from the content, refuses what is too large from the header, and
 //! gives a [`Photo`]: its pixels, its orientation and the metadata that travels with it. [`encode`]
 //! writes the same container again. A JPEG stays on its own quantiser lattice
-//! ([`CoefficientImage`]), so that what the watermark does not touch comes back bit for bit; PNG
-//! and lossless WebP are exact too.
+//! ([`CoefficientImage`]), so that whatever the watermark does not touch comes back bit for bit;
+//! PNG and lossless WebP are exact too.
 //!
 //! Pixels are never turned, converted between colour spaces or reduced in depth. Nothing is written
 //! to disk and nothing is logged. The module imports nothing else of this crate. Start at
@@ -43,16 +43,16 @@ pub(crate) use png::MAX_COLOURS;
 pub use png::Palette;
 pub use raster::{Layout, Raster, Samples, SamplesMut};
 
-/// Decodes a photo, whatever the bytes are called elsewhere.
+/// Decodes a photo; the format is recognised by the bytes alone.
 ///
 /// Time and memory are bounded by `limits`, not by what the file claims.
 ///
 /// # Errors
 ///
-/// [`ImagingError::Foreign`] for other formats, [`ImagingError::UnsupportedFormat`] for kinds of JPEG, PNG and WebP that
-/// are refused by name, [`ImagingError::TooManyBytes`] and [`ImagingError::TooManyPixels`] beyond
-/// the limits, and [`ImagingError::Invalid`] for everything damaged: half a picture is never
-/// accepted.
+/// [`ImagingError::Foreign`] for other formats, [`ImagingError::UnsupportedFormat`] for kinds of
+/// JPEG, PNG and WebP that are refused by name, [`ImagingError::TooManyBytes`] and
+/// [`ImagingError::TooManyPixels`] beyond the limits, and [`ImagingError::Invalid`] for everything
+/// damaged: half a picture is never accepted.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
     if bytes.len() > limits.max_bytes {
         return Err(ImagingError::TooManyBytes {
@@ -71,9 +71,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
         .unwrap_or_else(|_| Err(ImagingError::invalid("the decoder could not cope with it")))
 }
 
-/// Returns how many pixels [`decode`] would find a file to claim, or nothing where it would not get so far.
+/// Returns the number of pixels that [`decode`] would find a file to claim, or `None` if it would
+/// not get that far.
 ///
-/// It is [`decode`] up to its first look at the limits, so the two cannot disagree, and costs a walk over the file's headers.
+/// It is [`decode`] up to its first look at the limits, so the two cannot disagree, and costs a
+/// walk over the file's headers.
 pub fn claimed_pixels(bytes: &[u8]) -> Option<u64> {
     let limits = Limits {
         max_bytes: bytes.len(),
@@ -105,12 +107,13 @@ pub fn encode(photo: &Photo) -> Result<Vec<u8>, ImagingError> {
     }
 }
 
-/// Tells whether [`encode`] and then [`decode`] give back equal pixels.
+/// Returns whether [`encode`] and then [`decode`] give back equal pixels.
 pub fn is_lossless(photo: &Photo) -> bool {
     photo.encoding == Encoding::Lossless
 }
 
-/// Removes from a photo's metadata what must not travel on and what the policy wants removed; [`Metadata::dropped`] names it.
+/// Removes from a photo's metadata what must not travel on and what the policy wants removed;
+/// [`Metadata::dropped`] names it.
 pub fn apply_policy(photo: &mut Photo, policy: MetadataPolicy) {
     let size = (photo.width(), photo.height());
     photo.metadata.apply(policy, photo.orientation, size);

@@ -1,11 +1,11 @@
-//! How a stored picture is turned before it is shown: EXIF tag 0x0112.
+//! The turn of a stored picture for display: EXIF tag 0x0112.
 //!
 //! The eight values are the symmetries of the square. Pixels are never turned: the tag is kept, and
 //! the small pictures that the watermark is read from are turned instead ([`Orientation::apply`]).
 
 use super::plane::Plane;
 
-/// The way from the stored picture to the upright one; EXIF values 1 to 8, in that order.
+/// Map from the stored picture to the upright one; EXIF values 1 to 8, in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Orientation {
     /// 1: shown as stored.
@@ -40,7 +40,7 @@ impl Orientation {
         Self::Rotate270,
     ];
 
-    /// Returns the orientation of an EXIF value, or nothing outside of 1 to 8.
+    /// Returns the orientation of an EXIF value, or `None` outside 1 to 8.
     pub fn from_exif(value: u16) -> Option<Self> {
         let index = usize::from(value).checked_sub(1)?;
         Self::ALL.get(index).copied()
@@ -60,12 +60,12 @@ impl Orientation {
         }
     }
 
-    /// Tells whether the upright picture is as wide as the stored one is high.
+    /// Returns whether the upright picture is as wide as the stored one is high.
     pub fn swaps_sides(self) -> bool {
         self.exif() >= 5
     }
 
-    /// Returns the way back, from upright to stored.
+    /// Returns the map from upright back to stored.
     #[must_use]
     pub fn inverse(self) -> Self {
         match self {

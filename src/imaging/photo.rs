@@ -1,4 +1,4 @@
-//! A decoded photo: what codecs make, the engine marks, and codecs write again.
+//! A decoded photo, which codecs make, the engine marks, and codecs write again.
 
 use super::{
     format::{Economy, Encoding, Format},
@@ -8,7 +8,7 @@ use super::{
     raster::Raster,
 };
 
-/// What a photo is made of.
+/// Contents of a photo.
 #[derive(Debug, Clone)]
 pub enum Pixels {
     /// Samples, from PNG and WebP.
@@ -22,20 +22,20 @@ pub enum Pixels {
 pub struct Photo {
     /// The container that it came in and goes out in.
     pub format: Format,
-    /// How a viewer turns it; the metadata carries the tag.
+    /// Turn for display; the metadata carries the tag.
     pub orientation: Orientation,
-    /// The picture.
+    /// The picture, as samples or coefficients.
     pub pixels: Pixels,
-    /// Everything in the file that is not the picture.
+    /// Everything in the file except the picture.
     pub metadata: Metadata,
-    /// How the source was compressed, and so how the output is.
+    /// Compression of the source, and so of the output.
     pub encoding: Encoding,
-    /// What else made the source small, and so the output.
+    /// Further reason for the source's small size, which the output shares.
     pub economy: Economy,
 }
 
 impl Photo {
-    /// Returns the number of stored columns.
+    /// Returns the stored width in pixels.
     pub fn width(&self) -> u32 {
         match &self.pixels {
             Pixels::Raster(raster) => raster.width(),
@@ -43,7 +43,7 @@ impl Photo {
         }
     }
 
-    /// Returns the number of stored rows.
+    /// Returns the stored height in pixels.
     pub fn height(&self) -> u32 {
         match &self.pixels {
             Pixels::Raster(raster) => raster.height(),
@@ -51,7 +51,7 @@ impl Photo {
         }
     }
 
-    /// Returns width and height as a viewer shows them.
+    /// Returns width and height in pixels, as a viewer shows them.
     pub fn upright_size(&self) -> (u32, u32) {
         if self.orientation.swaps_sides() {
             (self.height(), self.width())

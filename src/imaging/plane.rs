@@ -21,7 +21,7 @@ impl Plane {
         }
     }
 
-    /// Makes a plane of `data`, or nothing if its length is not `width * height`.
+    /// Makes a plane of `data`, or returns `None` if its length is not `width * height`.
     pub fn from_vec(width: usize, height: usize, data: Vec<f32>) -> Option<Self> {
         (width.checked_mul(height) == Some(data.len())).then_some(Self {
             width,

@@ -4,16 +4,16 @@
 //! of the file (palettes and depths below 8 are expanded). Alpha is straight, never premultiplied.
 //! Its invariant, `samples.len() == width * height * channels`, is held by [`Raster::new`].
 
-/// Which channels a pixel has, in order.
+/// Channels of a pixel, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// Grey.
+    /// Grey without alpha.
     Gray,
-    /// Grey and alpha.
+    /// Grey, then alpha.
     GrayAlpha,
-    /// Red, green, blue.
+    /// Red, green and blue.
     Rgb,
-    /// Red, green, blue and alpha.
+    /// Red, green, blue, then alpha.
     Rgba,
 }
 
@@ -36,7 +36,7 @@ impl Layout {
         }
     }
 
-    /// Tells whether the last sample of a pixel is alpha.
+    /// Returns whether the last sample of a pixel is alpha.
     pub fn has_alpha(self) -> bool {
         matches!(self, Self::GrayAlpha | Self::Rgba)
     }
@@ -78,7 +78,7 @@ pub enum SamplesMut<'a> {
     U16(&'a mut [u16]),
 }
 
-/// A picture made of samples.
+/// A picture of interleaved samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raster {
     width: u32,
@@ -88,8 +88,8 @@ pub struct Raster {
 }
 
 impl Raster {
-    /// Makes a raster, or nothing if a side is zero or the number of samples does not fit the
-    /// shape.
+    /// Makes a raster, or returns `None` if a side is zero or the number of samples does not fit
+    /// the shape.
     pub fn new(width: u32, height: u32, layout: Layout, samples: Samples) -> Option<Self> {
         let pixels = usize::try_from(u64::from(width) * u64::from(height)).ok()?;
         let expected = pixels.checked_mul(layout.channels())?;
@@ -101,12 +101,12 @@ impl Raster {
         })
     }
 
-    /// Returns the number of columns.
+    /// Returns the width in pixels.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Returns the number of rows.
+    /// Returns the height in pixels.
     pub fn height(&self) -> u32 {
         self.height
     }
@@ -116,7 +116,7 @@ impl Raster {
         self.layout
     }
 
-    /// Returns the samples.
+    /// Returns the samples, interleaved and row-major.
     pub fn samples(&self) -> &Samples {
         &self.samples
     }

@@ -1,14 +1,15 @@
-//! Which format bytes are, from their first bytes alone.
+//! Recognises a format by its first bytes alone.
 //!
-//! Names and declared types are never looked at. What is not handled is named in `foreign`, so that
-//! the sender learns what is wrong.
+//! Names and declared types are never looked at. Other formats are named in `foreign`, so that the
+//! sender learns what is wrong.
 
 use super::{error::ImagingError, foreign, foreign_text, format::Format};
 
 /// The eight bytes that every PNG starts with.
 pub(super) const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 const LINE_ENDS: &str = "its line ends were changed by a transfer in text mode; send the file as it was at first, as bytes (binary)";
-/// By chance one line feed in 256 has a carriage return before it, so that so many are none.
+/// Line feeds up to which the absence of bare ones may be chance: one line feed in 256 has a
+/// carriage return before it.
 const FEW_LINE_FEEDS: usize = 2;
 
 /// Returns the format of a file.
@@ -19,7 +20,8 @@ pub(super) fn format(bytes: &[u8]) -> Result<Format, ImagingError> {
     if bytes.starts_with(PNG_SIGNATURE) {
         return Ok(Format::Png);
     }
-    // The signature has both kinds of line ends so that it shows a transfer that changed them (PNG, 12.12).
+    // The signature has both kinds of line ends so that it shows a transfer that changed them (PNG,
+    // 12.12).
     if bytes.starts_with(b"\x89PNG") {
         return Err(ImagingError::invalid(LINE_ENDS));
     }
@@ -34,8 +36,8 @@ pub(super) fn format(bytes: &[u8]) -> Result<Format, ImagingError> {
     Err(ImagingError::Foreign { what, cure })
 }
 
-/// Refuses a file in which a carriage return was put before every line feed. JPEG and WebP have no sign against it, and some
-/// decoders take such a file and show shreds.
+/// Refuses a file in which a carriage return was put before every line feed. JPEG and WebP have no
+/// protection against it, and some decoders accept such a file and show shreds.
 fn unless_sent_as_text(bytes: &[u8], format: Format) -> Result<Format, ImagingError> {
     let mut line_feeds = 0;
     for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {

@@ -8,9 +8,9 @@ use libjpeg_turbo_rs::JpegCoefficients;
 
 use super::progressive::Script;
 
-/// Luma of a picture whose first component is luma.
+/// Luma components, with weights, of a picture whose first component is luma.
 const FIRST_IS_LUMA: [(usize, f32); 1] = [(0, 1.0)];
-/// Luma of red, green and blue: ITU-R BT.601, as in JFIF.
+/// Luma components, with weights, of red, green and blue: ITU-R BT.601, as in JFIF.
 const LUMA_OF_RGB: [(usize, f32); 3] = [(0, 0.299), (1, 0.587), (2, 0.114)];
 
 /// One component of a JPEG.
@@ -26,14 +26,15 @@ pub struct Component<'a> {
     pub quant: &'a [u16; 64],
 }
 
-/// How the entropy coding of a file is organised.
+/// Organisation of a file's entropy coding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Coding {
-    /// Sequential, with Huffman tables that fit every file.
+    /// Sequential, with the general Huffman tables that fit every file.
     General,
     /// Sequential, with Huffman tables made for this file.
     Fitted,
-    /// Progressive; its tables are made for the file. The scans are libjpeg's unless there is a script.
+    /// Progressive, with tables made for this file. The scans are libjpeg's unless there is a
+    /// script.
     Progressive(Option<Script>),
 }
 
@@ -42,17 +43,17 @@ pub(super) enum Coding {
 pub struct CoefficientImage {
     pub(super) coefficients: JpegCoefficients,
     pub(super) coding: Coding,
-    /// Three components that are red, green and blue.
+    /// Whether the three components are red, green and blue.
     pub(super) rgb: bool,
 }
 
 impl CoefficientImage {
-    /// Returns the number of columns.
+    /// Returns the width in pixels.
     pub fn width(&self) -> u32 {
         self.coefficients.width.into()
     }
 
-    /// Returns the number of rows.
+    /// Returns the height in pixels.
     pub fn height(&self) -> u32 {
         self.coefficients.height.into()
     }
@@ -119,8 +120,8 @@ impl std::fmt::Debug for CoefficientImage {
     }
 }
 
-/// Returns how many blocks of a component, across and down, hold picture and not padding (T.81,
-/// A.1.1).
+/// Returns the number of blocks of a component, across and down, that hold picture and not padding
+/// (T.81, A.1.1).
 pub(super) fn picture_blocks(image: &JpegCoefficients, index: usize) -> (usize, usize) {
     let components = image.components.iter();
     let widest = components.clone().map(|c| c.h_sampling).max().unwrap_or(1);

@@ -1,7 +1,7 @@
 //! The frame header of a JPEG: size, components, sampling (ITU-T T.81, B.2.2).
 //!
 //! Coding processes and colour models that the service does not handle are refused here, by name,
-//! and so is what is too large, before anything is allocated for it.
+//! and so is a picture that is too large, before anything is allocated for it.
 
 use super::super::{error::ImagingError, limits::Limits};
 
@@ -14,7 +14,7 @@ pub(super) struct FrameComponent {
     pub(super) quant_slot: u8,
 }
 
-/// The frame header.
+/// Contents of the frame header.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
     pub(super) progressive: bool,
@@ -24,7 +24,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Reads a frame header of a process that is handled.
+    /// Reads a frame header; refuses coding processes that are not handled.
     pub(super) fn parse(marker: u8, payload: &[u8], limits: &Limits) -> Result<Self, ImagingError> {
         let malformed = || ImagingError::invalid("the frame header is malformed");
         let (&[precision, h0, h1, w0, w1, count], components) =

@@ -1,9 +1,9 @@
 //! JPEG: quantised coefficients in, quantised coefficients out.
 //!
 //! [`structure`] walks the file and refuses what is broken or not handled; libjpeg-turbo-rs decodes
-//! the entropy coding. Nothing is dequantised, so what nobody steps comes back bit for bit. The
-//! writer makes its own headers (JFIF or Adobe, with the source's density); other segments travel
-//! as [`Metadata`].
+//! the entropy coding. Nothing is dequantised, so every coefficient that is not stepped comes back
+//! bit for bit. The writer makes its own headers (JFIF or Adobe, with the source's density); other
+//! segments travel as [`Metadata`].
 //!
 //! Baseline, extended (8 bits) and progressive Huffman files of one or three components are taken,
 //! with any sampling that leaves luma whole. Start at [`decode`].
@@ -47,7 +47,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     let coefficients = scans::read(&structure)?;
     let mut image = CoefficientImage {
         coding: if structure.frame.progressive {
-            // The mark sets bits that a file without all scans does not send.
+            // The mark sets bits that a file without all its scans does not send.
             let scans = structure.is_complete.then(|| scans_of(&structure));
             Coding::Progressive(scans.and_then(|scans| Script::of(scans, &coefficients)))
         } else if structure.has_general_tables() {
@@ -75,9 +75,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     })
 }
 
-/// Encodes a JPEG file the way the source was: progressive in the same scans or sequential, with the standard's Huffman tables or with tables
-/// made for it. The standard's would make a file of fitted tables much longer; fitted ones would cost a camera's file a second
-/// pass over all coefficients, a fifth of the time of `protect`, for a few percent of its bytes.
+/// Encodes a JPEG file as the source was encoded: progressive in the same scans or sequential, with
+/// the standard's Huffman tables or with tables made for it. The standard's would make a file of
+/// fitted tables much longer; fitted ones would cost a camera's file a second pass over all
+/// coefficients, a fifth of the time of `protect`, for a few percent of its bytes.
 pub(super) fn encode(
     image: &CoefficientImage,
     metadata: &Metadata,
@@ -97,7 +98,7 @@ pub(super) fn encode(
     Ok(file)
 }
 
-/// Returns what the scans of a progressive file code.
+/// Returns the components and bands that the scans of a progressive file code.
 fn scans_of(structure: &Structure<'_>) -> Vec<ScanOf> {
     let scans = structure.scans.iter().map(|scan| ScanOf {
         components: scan.components.clone(),
@@ -106,7 +107,7 @@ fn scans_of(structure: &Structure<'_>) -> Vec<ScanOf> {
     scans.collect()
 }
 
-/// Returns where SOI and the writer's own APP0 or APP14 end.
+/// Returns the position where SOI and the writer's own APP0 or APP14 end.
 fn headers_end(file: &[u8]) -> usize {
     let mut end = 2;
     while let Some(&[0xff, 0xe0 | 0xee, high, low]) = file[end..].first_chunk() {
@@ -115,7 +116,7 @@ fn headers_end(file: &[u8]) -> usize {
     end
 }
 
-/// Tells whether three components are red, green and blue, by the rule that the writer follows
+/// Returns whether three components are red, green and blue, by the rule that the writer follows
 /// (libjpeg's).
 fn is_rgb(image: &JpegCoefficients) -> bool {
     if image.components.len() != 3 || image.saw_jfif_marker {
@@ -144,7 +145,7 @@ fn check_luma_sampling(
 /// code for, tables that have one are made.
 fn check_magnitudes(image: &mut CoefficientImage) -> Result<(), ImagingError> {
     let rows = (0..image.component_count()).flat_map(|index| image.picture_rows(index));
-    // Without a branch a value, so that the compiler vectorises it.
+    // Without a branch per value, so that the compiler vectorises it.
     let (least, most) = rows.fold((0, 0), |range, row| {
         let values = row.as_flattened().iter();
         values.fold(range, |(least, most), &value| {
@@ -169,7 +170,7 @@ fn has_general_codes(image: &CoefficientImage) -> bool {
     })
 }
 
-/// Tells what the entropy decoder found.
+/// Converts an error of the entropy decoder.
 fn decode_error(error: &JpegError) -> ImagingError {
     ImagingError::invalid(error.to_string())
 }
@@ -198,7 +199,7 @@ pub fn encode_gray_jpeg(plane: &Plane, quality: u8) -> Result<Vec<u8>, ImagingEr
 }
 
 /// Decodes the luma of a JPEG that this service made, such as [`encode_gray_jpeg`]'s. Not for
-/// strangers' files.
+/// untrusted files.
 pub fn decode_gray_jpeg(bytes: &[u8]) -> Result<Plane, ImagingError> {
     let image =
         Decoder::decode_to(bytes, PixelFormat::Grayscale).map_err(|error| decode_error(&error))?;

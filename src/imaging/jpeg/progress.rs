@@ -1,14 +1,14 @@
-//! Which coefficients the scans of a JPEG code, and whether that is all of them.
+//! Coverage of the coefficients by the scans of a JPEG.
 //!
 //! A progressive file may code each coefficient in several scans, from its high bits down (T.81,
-//! annex G), and need not send the last bits of all of them: every viewer shows what there is. A file that lacks whole
-//! coefficients is another matter: viewers make up for them, each in its own way (block smoothing), so that nobody could say what
-//! was protected.
+//! annex G), and need not send the last bits of all of them: every viewer shows what there is. A
+//! file that lacks whole coefficients is another matter: viewers make up for them, each in its own
+//! way (block smoothing), so that nobody could say what was protected.
 
 use super::super::error::ImagingError;
 
-/// What one scan codes: coefficients `first..=last` in zigzag order, from one bit position down to
-/// another.
+/// Coefficients and bits that one scan codes: `first..=last` in zigzag order, from one bit position
+/// down to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Band {
     pub(super) first: usize,
@@ -19,11 +19,12 @@ pub(super) struct Band {
     pub(super) to_bit: u8,
 }
 
-/// Encoders send the first scans of a coefficient without its last two or three bits.
+/// Most low bits that may be missing: encoders send the first scans of a coefficient without its
+/// last two or three bits.
 const MOST_MISSING_BITS: u8 = 3;
 
-/// How far each coefficient of each component is coded: the lowest bit, once any scan has touched
-/// it.
+/// Progress of the coding of each coefficient of each component: the lowest bit coded, once any
+/// scan has touched it.
 #[derive(Default)]
 pub(super) struct Progress {
     bits: [Option<[Option<u8>; 64]>; 4],
@@ -69,7 +70,8 @@ impl Progress {
         Ok(())
     }
 
-    /// Tells whether every coefficient of the first `count` components is coded but for its last bits.
+    /// Returns whether every coefficient of the first `count` components is coded except for its
+    /// last bits.
     pub(super) fn has_every_coefficient(&self, count: usize) -> bool {
         let is_there = |lowest: &Option<u8>| lowest.is_some_and(|bit| bit <= MOST_MISSING_BITS);
         self.bits[..count]
@@ -77,7 +79,7 @@ impl Progress {
             .all(|bits| bits.is_some_and(|bits| bits.iter().all(is_there)))
     }
 
-    /// Tells whether every coefficient of the first `count` components is coded to its last bit.
+    /// Returns whether every coefficient of the first `count` components is coded to its last bit.
     pub(super) fn is_complete(&self, count: usize) -> bool {
         self.bits[..count]
             .iter()

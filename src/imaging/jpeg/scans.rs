@@ -38,7 +38,8 @@ pub(super) fn read(structure: &Structure<'_>) -> Result<JpegCoefficients, Imagin
     }
 }
 
-/// Reads a file at once. One without an end is given one: the decoder then tells whether its last scan is whole.
+/// Reads a file at once. A file without an end is given one: the decoder then reports whether its
+/// last scan is whole.
 fn read_whole(structure: &Structure<'_>) -> Result<JpegCoefficients, ImagingError> {
     if structure.has_end {
         return read_file(structure.bytes);
@@ -71,7 +72,7 @@ fn join(structure: &Structure<'_>, scans: &[Scan<'_>]) -> Result<JpegCoefficient
     for (number, scan) in scans.iter().enumerate() {
         let part = read_file(&file_of(structure, scan))?;
         if number == 0 {
-            // What stands before the first scan decides, as for any file.
+            // The headers before the first scan decide, as for any file.
             joined.density_unit = part.density_unit;
             joined.x_density = part.x_density;
             joined.y_density = part.y_density;
@@ -92,7 +93,7 @@ fn join(structure: &Structure<'_>, scans: &[Scan<'_>]) -> Result<JpegCoefficient
     Ok(joined)
 }
 
-/// Returns where a quantisation table stands among those known, and adds it if it is new.
+/// Returns the index of a quantisation table among those known, and adds it if it is new.
 fn slot_of(tables: &mut Vec<[u16; 64]>, table: &[u16; 64]) -> Result<u8, ImagingError> {
     let slot = tables
         .iter()

@@ -1,10 +1,9 @@
-//! The skeleton of a JPEG: which segments it has, where its scans are, and whether they are
-//! complete.
+//! The structure of a JPEG: its segments, the positions of its scans, and their completeness.
 //!
 //! The entropy decoder trusts nobody, but it forgives: it takes files without an end, with missing
 //! scans or with undefined tables. This walk does not. It reads every marker up to EOI (ITU-T T.81,
 //! annex B), refuses what the service does not handle by name, and leaves what follows EOI unread.
-//! It allocates nothing that follows a number in the file, and its time is linear in the file's
+//! It allocates nothing in proportion to a number in the file, and its time is linear in the file's
 //! length.
 
 use super::{
@@ -13,10 +12,12 @@ use super::{
     progress::{Band, Progress},
 };
 
-/// A scan costs time in proportion to the picture, however short it is: 10,000 fit into 400 KB.
-/// Real progressive files have about ten, and 100 is what other decoders take too.
+/// Most scans of a file. A scan costs time in proportion to the picture, however short it is:
+/// 10,000 fit into 400 KB. Real progressive files have about ten, and 100 is the limit of other
+/// decoders too.
 const MAX_SCANS: usize = 100;
-/// 25 MiB of ICC profile and extended XMP in 64 KB segments are about 400; floods have thousands.
+/// Most segments of a file: 25 MiB of ICC profile and extended XMP in 64 KB segments are about 400;
+/// floods have thousands.
 const MAX_SEGMENTS: usize = 2_000;
 /// The largest interleaved unit, in blocks (T.81, B.2.3).
 const MAX_BLOCKS_IN_MCU: usize = 10;
@@ -37,11 +38,11 @@ const COM: u8 = 0xfe;
 pub(super) struct Scan<'a> {
     /// Indices into the frame's components, ascending.
     pub(super) components: Vec<usize>,
-    /// What it codes of them; of a sequential scan only what its header says.
+    /// Band that it codes of them; for a sequential scan only what its header says.
     pub(super) band: Band,
     /// The SOS segment, marker included, and the data up to the next marker.
     pub(super) bytes: &'a [u8],
-    /// How many of [`Structure::headers`] come before it.
+    /// Number of [`Structure::headers`] that come before it.
     pub(super) headers_before: usize,
 }
 
@@ -50,12 +51,12 @@ pub(super) struct Scan<'a> {
 pub(super) struct Structure<'a> {
     pub(super) frame: Frame,
     pub(super) scans: Vec<Scan<'a>>,
-    /// The segments that a scan's meaning hangs on, in file order, markers included: DQT, DHT, DRI,
-    /// JFIF, Adobe.
+    /// The segments on which a scan's meaning depends, in file order, markers included: DQT, DHT,
+    /// DRI, JFIF, Adobe.
     pub(super) headers: Vec<&'a [u8]>,
     /// The other `APPn` and `COM` segments in file order: marker and payload.
     pub(super) metadata: Vec<(u8, &'a [u8])>,
-    /// The file up to and including EOI, or to where its scans end without one.
+    /// The file up to and including EOI, or up to the end of its scans if there is none.
     pub(super) bytes: &'a [u8],
     /// Whether there is an EOI.
     pub(super) has_end: bool,
@@ -63,9 +64,10 @@ pub(super) struct Structure<'a> {
     pub(super) is_complete: bool,
 }
 
-/// A JFIF segment without a thumbnail, marker included.
+/// Length of a JFIF segment without a thumbnail, marker included.
 const JFIF_BYTES: usize = 18;
-/// Codes of a DC and of an AC table that has one for every symbol of baseline coding (T.81, tables K.3 to K.6).
+/// Codes in a DC and in an AC table that has one for every symbol of baseline coding (T.81, tables
+/// K.3 to K.6).
 const ALL_SYMBOLS: [usize; 2] = [12, 162];
 
 impl<'a> Structure<'a> {
@@ -90,7 +92,8 @@ impl<'a> Structure<'a> {
 }
 
 impl Structure<'_> {
-    /// Tells whether the JFIF header has a thumbnail: pixels behind its width and height (JFIF 1.02).
+    /// Returns whether the JFIF header has a thumbnail: pixels after its width and height (JFIF
+    /// 1.02).
     pub(super) fn has_jfif_thumbnail(&self) -> bool {
         let is_jfif = |segment: &&&[u8]| segment[1] == APP0;
         self.headers
@@ -99,15 +102,15 @@ impl Structure<'_> {
             .is_some_and(|segment| segment.len() > JFIF_BYTES)
     }
 
-    /// Tells whether all Huffman tables have a code for every symbol, as the standard's do; tables that were made for one file
-    /// leave out what it does not use.
+    /// Returns whether all Huffman tables have a code for every symbol, as the standard's do;
+    /// tables that were made for one file leave out the symbols that it does not use.
     pub(super) fn has_general_tables(&self) -> bool {
         let tables = self.headers.iter().filter(|segment| segment[1] == DHT);
         tables.clone().count() > 0 && tables.into_iter().all(|segment| all_general(&segment[4..]))
     }
 }
 
-/// Tells it of the tables of one DHT segment (T.81, B.2.4.2).
+/// Returns whether the tables of one DHT segment do (T.81, B.2.4.2).
 fn all_general(mut payload: &[u8]) -> bool {
     while let Some((&head, rest)) = payload.split_first() {
         let Some((lengths, rest)) = rest.split_at_checked(16) else {
@@ -150,7 +153,7 @@ impl<'a> Walk<'a> {
         match marker {
             EOI => return Ok(false),
             _ if is_reserved(marker) && !self.scans.is_empty() => {
-                // No marker: what stands behind the picture, which has lost its EOI.
+                // No marker: these bytes follow the picture, which has lost its EOI.
                 self.position -= 2;
                 self.has_end = false;
                 return Ok(false);
@@ -200,7 +203,7 @@ impl<'a> Walk<'a> {
         Ok(true)
     }
 
-    /// Moves behind the next marker. Stray bytes between segments are skipped, as every decoder
+    /// Advances past the next marker. Stray bytes between segments are skipped, as every decoder
     /// does.
     fn next_marker(&mut self) -> Result<u8, ImagingError> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
@@ -212,7 +215,7 @@ impl<'a> Walk<'a> {
         Ok(rest[marker + 1])
     }
 
-    /// Moves behind the segment whose length comes next, and returns its payload.
+    /// Advances past the segment whose length comes next, and returns its payload.
     fn segment(&mut self) -> Result<&'a [u8], ImagingError> {
         let rest = &self.bytes[self.position..];
         let payload = rest
@@ -250,7 +253,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Takes a scan header and the entropy-coded data behind it.
+    /// Takes a scan header and the entropy-coded data after it.
     fn scan(&mut self, start: usize, payload: &[u8]) -> Result<(), ImagingError> {
         if self.scans.len() == MAX_SCANS {
             return Err(ImagingError::invalid("more than 100 scans"));
@@ -302,8 +305,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Moves to the marker that ends the scan, over stuffed bytes and restart markers in their order; or to the end of the
-    /// file, if nothing ends it. Whether the scan is whole is for the decoder to say.
+    /// Advances to the marker that ends the scan, over stuffed bytes and restart markers in their
+    /// order; or to the end of the file, if nothing ends it. Whether the scan is whole is for the
+    /// decoder to say.
     fn skip_entropy_coded(&mut self) -> Result<(), ImagingError> {
         let mut expected_restart = 0xd0;
         loop {
@@ -365,12 +369,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Tells whether a marker has no meaning in a JPEG (T.81, table B.1: RES, JPG).
+/// Returns whether a marker has no meaning in a JPEG (T.81, table B.1: RES, JPG).
 fn is_reserved(marker: u8) -> bool {
     matches!(marker, 0x02..=0xbf | 0xf0..=0xfd)
 }
 
-/// Tells whether a segment is one that the encoder makes itself, from what the decoder read in it.
+/// Returns whether a segment is one that the encoder makes itself, from what the decoder read in
+/// it.
 fn is_written_anew(marker: u8, payload: &[u8]) -> bool {
     marker == APP0 && payload.starts_with(b"JFIF\0")
         || marker == APP14 && payload.starts_with(b"Adobe")

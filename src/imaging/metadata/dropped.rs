@@ -1,21 +1,22 @@
-//! What does not travel on to the protected file, by name and with the reason.
+//! The metadata that does not travel on to the protected file, by name and with the reason.
 
 use std::{collections::BTreeSet, fmt};
 
-/// More are not listed: a hostile file may have thousands of chunks of different names.
+/// Most names that are listed: a hostile file may have thousands of chunks of different names.
 const MOST_NAMES: usize = 40;
 
-/// Why something was left out.
+/// Reason why something was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The owner's wish: [`super::MetadataPolicy`].
+    /// The owner asked for it: [`super::MetadataPolicy`].
     Asked,
-    /// It holds the photo, or a picture that may stand for it, without the mark.
+    /// It holds the photo, or a picture that could stand for it, without the mark.
     UnmarkedCopy,
-    /// It is no longer true: it speaks of media that are not in the new file, of samples that changed, or vouches for the old
-    /// picture.
+    /// It is no longer true: it speaks of media that are not in the new file or of samples that
+    /// changed, or it vouches for the old picture.
     Stale,
-    /// A wish to remove something could not be kept otherwise: what it holds is unknown or damaged.
+    /// A request to remove something could not be honoured otherwise: its contents are unknown or
+    /// damaged.
     NotUnderstood,
 }
 
@@ -32,8 +33,9 @@ impl fmt::Display for Reason {
 
 /// The names of what was left out, each once for each reason.
 ///
-/// It is shown as a list of structured fields (RFC 9651, section 3.1): `exif-gps;why=asked, exif-thumbnail;why=asked`. A name is
-/// a token of that syntax, whatever bytes the file has in its place.
+/// It is shown as a list of structured fields (RFC 9651, section 3.1): `exif-gps;why=asked,
+/// exif-thumbnail;why=asked`. A name is a token of that syntax, whatever bytes the file has in its
+/// place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dropped {
     names: BTreeSet<(String, Reason)>,
@@ -41,12 +43,12 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// Tells whether nothing was left out.
+    /// Returns whether nothing was left out.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// Notes that something was left out.
+    /// Records that something was left out.
     pub(super) fn add(&mut self, name: &str, reason: Reason) {
         let entry = (token(name), reason);
         if self.names.len() < MOST_NAMES || self.names.contains(&entry) {
@@ -70,7 +72,7 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// Makes a token of a name: what the syntax does not have becomes `_`.
+/// Makes a token of a name: characters that the syntax does not allow become `_`.
 fn token(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:/*".contains(c);
     let mut token: String = name

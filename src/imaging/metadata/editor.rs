@@ -1,34 +1,34 @@
-//! What one wish wants of every block: the rules that do not hang on where a block stands.
+//! Editing of every block under one policy: the rules that do not depend on where a block stands.
 
 use md5::{Digest, Md5};
 
 use super::{Dropped, Reason, picture, place, png_text, xmp};
 
-/// A digest, the whole length, and a part's offset stand before each part of extended XMP.
+/// Bytes before each part of extended XMP: a digest, the whole length, and the part's offset.
 const PART_HEADER_BYTES: usize = DIGEST_BYTES + 4 + 4;
-/// MD5 in hexadecimal capitals (XMP specification, part 3, 1.1.3.1).
+/// Length of an MD5 in hexadecimal capitals (XMP specification, part 3, 1.1.3.1).
 const DIGEST_BYTES: usize = 32;
-/// The longest part that fits into a segment beside its headers.
+/// Longest part, in bytes, that fits into a segment together with its headers.
 const PART_BYTES: usize = 65_400;
 
-/// A wish that is being carried out on one file.
+/// A policy that is being applied to one file.
 pub(super) struct Editor<'a> {
-    /// Places and pictures go, and what may hold them.
+    /// Whether places and pictures go, and whatever may hold them.
     pub(super) strip: bool,
     /// Width and height of the photo in pixels.
     pub(super) photo: picture::Size,
     pub(super) dropped: &'a mut Dropped,
-    /// How many bytes compressed texts may still have.
+    /// Bytes to which compressed texts may still be inflated.
     pub(super) inflated_bytes: usize,
 }
 
-/// What the main XMP packet must say of the extended one.
+/// Change to what the main XMP packet says of the extended one.
 pub(super) enum Extended {
-    /// What it says.
+    /// It stays the same.
     Same,
-    /// Nothing.
+    /// The reference to the extended packet goes.
     Gone,
-    /// Another digest.
+    /// The digest changes.
     Changed { old: String, new: String },
 }
 
@@ -42,7 +42,7 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Notes that something goes; false, so that it can be answered to the question whether it stays.
+    /// Records that something goes. Returns false, as the answer to the question whether it stays.
     pub(super) fn leave_out(&mut self, name: &str, reason: Reason) -> bool {
         self.dropped.add(name, reason);
         false
@@ -54,12 +54,12 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Returns an XMP packet, edited; nothing if it must go.
+    /// Returns an XMP packet, edited; `None` if it must go.
     pub(super) fn xmp(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         self.main_xmp(packet, &Extended::Same)
     }
 
-    /// Returns the main XMP packet, edited; nothing if it must go.
+    /// Returns the main XMP packet, edited; `None` if it must go.
     pub(super) fn main_xmp(&mut self, packet: &[u8], extended: &Extended) -> Option<Vec<u8>> {
         let Some(edited) = xmp::edit(packet, self.wish(matches!(extended, Extended::Gone))) else {
             let stays = !self.strip && !xmp::may_be_stale(packet);
@@ -74,8 +74,8 @@ impl<'a> Editor<'a> {
         Some(bytes)
     }
 
-    /// Edits extended XMP, given its parts with their headers. Returns what the main packet must say, and new parts unless they
-    /// stay as they are.
+    /// Edits extended XMP, given its parts with their headers. Returns the change to the main
+    /// packet, and new parts unless they stay as they are.
     pub(super) fn extended_xmp(&mut self, parts: &[&[u8]]) -> (Extended, Option<Vec<Vec<u8>>>) {
         let whole = joined(parts);
         let edited = whole
@@ -121,7 +121,7 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Tells whether a thumbnail or preview stays, and notes it if not.
+    /// Returns whether a thumbnail or preview stays, and records it if not.
     pub(super) fn keeps_picture(&mut self, payload: &[u8], name: &str) -> bool {
         let size = picture::find(payload).and_then(|at| picture::size(&payload[at..]));
         let is_copy = size.is_some_and(|size| picture::is_copy(size, self.photo));
@@ -132,7 +132,7 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Tells whether a segment stays that was not edited otherwise, and notes it if not.
+    /// Returns whether a segment stays that was not edited otherwise, and records it if not.
     pub(super) fn keeps_rest(&mut self, payload: &[u8], name: &str, is_text: bool) -> bool {
         let encoded = picture::in_base64(payload);
         if !self.strip {
@@ -161,8 +161,8 @@ fn hexadecimal(digest: &[u8]) -> String {
         .fold(String::new(), |text, byte| text + &format!("{byte:02X}"))
 }
 
-/// Puts the parts of one extended packet together, in the order of their offsets; nothing unless they are whole and of one
-/// packet. Returns its digest, too.
+/// Joins the parts of one extended packet in the order of their offsets and returns its digest and
+/// bytes; `None` unless they are whole and of one packet.
 fn joined(parts: &[&[u8]]) -> Option<(String, Vec<u8>)> {
     let mut parts: Vec<(&[u8], usize, usize, &[u8])> = parts
         .iter()

@@ -1,8 +1,9 @@
-//! EXIF: what is read of it, and what a policy removes from it.
+//! EXIF: reading the orientation, and removing what a policy removes.
 //!
-//! Nothing is moved, so that offsets stay true, those inside of maker notes too. To strip the place, the block is not searched
-//! for what must go: it is walked for what may stay ([`Retained`]), and every byte that nothing points at is overwritten. So the
-//! directory of GPS, thumbnails, previews between the values, and leftovers of earlier edits are gone together.
+//! Nothing is moved, so that offsets stay true, including those inside maker notes. To strip the
+//! place, the block is not searched for what must go: it is walked for what may stay
+//! ([`Retained`]), and every byte that nothing points at is overwritten. So the directory of GPS,
+//! thumbnails, previews between the values, and leftovers of earlier edits are gone together.
 
 use std::{collections::HashSet, ops::Range};
 
@@ -22,9 +23,10 @@ const MAKER_NOTE: u16 = 0x927c;
 const XMP: u16 = 0x02bc;
 const IPTC: u16 = 0x83bb;
 const PHOTOSHOP: u16 = 0x8649;
-/// Xiaomi's flag for a film behind the picture.
+/// Xiaomi's flag for a film after the picture.
 const XIAOMI_MOTION_PHOTO: u16 = 0x8897;
-/// Offset of a JPEG thumbnail, width, height and first strip of one that is not compressed.
+/// Tags of a thumbnail: the offset of a JPEG, and width, height and first strip of an uncompressed
+/// one.
 const JPEG_OFFSET: u16 = 0x0201;
 const WIDTH: u16 = 0x0100;
 const HEIGHT: u16 = 0x0101;
@@ -34,19 +36,20 @@ const STRIP_LENGTHS: u16 = 0x0117;
 /// Tags of `GeoTIFF` 1.1.
 const GEO_TIFF: [u16; 6] = [0x830e, 0x8480, 0x8482, 0x85d8, 0x87af, 0x87b0];
 const GEO_TIFF_TEXT: u16 = 0x87b1;
-/// Where TIFF puts pictures: strips, tiles, JPEG, and directories of further ones.
+/// Tags under which TIFF stores pictures: strips, tiles, JPEG, and directories of further ones.
 const PICTURES: [u16; 10] = [
     0x0111, 0x0117, 0x0144, 0x0145, 0x014a, 0x015b, 0x0201, 0x0202, 0x0200, 0x002e,
 ];
-/// Binary values that are understood: versions, components, comment, source, CFA, OECF, spatial frequency response, device
-/// settings, composite exposures, print matching, padding, the XP texts, the colour profile.
+/// Tags of binary values that are understood: versions, components, comment, source, CFA, OECF,
+/// spatial frequency response, device settings, composite exposures, print matching, padding, the
+/// XP texts, the colour profile.
 const BINARY: [u16; 22] = [
     0x9000, 0x9101, 0x9286, 0xa000, 0xa300, 0xa301, 0xa302, 0x8828, 0xa20c, 0xa40b, 0xa462, 0xc4a5,
     0xea1c, 0x9c9b, 0x9c9c, 0x9c9d, 0x9c9e, 0x9c9f, 0x8773, 0x0001, 0x0002, 0x828d,
 ];
-/// Longer binary values of other tags may be anything.
+/// Longest binary value that is kept under other tags: longer ones may be anything.
 const SHORT_BINARY_BYTES: usize = 32;
-/// Directories are nested two deep: EXIF in the first, interoperability in EXIF.
+/// Levels of nested directories: the first, EXIF in it, and interoperability in EXIF.
 const DEPTH: usize = 3;
 
 /// Returns the orientation, if the block has a well-formed one.
@@ -60,7 +63,7 @@ pub(super) fn orientation(tiff: &[u8]) -> Option<Orientation> {
     Orientation::from_exif(order.u16_at(tiff, entry.position + 8)?)
 }
 
-/// Makes a block that has nothing but the orientation.
+/// Makes a block that holds nothing but the orientation.
 pub(super) fn minimal(orientation: Orientation) -> Vec<u8> {
     let mut tiff = b"MM\0*\0\0\0\x08\0\x01".to_vec();
     tiff.extend(ORIENTATION.to_be_bytes());
@@ -71,11 +74,12 @@ pub(super) fn minimal(orientation: Orientation) -> Vec<u8> {
     tiff
 }
 
-/// Removes what `editor` wants removed from a block, which may get shorter; false if the block must go whole.
+/// Removes what `editor` wants removed from a block, which may get shorter; returns false if the
+/// whole block must go.
 pub(super) fn edit(tiff: &mut Vec<u8>, editor: &mut Editor<'_>) -> bool {
     if editor.strip {
-        // Directories and values of a hostile block overlap, so that removing one makes another of it: what is left must have
-        // nothing more to remove. And maker notes hold what they like.
+        // Directories and values of a hostile block overlap, so that removing one makes another of
+        // it: the rest must have nothing more to remove. And maker notes hold what they like.
         let mut more = Dropped::default();
         let mut again = Editor::new(true, editor.photo, &mut more);
         strip(tiff, editor).is_some()
@@ -96,7 +100,7 @@ fn first_directory(tiff: &[u8], order: ByteOrder) -> Option<Directory> {
     Directory::read(tiff, order, order.u32_at(tiff, 4)?)
 }
 
-/// Removes what speaks of media that stood beside the photo.
+/// Removes entries that speak of media that stood beside the photo.
 fn remove_claims(tiff: &mut [u8], order: ByteOrder, editor: &mut Editor<'_>) -> Option<()> {
     let first = first_directory(tiff, order)?;
     let make = text(tiff, &first, MAKE).unwrap_or_default().to_vec();
@@ -140,7 +144,8 @@ fn remove_copies(tiff: &mut [u8], order: Option<ByteOrder>, editor: &mut Editor<
     }
 }
 
-/// Takes directories behind the first one out of the chain, with what their entries point at. Tells whether there were any.
+/// Takes directories after the first one out of the chain, with what their entries point at.
+/// Returns whether there were any.
 fn unlink(
     tiff: &mut [u8],
     order: ByteOrder,
@@ -173,7 +178,7 @@ fn unlink(
     unlinked
 }
 
-/// Returns where the strips of a picture that is not compressed lie, as far as the block reaches.
+/// Returns the positions of the strips of an uncompressed picture, as far as the block reaches.
 fn strips(tiff: &[u8], directory: &Directory) -> Vec<Range<usize>> {
     let starts = directory.numbers(tiff, STRIPS);
     let lengths = directory.numbers(tiff, STRIP_LENGTHS);
@@ -189,15 +194,16 @@ fn text<'a>(tiff: &'a [u8], directory: &Directory, tag: u16) -> Option<&'a [u8]>
     tiff.get(value)
 }
 
-/// What of a block may stay.
+/// The parts of a block that may stay.
 struct Retained {
     ranges: Vec<Range<usize>>,
-    /// Bytes of values that may still be looked at: those of real blocks do not overlap.
+    /// Bytes of values that may still be examined: those of real blocks do not overlap.
     budget: usize,
     make: Vec<u8>,
 }
 
-/// Overwrites everything that does not belong to an entry that may stay; nothing if the block cannot be followed.
+/// Overwrites everything that does not belong to an entry that may stay; `None` if the block cannot
+/// be followed.
 fn strip(tiff: &mut Vec<u8>, editor: &mut Editor<'_>) -> Option<()> {
     let order = ByteOrder::of(tiff)?;
     let first = first_directory(tiff, order)?;
@@ -239,7 +245,8 @@ fn retain_directory(
     let mut gone = HashSet::new();
     let mut seen = HashSet::new();
     for entry in &directory.entries {
-        // Of two entries with one tag readers take the first or the last; none may hide behind the other.
+        // Of two entries with one tag readers take the first or the last; none may hide behind the
+        // other.
         let is_first = seen.insert(entry.tag);
         if !is_first || !retain_entry(tiff, directory, entry, editor, retained, depth) {
             gone.insert(entry.position);
@@ -336,7 +343,7 @@ fn retain_maker_note(
     true
 }
 
-/// Keeps XMP, IPTC or Photoshop resources inside of EXIF, edited in their place: they only get shorter.
+/// Keeps XMP, IPTC or Photoshop resources inside EXIF, edited in place: they only get shorter.
 fn retain_embedded(
     tiff: &mut [u8],
     entry: &Entry,

@@ -1,7 +1,8 @@
-//! What a segment or chunk holds, told from its name and first bytes.
+//! The kind of a segment or chunk, recognised by its name and first bytes.
 //!
-//! This is the one place that knows the containers' names for things. It is as lenient as readers are: `ExifTool` 12.57 finds EXIF
-//! behind up to four stray bytes and in any capitals, and XMP behind any header.
+//! This is the one place that knows the containers' names for things. It is as lenient as readers
+//! are: `ExifTool` 12.57 finds EXIF after up to four stray bytes and in any capitals, and XMP after
+//! any header.
 
 use super::super::format::Format;
 
@@ -10,13 +11,14 @@ pub(super) const XMP_HEADER: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 pub(super) const EXTENDED_XMP_HEADER: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
 /// Headers of Photoshop resources, the second of old versions.
 const PHOTOSHOP_HEADERS: [&[u8]; 2] = [b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:"];
-/// Stray bytes that may stand before EXIF's header.
+/// Most stray bytes that may precede EXIF's header.
 const MOST_STRAY_BYTES: usize = 4;
 
-/// What a segment holds, as far as a policy cares.
+/// Contents of a segment, as far as a policy cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A TIFF structure that starts at this offset of the payload; what is not one goes on where the last one ended.
+    /// A TIFF structure that starts at this offset of the payload; a payload that does not begin
+    /// one continues the last one.
     Exif(usize),
     /// An XMP packet that starts at this offset of the payload.
     Xmp(usize),
@@ -28,23 +30,24 @@ pub(super) enum Kind {
     PngText,
     /// A text, in Latin letters or UTF-16.
     Text,
-    /// How the samples are to be shown: profile, gamma, primaries, density.
+    /// Information for display of the samples: profile, gamma, primaries, density.
     Display,
-    /// Known, and nothing that a policy cares about.
+    /// A known kind that no policy cares about.
     Harmless,
     /// A thumbnail or preview of that name.
     Picture(&'static str),
-    /// Not true of a new file, by that name: what stood behind the picture, content credentials, what described the old samples.
+    /// Not true of a new file, by that name: an index of what followed the picture, content
+    /// credentials, a description of the old samples.
     Stale(&'static str),
-    /// A chunk that says itself that it is not true of other samples, by the container's name.
+    /// A chunk that declares itself untrue of other samples, by the container's name.
     Unsafe,
     /// Part of the picture as the file had it; the encoder makes its own.
     Own,
-    /// Anything else.
+    /// Any other kind.
     Unknown,
 }
 
-/// Tells what a segment holds.
+/// Returns the kind of a segment.
 pub(super) fn kind(format: Format, tag: [u8; 4], payload: &[u8]) -> Kind {
     match format {
         Format::Jpeg => jpeg_kind(tag[1], payload),
@@ -53,7 +56,7 @@ pub(super) fn kind(format: Format, tag: [u8; 4], payload: &[u8]) -> Kind {
     }
 }
 
-/// Tells whether EXIF is where viewers look for the orientation.
+/// Returns whether EXIF is where viewers look for the orientation.
 pub(super) fn is_plain_exif(format: Format, tag: [u8; 4], payload: &[u8]) -> bool {
     match format {
         Format::Jpeg => payload.starts_with(EXIF_HEADER),
@@ -72,7 +75,7 @@ fn jpeg_kind(marker: u8, payload: &[u8]) -> Kind {
             .or_else(|| xmp_start(payload).map(Kind::Xmp))
             .unwrap_or(Kind::Unknown),
         0xe2 if starts(b"ICC_PROFILE\0") => Kind::Display,
-        // Multi-picture format and ISO 21496-1 gain maps point behind EOI.
+        // Multi-picture format and ISO 21496-1 gain maps point beyond EOI.
         0xe2 if starts(b"MPF\0") => Kind::Stale("multi-picture-index"),
         0xe2 if starts(b"urn:iso:std:iso:ts:21496:-1\0") => Kind::Stale("gain-map"),
         0xe2..=0xe5 if is_preview(payload) => Kind::Picture("preview"),
@@ -92,7 +95,7 @@ fn jpeg_kind(marker: u8, payload: &[u8]) -> Kind {
     }
 }
 
-/// Tells whether a segment begins a preview, as cameras of Samsung, HP and `BenQ` write it.
+/// Returns whether a segment begins a preview, as cameras of Samsung, HP and `BenQ` write it.
 fn is_preview(payload: &[u8]) -> bool {
     let bare = [b"QVGA\0".as_slice(), b"BGTH"]
         .iter()
@@ -106,7 +109,7 @@ fn is_text(payload: &[u8]) -> bool {
     payload.iter().all(is_letter)
 }
 
-/// Returns where TIFF starts behind a header of EXIF.
+/// Returns the offset where TIFF starts after a header of EXIF.
 fn exif_start(payload: &[u8]) -> Option<usize> {
     (0..=MOST_STRAY_BYTES).find_map(|stray| {
         let header = payload.get(stray..stray + EXIF_HEADER.len())?;
@@ -116,7 +119,7 @@ fn exif_start(payload: &[u8]) -> Option<usize> {
     })
 }
 
-/// Returns where an XMP packet starts.
+/// Returns the offset where an XMP packet starts.
 fn xmp_start(payload: &[u8]) -> Option<usize> {
     if payload.starts_with(XMP_HEADER) {
         return Some(XMP_HEADER.len());
@@ -169,7 +172,7 @@ fn webp_kind(tag: [u8; 4], payload: &[u8]) -> Kind {
     }
 }
 
-/// Names a segment for people and programs: `app7`, `comment`, `png:zTXt`, `webp:FUJI`.
+/// Returns a name of a segment for people and programs: `app7`, `comment`, `png:zTXt`, `webp:FUJI`.
 pub(super) fn name(format: Format, tag: [u8; 4]) -> String {
     match (format, tag[1]) {
         (Format::Jpeg, 0xfe) => "comment".to_owned(),

@@ -1,8 +1,10 @@
-//! Maker notes: what a manufacturer writes into EXIF for itself.
+//! Maker notes: a manufacturer's own data in EXIF.
 //!
-//! Those of the makers below are directories like EXIF's own. Where they begin, what their pointers count from, and which tags
-//! hold a place, a picture, or speak of media beside the photo, is as `ExifTool` 12.57 documents it (tag tables of `MakerNotes`,
-//! `Apple`, `Canon`, `Casio`, `Minolta`, `Nikon`, `Olympus`, `Panasonic`, `Pentax`, `Samsung`, `Sanyo`, `Sigma`, `Sony`). Notes of other shape are not understood.
+//! Those of the makers below are directories like EXIF's own. Their start, the base of their
+//! pointers, and the tags that hold a place or a picture, or speak of media beside the photo, are
+//! as `ExifTool` 12.57 documents them (tag tables of `MakerNotes`, `Apple`, `Canon`, `Casio`,
+//! `Minolta`, `Nikon`, `Olympus`, `Panasonic`, `Pentax`, `Samsung`, `Sanyo`, `Sigma`, `Sony`).
+//! Notes of other shape are not understood.
 
 use std::ops::Range;
 
@@ -11,10 +13,10 @@ use super::{
     tiff::{ByteOrder, Directory},
 };
 
-/// A note with more entries is none: it was read in the wrong byte order.
+/// Most entries of a note: one with more was read in the wrong byte order.
 const MOST_ENTRIES: usize = 400;
 
-/// What is known of one maker's notes.
+/// Tags of one maker's notes.
 struct Maker {
     /// Tags of places.
     places: &'static [u16],
@@ -22,7 +24,7 @@ struct Maker {
     pictures: &'static [u16],
     /// Tags that speak of media that are not in the file: the film of a live photo, a gain map.
     stale: &'static [u16],
-    /// A directory below the note, and its tags of pictures.
+    /// Tag of a directory below the note, and that directory's tags of pictures.
     below: Option<(u16, &'static [u16])>,
 }
 
@@ -94,7 +96,7 @@ const SONY: Maker = Maker {
 pub(super) struct MakerNote {
     maker: &'static Maker,
     directory: Directory,
-    /// What its pointers count from, in the block.
+    /// Position in the block from which its pointers count.
     base: usize,
 }
 
@@ -170,8 +172,8 @@ impl MakerNote {
         })
     }
 
-    /// Removes what speaks of media that are gone, and with `strip` what holds a place or a picture; their values are
-    /// overwritten. Names what was removed.
+    /// Removes entries that speak of media that are gone, and with `strip` those that hold a place
+    /// or a picture; their values are overwritten. Returns names of what was removed.
     pub(super) fn edit(&self, block: &mut [u8], strip: bool) -> Vec<(&'static str, Reason)> {
         let maker = self.maker;
         let of = |tag: u16| match tag {
@@ -202,7 +204,8 @@ impl MakerNote {
         names
     }
 
-    /// Removes what points at a picture from a directory below the note. The picture itself is found by its first bytes.
+    /// Removes the entries of a directory below the note that point at a picture. The picture
+    /// itself is found by its first bytes.
     fn edit_below(&self, block: &mut [u8], tag: u16, pictures: &[u16]) {
         let order = self.directory.order;
         let below = self
@@ -217,7 +220,7 @@ impl MakerNote {
         }
     }
 
-    /// Returns where values lie that are outside of the note itself, as some makers' do.
+    /// Returns the positions of values that lie outside the note itself, as some makers' do.
     pub(super) fn outside<'a>(
         &'a self,
         block: &'a [u8],

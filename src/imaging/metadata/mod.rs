@@ -1,7 +1,8 @@
-//! What travels with the pixels: EXIF, XMP, IPTC, colour profiles, comments.
+//! The metadata that travels with the pixels: EXIF, XMP, IPTC, colour profiles, comments.
 //!
-//! Segments (JPEG), chunks (PNG) and RIFF chunks (WebP) are carried byte for byte in file order, so what nobody understands
-//! survives too. What must not travel on is decided by [`Metadata::apply`], and named by [`Metadata::dropped`]:
+//! Segments (JPEG), chunks (PNG) and RIFF chunks (WebP) are carried byte for byte in file order, so
+//! unknown ones survive too. What must not travel on is decided by [`Metadata::apply`], and named
+//! by [`Metadata::dropped`]:
 //!
 //! * always: what is not true of the new file (media behind the picture, content credentials of the old one), and pictures that
 //!   could stand for the photo without the mark;
@@ -33,15 +34,16 @@ use self::{
 };
 use super::{format::Format, orientation::Orientation, png::AncillaryChunk, webp::Chunk};
 
-/// What to remove from a photo's metadata.
+/// Policy on what to remove from a photo's metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MetadataPolicy {
-    /// Nothing that is still true and does not hold the photo without the mark.
+    /// Keeps everything that is still true and does not hold the photo without the mark.
     #[default]
     Keep,
-    /// Places: coordinates, altitude, names of places; all smaller pictures; what may hold either and is not understood.
+    /// Removes places (coordinates, altitude, names of places), all smaller pictures, and whatever
+    /// is not understood and may hold either.
     StripGps,
-    /// Everything but colour, pixel density and the orientation.
+    /// Removes everything except colour, pixel density and the orientation.
     StripAll,
 }
 
@@ -63,7 +65,7 @@ impl MetadataPolicy {
     }
 }
 
-/// Everything in the file that is not the picture.
+/// Everything in a file except the picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     format: Format,
@@ -74,11 +76,11 @@ pub struct Metadata {
 /// A piece of metadata as its container has it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Segment {
-    /// The chunk's name. A JPEG segment has its marker here: `FF`, marker, 0, 0.
+    /// The chunk's name. For a JPEG segment its marker: `FF`, marker, 0, 0.
     pub(super) tag: [u8; 4],
     /// The bytes, without length and checksum.
     pub(super) payload: Vec<u8>,
-    /// In a PNG, whether the chunk stood behind the pixels.
+    /// Whether the chunk of a PNG followed the pixels.
     pub(super) after_pixels: bool,
 }
 
@@ -136,7 +138,7 @@ impl Metadata {
         Self::new(Format::WebP, segments.collect())
     }
 
-    /// Leaves out the picture's own chunks.
+    /// Takes segments except the picture's own.
     fn new(format: Format, mut segments: Vec<Segment>) -> Self {
         segments.retain(|segment| kind(format, segment.tag, &segment.payload) != Kind::Own);
         Self {
@@ -146,19 +148,19 @@ impl Metadata {
         }
     }
 
-    /// Notes what stands behind the picture, which does not travel on; padding is nothing.
+    /// Records what follows the picture and does not travel on; padding does not count.
     pub(super) fn note_trailer(&mut self, trailer: &[u8]) {
         if trailer.iter().any(|&byte| byte != 0) {
             self.dropped.add("trailer", Reason::Stale);
         }
     }
 
-    /// Notes that the header of a JPEG had a thumbnail, which the encoder's own does not have.
+    /// Records that the header of a JPEG had a thumbnail, which the encoder's own does not have.
     pub(super) fn note_jfif_thumbnail(&mut self) {
         self.dropped.add("jfif-thumbnail", Reason::UnmarkedCopy);
     }
 
-    /// Returns what was left out, so far.
+    /// Returns the names of what was left out so far.
     pub fn dropped(&self) -> &Dropped {
         &self.dropped
     }
@@ -167,7 +169,8 @@ impl Metadata {
         kind(self.format, segment.tag, &segment.payload)
     }
 
-    /// Returns the orientation in the first EXIF block that viewers read; upright if there is none or it is malformed.
+    /// Returns the orientation in the first EXIF block that viewers read; upright if there is none
+    /// or it is malformed.
     pub(super) fn orientation(&self) -> Orientation {
         self.segments
             .iter()
@@ -183,8 +186,8 @@ impl Metadata {
             .unwrap_or_default()
     }
 
-    /// Removes what must not travel on with a photo of that size, and what a policy wants removed. A viewer still turns the
-    /// picture as before.
+    /// Removes what must not travel on with a photo of that size, and what a policy wants removed.
+    /// A viewer still turns the picture as before.
     pub(super) fn apply(
         &mut self,
         policy: MetadataPolicy,
@@ -216,7 +219,7 @@ impl Metadata {
         }
     }
 
-    /// Names a segment by what it holds, or by its container's name for it.
+    /// Returns a segment's name by its contents, or the container's name for it.
     fn name(&self, segment: &Segment) -> String {
         match self.kind(segment) {
             Kind::Exif(_) => "exif".to_owned(),
@@ -233,7 +236,7 @@ impl Metadata {
         self.segments = segments;
     }
 
-    /// Edits each EXIF block; one may lie in several segments of a JPEG.
+    /// Edits each EXIF block; one may be split over several segments of a JPEG.
     fn edit_exif(&mut self, editor: &mut Editor<'_>) {
         let is_tiff = |bytes: &[u8]| bytes.starts_with(b"II") || bytes.starts_with(b"MM");
         let groups = self.groups(|kind, payload, before| match kind {
@@ -253,7 +256,7 @@ impl Metadata {
         }
     }
 
-    /// Edits Photoshop resources; those of several segments are one row.
+    /// Edits Photoshop resources; those of several segments are one sequence.
     fn edit_photoshop(&mut self, editor: &mut Editor<'_>) {
         let groups = self.groups(|kind, _, before| match kind {
             Kind::Photoshop(start) => Some((start, before)),
@@ -283,7 +286,8 @@ impl Metadata {
         });
     }
 
-    /// Edits the part of XMP that did not fit into one segment; says what the main part must say of it.
+    /// Edits the part of XMP that did not fit into one segment; returns the change to the main
+    /// part.
     fn edit_extended_xmp(&mut self, editor: &mut Editor<'_>) -> editor::Extended {
         let is_part = |segment: &&Segment| self.kind(segment) == Kind::ExtendedXmp;
         let parts = self.segments.iter().filter(is_part);
@@ -307,9 +311,9 @@ impl Metadata {
         fate
     }
 
-    /// Decides on everything else.
+    /// Decides on every other segment.
     fn edit_others(&mut self, editor: &mut Editor<'_>) {
-        // A preview of several segments goes on in segments of the same marker that nobody knows.
+        // A preview of several segments continues in unknown segments of the same marker.
         let mut preview = None;
         self.edit(|metadata, segment| {
             let kind = metadata.kind(segment);
@@ -346,8 +350,9 @@ impl Metadata {
         });
     }
 
-    /// Puts segments together that hold one block: for each, its index and where in its payload the block's part starts.
-    /// `of` tells a segment's start and whether it goes on with the block before.
+    /// Groups segments that hold one block: for each, its index and the offset in its payload where
+    /// the block's part starts. `of` gives a segment's start and whether it continues the block
+    /// before.
     fn groups(
         &self,
         of: impl Fn(Kind, &[u8], bool) -> Option<(usize, bool)>,
@@ -375,7 +380,8 @@ impl Metadata {
         parts.collect::<Vec<_>>().concat()
     }
 
-    /// Puts a block back into its segments, of which it may need fewer, since no block gets longer; without one they all go.
+    /// Puts a block back into its segments, of which it may need fewer, since no block gets longer;
+    /// without one they all go.
     fn distribute(&mut self, group: &[(usize, usize)], block: Option<Vec<u8>>) {
         let block = block.unwrap_or_default();
         let mut rest = block.as_slice();
@@ -413,7 +419,7 @@ impl Metadata {
         }
     }
 
-    /// Returns the segments as a JPEG has them, ready to stand behind the first header.
+    /// Returns the segments as a JPEG has them, to be inserted after the first header.
     pub(super) fn to_jpeg(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for segment in &self.segments {

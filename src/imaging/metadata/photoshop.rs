@@ -19,7 +19,7 @@ const GLOBAL_ALTITUDE: u16 = 0x0419;
 /// Signatures of resources: Photoshop's, and those of programs that took the format over.
 const SIGNATURES: [&[u8; 4]; 5] = [b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"];
 
-/// One resource.
+/// One image resource.
 struct Resource<'a> {
     id: u16,
     /// Signature, id and name.
@@ -46,8 +46,8 @@ fn resource(bytes: &[u8]) -> Option<(Resource<'_>, &[u8])> {
     ))
 }
 
-/// Returns resources without what `editor` wants removed. What cannot be read as a resource, with all behind it, stays when
-/// nothing is to be stripped.
+/// Returns resources without what `editor` wants removed. Bytes that cannot be read as a resource,
+/// with everything after them, stay if nothing is to be stripped.
 pub(super) fn edit(mut bytes: &[u8], editor: &mut Editor<'_>) -> Vec<u8> {
     let mut edited = Vec::with_capacity(bytes.len());
     let mut iptc_digests = None;
@@ -59,7 +59,7 @@ pub(super) fn edit(mut bytes: &[u8], editor: &mut Editor<'_>) -> Vec<u8> {
         if resource.id == IPTC {
             iptc_digests = Some((Md5::digest(resource.data), Md5::digest(&data)));
         }
-        // The digest tells Photoshop whether IPTC was changed behind its back.
+        // The digest tells Photoshop whether another program changed IPTC.
         if let Some((before, after)) = &iptc_digests
             && resource.id == IPTC_DIGEST
             && data == before[..]
@@ -83,7 +83,7 @@ pub(super) fn edit(mut bytes: &[u8], editor: &mut Editor<'_>) -> Vec<u8> {
     edited
 }
 
-/// Returns a resource's data, edited; nothing if it must go.
+/// Returns a resource's data, edited; `None` if it must go.
 fn edit_resource(resource: &Resource<'_>, editor: &mut Editor<'_>) -> Option<Vec<u8>> {
     let data = resource.data;
     let leave_out = |editor: &mut Editor<'_>, name: &str, reason| {
@@ -120,7 +120,8 @@ fn edit_resource(resource: &Resource<'_>, editor: &mut Editor<'_>) -> Option<Vec
         }
         return leave_out(editor, "photoshop-thumbnail", Reason::UnmarkedCopy);
     }
-    // Resources that Photoshop documents, 1000 to 1092, paths, and print flags; plug-ins have others.
+    // Resources that Photoshop documents, 1000 to 1092, paths, and print flags; plug-ins have
+    // others.
     let is_known = matches!(resource.id, 0x03e8..=0x0444 | 0x07d0..=0x0bb7 | 0x2710);
     if !is_known || picture::find(data).is_some() || place::is_in_text(data) {
         return leave_out(editor, "photoshop-resource", Reason::NotUnderstood);
@@ -132,7 +133,8 @@ fn edit_resource(resource: &Resource<'_>, editor: &mut Editor<'_>) -> Option<Vec
 const PLACES: [u8; 7] = [26, 27, 90, 92, 95, 100, 101];
 /// Datasets of record 2 that are pictures: rasterised caption, preview.
 const PICTURES: [u8; 4] = [125, 200, 201, 202];
-/// Records of text: envelope, application, news photo. The others are objects (7, 8, 9) or of other programs, some with previews.
+/// Records of text: envelope, application, news photo. The others are objects (7, 8, 9) or of other
+/// programs, some with previews.
 const TEXT_RECORDS: std::ops::RangeInclusive<u8> = 1..=3;
 
 /// Returns IPTC-IIM without places and pictures.

@@ -1,7 +1,7 @@
-//! Pictures inside of metadata: thumbnails, previews, whole originals.
+//! Pictures inside metadata: thumbnails, previews, whole originals.
 //!
-//! They are found by their first bytes wherever they are, raw or in base64, because what carries them is unbounded: EXIF, maker
-//! notes, Photoshop resources, XMP, application segments, comments.
+//! They are found by their first bytes wherever they are, raw or in base64, because their carriers
+//! are unbounded: EXIF, maker notes, Photoshop resources, XMP, application segments, comments.
 
 use std::ops::Range;
 
@@ -10,28 +10,29 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-/// A thumbnail may have this many pixels on a side: those of cameras and of Photoshop have 160 to 256.
+/// Largest side of a thumbnail, in pixels: those of cameras and of Photoshop have 160 to 256.
 const MAX_THUMBNAIL_SIDE: u32 = 320;
-/// A thumbnail is shorter: one of EXIF shares a segment of 64 KiB with everything else.
+/// Length, in bytes, from which a picture is too long for a thumbnail: one of EXIF shares a segment
+/// of 64 KiB with everything else.
 const LONG_THUMBNAIL_BYTES: usize = 64 * 1024;
-/// A header of more segments is not walked.
+/// Most segments of a header that are walked.
 const MOST_SEGMENTS: usize = 100;
 /// First bytes of PNG and of GIF.
 const OTHER_STARTS: [&[u8]; 3] = [b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"];
 /// Base64 of the first bytes of JPEG, PNG, WebP and GIF.
 const BASE64_STARTS: [&[u8]; 4] = [b"/9j", b"iVBORw0KGgo", b"UklGR", b"R0lGOD"];
-/// Fewer base64 characters are no picture.
+/// Fewest base64 characters of a picture.
 const LEAST_BASE64: usize = 120;
 
 /// Width and height in pixels.
 pub(super) type Size = (u32, u32);
 
-/// Returns where the first picture begins.
+/// Returns the position where the first picture begins.
 pub(super) fn find(bytes: &[u8]) -> Option<usize> {
     (0..bytes.len()).find(|&at| starts(&bytes[at..]))
 }
 
-/// Tells whether a picture begins here.
+/// Returns whether a picture begins here.
 fn starts(bytes: &[u8]) -> bool {
     match bytes {
         // Start of image, and a marker that may follow it (T.81, table B.1).
@@ -44,9 +45,9 @@ fn starts(bytes: &[u8]) -> bool {
     }
 }
 
-/// Returns where pictures lie that could stand for a photo of that size, in order.
+/// Returns the positions of pictures that could stand for a photo of that size, in order.
 ///
-/// One whose size cannot be read counts when it is too long for a thumbnail.
+/// A picture whose size cannot be read counts if it is too long for a thumbnail.
 pub(super) fn find_copies(bytes: &[u8], photo: Size) -> Vec<Range<usize>> {
     let mut copies = Vec::new();
     let mut from = 0;
@@ -65,14 +66,15 @@ pub(super) fn find_copies(bytes: &[u8], photo: Size) -> Vec<Range<usize>> {
     copies
 }
 
-/// Tells whether a picture of this size could stand for a photo of that size: it is larger than a thumbnail, or more than half as
-/// wide.
+/// Returns whether a picture of this size could stand for a photo of that size: it is larger than a
+/// thumbnail, or more than half as wide.
 pub(super) fn is_copy((width, height): Size, photo: Size) -> bool {
     let (side, of) = (width.max(height), photo.0.max(photo.1));
     side > MAX_THUMBNAIL_SIDE || 2 * side > of
 }
 
-/// Returns the length of the picture that begins here: of a JPEG up to its end marker, of others all that there is.
+/// Returns the length of the picture that begins here: for a JPEG up to its end marker, for others
+/// all the bytes there are.
 pub(super) fn length(picture: &[u8]) -> usize {
     let end = || {
         let scan = walk_jpeg(picture).find(|(marker, _)| *marker == 0xda)?.1;
@@ -84,7 +86,7 @@ pub(super) fn length(picture: &[u8]) -> usize {
     end().unwrap_or(picture.len())
 }
 
-/// Returns the size that the picture that begins here says it has.
+/// Returns the size in the header of the picture that begins here.
 pub(super) fn size(picture: &[u8]) -> Option<Size> {
     if picture.starts_with(b"\xff\xd8") {
         return jpeg_size(picture);
@@ -110,7 +112,7 @@ fn jpeg_size(picture: &[u8]) -> Option<Size> {
     Some((side(w0, w1), side(h0, h1)))
 }
 
-/// Returns the markers of a JPEG up to its first scan, and where the length of each segment stands.
+/// Returns the markers of a JPEG up to its first scan, and the position of each segment's length.
 fn walk_jpeg(picture: &[u8]) -> impl Iterator<Item = (u8, usize)> {
     let mut at = 2;
     std::iter::from_fn(move || {
@@ -124,7 +126,8 @@ fn walk_jpeg(picture: &[u8]) -> impl Iterator<Item = (u8, usize)> {
     .take(MOST_SEGMENTS)
 }
 
-/// Returns the first picture that a text holds in base64, by itself, in a data URI or among other words.
+/// Decodes the first picture that a text holds in base64, by itself, in a data URI or among other
+/// words.
 pub(super) fn in_base64(mut text: &[u8]) -> Option<Vec<u8>> {
     loop {
         let begins = |at: &usize| {
@@ -143,8 +146,8 @@ pub(super) fn in_base64(mut text: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Takes the base64 characters that a text begins with, at least one, across line ends as they are or as XML and JSON write
-/// them; returns what follows, too.
+/// Takes the base64 characters that a text begins with, at least one, across line ends as they are
+/// or as XML and JSON write them; also returns what follows.
 fn base64_run(text: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut characters = vec![text[0]];
     let mut rest = &text[1..];
@@ -154,7 +157,7 @@ fn base64_run(text: &[u8]) -> (Vec<u8>, &[u8]) {
                 characters.push(*c);
                 rest = behind;
             }
-            // An escaped slash is read as a slash in the next turn.
+            // An escaped slash is read as a slash in the next iteration.
             [b'\\', b'/', ..] => rest = &rest[1..],
             [b' ' | b'\t' | b'\r' | b'\n', behind @ ..] | [b'\\', b'n' | b'r', behind @ ..] => {
                 rest = behind;

@@ -1,4 +1,4 @@
-//! Whether a name or a text tells where a photograph was taken.
+//! Recognises names and texts that say where a photograph was taken.
 //!
 //! Names are matched by meaning: the same coordinates are `exif:GPSLatitude`, `drone-dji:GpsLongtitude`, `skydio:Latitude`,
 //! `geo:lat` or `DCDecimalLatitude`. The words are those of all place properties that `ExifTool` 12.57 knows in XMP, IPTC, PNG and
@@ -52,8 +52,8 @@ const WHOLE_NAMES: [&str; 17] = [
     "mcc",
     "mnc",
 ];
-/// Beginnings of names that are about other things: where in the picture something is, where the creator or licensor can be
-/// reached.
+/// Beginnings of names about other things: the position of something in the picture, the address of
+/// the creator or licensor.
 const EXCEPTIONS: [&str; 7] = [
     "subjectlocation",
     "focuslocation",
@@ -64,7 +64,7 @@ const EXCEPTIONS: [&str; 7] = [
     "borderlocation",
 ];
 
-/// Tells whether a property of that name holds a place. A prefix (`exif:`) does not matter.
+/// Returns whether a property of that name holds a place. A prefix (`exif:`) does not matter.
 pub(super) fn is_name(name: &str) -> bool {
     let name = name.rsplit([':', '/']).next().unwrap_or_default();
     let lower = name.to_ascii_lowercase();
@@ -72,7 +72,7 @@ pub(super) fn is_name(name: &str) -> bool {
         return false;
     }
     WHOLE_NAMES.contains(&lower.as_str())
-        // Writers that do not use capitals for words: "gpslatitude", "gps_latitude".
+        // Writers that do not mark words by capitals: "gpslatitude", "gps_latitude".
         || lower.starts_with("gps")
         || words(name).any(|word| WORDS.contains(&word.as_str()))
 }
@@ -109,16 +109,20 @@ const LABELS: [&[u8]; 7] = [
     b"gps position",
     b"gpsposition",
 ];
-/// How far from such a word the number may begin: `"latitude": "48.2`, `GPSLatitudeRef=N GPSLatitude=48`.
+/// Bytes after such a word within which the number must begin: `"latitude": "48.2`,
+/// `GPSLatitudeRef=N GPSLatitude=48`.
 const LABEL_REACH: usize = 24;
-/// Shorter ones, as JSON and URLs have them, which must stand alone and before a number with decimals: `"lat": 48.2096`.
+/// Shorter labels, as in JSON and URLs, which must stand alone and before a number with decimals:
+/// `"lat": 48.2096`.
 const SHORT_LABELS: [&[u8]; 4] = [b"lat", b"lon", b"lng", b"geo"];
-/// How far from such a label the number may begin.
+/// Bytes after such a label within which the number must begin.
 const SHORT_REACH: usize = 6;
 
-/// Tells whether a text gives coordinates: a word for them with a number behind it, or ISO 6709 (`+48.2096+016.3704/`).
+/// Returns whether a text gives coordinates: a word for them followed by a number, or ISO 6709
+/// (`+48.2096+016.3704/`).
 ///
-/// Prose about a place is not recognised; three letters by chance are not enough. Time is linear in the text's length.
+/// Prose about a place is not recognised; three letters by chance are not enough. Time is linear in
+/// the text's length.
 pub(super) fn is_in_text(text: &[u8]) -> bool {
     text.iter().enumerate().any(|(at, byte)| {
         let rest = &text[at..];
@@ -130,13 +134,14 @@ pub(super) fn is_in_text(text: &[u8]) -> bool {
     })
 }
 
-/// Tells it of a text that may be in UTF-16, in which Latin letters are ASCII with zeros between.
+/// Returns whether a text that may be in UTF-16 gives coordinates. In UTF-16 Latin letters are
+/// ASCII with zeros between.
 pub(super) fn is_in_wide_text(text: &[u8]) -> bool {
     let narrow: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
     is_in_text(&narrow)
 }
 
-/// Tells whether a text begins with a label that has a number behind it.
+/// Returns whether a text begins with a label that is followed by a number.
 fn is_label(before: &[u8], text: &[u8]) -> bool {
     let behind = |label: &&[u8]| {
         let (start, behind) = text.split_at_checked(label.len())?;
@@ -150,7 +155,7 @@ fn is_label(before: &[u8], text: &[u8]) -> bool {
     is_long || SHORT_LABELS.iter().filter_map(behind).any(is_short)
 }
 
-/// Tells whether a label stands by itself, with a decimal number soon behind it.
+/// Returns whether a label stands by itself, with a decimal number soon after it.
 fn stands_alone(before: &[u8], behind: &[u8]) -> bool {
     let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
     if is_letter(before.last()) || is_letter(behind.first()) {
@@ -170,13 +175,14 @@ fn stands_alone(before: &[u8], behind: &[u8]) -> bool {
     number.get(whole) == Some(&b'.') && digits(&number[whole + 1..]) >= 2
 }
 
-/// Tells whether a text begins with a point by ISO 6709, annex H, in degrees with a fraction, as films and phones write it.
+/// Returns whether a text begins with a point by ISO 6709, annex H, in degrees with a fraction, as
+/// films and phones write it.
 fn is_iso_6709(text: &[u8]) -> bool {
     let signed = |text: &[u8], digits: usize| -> Option<usize> {
         let [b'+' | b'-', number @ ..] = text else {
             return None;
         };
-        // No longer than a point has: a flood of digits is not walked at every sign.
+        // At most as many as a point has: a flood of digits is not walked at every sign.
         let count = |text: &[u8]| {
             text.iter()
                 .take(12)

@@ -1,7 +1,8 @@
 //! Texts of a PNG: tEXt, zTXt and iTXt (PNG, third edition, 11.3.3), plain or compressed.
 //!
-//! Some are not for reading: XMP, and EXIF, IPTC and Photoshop resources in hexadecimal as `ImageMagick` writes them ("Raw
-//! profile type ..."). They are opened, edited and closed again in the same way.
+//! Some are not meant for reading: XMP, and EXIF, IPTC and Photoshop resources in hexadecimal as
+//! `ImageMagick` writes them ("Raw profile type ..."). They are opened, edited and closed again in
+//! the same way.
 
 use std::io::{Read as _, Write as _};
 
@@ -15,7 +16,8 @@ use super::{
 
 const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp";
 const PROFILE_KEYWORD: &[u8] = b"Raw profile type ";
-/// All texts of one file together may have this many bytes when they are inflated; what is beyond is not looked into.
+/// Bytes to which all texts of one file together may be inflated; beyond that they are not
+/// examined.
 pub(super) const INFLATED_BYTES: usize = 16 * 1024 * 1024;
 
 /// A text chunk.
@@ -36,9 +38,9 @@ impl<'a> Text<'a> {
         let end = zero(0)?;
         let (start, is_compressed) = match &tag {
             b"tEXt" => (end + 1, false),
-            // A method, of which there is one: zlib.
+            // A compression method follows, of which there is one: zlib.
             b"zTXt" => (end + 2, true),
-            // Compressed or not, method, language, translated keyword.
+            // Whether compressed, method, language and translated keyword follow.
             _ => (zero(zero(end + 3)? + 1)? + 1, *payload.get(end + 1)? != 0),
         };
         let (head, stored) = payload.split_at_checked(start)?;
@@ -50,7 +52,8 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// Returns the text, inflated if need be; nothing if it is damaged or longer than the budget, which it uses up.
+    /// Returns the text, inflated if need be; `None` if it is damaged or longer than the budget,
+    /// which it uses up.
     fn open(&self, budget: &mut usize) -> Option<Vec<u8>> {
         if !self.is_compressed {
             return Some(self.stored.to_vec());
@@ -65,7 +68,7 @@ impl<'a> Text<'a> {
         (read.is_ok() && fits).then_some(text)
     }
 
-    /// Returns the chunk with another text.
+    /// Returns the chunk's payload with another text.
     fn close(&self, text: &[u8]) -> Option<Vec<u8>> {
         let mut payload = self.head.to_vec();
         if self.is_compressed {
@@ -78,13 +81,13 @@ impl<'a> Text<'a> {
     }
 }
 
-/// What becomes of a chunk.
+/// Outcome of editing a chunk.
 pub(super) enum Fate {
-    /// It stays as it is.
+    /// It stays unchanged.
     Stays,
     /// It stays with another payload.
     Changed(Vec<u8>),
-    /// It goes; why is noted already.
+    /// It goes; the reason is recorded already.
     Goes,
 }
 
@@ -148,8 +151,8 @@ fn changed(parsed: &Text<'_>, old: &[u8], new: Option<Vec<u8>>, editor: &mut Edi
     }
 }
 
-/// Edits a profile in hexadecimal: a line end, a name, a line end, a length in decimal, a line end, and digits in lines of 72.
-/// Nothing if it must go.
+/// Edits a profile in hexadecimal: a line end, a name, a line end, a length in decimal, a line end,
+/// and digits in lines of 72. `None` if it must go.
 fn edit_profile(text: &[u8], editor: &mut Editor<'_>) -> Option<Vec<u8>> {
     let keep_as_it_is = |editor: &Editor<'_>| (!editor.strip).then(|| text.to_vec());
     let Some((name, old)) = read_profile(text) else {

@@ -1,13 +1,14 @@
 //! The TIFF structure that EXIF and maker notes have: a header, directories of 12-byte entries, and values that entries hold or
 //! point at (TIFF 6.0, section 2).
 //!
-//! Every pointer and count is checked against the block; nothing here allocates what a number in the file asks for.
+//! Every pointer and count is checked against the block; nothing here allocates as much as a number
+//! in the file asks for.
 
 use std::ops::Range;
 
 pub(super) const ENTRY_BYTES: usize = 12;
 
-/// Entry types with a use here.
+/// Entry types that are used here.
 pub(super) mod kind {
     pub(in super::super) const BYTE: u16 = 1;
     pub(in super::super) const ASCII: u16 = 2;
@@ -15,7 +16,7 @@ pub(super) mod kind {
     pub(in super::super) const UNDEFINED: u16 = 7;
     /// A pointer to a directory.
     pub(in super::super) const IFD: u16 = 13;
-    /// Exif 3.0.
+    /// UTF-8 text (Exif 3.0).
     pub(in super::super) const UTF_8: u16 = 129;
 }
 
@@ -26,7 +27,7 @@ pub(super) enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// Reads the header that a block begins with.
+    /// Reads the byte order from the header that a block begins with.
     pub(super) fn of(tiff: &[u8]) -> Option<Self> {
         match tiff.first_chunk()? {
             b"II*\0" => Some(Self::Little),
@@ -35,7 +36,7 @@ impl ByteOrder {
         }
     }
 
-    /// Returns the other order.
+    /// Returns the opposite order.
     pub(super) fn other(self) -> Self {
         match self {
             Self::Little => Self::Big,
@@ -80,7 +81,7 @@ impl ByteOrder {
 /// An entry: tag, type, number of values, and the value or a pointer to it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    /// Where it stands in the block.
+    /// Position of the entry in the block.
     pub(super) position: usize,
     pub(super) tag: u16,
     pub(super) kind: u16,
@@ -88,7 +89,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Returns the length of its value in bytes; nothing for unknown types.
+    /// Returns the length of its value in bytes; `None` for unknown types.
     pub(super) fn length(&self) -> Option<usize> {
         let size = match self.kind {
             1 | 2 | 6 | 7 | 129 => 1,
@@ -100,7 +101,8 @@ impl Entry {
         self.count.checked_mul(size)
     }
 
-    /// Returns where its value lies, in a block whose pointers count from `base`; nothing if that is not within the block.
+    /// Returns the range of its value, in a block whose pointers count from `base`; `None` if that
+    /// is not within the block.
     pub(super) fn value(
         &self,
         block: &[u8],
@@ -122,7 +124,7 @@ impl Entry {
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     pub(super) order: ByteOrder,
-    /// Where its number of entries stands.
+    /// Position of its number of entries.
     pub(super) position: usize,
     /// Its entries, as many as lie within the block.
     pub(super) entries: Vec<Entry>,
@@ -154,7 +156,8 @@ impl Directory {
         self.entries.iter().find(|entry| entry.tag == tag)
     }
 
-    /// Returns the numbers that an entry holds, of type SHORT or LONG; none if its value is not within the block.
+    /// Returns the numbers that an entry holds, of type SHORT or LONG; none if its value is not
+    /// within the block.
     pub(super) fn numbers(&self, block: &[u8], tag: u16) -> Vec<usize> {
         let Some(entry) = self.find(tag) else {
             return Vec::new();
@@ -168,25 +171,25 @@ impl Directory {
         value.step_by(4).map_while(number).collect()
     }
 
-    /// Returns the first of them.
+    /// Returns the first number that an entry holds.
     pub(super) fn number(&self, block: &[u8], tag: u16) -> Option<usize> {
         self.numbers(block, tag).first().copied()
     }
 
-    /// Returns where the pointer to the next directory stands, if the block has one there.
+    /// Returns the position of the pointer to the next directory, if the block has one there.
     pub(super) fn next_pointer(&self, block: &[u8]) -> Option<usize> {
         let pointer = self.position + 2 + self.entries.len() * ENTRY_BYTES;
         (pointer + 4 <= block.len()).then_some(pointer)
     }
 
-    /// Returns where the next directory is said to be.
+    /// Returns the position that the directory gives for the next one.
     pub(super) fn next(&self, block: &[u8]) -> Option<usize> {
         let next = self.order.u32_at(block, self.next_pointer(block)?)?;
         (next > 0).then_some(next)
     }
 
-    /// Writes back only those entries that are to stay; the pointer to the next directory moves up behind them. Returns the
-    /// bytes that the directory has now.
+    /// Writes back only those entries that are to stay; the pointer to the next directory moves up
+    /// behind them. Returns the bytes that the directory now takes.
     pub(super) fn retain(&self, block: &mut [u8], keep: impl Fn(&Entry) -> bool) -> Range<usize> {
         let next = self
             .next_pointer(block)

@@ -1,7 +1,8 @@
 //! XMP: properties cut out of an RDF/XML packet (ISO 16684-1).
 //!
-//! A property is an attribute or an element, told by namespace and name; some are told by their value, as a picture in base64. A
-//! cut is a range of the packet's text, so everything else stays byte for byte. What cannot be followed (bad nesting, a DOCTYPE,
+//! A property is an attribute or an element, recognised by namespace and name; some are recognised
+//! by their value, such as a picture in base64. A cut is a range of the packet's text, so
+//! everything else stays byte for byte. A packet that cannot be followed (bad nesting, a DOCTYPE,
 //! bytes that are not UTF-8) is reported, and the caller decides.
 
 use std::{borrow::Cow, ops::Range};
@@ -17,7 +18,7 @@ use super::{Reason, picture, place};
 const BOM: char = '\u{feff}';
 const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const META: &str = "adobe:ns:meta/";
-/// Namespaces of containers and their items: what stands behind the picture, which is gone.
+/// Namespaces of containers and their items, which describe what follows the picture and is gone.
 const CONTAINERS: [&str; 5] = [
     "http://ns.google.com/photos/1.0/container/",
     // Dynamic Depth 1.0, whose images and depth maps are items of the container.
@@ -30,7 +31,7 @@ const GAIN_MAPS: [&str; 2] = [
     "http://ns.adobe.com/hdr-gain-map/1.0/",
     "http://ns.apple.com/HDRGainMap/1.0/",
 ];
-/// Cameras of phones, which say in their namespaces that a film follows: Google, OPPO, Xiaomi, vivo, Honor.
+/// Namespaces of phone cameras, which say that a film follows: Google, OPPO, Xiaomi, vivo, Honor.
 const CAMERAS: [&str; 5] = [
     "http://ns.google.com/photos/1.0/camera/",
     "http://ns.oplus.com/photos/1.0/camera/",
@@ -46,46 +47,50 @@ const FILMS: [&str; 5] = [
     "LivePhoto",
     "VideoLength",
 ];
-/// The photo before it was blurred or reframed.
+/// Namespace of the photo before it was blurred or reframed.
 const ORIGINAL_IMAGE: &str = "http://ns.google.com/photos/1.0/image/";
-/// Depth maps: pictures that show no more than distances.
+/// Namespace of depth maps: pictures that show no more than distances.
 const DEPTH_MAP: &str = "http://ns.google.com/photos/1.0/depthmap/";
-/// The namespace of `provenance`, which points at content credentials.
+/// Namespace of `provenance`, which points at content credentials.
 const TERMS: &str = "http://purl.org/dc/terms/";
-/// The namespace of `HasExtendedXMP`, the digest of the extended part.
+/// Namespace of `HasExtendedXMP`, the digest of the extended part.
 const NOTE: &str = "http://ns.adobe.com/xmp/note/";
 
-/// Real packets declare about ten namespaces; each costs time at every name.
+/// Most declared namespaces of a packet: real ones have about ten, and each costs time at every
+/// name.
 const MOST_NAMESPACES: usize = 200;
-/// Real packets are nested about ten deep.
+/// Most nested elements of a packet: real ones have about ten.
 const MOST_DEPTH: usize = 100;
 
-/// Which properties to remove.
+/// The properties to remove.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish {
-    /// Places and all pictures; else only what is stale, and pictures that could stand for the photo.
+    /// Whether to remove places and all pictures; otherwise only stale properties and pictures that
+    /// could stand for the photo go.
     pub(super) strip: bool,
-    /// The pointer to the extended part.
+    /// Whether to remove the pointer to the extended part.
     pub(super) extended: bool,
-    /// The photo's size.
+    /// Size of the photo, in pixels.
     pub(super) photo: picture::Size,
 }
 
 /// A packet after removal.
 pub(super) struct Edited {
     pub(super) bytes: Vec<u8>,
-    /// What was removed.
+    /// Names of what was removed, with reasons.
     pub(super) names: Vec<(&'static str, Reason)>,
     /// Whether no property is left.
     pub(super) is_empty: bool,
 }
 
-/// Tells whether bytes begin as a packet does: with a tag, perhaps behind a byte order mark and white space.
+/// Returns whether bytes begin as a packet does: with a tag, perhaps after a byte order mark and
+/// white space.
 pub(super) fn is_packet(bytes: &[u8]) -> bool {
     text(bytes).is_some_and(|text| text.trim_start_matches(BOM).trim_start().starts_with('<'))
 }
 
-/// Returns the text of a packet, which may be in UTF-16 (ISO 16684-1, 7.2; `ExifTool` reads that in a JPEG, too).
+/// Returns the text of a packet, which may be in UTF-16 (ISO 16684-1, 7.2; `ExifTool` reads that in
+/// a JPEG, too).
 fn text(packet: &[u8]) -> Option<Cow<'_, str>> {
     let is_big = match packet {
         [0, b'<', ..] | [0xfe, 0xff, ..] => true,
@@ -102,9 +107,11 @@ fn text(packet: &[u8]) -> Option<Cow<'_, str>> {
     text.ok().map(Cow::Owned)
 }
 
-/// Removes properties; nothing if the packet cannot be followed. One in UTF-16 comes back in UTF-8, if it changes.
+/// Removes properties; `None` if the packet cannot be followed. One in UTF-16 comes back in UTF-8,
+/// if it changes.
 ///
-/// A packet never gets longer, so it fits where it was: one that would in UTF-8 cannot be followed either.
+/// A packet never gets longer, so it fits where it was: one that would in UTF-8 cannot be followed
+/// either.
 pub(super) fn edit(packet: &[u8], wish: Wish) -> Option<Edited> {
     let text = &*text(packet)?;
     let mut walk = Walk {
@@ -129,7 +136,7 @@ pub(super) fn edit(packet: &[u8], wish: Wish) -> Option<Edited> {
     })
 }
 
-/// Returns a text without cuts, which are ascending and apart from each other.
+/// Returns a text without cuts, which are ascending and do not touch.
 fn without(text: &str, cuts: &[Range<usize>]) -> String {
     let mut edited = String::with_capacity(text.len());
     let mut position = 0;
@@ -141,7 +148,8 @@ fn without(text: &str, cuts: &[Range<usize>]) -> String {
     edited
 }
 
-/// Tells whether a packet that cannot be followed may speak of media that are gone. Without a false "no".
+/// Returns whether a packet that cannot be followed may speak of media that are gone. Never falsely
+/// no.
 pub(super) fn may_be_stale(packet: &[u8]) -> bool {
     let text = String::from_utf8_lossy(packet);
     let namespaces = CONTAINERS.iter().chain(&GAIN_MAPS).chain(&CAMERAS);
@@ -154,9 +162,10 @@ pub(super) fn may_be_stale(packet: &[u8]) -> bool {
 /// An element whose end has not come yet.
 struct Open {
     start: usize,
-    /// Where its content begins.
+    /// Position where its content begins.
     content: usize,
-    /// `rdf:RDF`, `rdf:Description`, `rdf:li` and the like, and the packet's own wrapper.
+    /// Whether it is `rdf:RDF`, `rdf:Description`, `rdf:li` or the like, or the packet's own
+    /// wrapper.
     is_frame: bool,
     namespace: String,
     has_children: bool,
@@ -167,11 +176,11 @@ struct Walk<'a> {
     text: &'a str,
     wish: Wish,
     open: Vec<Open>,
-    /// Ascending and apart from each other.
+    /// Ranges to cut, ascending; they do not touch.
     cuts: Vec<Range<usize>>,
     names: Vec<(&'static str, Reason)>,
     namespaces: usize,
-    /// How many properties stay.
+    /// Number of properties that stay.
     kept: usize,
 }
 
@@ -197,7 +206,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Takes what cannot be followed behind the end of the packet, where writers leave remains of longer ones.
+    /// Accepts what cannot be followed after the end of the packet, where writers leave remains of
+    /// longer ones.
     fn ends_with_junk(&mut self, root_end: usize) -> Option<()> {
         if self.wish.strip {
             self.cuts.push(root_end..self.text.len());
@@ -228,7 +238,7 @@ impl<'a> Walk<'a> {
         let is_frame = namespace == RDF || namespace == META;
         let mut is_cut = false;
         if self.is_cutting() {
-            // What surrounds it goes already.
+            // The property around it goes already.
         } else if let Some(unwanted) = self.unwanted(&namespace, &name) {
             self.names.push(unwanted);
             is_cut = true;
@@ -252,7 +262,7 @@ impl<'a> Walk<'a> {
         Some(())
     }
 
-    /// Cuts attributes of a tag; true if the whole property around it goes for one of them.
+    /// Cuts attributes of a tag; true if the whole property around it goes because of one of them.
     fn attributes(
         &mut self,
         reader: &NsReader<&[u8]>,
@@ -279,7 +289,7 @@ impl<'a> Walk<'a> {
             if by_value.is_some() && self.cut_property() {
                 return Some(true);
             }
-            // From the white space before the name to behind the closing quote.
+            // From the white space before the name to the end of the closing quote.
             let key = self.offset(attribute.key.as_ref())?;
             let value = self.offset(value)? + value.len();
             let before = self.text[..key].trim_end().len();
@@ -311,7 +321,7 @@ impl<'a> Walk<'a> {
         Some(())
     }
 
-    /// Marks the outermost property around the place that has been reached; false if there is none.
+    /// Marks the outermost property around the current position; false if there is none.
     fn cut_property(&mut self) -> bool {
         let Some(property) = self.open.iter_mut().find(|open| !open.is_frame) else {
             return false;
@@ -326,13 +336,13 @@ impl<'a> Walk<'a> {
         self.cuts.push(range);
     }
 
-    /// Where a part of the text begins.
+    /// Returns the position where a part of the text begins.
     fn offset(&self, part: &[u8]) -> Option<usize> {
         let offset = (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
         (offset + part.len() < self.text.len()).then_some(offset)
     }
 
-    /// Tells whether a property of that name goes.
+    /// Returns the name and reason under which a property goes, if its own name calls for it.
     fn unwanted(&self, namespace: &str, name: &str) -> Option<(&'static str, Reason)> {
         if namespace == NOTE && name == "HasExtendedXMP" {
             return self
@@ -363,7 +373,7 @@ impl<'a> Walk<'a> {
         is_place.then_some(("xmp-place", Reason::Asked))
     }
 
-    /// Tells whether a property goes for what it holds.
+    /// Returns the name and reason under which a property goes, if its value calls for it.
     fn unwanted_value(&self, namespace: &str, value: &[u8]) -> Option<(&'static str, Reason)> {
         if let Some(picture) = picture::in_base64(value) {
             if self.wish.strip {

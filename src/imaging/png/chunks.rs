@@ -2,19 +2,19 @@
 //!
 //! The decoder checks the picture itself; this walk refuses what the decoder would take or choke
 //! on: files without an end, animations, unknown critical chunks, palettes of broken length (png
-//! 0.18.1 panics on one whose length is not a multiple of three; fixed upstream after 0.18.1). What
-//! follows IEND is not read. See the PNG specification, third edition, 5 and 11.
+//! 0.18.1 panics on one whose length is not a multiple of three; fixed upstream after 0.18.1).
+//! Bytes after IEND are not read. See the PNG specification, third edition, 5 and 11.
 
 use flate2::Crc;
 
 use super::super::{error::ImagingError, limits::Limits, sniff::PNG_SIGNATURE};
 
-/// A chunk's length, type and checksum.
+/// Bytes of a chunk's length, type and checksum.
 const FRAME_BYTES: usize = 12;
-/// Real files have about ten ancillary chunks; floods have tens of thousands.
+/// Most ancillary chunks of a file: real ones have about ten, floods tens of thousands.
 const MAX_ANCILLARY: usize = 2_000;
 
-/// What IHDR says.
+/// Contents of IHDR.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Header {
     pub(super) width: u32,
@@ -28,9 +28,9 @@ pub(super) struct Header {
 pub(in super::super) struct AncillaryChunk<'a> {
     pub(in super::super) tag: [u8; 4],
     pub(in super::super) payload: &'a [u8],
-    /// Whether it stood behind the pixels.
+    /// Whether it followed the pixels.
     pub(in super::super) after_pixels: bool,
-    /// Whether its checksum is right. Viewers pass over one whose is not.
+    /// Whether its checksum is right. Viewers skip a chunk whose checksum is not.
     pub(in super::super) is_intact: bool,
 }
 
@@ -44,7 +44,8 @@ pub(super) struct Chunks<'a> {
 }
 
 impl<'a> Chunks<'a> {
-    /// Walks a file from its signature to IEND; a picture that claims too many pixels is refused before anything else is read.
+    /// Walks a file from its signature to IEND; a picture that claims too many pixels is refused
+    /// before anything else is read.
     pub(super) fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ImagingError> {
         let mut position = PNG_SIGNATURE.len();
         let mut header = None;
@@ -93,7 +94,7 @@ impl<'a> Chunks<'a> {
     }
 }
 
-/// Tells whether the checksum of a chunk is that of its type and payload (PNG, 5.5).
+/// Returns whether the checksum of a chunk is that of its type and payload (PNG, 5.5).
 fn has_checksum(chunk: &[u8]) -> bool {
     let Some((content, checksum)) = chunk.split_last_chunk::<4>() else {
         return false;
@@ -103,7 +104,8 @@ fn has_checksum(chunk: &[u8]) -> bool {
     crc.sum().to_be_bytes() == *checksum
 }
 
-/// Returns type and payload of the chunk at a position. The checksums of critical chunks are the decoder's work.
+/// Returns type and payload of the chunk at a position. The checksums of critical chunks are left
+/// to the decoder.
 fn chunk(bytes: &[u8], position: usize) -> Result<([u8; 4], &[u8]), ImagingError> {
     let frame = bytes[position..].split_first_chunk::<8>();
     let Some((&[l0, l1, l2, l3, t0, t1, t2, t3], rest)) = frame else {

@@ -2,8 +2,8 @@
 //!
 //! [`chunks`] walks the file, checks every chunk's frame and refuses what is not handled; the `png`
 //! crate inflates and unfilters. Palettes and depths below 8 become 8 bits, `tRNS` becomes alpha,
-//! 16 bits stay 16 bits; [`encode`](encode::encode) makes a palette again of what had one. Text and profiles are carried as they are and never inflated, so a bomb in
-//! them costs nothing.
+//! 16 bits stay 16 bits; [`encode`](encode::encode) writes a palette again if the source had one.
+//! Text and profiles are carried as they are and never inflated, so a bomb in them costs nothing.
 //!
 //! A 16-bit picture is converted row by row: there is one buffer of the whole picture, never two.
 
@@ -45,8 +45,8 @@ const ADAM7: [(usize, usize, usize, usize); 7] = [
 /// A picture that is not interlaced, as a single pass.
 const ONE_PASS: [(usize, usize, usize, usize); 1] = [(0, 0, 1, 1)];
 
-/// What the decoder needs besides a row and the chunks that it keeps (and grows its buffers for by
-/// doubling).
+/// Memory that the decoder needs besides a row and the chunks that it keeps (and grows its buffers
+/// for by doubling), in bytes.
 const DECODER_SLACK_BYTES: usize = 1024 * 1024;
 /// Decodes a PNG file.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
@@ -82,7 +82,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingErro
     })
 }
 
-/// Tells what made a file small.
+/// Returns the reason why a file is small.
 fn economy(chunks: &Chunks<'_>, depth: BitDepth, layout: Layout) -> Economy {
     if depth == BitDepth::Sixteen {
         return Economy::Plain;
@@ -155,7 +155,7 @@ fn read_words(reader: &mut BytesReader<'_>, layout: Layout) -> Result<Vec<u16>, 
     Ok(samples)
 }
 
-/// Says in words for people what the decoder found; its own are for its authors.
+/// Converts an error of the decoder to words for users; its own are for its authors.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "the shape that `map_err` wants"

@@ -4,20 +4,22 @@ use super::super::raster::{Layout, Raster, Samples, SamplesMut};
 
 /// Most colours of a palette.
 pub(crate) const MAX_COLOURS: usize = 256;
-/// Slots of the table that colours are looked up in: a power of two, four for each colour.
+/// Slots of the hash table of colours: a power of two, four for each colour.
 const SLOTS: usize = 4 * MAX_COLOURS;
 
-/// A picture of at most 256 colours: the colours, and for each pixel which of them it has.
+/// A picture of at most 256 colours: the colours, and the index of each pixel's colour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Palette {
-    /// Red, green, blue and alpha (255 without), each once, in ascending order of alpha, then of red, green and blue.
+    /// Red, green, blue and alpha (255 if there is none), each colour once, in ascending order of
+    /// alpha, then of red, green and blue.
     pub colours: Vec<[u8; 4]>,
-    /// A colour's place in `colours` for each pixel, row by row.
+    /// Index into `colours` of each pixel, row-major.
     pub indices: Vec<u8>,
 }
 
 impl Palette {
-    /// Finds the colours of an 8-bit picture in colour; nothing if there are more than 256 or the picture is another one.
+    /// Finds the colours of an 8-bit colour picture; `None` if there are more than 256 or the
+    /// picture is another one.
     pub fn of(raster: &Raster) -> Option<Self> {
         let Samples::U8(samples) = raster.samples() else {
             return None;
@@ -32,7 +34,7 @@ impl Palette {
         }
     }
 
-    /// Writes the pixels whose index is `chosen` into an 8-bit picture in colour of the same size.
+    /// Writes the pixels whose index is `chosen` into an 8-bit colour picture of the same size.
     pub fn paint(&self, raster: &mut Raster, chosen: impl Fn(u8) -> bool) {
         let channels = raster.layout().channels();
         let SamplesMut::U8(samples) = raster.samples_mut() else {
@@ -44,7 +46,7 @@ impl Palette {
         }
     }
 
-    /// Counts the pixels of each colour; of a colour that is transparent all over there are none to be seen.
+    /// Counts the visible pixels of each colour: none of a colour that is fully transparent.
     pub fn visible_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.colours.len()];
         for &index in &self.indices {
@@ -63,7 +65,7 @@ impl Palette {
         let mut indices = Vec::new();
         let mut slots = [None::<u8>; SLOTS];
         for colour in pixels {
-            // Knuth's multiplicative hash; the next slots are tried in turn.
+            // Knuth's multiplicative hash; the next slots are tried in order.
             let mut slot = (u32::from_le_bytes(colour).wrapping_mul(2_654_435_761) >> 22) as usize;
             let index = loop {
                 match slots[slot] {

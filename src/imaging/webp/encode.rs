@@ -12,11 +12,13 @@ use super::{
     build_riff, parse_riff, quality,
 };
 
-/// The highest quality at which libwebp saves a picture again, and that of a source whose quality is not known. Beyond it
-/// files grow fast (97: +19 %) and fidelity does not (+0.9 dB), since the conversion of chroma is what remains.
+/// Highest quality at which libwebp encodes a picture again, and the quality assumed for a source
+/// of unknown quality. Beyond it files grow fast (97: +19 %) and fidelity does not (+0.9 dB), since
+/// the conversion of chroma is what remains.
 const MAX_QUALITY: f32 = 95.0;
-/// libwebp's effort for lossy pictures, 0 to 6. Against 0 it takes two thirds off the growth and, all of `protect` counted,
-/// half as much time again; 2 is neither, and beyond 4 nothing is gained.
+/// libwebp's effort for lossy pictures, 0 to 6. Against 0 it takes two thirds off the growth and,
+/// all of `protect` counted, half as much time again; 2 does neither, and beyond 4 nothing is
+/// gained.
 const LOSSY_METHOD: i32 = 4;
 
 /// Encodes a WebP file.
@@ -51,7 +53,7 @@ pub(in super::super) fn encode(
     Ok(build_riff(raster.width(), raster.height(), chunks))
 }
 
-/// Tells whether libwebp keeps the layout: it leaves out an alpha that hides nothing.
+/// Returns whether libwebp keeps the layout: it leaves out an alpha that hides nothing.
 fn keeps_layout(raster: &Raster, samples: &[u8]) -> bool {
     match raster.layout() {
         Layout::Rgba => samples
@@ -75,7 +77,7 @@ fn encode_lossless(raster: &Raster, samples: &[u8]) -> Result<Vec<u8>, ImagingEr
     Ok(file)
 }
 
-/// Encodes by libwebp; alpha is lossless always.
+/// Encodes with libwebp; alpha is always lossless.
 fn encode_by_libwebp(
     raster: &Raster,
     samples: &[u8],
@@ -95,7 +97,8 @@ fn encode_by_libwebp(
         .map_err(|error| ImagingError::encode(format_args!("libwebp: {error:?}")))
 }
 
-/// Sets up the lossy coding: quantisers half as coarse as the source's, so that what they add to its error is a quarter of it.
+/// Sets up the lossy coding: quantisers half as coarse as the source's, so that they add a quarter
+/// of its error.
 fn lossy_config(config: &mut ::webp::WebPConfig, economy: Economy) {
     config.quality = match economy {
         Economy::Quality(source) => quality::twice_as_fine(source).min(MAX_QUALITY),
@@ -104,8 +107,8 @@ fn lossy_config(config: &mut ::webp::WebPConfig, economy: Economy) {
     config.method = LOSSY_METHOD;
 }
 
-/// Sets up the lossless coding of a sparse picture, in which libwebp finds what repeats: `method` is its effort altogether,
-/// `quality` that of the search. The greater one takes three times as long.
+/// Sets up the lossless coding of a sparse picture, in which libwebp finds what repeats: `method`
+/// is its overall effort, `quality` that of the search. The greater one takes three times as long.
 fn sparse_config(config: &mut ::webp::WebPConfig, sparse: Sparse) {
     config.lossless = 1;
     (config.method, config.quality) = if sparse.nearly_empty {

@@ -1,8 +1,8 @@
 //! WebP: samples in, samples out.
 //!
 //! The container is walked here; `image` decodes both codings. A file that came in lossless goes
-//! out lossless, and so on. The decoder is given only the picture's own chunks, so that nothing else
-//! in the file can cost time or contradict the picture.
+//! out lossless, and a lossy one lossy. The decoder is given only the picture's own chunks, so that
+//! nothing else in the file can cost time or contradict the picture.
 
 mod encode;
 mod quality;
@@ -21,10 +21,10 @@ use super::{
     raster::{Layout, Raster, Samples},
 };
 
-/// Real files have at most six chunks; floods have tens of thousands.
+/// Most chunks of a file: real ones have at most six, floods tens of thousands.
 const MAX_CHUNKS: usize = 2_000;
-/// The largest side that VP8 can have, and that the decoder reads right (image-webp 0.2.4 takes
-/// 16384 for 0).
+/// Largest side, in pixels, that VP8 can have and that the decoder reads right (image-webp 0.2.4
+/// takes 16384 for 0).
 const MAX_SIDE: u32 = 16_383;
 /// VP8X flag: an ICCP chunk.
 const FLAG_ICC: u8 = 0x20;
@@ -38,14 +38,14 @@ const FLAG_XMP: u8 = 0x04;
 /// A chunk: its name and payload.
 pub(super) type Chunk<'a> = ([u8; 4], &'a [u8]);
 
-/// The chunks that make the picture.
+/// The chunks that make up the picture.
 struct Picture<'a> {
     encoding: Encoding,
     width: u32,
     height: u32,
-    /// VP8 or VP8L.
+    /// The VP8 or VP8L chunk.
     image: Chunk<'a>,
-    /// ALPH, which only VP8 needs.
+    /// The ALPH chunk, which only VP8 needs.
     alpha: Option<Chunk<'a>>,
 }
 

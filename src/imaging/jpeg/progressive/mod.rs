@@ -28,23 +28,24 @@ use libjpeg_turbo_rs::{
 use self::scan::{Counts, Output, code, slot_of};
 use super::{ImagingError, progress::Band};
 
-/// A file of more scans is written in libjpeg's ten: each costs time in proportion to the picture.
+/// Most scans that are kept. A file of more is written in libjpeg's ten: each costs time in
+/// proportion to the picture.
 const MAX_SCANS: usize = 20;
-/// What one scan codes of which components.
+/// Contents of one scan: components and the band that it codes of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ScanOf {
     /// Indices of components, ascending.
     pub(super) components: Vec<usize>,
-    /// Their coefficients and bits.
+    /// Coefficients and bits that are coded of them.
     pub(super) band: Band,
 }
 
-/// The scans of a progressive file, if they are not the ones that libjpeg writes.
+/// The scans of a progressive file, if they differ from the ones that libjpeg writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Script(Vec<ScanOf>);
 
 impl Script {
-    /// Takes the scans of a source, unless libjpeg writes the same.
+    /// Takes the scans of a source; `None` if libjpeg writes the same.
     pub(super) fn of(scans: Vec<ScanOf>, image: &JpegCoefficients) -> Option<Self> {
         let usual = simple_progression(image.components.len());
         let is_usual = usual.len() == scans.len()
@@ -71,7 +72,8 @@ pub(super) fn write(image: &JpegCoefficients, script: &Script) -> Result<Vec<u8>
             let counts = &mut counts.0[usize::from(slot)];
             let used = counts.iter().any(|&count| count > 0);
             used.then(|| {
-                // A code for no symbol keeps the longest code from being all ones (T.81, K.2).
+                // An extra code for no symbol keeps the longest code from being all ones (T.81,
+                // K.2).
                 counts[256] = 1;
                 let (lengths, symbols) = gen_optimal_table(counts);
                 marker_writer::write_dht(&mut file, class, slot, &lengths, &symbols);
@@ -97,8 +99,8 @@ pub(super) fn write(image: &JpegCoefficients, script: &Script) -> Result<Vec<u8>
     Ok(file)
 }
 
-/// Returns what stands before the first scan: the headers that libjpeg-turbo-rs gives a picture of one unit, with the size of
-/// this one.
+/// Returns the bytes before the first scan: the headers that libjpeg-turbo-rs gives a picture of
+/// one unit, with the size of this one.
 fn headers(image: &JpegCoefficients) -> Result<Vec<u8>, ImagingError> {
     let unit = JpegCoefficients {
         width: 1,
@@ -122,7 +124,7 @@ fn headers(image: &JpegCoefficients) -> Result<Vec<u8>, ImagingError> {
     Ok(file)
 }
 
-/// The component of a picture of one unit.
+/// Returns the component of a picture of one unit.
 fn one_unit(component: &ComponentCoefficients) -> ComponentCoefficients {
     let (across, down) = (component.h_sampling.into(), component.v_sampling.into());
     ComponentCoefficients {

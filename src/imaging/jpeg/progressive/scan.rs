@@ -14,25 +14,25 @@ use super::{
     ScanOf,
 };
 
-/// Longest run of blocks that end at once.
+/// Longest run of blocks that end at once (T.81, G.1.2.2).
 const MAX_RUN: u32 = 0x7fff;
-/// Correction bits that may wait for the end of a run.
+/// Most correction bits that may wait for the end of a run.
 const MAX_CORRECTIONS: usize = 937;
 
-/// Which Huffman tables code a component.
+/// Returns the slot of the Huffman tables that code a component.
 pub(super) fn slot_of(component: usize) -> usize {
     component.min(1)
 }
 
-/// Takes the symbols of a scan and the bits that follow them.
+/// A consumer of the symbols of a scan and the bits that follow them.
 pub(super) trait Sink {
-    /// Takes a symbol of a table.
+    /// Takes a symbol of the table in a slot.
     fn symbol(&mut self, slot: usize, symbol: u8);
     /// Takes the lowest `count` bits of a number; `count` may be 0.
     fn bits(&mut self, bits: u32, count: u8);
 }
 
-/// Counts symbols.
+/// Counts symbols, by slot.
 pub(super) struct Counts(pub(super) [[u32; 257]; 2]);
 
 impl Sink for Counts {
@@ -47,13 +47,13 @@ impl Sink for Counts {
 pub(super) struct Output<'a> {
     file: &'a mut Vec<u8>,
     tables: [Option<HuffTable>; 2],
-    /// Bits that do not fill a byte yet.
+    /// Bits that do not yet fill a byte.
     pending: u64,
     count: u8,
 }
 
 impl<'a> Output<'a> {
-    /// Starts behind the header of a scan.
+    /// Starts after the header of a scan.
     pub(super) fn new(file: &'a mut Vec<u8>, tables: [Option<HuffTable>; 2]) -> Self {
         Self {
             file,
@@ -63,7 +63,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Fills the last byte with ones.
+    /// Pads the last byte with ones.
     pub(super) fn finish(mut self) {
         let missing = (8 - self.count % 8) % 8;
         self.bits(u32::MAX, missing);
@@ -72,7 +72,7 @@ impl<'a> Output<'a> {
 
 impl Sink for Output<'_> {
     fn symbol(&mut self, slot: usize, symbol: u8) {
-        // Every symbol was counted, so that there is a table, and a code of at least one bit.
+        // Every symbol was counted, so there is a table, and a code of at least one bit.
         if let Some(table) = &self.tables[slot] {
             let (code, length) = (
                 table.ehufco[usize::from(symbol)],
@@ -171,7 +171,7 @@ fn code_dc(image: &JpegCoefficients, scan: &ScanOf, sink: &mut impl Sink) {
     }
 }
 
-/// Blocks that end at once, one after another, and the correction bits of their coefficients.
+/// A run of blocks that end at once, and the correction bits of their coefficients.
 #[derive(Default)]
 struct Run {
     slot: usize,
@@ -208,7 +208,7 @@ impl Run {
         }
     }
 
-    /// Codes one bit more of a block's coefficients (T.81, G.1.2.3).
+    /// Codes one more bit of a block's coefficients (T.81, G.1.2.3).
     fn refine(&mut self, block: &[i16; 64], band: &Band, sink: &mut impl Sink) {
         let values = &block[band.first..=band.last];
         let magnitude = |value: i16| value.unsigned_abs() >> band.to_bit;
@@ -246,7 +246,7 @@ impl Run {
         }
     }
 
-    /// Sends the run, if there is one.
+    /// Writes the run, if there is one.
     fn end(&mut self, sink: &mut impl Sink) {
         if self.blocks == 0 {
             return;
@@ -259,19 +259,19 @@ impl Run {
     }
 }
 
-/// Sends single bits.
 fn send(bits: impl Iterator<Item = bool>, sink: &mut impl Sink) {
     for bit in bits {
         sink.bits(u32::from(bit), 1);
     }
 }
 
-/// Bits that a number needs.
+/// Returns the number of bits that a number needs.
 fn bit_length(number: u32) -> u8 {
     (32 - number.leading_zeros()) as u8
 }
 
-/// The bits that follow a length: of a negative number those of it less one (T.81, F.1.2.1).
+/// Returns the bits that follow a length: for a negative number those of the number less one (T.81,
+/// F.1.2.1).
 fn signed_bits(number: i32) -> u32 {
     (if number < 0 { number - 1 } else { number }) as u32
 }

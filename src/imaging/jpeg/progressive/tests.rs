@@ -1,4 +1,4 @@
-//! Scripts are kept, and what is written is what libjpeg writes.
+//! Scripts are kept, and the written files equal those that libjpeg writes.
 
 use libjpeg_turbo_rs::{Encoder, PixelFormat, ScanScript, read_coefficients};
 
