@@ -1,8 +1,10 @@
-//! What `protect` and `verify` cost of CPU time and memory, beside plainly decoding and encoding the same file in the same run.
+//! CPU time and memory of `protect` and `verify`, next to plainly decoding and encoding the same
+//! file in the same run.
 //!
-//! `cargo bench` takes the JPEGs of `$LUMATRACE_PHOTOS/large` (default `../shared/photos`) with 12 and 16 megapixels, or the
-//! files named on the command line. Each round runs all four, so that a noisy machine disturbs them alike; the table has the
-//! medians and their ratios. Peak memory is measured in a process of its own for each.
+//! `cargo bench` takes the JPEGs of `$LUMATRACE_PHOTOS/large` (default `../shared/photos`) with 12
+//! and 16 megapixels, or the files named on the command line. Each round runs all four, so that a
+//! noisy machine disturbs them alike; the table has the medians and their ratios. Peak memory is
+//! measured in a process of its own for each.
 
 #![expect(
     clippy::unwrap_used,
@@ -30,10 +32,10 @@ use sha2::{Digest, Sha256};
 /// Rounds of each measurement.
 const ROUNDS: usize = 9;
 
-/// What is measured of a file.
+/// The tasks that are measured for each file.
 const TASKS: [&str; 4] = ["decode", "decode + encode", "protect", "verify"];
 
-/// A file and what its tasks need.
+/// A file and the inputs of its tasks.
 struct Case {
     source: Vec<u8>,
     protected: Vec<u8>,
@@ -77,7 +79,7 @@ impl Case {
             )),
             "decode + encode" => drop(black_box(self.plain())),
             "protect" => {
-                // As the service does: the hash of what came, the work, the hash of what goes.
+                // As in the service: hash the source, do the work, hash the result.
                 black_box(Sha256::digest(&self.source));
                 let photo = decode(&self.source, &Limits::default()).unwrap();
                 let embedded = embed(photo, &self.key).unwrap();
@@ -91,8 +93,8 @@ impl Case {
         }
     }
 
-    /// What a program without a watermark does to hand the photo on: all pixels, the source's tables and sampling, and the
-    /// entropy coding that the protected file has.
+    /// Returns the file that a program without a watermark would hand on: all pixels, the source's
+    /// tables and sampling, and the entropy coding that the protected file has.
     fn plain(&self) -> Vec<u8> {
         let image = decompress_to(&self.source, PixelFormat::Rgb).unwrap();
         let mut encoder = Encoder::new(&image.data, image.width, image.height, PixelFormat::Rgb)
@@ -203,9 +205,9 @@ fn measure(file: &Path) {
     );
 }
 
-/// Runs one task in this process alone and prints by how many MiB the process grew at most.
+/// Runs one task in this process alone and prints the largest growth of the process in MiB.
 fn print_peak(task: &str, path: &Path) {
-    // What the task needs is made elsewhere, so that it does not count.
+    // The inputs of the task are made elsewhere, so that they do not count.
     let case = Case::new(path);
     std::fs::write("/proc/self/clear_refs", "5").ok();
     let before = status_kib("VmRSS");

@@ -1,9 +1,10 @@
-//! What `verify` and `identify` cost of CPU time, beside plainly decoding the same file in the same run.
+//! CPU time of `verify` and `identify`, next to plainly decoding the same file in the same run.
 //!
-//! `cargo bench --bench verify` takes the JPEGs with 12 megapixels of `$LUMATRACE_PHOTOS/large` (default `../shared/photos`), or
-//! the files named on the command line, each as it is and reduced to 2 megapixels. A row is one received file: the protected
-//! photo in several states, and the next photo of the list, which has no mark. The times are medians; decoding and detection
-//! take turns, so that a noisy machine disturbs them alike.
+//! `cargo bench --bench verify` takes the JPEGs with 12 megapixels of `$LUMATRACE_PHOTOS/large`
+//! (default `../shared/photos`), or the files named on the command line, each as it is and reduced
+//! to 2 megapixels. A row is one received file: the protected photo in several states, and the next
+//! photo of the list, which has no mark. The times are medians; decoding and detection take turns,
+//! so that a noisy machine disturbs them alike.
 //!
 //! ```text
 //! verify     decode, then look for one photo's mark
@@ -121,7 +122,7 @@ fn jpeg(photo: &RgbImage) -> Vec<u8> {
     bytes
 }
 
-/// What is received: a name, the file, and whether it shows the photo.
+/// The received files: a name, the bytes, and whether they show the photo.
 fn received(protected: &[u8], other: &RgbImage) -> Vec<(&'static str, Vec<u8>)> {
     let sent = rgb(protected);
     let (width, height) = sent.dimensions();
@@ -158,7 +159,7 @@ fn measure(name: &str, photo: &RgbImage, other: &RgbImage, key: &WatermarkKey) {
     let record = embedded.record;
     let wrong = embed(open(&jpeg(other)), key).unwrap().record;
     for (state, file) in received(&embedded.bytes, other) {
-        // The wrong candidate: the record of what is not shown.
+        // The wrong candidate is the record of the photo that is not shown.
         let candidate = if state == "another photo" {
             &record
         } else {
@@ -192,7 +193,7 @@ fn measure(name: &str, photo: &RgbImage, other: &RgbImage, key: &WatermarkKey) {
     }
 }
 
-/// Milliseconds that a call takes.
+/// Returns the time of a call in milliseconds.
 fn time(run: impl FnOnce()) -> f64 {
     let started = Instant::now();
     run();

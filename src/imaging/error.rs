@@ -46,25 +46,22 @@ pub enum ImagingError {
     /// The pixels could not be written. This is the service's fault, not the sender's.
     #[error("the image could not be written: {reason}")]
     Encode {
-        /// The encoder's message.
+        /// Message of the encoder, for the log.
         reason: String,
     },
 }
 
 impl ImagingError {
-    /// Makes an [`ImagingError::Invalid`].
     pub(super) fn invalid(reason: impl Into<String>) -> Self {
         Self::Invalid {
             reason: reason.into(),
         }
     }
 
-    /// Makes an [`ImagingError::UnsupportedFormat`].
     pub(super) fn unsupported(what: &'static str) -> Self {
         Self::UnsupportedFormat { what }
     }
 
-    /// Makes an [`ImagingError::Encode`].
     pub(super) fn encode(reason: impl std::fmt::Display) -> Self {
         Self::Encode {
             reason: reason.to_string(),

@@ -46,7 +46,7 @@ pub enum Encoding {
 /// same way.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Economy {
-    /// No known reason.
+    /// No reason that is known.
     #[default]
     Plain,
     /// A lossy WebP: the quality, 0 to 100, at which libwebp's quantisers are as fine as the

@@ -7,13 +7,13 @@
 /// Channels of a pixel, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// Grey without alpha.
+    /// One sample, of grey.
     Gray,
-    /// Grey, then alpha.
+    /// Two samples: grey, alpha.
     GrayAlpha,
-    /// Red, green and blue.
+    /// Three samples: red, green, blue.
     Rgb,
-    /// Red, green, blue, then alpha.
+    /// Four samples: red, green, blue, alpha.
     Rgba,
 }
 

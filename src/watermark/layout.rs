@@ -58,7 +58,7 @@ pub(in crate::watermark) struct Window {
 }
 
 impl Window {
-    /// The whole grid.
+    /// The window that covers the whole grid.
     pub(in crate::watermark) const ALL: Self = Self {
         x: (0, GRID),
         y: (0, GRID),

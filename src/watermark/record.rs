@@ -198,7 +198,7 @@ impl Record {
             .collect()
     }
 
-    /// Serialises the record.
+    /// Serialises the record in the format of the module's head.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEAD_BYTES + self.host.len() + self.mark.len());
         bytes.extend(MAGIC);

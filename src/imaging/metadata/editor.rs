@@ -28,7 +28,7 @@ pub(super) enum Extended {
     Same,
     /// The reference to the extended packet goes.
     Gone,
-    /// The digest changes.
+    /// The digest of the extended packet changes.
     Changed { old: String, new: String },
 }
 

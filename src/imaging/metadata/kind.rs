@@ -43,7 +43,7 @@ pub(super) enum Kind {
     Unsafe,
     /// Part of the picture as the file had it; the encoder makes its own.
     Own,
-    /// Any other kind.
+    /// A kind that is not known.
     Unknown,
 }
 

@@ -18,7 +18,7 @@ const MOST_ENTRIES: usize = 400;
 
 /// Tags of one maker's notes.
 struct Maker {
-    /// Tags of places.
+    /// Tags that hold a place.
     places: &'static [u16],
     /// Tags of pictures, their positions and sizes.
     pictures: &'static [u16],

@@ -19,7 +19,6 @@ const GLOBAL_ALTITUDE: u16 = 0x0419;
 /// Signatures of resources: Photoshop's, and those of programs that took the format over.
 const SIGNATURES: [&[u8; 4]; 5] = [b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa"];
 
-/// One image resource.
 struct Resource<'a> {
     id: u16,
     /// Signature, id and name.

@@ -20,7 +20,6 @@ const PROFILE_KEYWORD: &[u8] = b"Raw profile type ";
 /// examined.
 pub(super) const INFLATED_BYTES: usize = 16 * 1024 * 1024;
 
-/// A text chunk.
 struct Text<'a> {
     keyword: &'a [u8],
     /// Everything before the text itself.
@@ -83,7 +82,7 @@ impl<'a> Text<'a> {
 
 /// Outcome of editing a chunk.
 pub(super) enum Fate {
-    /// It stays unchanged.
+    /// It stays as it was.
     Stays,
     /// It stays with another payload.
     Changed(Vec<u8>),

@@ -18,9 +18,9 @@ use super::super::{
 };
 use super::samples::psnr;
 
-/// No file may take longer, decoded, encoded and decoded again, in a debug build too.
+/// Longest time that a file may take, decoded, encoded and decoded again, even in a debug build.
 const SLOWEST: Duration = Duration::from_secs(10);
-/// What a lossy WebP must keep.
+/// Least PSNR that a lossy WebP must keep.
 const LEAST_PSNR_DB: f64 = 35.0;
 
 #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
@@ -28,7 +28,8 @@ fn setting(name: &str) -> Option<PathBuf> {
     std::env::var(name).ok().map(PathBuf::from)
 }
 
-/// The folder of a set of photographs; where it is not there, says so past the harness that captures output.
+/// Returns the folder of a set of photographs; if it is missing, reports so past the harness that
+/// captures output.
 fn photos(set: &str) -> Option<PathBuf> {
     let root = setting("LUMATRACE_PHOTOS")
         .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/photos"));
@@ -52,7 +53,7 @@ fn index(path: &Path, column: usize) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Returns how a test service would answer, in the indexes' words.
+/// Returns the answer of a test service, in the indexes' words.
 fn answer(result: &Result<Photo, ImagingError>) -> &'static str {
     match result {
         Ok(_) => "200",
@@ -65,7 +66,7 @@ fn answer(result: &Result<Photo, ImagingError>) -> &'static str {
 }
 
 /// Random bytes that hit the size or the signature: refused, though for another reason than the
-/// index thinks.
+/// index gives.
 const REFUSED_OTHERWISE: [&str; 2] = ["fuzz_head_10.jpg", "flip_7_256bits.webp"];
 
 fn is_expected(expected: &str, answer: &str) -> bool {

@@ -1,4 +1,5 @@
-//! PNG and WebP: decoded to what they show, and the same after a round trip. Limits and refusals.
+//! PNG and WebP: decoded to the pixels that they show, and the same after a round trip. Limits and
+//! refusals.
 //!
 //! JPEG has its own file, since its pixels stay coefficients.
 
@@ -40,7 +41,7 @@ fn png_samples_come_back_at_their_depth() {
     }
 }
 
-/// Makes a PNG out of rows that are packed already.
+/// Makes a PNG of rows that are already packed.
 fn packed_png(
     size: (u32, u32),
     colour: ::png::ColorType,

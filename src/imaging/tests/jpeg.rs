@@ -154,8 +154,7 @@ fn kinds_of_jpeg_that_are_not_handled_are_named() {
     );
 }
 
-/// Returns the scans of a progressive file, with their tables, and what stands before and behind
-/// them.
+/// Returns the scans of a progressive file, with their tables, and the bytes before and after them.
 fn split_scans(jpeg: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let starts: Vec<usize> = (0..jpeg.len() - 1)
         .filter(|&i| jpeg[i..i + 2] == [0xff, 0xc4])
@@ -202,7 +201,7 @@ fn last_bits_may_be_left_out_but_no_coefficients() {
             );
             continue;
         }
-        // What is there is what comes back, in scans that send all bits.
+        // The bits that are there come back, in scans that send all bits.
         let output = encode(&accept(&partial)).unwrap();
         assert_eq!(
             pixel_digest(&accept(&output).pixels),

@@ -5,7 +5,7 @@ use super::{
     samples::{accept, photo},
 };
 
-/// A picture of so many colours, of which every third is half transparent where there is alpha.
+/// A picture of `colours` colours, every third of them half transparent if there is alpha.
 fn coloured(colours: u32, layout: Layout) -> Raster {
     let mut samples = Vec::new();
     for at in 0..61 * 37_u32 {

@@ -1,4 +1,5 @@
-//! What travels with the pixels and what does not, in all three containers.
+//! The metadata that travels with the pixels and the metadata that does not, in all three
+//! containers.
 
 use super::{
     super::{

@@ -98,7 +98,7 @@ pub(in super::super) fn jpeg(
         .unwrap()
 }
 
-/// Puts segments behind SOI: marker and payload.
+/// Inserts segments after SOI: marker and payload.
 pub(super) fn with_segments(jpeg: &[u8], segments: &[(u8, &[u8])]) -> Vec<u8> {
     let mut file = jpeg[..2].to_vec();
     for (marker, payload) in segments {
@@ -142,7 +142,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Puts chunks at the end of a WebP and in front of it a VP8X, as the specification wants it.
+/// Adds chunks at the end of a WebP and a VP8X in front, as the specification requires.
 pub(super) fn with_riff_chunks(
     webp: &[u8],
     size: (u32, u32),

@@ -1,4 +1,5 @@
-//! XMP in the places and shapes that make editing it hard: extended, in UTF-16, with remains behind it, in pieces that overlap.
+//! XMP in the places and shapes that make editing it hard: extended, in UTF-16, followed by
+//! remains, in pieces that overlap.
 
 use super::{
     super::{MetadataPolicy, apply_policy, encode},
@@ -83,7 +84,7 @@ fn extended_xmp_loses_what_goes_and_keeps_its_place_in_the_main_packet() {
             assert!(!contains(&output, b"48,51.5N"));
         }
     }
-    // What is left is a whole packet under a digest of its own, which the main packet has, too.
+    // The rest is a whole packet under a digest of its own, which the main packet has, too.
     let output = under(&mixed, MetadataPolicy::StripGps);
     let digest = |name: &[u8]| {
         let at = output.windows(name.len()).position(|w| w == name).unwrap() + name.len();
@@ -114,7 +115,7 @@ fn xmp_in_utf_16_and_with_remains_behind_it_is_edited() {
 
 #[test]
 fn an_element_goes_after_its_attributes_went() {
-    // The attribute goes by its name; then the element for what it holds.
+    // The attribute goes because of its name; then the element because of its value.
     let inner = "latitude 48.2096";
     for packet in [
         format!(

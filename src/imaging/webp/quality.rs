@@ -1,25 +1,28 @@
 //! The quality of a lossy WebP, read from its quantisers.
 //!
-//! libwebp turns a quality Q (0 to 1) into a quantiser index q of 0..=127 for each of up to four segments of the picture
-//! (`quant_enc.c`; a is how much a segment's texture hides, 0 on average over the picture):
+//! libwebp turns a quality Q (0 to 1) into a quantiser index q of 0..=127 for each of up to four
+//! segments of the picture (`quant_enc.c`; a is how much a segment's texture hides, 0 on average
+//! over the picture):
 //!
 //! ```text
 //! l = 2/3 Q below 0.75, 2 Q - 1 above       c = l^(1/3)       q = floor(127 (1 - c^(1 - a)))
 //! ```
 //!
-//! So the mean of ln(1 - (q + 1/2) / 127), weighted by the share of the blocks that each segment has, is ln c. The frame
-//! header has the indexes and, as probabilities of the segments, the shares (RFC 6386, 7, 9.3, 9.6 and 19.2).
+//! So the mean of ln(1 - (q + 1/2) / 127), weighted by the share of the blocks that each segment
+//! has, is ln c. The frame header has the indexes and, as probabilities of the segments, the shares
+//! (RFC 6386, 7, 9.3, 9.6 and 19.2).
 
-/// Largest quantiser index.
+/// Largest quantiser index (RFC 6386, 9.6).
 const MAX_INDEX: f64 = 127.0;
-/// What stands before the first partition: frame tag, start code and size (RFC 6386, 9.1).
+/// Bytes before the first partition: frame tag, start code and size (RFC 6386, 9.1).
 const HEADER_BYTES: usize = 10;
-/// Segments that a picture can have.
+/// Most segments of a picture.
 const SEGMENTS: usize = 4;
 
-/// Estimates the quality, 0 to 100, at which libwebp made a VP8 key frame; nothing if its header is cut off.
+/// Estimates the quality, 0 to 100, at which libwebp made a VP8 key frame; `None` if its header is
+/// cut off.
 ///
-/// Of another encoder's frame it is the quality at which libwebp's quantisers are as fine.
+/// For another encoder's frame it is the quality at which libwebp's quantisers are as fine.
 pub(super) fn estimate(frame: &[u8]) -> Option<f32> {
     let mean: f64 = segments(frame)?
         .iter()
@@ -31,12 +34,13 @@ pub(super) fn estimate(frame: &[u8]) -> Option<f32> {
     Some(quality(mean.exp()))
 }
 
-/// Returns the quality whose quantiser indexes are half as large as those of another quality, both 0 to 100.
+/// Returns the quality whose quantiser indexes are half as large as those of another quality, both
+/// 0 to 100.
 pub(super) fn twice_as_fine(coarse: f32) -> f32 {
     quality(f64::midpoint(1.0, fineness(coarse)))
 }
 
-/// The c of a quality.
+/// Returns the c of a quality.
 fn fineness(quality: f32) -> f64 {
     let quality = f64::from(quality) / 100.0;
     let linear = if quality < 0.75 {
@@ -47,7 +51,8 @@ fn fineness(quality: f32) -> f64 {
     linear.cbrt()
 }
 
-/// The quality of a c. Rounded to tenths, so that the last bit of a logarithm does not matter.
+/// Returns the quality of a c, rounded to tenths, so that the last bit of a logarithm does not
+/// matter.
 #[expect(clippy::cast_possible_truncation, reason = "tenths from 0 to 100")]
 fn quality(fineness: f64) -> f32 {
     let linear = fineness.powi(3);
@@ -111,13 +116,13 @@ fn segments(frame: &[u8]) -> Option<[(i32, f64); SEGMENTS]> {
     Some(std::array::from_fn(|_| places.next().unwrap_or_default()))
 }
 
-/// The boolean entropy decoder (RFC 6386, 7.3), bit by bit: a header has some hundred.
+/// The boolean entropy decoder (RFC 6386, 7.3), bit by bit: a header has a few hundred.
 struct BoolDecoder<'a> {
     rest: std::slice::Iter<'a, u8>,
     /// Two bytes of the stream, shifted.
     value: u32,
     range: u32,
-    /// Bits shifted out of the lower byte.
+    /// Number of bits shifted out of the lower byte.
     shifted: u32,
 }
 
@@ -132,7 +137,7 @@ impl<'a> BoolDecoder<'a> {
         })
     }
 
-    /// Reads a bit that is as often 0 as 1.
+    /// Reads a bit that is equally often 0 and 1.
     fn flag(&mut self) -> Option<bool> {
         let split = 1 + (((self.range - 1) * 128) >> 8);
         let bit = self.value >= split << 8;
@@ -163,7 +168,8 @@ impl<'a> BoolDecoder<'a> {
         Some(value)
     }
 
-    /// Reads a number and its sign, if they are there: a bit says so. What is not there is nothing inside.
+    /// Reads a number and its sign, if a bit says that they are there. The inner option is `None`
+    /// if not.
     #[expect(
         clippy::option_option,
         reason = "the outer one is the end of the stream"

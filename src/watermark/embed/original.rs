@@ -69,7 +69,7 @@ pub(in crate::watermark) struct Original {
 }
 
 impl Original {
-    /// Measures an original.
+    /// Measures an original and draws the key's signs.
     pub(in crate::watermark) fn new(photo: &Photo, key: &WatermarkKey) -> Self {
         let grid = Grid::new(photo);
         let signs = Signs::new(key, Tiling::Fine);

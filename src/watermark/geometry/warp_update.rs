@@ -35,7 +35,7 @@ pub(in crate::watermark) enum Freedom {
 pub(in crate::watermark) type Field = (usize, f64, f64);
 
 impl Freedom {
-    /// Number of parameters.
+    /// Returns the number of parameters.
     pub(in crate::watermark) fn count(self) -> usize {
         match self {
             Self::Zoom => 3,

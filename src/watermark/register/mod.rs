@@ -270,7 +270,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Runs step 3.
+    /// Runs step 3: refines the reading of the whole picture.
     fn refine_reading(&mut self, reading: &Reading) {
         self.offer(reading.warp());
     }
@@ -383,7 +383,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Runs step 6.
+    /// Runs step 6: crops that may have been scaled.
     fn crops_at_any_size(&mut self) {
         let (width, height) = self.shares(Orientation::Upright);
         let long = width.max(height);
@@ -431,7 +431,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Runs step 8.
+    /// Runs step 8: a field of shifts on top of the best map.
     fn bend(&mut self) {
         let (query, reference) = (self.query, self.reference);
         let bendable = |best: &&Fit| {

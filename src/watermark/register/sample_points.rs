@@ -1,7 +1,7 @@
 //! Sampling the canonical grid from a plane, through a warp.
 //!
 //! ```text
-//! corners     of each sample of the grid, mapped exactly; places inside of a sample are interpolated between its four
+//! corners     of each sample of the grid, mapped exactly; places inside a sample are interpolated between its four
 //! one place   the middle of a sample; bilinear
 //! all places  n x m of them, one a pixel of the plane but at least 2 x 2; bicubic (Keys, a = -3/4); their mean
 //! ```

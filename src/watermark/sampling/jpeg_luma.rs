@@ -80,7 +80,7 @@ impl Axis {
         (self.side * self.parts).div_ceil(BLOCK)
     }
 
-    /// Returns `P_u(p)`.
+    /// Returns `P_u(p)`, the mean of a basis function over a part.
     fn part_mean(self, u: usize, part: usize) -> f64 {
         let pixels = BLOCK / self.parts;
         let first = part * pixels;

@@ -168,7 +168,6 @@ impl Taps {
         (first, &self.weights[start..end])
     }
 
-    /// Resamples one line.
     pub(in crate::watermark) fn apply(&self, line: &[f32], out: &mut [f32]) {
         for (output, out) in out.iter_mut().enumerate() {
             let (first, weights) = self.run(output);

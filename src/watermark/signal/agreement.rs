@@ -191,7 +191,6 @@ impl Products {
     }
 }
 
-/// Returns `clip3(sum q)`.
 fn clip(sum: f32, q: f32) -> f32 {
     (sum * q).clamp(-3.0, 3.0)
 }

@@ -41,7 +41,7 @@ const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
 /// The level and the colour of each cell of a picture.
 #[derive(Debug)]
 pub(super) struct Colours<'a> {
-    /// Mean luma, 0..=255.
+    /// Mean luma of each cell, 0..=255.
     pub(super) luma: &'a [f32],
     /// Mean chroma; `None` for a grey picture.
     pub(super) chroma: Option<&'a ChromaCells>,

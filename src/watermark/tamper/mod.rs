@@ -102,7 +102,7 @@ pub(super) struct Observed<'a> {
     pub(super) chroma: Option<&'a ChromaCells>,
 }
 
-/// Conclusion about alterations.
+/// Conclusion about alterations of the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     /// There is no difference beyond the effects of compression, filters and noise.
@@ -385,8 +385,8 @@ mod tests {
         luma
     }
 
-    /// What is found where 16 tiles of a picture lost their content, its gain and their luma; with the photo's levels or
-    /// with a record that has none.
+    /// Returns the finding where 16 tiles of a picture lost their content, its gain and their luma;
+    /// with the photo's levels or with a record that has none.
     fn emptied(gain: f32, level: f32, with_levels: bool) -> Finding {
         let place = |tile: usize| tile % TILES / 4 == 3 && tile / TILES / 4 == 2;
         let host = Sums::from_fn(Tiling::Fine, |at| {

@@ -9,13 +9,13 @@ const MOST: usize = 16;
 /// A rectangle in which content was altered, in fractions of the protected photo's sides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Region {
-    /// Left edge, 0..1.
+    /// Left edge, 0..1 of the photo's width.
     pub x: f64,
-    /// Upper edge, 0..1.
+    /// Upper edge, 0..1 of the photo's height.
     pub y: f64,
-    /// Width, above 0.
+    /// Width as a share of the photo's, above 0.
     pub width: f64,
-    /// Height, above 0.
+    /// Height as a share of the photo's, above 0.
     pub height: f64,
     /// Certainty: `1 - 2^-(evidence over threshold)`, from 0.5 at the threshold to 1.
     pub score: f64,

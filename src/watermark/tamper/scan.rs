@@ -8,7 +8,7 @@ use crate::watermark::layout::TILES;
 
 /// Sides of boxes of tiles and their thresholds.
 pub(super) const TILE_BOXES: [(usize, f32); 4] = [(1, 40.0), (2, 58.0), (3, 66.0), (5, 76.0)];
-/// Alarmed tiles.
+/// Result of a scan: the alarmed tiles.
 #[derive(Debug)]
 pub(super) struct Alarms {
     /// Largest sum over threshold of the boxes around each tile, at least 0; 0 for tiles whose own

@@ -35,7 +35,8 @@ pub(super) fn discs(width: usize, height: usize, seed: u32) -> Plane {
     plane
 }
 
-/// What a camera sees that maps the picture (canonical) to its own (query); black outside.
+/// A camera's view under a map from the picture (canonical) to the camera's own (received); black
+/// outside.
 fn view(picture: &Plane, map: &Homography, width: usize, height: usize) -> Plane {
     let back = map.inverse().unwrap();
     let mut out = Plane::new(width, height);
@@ -80,7 +81,8 @@ fn keypoints(picture: &Plane) -> Vec<Keypoint> {
     ))
 }
 
-/// The candidates of a view, and how far the best one misses the corners, in sides of the protected picture.
+/// Returns the candidates of a view, and the distance by which the best one misses the corners, in
+/// sides of the protected picture.
 fn found(picture: &Plane, seen: &Plane, map: &Homography, effort: Effort) -> (Vec<Candidate>, f64) {
     let size = (picture.width() as u32, picture.height() as u32);
     let found = candidates(&keypoints(picture), size, seen, effort);
@@ -97,7 +99,7 @@ fn found(picture: &Plane, seen: &Plane, map: &Homography, effort: Effort) -> (Ve
     (found, error)
 }
 
-/// Turns about the middle of a square picture, scales, and puts the middle at (x, y).
+/// Rotates about the middle of a square picture, scales, and puts the middle at (x, y).
 fn turned(degrees: f64, scale: f64, x: f64, y: f64) -> Homography {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let (a, b) = (scale * cos, scale * sin);

@@ -1,4 +1,4 @@
-//! The PSNR that is reported is the one that another decoder sees.
+//! The reported PSNR is the one that another decoder sees.
 
 use std::io::Cursor;
 

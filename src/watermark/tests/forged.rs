@@ -1,4 +1,4 @@
-//! Marks on other content, marks that were turned around, and pictures that were.
+//! Marks on other content, marks with their sign reversed, and negatives of pictures.
 
 use super::pictures::{halved, key, open, photo, resaved, samples, scene_photo};
 use crate::{

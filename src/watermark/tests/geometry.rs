@@ -1,4 +1,4 @@
-//! Pictures that were cut, turned, tilted, framed or bent.
+//! Pictures that were cropped, rotated, tilted, framed or bent.
 
 use super::pictures::{key, open, photo, samples, scene_photo};
 use crate::{
@@ -8,10 +8,11 @@ use crate::{
     },
 };
 
-/// Level of what lies outside of the picture.
+/// Level outside the picture.
 const OUTSIDE: u8 = 24;
 
-/// The picture seen through `from`, which says for the middle of each pixel where it comes from, in pixels.
+/// Returns the picture seen through `from`, which gives the source, in pixels, of the middle of
+/// each pixel.
 pub(super) fn seen(
     original: &Photo,
     width: u32,
@@ -86,7 +87,8 @@ fn turns_of_any_angle_are_measured() {
     let (sent, embedded) = protected();
     for degrees in [2.0_f64, 7.0, 33.0, 150.0] {
         let (sin, cos) = degrees.to_radians().sin_cos();
-        // The received picture is turned clockwise (y points down): go back anticlockwise to look it up.
+        // The received picture is rotated clockwise (y points down): go back anticlockwise to look
+        // it up.
         let received = seen(&sent, 700, 700, |x, y| {
             let (x, y) = (x - 350.0, y - 350.0);
             (450.0 + cos * x + sin * y, 320.0 - sin * x + cos * y)

@@ -1,4 +1,4 @@
-//! How much larger a protected file is than what came, and that what made it small stays.
+//! Growth of a file by protection, and that it stays small for the same reason as its source.
 
 use png::{BitDepth, ColorType, Compression, Encoder};
 
@@ -14,8 +14,8 @@ use crate::{
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
 
-/// Protects a file, asks that it is fully protected and that its check finds it untouched, and returns it and how many times as
-/// large it is.
+/// Protects a file, asserts that it is fully protected and that its check finds it untouched, and
+/// returns it and the ratio of its size to the source's.
 fn protected(file: &[u8]) -> (Vec<u8>, f64) {
     let Embedded {
         bytes,
@@ -51,7 +51,8 @@ fn tinted(coarse: u8, tints: u32) -> Vec<u8> {
     rgb
 }
 
-/// A PNG with a palette of the colours of a picture; those at every fifth place are half transparent if asked for.
+/// A PNG with a palette of the colours of a picture; every fifth colour is half transparent if
+/// asked for.
 fn indexed(rgb: &[u8], transparent: bool) -> Vec<u8> {
     let (pixels, _) = rgb.as_chunks::<3>();
     let mut colours = pixels.to_vec();

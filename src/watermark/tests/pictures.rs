@@ -8,7 +8,7 @@ use crate::{
     watermark::WatermarkKey,
 };
 
-/// The key that marks in these tests.
+/// Returns the key of the mark in these tests.
 pub(in crate::watermark) fn key() -> WatermarkKey {
     WatermarkKey::derive(&[7; 32], &[9; 16])
 }
@@ -88,7 +88,7 @@ pub(in super::super) fn jpeg(width: u32, height: u32, rgb: &[u8], quality: u8) -
         .unwrap()
 }
 
-/// Decodes a file.
+/// Decodes a file that is known to be sound.
 pub(in super::super) fn open(file: &[u8]) -> Photo {
     decode(file, &Limits::default()).unwrap()
 }

@@ -1,4 +1,5 @@
-//! What must be the same on every machine, and in every later build of this carrier and format.
+//! Values that must be the same on every machine, and in every later build of this carrier and
+//! format.
 
 use super::pictures::{jpeg, key, open, samples, scene, scene_photo};
 use crate::{

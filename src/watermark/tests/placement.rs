@@ -1,4 +1,4 @@
-//! How exactly pictures are laid in their place, also where something covers them.
+//! Accuracy of registration, also where something covers the picture.
 
 use super::{
     candidates::discs,
@@ -35,13 +35,13 @@ fn picture(width: u32, height: u32, seed: u32) -> Photo {
     photo(width, height, Layout::Rgb, Samples::U8(rgb.collect()))
 }
 
-/// A protected picture of discs, and what is kept of it.
+/// A protected picture of discs, with its record.
 fn protected() -> (Photo, Embedded) {
     let embedded = embed(picture(WIDTH as u32, HEIGHT as u32, 8), &key()).unwrap();
     (open(&embedded.bytes), embedded)
 }
 
-/// What registration compares with, of a record.
+/// The reference data of a record that registration compares with.
 struct Kept {
     signs: Signs,
     host: Sums,
@@ -65,7 +65,7 @@ impl Kept {
         }
     }
 
-    /// The same with the signs of one tile and band exchanged.
+    /// Returns the same data with the signs of one tile and band reversed.
     fn with_flipped(&self, tile: usize, band: usize) -> Self {
         let at = band * self.host.tiling().count() + tile;
         let host = Sums::from_fn(self.host.tiling(), |i| {
@@ -92,7 +92,8 @@ impl Kept {
     }
 }
 
-/// Mean and largest distance between where tiles are and where they were put, in samples of the grid.
+/// Returns the mean and largest distance between the true and the found positions of tiles, in
+/// samples of the grid.
 fn misplacement(warp: &Warp, truth: &Homography) -> (f64, f64) {
     let back = truth.inverse().unwrap();
     let middle = |i: usize| (i as f64 + 0.5) / TILES as f64;
@@ -110,20 +111,20 @@ fn misplacement(warp: &Warp, truth: &Homography) -> (f64, f64) {
     (sum / distances.len() as f64, largest)
 }
 
-/// The map from the photo to a picture of so many pixels, of one that takes pixels to pixels.
+/// Normalises a map between pixels: from the photo to a picture of this size.
 fn normalised(pixels: &Homography, width: u32, height: u32) -> Homography {
     Homography::scaling(1.0 / f64::from(width), 1.0 / f64::from(height))
         .after(pixels)
         .after(&Homography::scaling(WIDTH, HEIGHT))
 }
 
-/// The protected picture behind a map from its pixels to the picture's.
+/// Returns the protected picture under a map from its pixels to the picture's.
 fn view(sent: &Photo, pixels: &Homography, width: u32, height: u32) -> Photo {
     let back = pixels.inverse().unwrap();
     seen(sent, width, height, |x, y| back.apply(x, y).unwrap())
 }
 
-/// Puts something over a picture: the colour of each pixel that `cover` says.
+/// Covers a picture: `cover` gives the new colour of a pixel, if it has one.
 fn cover(picture: &Photo, cover: impl Fn(usize, usize) -> Option<[u8; 3]>) -> Photo {
     let (width, height) = (picture.width(), picture.height());
     let mut rgb = samples(picture).to_vec();

@@ -11,12 +11,13 @@ use crate::{
 
 /// A record of the scene of 300 x 200, written by the first released version of the engine (commit d4a207b).
 const FIRST_RECORD: &[u8] = include_bytes!("data/version1.record");
-/// The mark that the same version put into the scene: 128 and what each pixel was raised by, a grey PNG.
+/// The mark that the same version put into the scene: 128 plus the amount by which each pixel was
+/// raised, a grey PNG.
 const FIRST_MARK: &[u8] = include_bytes!("data/version1.mark.png");
 /// z of that record in the marked scene, by the same version.
 const FIRST_Z: f64 = 58.037_210_865_366_625;
 
-/// The part of a photo from (x, y), of the given size.
+/// Returns the part of a photo from (x, y), of the given size.
 fn cut(original: &Photo, (x, y): (u32, u32), (width, height): (u32, u32)) -> Photo {
     let rgb = samples(original);
     let row = |row: u32| {
@@ -68,7 +69,7 @@ fn a_strict_record_reads_the_same_picture_with_half_the_evidence() {
     ] {
         let found = detect(&received, &strict.record, &key());
         assert!(found.z > least && found.z < 32.0, "{name}: {found:?}");
-        // Where it was altered cannot be told, and is not claimed.
+        // The place of an alteration cannot be told, and is not claimed.
         assert_eq!(
             found.tampering.unwrap().finding,
             Finding::NotExamined,
@@ -86,7 +87,7 @@ fn a_strict_record_reads_the_same_picture_with_half_the_evidence() {
 fn a_strict_record_holds_sums_over_four_tiles_and_nothing_else_of_the_picture() {
     let strict = embed_with_privacy(scene_photo(300, 200), &key(), Privacy::Strict).unwrap();
     let bytes = strict.record.to_bytes();
-    // Head, 4 x 16 x 16 sums, 4 x 4 marks: no key points, no colour, no other section.
+    // Head, 4 x 16 x 16 sums, 4 x 4 marks: no keypoints, no colour, no other section.
     assert_eq!(bytes.len(), 48 + 1024 + 16);
     let full = embed(scene_photo(300, 200), &key()).unwrap().record;
     assert!(full.to_bytes().len() > 5168, "a full one has sections");

@@ -1,4 +1,4 @@
-//! What the mark of bright things leaves beside them, pixel by pixel.
+//! The mark of bright objects in their dark surroundings, pixel by pixel.
 
 use super::pictures::{decoded, jpeg, key, open, photo, samples};
 use crate::{

@@ -20,7 +20,7 @@ fn protected() -> (Photo, Record) {
     (open(&bytes), record)
 }
 
-/// The photo with its pixels changed: `change` gets the samples, x, y and channel of each.
+/// Returns the photo with its pixels changed: `change` gets the samples, x, y and channel of each.
 fn changed(original: &Photo, change: impl Fn(&[u8], usize, usize, usize) -> u8) -> Photo {
     let before = samples(original);
     let (width, height) = (original.width() as usize, original.height() as usize);

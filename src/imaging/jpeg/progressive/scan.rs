@@ -96,7 +96,6 @@ impl Sink for Output<'_> {
     }
 }
 
-/// Codes one scan.
 pub(super) fn code(image: &JpegCoefficients, scan: &ScanOf, sink: &mut impl Sink) {
     let Band { last, from_bit, .. } = scan.band;
     if last == 0 {

@@ -1,4 +1,5 @@
-//! Blocks of metadata for the corpus, each with a place or a picture, and with values that nobody asks to lose (`KEEP...`).
+//! Blocks of metadata for the corpus, each with a place or a picture, and with values that no
+//! policy removes (`KEEP...`).
 
 #![expect(clippy::too_many_lines, reason = "lists of cases")]
 
@@ -28,7 +29,7 @@ const NAMESPACES: &str = r#"xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:dc=
  xmlns:GDepth="http://ns.google.com/photos/1.0/depthmap/" xmlns:GCamera="http://ns.google.com/photos/1.0/camera/"
  xmlns:xmpNote="http://ns.adobe.com/xmp/note/""#;
 
-/// An XMP packet with these attributes and elements beside artist and rights.
+/// An XMP packet with these attributes and elements besides artist and rights.
 pub(super) fn xmp(attributes: &str, elements: &str) -> Vec<u8> {
     format!(
         "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?><x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\
@@ -39,7 +40,7 @@ pub(super) fn xmp(attributes: &str, elements: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// XMP packets that tell a place or hold a picture, by name.
+/// XMP packets that name a place or hold a picture, by name.
 pub(super) fn xmp_packets() -> Vec<(&'static str, Vec<u8>)> {
     let lines: Vec<String> = BASE64_STANDARD
         .encode(small())
@@ -159,7 +160,7 @@ pub(super) fn dataset(number: u8, text: &[u8]) -> Vec<u8> {
     [&[0x1c, 2, number], &length[..], text].concat()
 }
 
-/// Photoshop resources.
+/// A row of Photoshop resources: id and data.
 pub(super) fn resources(resources: &[(u16, &[u8])]) -> Vec<u8> {
     let resource = |&(id, data): &(u16, &[u8])| {
         let length = (data.len() as u32).to_be_bytes();
@@ -177,7 +178,7 @@ pub(super) fn resources(resources: &[(u16, &[u8])]) -> Vec<u8> {
     resources.iter().flat_map(resource).collect()
 }
 
-/// A Photoshop thumbnail.
+/// A thumbnail resource of Photoshop.
 pub(super) fn photoshop_thumbnail() -> Vec<u8> {
     let jpeg = small();
     let head = [1, 160, 120, 480, 57_600, jpeg.len() as u32, 24 << 16 | 1];
@@ -200,7 +201,7 @@ fn gps(writer: Writer) -> Value {
     ])
 }
 
-/// An EXIF block with these entries beside camera, artist, rights and a serial number.
+/// An EXIF block with these entries besides camera, artist, rights and a serial number.
 pub(super) fn exif(
     writer: Writer,
     make: &str,
@@ -237,7 +238,7 @@ pub(super) fn exif_with_gps(writer: Writer) -> Vec<u8> {
     )
 }
 
-/// EXIF blocks that tell a place or hold a picture, by name.
+/// EXIF blocks that name a place or hold a picture, by name.
 pub(super) fn exif_blocks(writer: Writer) -> Vec<(&'static str, Vec<u8>)> {
     let undefined = |bytes: &[u8]| Value::Plain(7, bytes.to_vec());
     let jpeg = small();

@@ -1,4 +1,4 @@
-//! Files of the corpus: each block in each place where a container may have it.
+//! Files of the corpus: each block in every position that a container allows.
 
 #![expect(
     clippy::trivially_copy_pass_by_ref,
@@ -100,7 +100,7 @@ pub(super) fn extended(hosts: &Hosts, packet: &[u8]) -> Vec<u8> {
     hosts.in_jpeg(&segments)
 }
 
-/// Each XMP packet everywhere.
+/// Each XMP packet in every position.
 pub(super) fn with_xmp(hosts: &Hosts) -> Vec<Named> {
     let mut files = Vec::new();
     for (name, packet) in blocks::xmp_packets() {
@@ -161,7 +161,7 @@ pub(super) fn with_xmp(hosts: &Hosts) -> Vec<Named> {
     files
 }
 
-/// Each EXIF block everywhere.
+/// Each EXIF block in every position.
 pub(super) fn with_exif(hosts: &Hosts) -> Vec<Named> {
     let mut files = Vec::new();
     for is_little in [false, true] {
@@ -215,7 +215,7 @@ pub(super) fn with_exif(hosts: &Hosts) -> Vec<Named> {
     files
 }
 
-/// EXIF that is not quite right, or lies in two segments: what can be followed must stay.
+/// EXIF that is slightly malformed, or lies in two segments: whatever can be followed must stay.
 pub(super) fn with_odd_exif(hosts: &Hosts) -> Vec<Named> {
     let writer = Writer { is_little: false };
     let block = blocks::exif_with_gps(writer);
@@ -263,7 +263,7 @@ pub(super) fn with_odd_exif(hosts: &Hosts) -> Vec<Named> {
     .into()
 }
 
-/// IPTC and Photoshop resources everywhere.
+/// IPTC and Photoshop resources in every position.
 pub(super) fn with_photoshop(hosts: &Hosts) -> Vec<Named> {
     let iptc = blocks::iptc();
     let digest = Md5::digest(&iptc);

@@ -1,4 +1,5 @@
-//! Every carrier of a place and of a small picture, in every container, under every wish, read back by `ExifTool`.
+//! Every carrier of a place and of a small picture, in every container, under every policy, read
+//! back by `ExifTool`.
 //!
 //! `script/test` installs the program; where it is missing the test says so and checks nothing.
 
@@ -19,10 +20,10 @@ use super::{
     samples::{accept, jpeg},
 };
 
-/// What `ExifTool` shows of a file: values by group and name.
+/// Values that `ExifTool` shows of a file, by group and name.
 type Shown = Map<String, Value>;
 
-/// Groups that say nothing about metadata: the file itself, and what is computed from other values.
+/// Groups that say nothing about metadata: the file itself, and values computed from others.
 const OUTER_GROUPS: [&str; 5] = ["SourceFile", "File", "System", "ExifTool", "Composite"];
 /// Parts of names of places.
 const PLACES: [&str; 23] = [
@@ -58,13 +59,13 @@ const PICTURES: [&str; 5] = [
     "otherimage",
     "jpgfromraw",
 ];
-/// Each wish and the policy that it is.
+/// Names of the policies.
 const WISHES: [(&str, MetadataPolicy); 3] = [
     ("keep", MetadataPolicy::Keep),
     ("strip-gps", MetadataPolicy::StripGps),
     ("strip-all", MetadataPolicy::StripAll),
 ];
-/// What goes under every wish: it speaks of media that are not in a protected file.
+/// Values that go under every policy: they speak of media that are not in a protected file.
 const STALE: [&str; 1] = ["Apple:MediaGroupUUID"];
 
 fn reads() -> bool {
@@ -106,7 +107,8 @@ fn is_inner(name: &str) -> bool {
     !OUTER_GROUPS.contains(&name.split(':').next().unwrap_or_default())
 }
 
-/// Writes each file and what each wish makes of it; returns where bytes of the small picture are left.
+/// Writes each file and its copy under each policy; returns the names of those in which bytes of
+/// the small picture are left.
 fn write_copies(folder: &Path, files: &[Named]) -> Vec<String> {
     for part in ["source", "keep", "strip-gps", "strip-all"] {
         fs::create_dir_all(folder.join(part)).unwrap();

@@ -6,7 +6,8 @@ pub(super) enum Value {
     Plain(u16, Vec<u8>),
     /// A directory that the entry points at.
     Directory(Vec<(u16, Value)>),
-    /// A maker note: its head, its entries, and whether its pointers count from the note and not from the block.
+    /// A maker note: its head, its entries, and whether its pointers count from the note rather
+    /// than from the block.
     Note(Vec<u8>, Vec<(u16, Value)>, bool),
 }
 
@@ -84,8 +85,8 @@ impl Writer {
         block
     }
 
-    /// Writes a directory at the end of the block, with what its entries point at behind it; pointers count from `base`. Returns
-    /// where its pointer to the next one stands.
+    /// Writes a directory at the end of the block, followed by what its entries point at; pointers
+    /// count from `base`. Returns the position of its pointer to the next one.
     fn directory(self, block: &mut Vec<u8>, mut entries: Vec<(u16, Value)>, base: usize) -> usize {
         entries.sort_by_key(|entry| entry.0);
         let start = block.len();

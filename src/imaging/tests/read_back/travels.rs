@@ -1,4 +1,5 @@
-//! What is kept and what is dropped, by container and wish: the table in docs/uploads.md is what this test finds.
+//! Metadata that is kept or dropped, by container and policy: the table in docs/uploads.md is the
+//! result of this test.
 //!
 //! `UPDATE_DOCS=1 cargo test --lib travels` writes the table anew.
 
@@ -21,10 +22,11 @@ use super::{
 
 const BEGIN: &str = "<!-- travels: src/imaging/tests/read_back/travels.rs writes this table -->\n";
 const END: &str = "<!-- end of travels -->\n";
-/// What a row's bytes are looked for by.
+/// Bytes by which a row is found again.
 const CANARY: &[u8] = b"31415926 canary";
 
-/// Something that a file may carry: its name, and a file of each container that has it, with the bytes to look for.
+/// Something that a file may carry: its name, and a file of each container that has it, with the
+/// bytes to look for.
 struct Row {
     what: &'static str,
     files: Vec<(&'static str, Vec<u8>, Vec<u8>)>,
@@ -283,7 +285,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// What becomes of a row in one container, under `keep`, `strip-gps` and `strip-all`.
+/// Returns whether a row survives in one container, under `keep`, `strip-gps` and `strip-all`.
 fn fates(file: &[u8], bytes: &[u8]) -> [bool; 3] {
     [
         MetadataPolicy::Keep,

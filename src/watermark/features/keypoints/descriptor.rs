@@ -19,7 +19,7 @@ pub(super) const SIDE: usize = 32;
 /// Steps of a patch sample per grey level.
 const STEPS: f32 = 16.0;
 
-/// Fraction bits of a position inside of a level.
+/// Fraction bits of a position inside a level.
 const FIXED_BITS: u32 = 14;
 /// One sample in fixed point, `2^FIXED_BITS`.
 const FIXED: f32 = (1 << FIXED_BITS) as f32;

@@ -59,7 +59,6 @@ impl Similarity {
         })
     }
 
-    /// Maps a point.
     pub(super) fn apply(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         [
             self.a * x - self.b * y + self.c,
