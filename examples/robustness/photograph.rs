@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, RgbImage, metadata::Orientation};
 use lumatrace::{
     imaging::{Photo, decode},
-    watermark::{EmbedReport, Privacy, Record, WatermarkKey, embed_with_privacy},
+    watermark::{EmbedReport, Record, RecordPrivacy, WatermarkKey, embed_with_privacy},
 };
 use sha2::{Digest, Sha256};
 
@@ -90,7 +90,7 @@ impl Photograph {
     /// A sentence where it cannot be read or protected.
     pub(crate) fn protect(file: &File, max_side: Option<u32>) -> Result<Self, String> {
         let source = read(&file.path, max_side, Container::AsItIs)?;
-        Self::protect_bytes(file.name(), source, Privacy::Full)
+        Self::protect_bytes(file.name(), source, RecordPrivacy::Full)
     }
 
     /// Protects a source.
@@ -101,7 +101,7 @@ impl Photograph {
     pub(crate) fn protect_bytes(
         name: String,
         source: Source,
-        privacy: Privacy,
+        privacy: RecordPrivacy,
     ) -> Result<Self, String> {
         let failed = |error: &dyn std::error::Error| format!("{name}: {error}");
         let photo = decode(&source.bytes, &NO_LIMITS).map_err(|error| failed(&error))?;

@@ -13,7 +13,7 @@ use std::fmt::Write;
 
 use butteraugli::{ButteraugliParams, ImgRef, RGB8, butteraugli};
 use image::RgbImage;
-use lumatrace::watermark::Privacy;
+use lumatrace::watermark::RecordPrivacy;
 use rayon::prelude::*;
 
 use crate::{
@@ -60,7 +60,8 @@ pub(crate) fn measure(files: &[File], max_side: Option<u32>, jobs: usize) -> Vec
     let measure = |&(photo, container): &(usize, Container)| {
         let file = &files[photo];
         let source = read(&file.path, max_side, container).ok()?;
-        let photograph = Photograph::protect_bytes(file.name(), source, Privacy::Full).ok()?;
+        let photograph =
+            Photograph::protect_bytes(file.name(), source, RecordPrivacy::Full).ok()?;
         Some(compare(photo, container, &photograph))
     };
     let mut rows: Vec<Quality> = pool.install(|| cases.par_iter().filter_map(measure).collect());

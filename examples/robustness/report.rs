@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use lumatrace::watermark::Finding;
+use lumatrace::watermark::TamperFinding;
 
 use crate::{
     attacks::python_available,
@@ -280,12 +280,12 @@ impl Findings<'_> {
                 }
                 of += 1;
                 match tampering.finding {
-                    Finding::Altered => {
+                    TamperFinding::Altered => {
                         altered += 1;
                         *by.entry(&attack.name).or_default() += 1;
                     }
-                    Finding::Uncertain => uncertain += 1,
-                    Finding::Unaltered | Finding::NotExamined => {}
+                    TamperFinding::Uncertain => uncertain += 1,
+                    TamperFinding::Unaltered | TamperFinding::NotExamined => {}
                 }
             }
             let by: Vec<String> = by

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use image::RgbImage;
 use indicatif::ProgressBar;
-use lumatrace::watermark::{Finding, Region, Tampering, detect};
+use lumatrace::watermark::{Region, TamperFinding, Tampering, detect};
 use rayon::prelude::*;
 
 use crate::{
@@ -99,7 +99,7 @@ fn try_edit(
         let received = afterwards(index, edited.clone()).photo();
         let tampering = detect(&received, &photograph.record, &photograph.key).tampering;
         *found = tampering.as_ref().is_some_and(|tampering| {
-            tampering.finding == Finding::Altered
+            tampering.finding == TamperFinding::Altered
                 && tampering
                     .regions
                     .iter()

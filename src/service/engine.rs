@@ -10,7 +10,7 @@ use crate::{
         verdict::{Alteration, Content, TamperClass, WatermarkStatus},
     },
     imaging,
-    watermark::{self, DetectionStatus, Finding, IndexKey, Record, WatermarkKey},
+    watermark::{self, DetectionStatus, IndexKey, Record, TamperFinding, WatermarkKey},
 };
 
 /// Derives the key of a photo's mark.
@@ -61,10 +61,10 @@ pub(super) fn seal_record(
 }
 
 /// The engine's setting for a tenant's privacy.
-pub(super) fn privacy(wish: Privacy) -> watermark::Privacy {
+pub(super) fn privacy(wish: Privacy) -> watermark::RecordPrivacy {
     match wish {
-        Privacy::Full => watermark::Privacy::Full,
-        Privacy::Strict => watermark::Privacy::Strict,
+        Privacy::Full => watermark::RecordPrivacy::Full,
+        Privacy::Strict => watermark::RecordPrivacy::Strict,
     }
 }
 
@@ -95,31 +95,31 @@ pub(super) fn status(found: DetectionStatus) -> WatermarkStatus {
 }
 
 /// The product's term for whether the content is the protected one.
-pub(super) fn content(found: watermark::Content) -> Content {
+pub(super) fn content(found: watermark::ContentMatch) -> Content {
     match found {
-        watermark::Content::Agrees => Content::Agrees,
-        watermark::Content::Doubtful => Content::Doubtful,
-        watermark::Content::Other => Content::Other,
+        watermark::ContentMatch::Agrees => Content::Agrees,
+        watermark::ContentMatch::Doubtful => Content::Doubtful,
+        watermark::ContentMatch::Other => Content::Other,
     }
 }
 
 /// The product's term for whether something was altered.
-pub(super) fn alteration(found: Finding) -> Alteration {
+pub(super) fn alteration(found: TamperFinding) -> Alteration {
     match found {
-        Finding::Unaltered => Alteration::NoneFound,
-        Finding::Uncertain => Alteration::Uncertain,
-        Finding::Altered => Alteration::Found,
-        Finding::NotExamined => Alteration::NotExamined,
+        TamperFinding::Unaltered => Alteration::NoneFound,
+        TamperFinding::Uncertain => Alteration::Uncertain,
+        TamperFinding::Altered => Alteration::Found,
+        TamperFinding::NotExamined => Alteration::NotExamined,
     }
 }
 
 /// The product's term for how the picture was processed.
-pub(super) fn tamper_class(found: watermark::TamperClass) -> TamperClass {
+pub(super) fn tamper_class(found: watermark::ManipulationClass) -> TamperClass {
     match found {
-        watermark::TamperClass::None => TamperClass::None,
-        watermark::TamperClass::Compression => TamperClass::Compression,
-        watermark::TamperClass::Resize => TamperClass::Resize,
-        watermark::TamperClass::Crop => TamperClass::Crop,
-        watermark::TamperClass::StructuralAlteration => TamperClass::StructuralAlteration,
+        watermark::ManipulationClass::None => TamperClass::None,
+        watermark::ManipulationClass::Compression => TamperClass::Compression,
+        watermark::ManipulationClass::Resize => TamperClass::Resize,
+        watermark::ManipulationClass::Crop => TamperClass::Crop,
+        watermark::ManipulationClass::StructuralAlteration => TamperClass::StructuralAlteration,
     }
 }

@@ -68,7 +68,7 @@ impl Verification {
                 engine::alteration(found.finding)
             }),
             handling: if watermark == WatermarkStatus::Detected && !asked.exact_match {
-                engine::tamper_class(watermark::tamper_class(photo, record, &detection))
+                engine::tamper_class(watermark::manipulation_class(photo, record, &detection))
             } else {
                 TamperClass::None
             },

@@ -56,7 +56,10 @@ mod tests;
 
 #[doc(hidden)]
 pub use detect::null_trials::NullTrials;
-pub use detect::{Detection, Quad, TamperClass, Transform, content::Content, detect, tamper_class};
+pub use detect::{
+    Detection, ManipulationClass, Quad, Transform, content::ContentMatch, detect,
+    manipulation_class,
+};
 pub use embed::{EmbedReport, Embedded, embed, embed_with_privacy, strength::ProtectionLevel};
 pub use error::WatermarkError;
 pub use features::{
@@ -65,10 +68,10 @@ pub use features::{
 };
 pub use identify::{ReceivedPhoto, index_query::IndexQuery};
 pub use key::WatermarkKey;
-pub use privacy::Privacy;
+pub use privacy::RecordPrivacy;
 pub use record::Record;
 pub use signal::score::{
     DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, PublicEvidence, corrected_for_tests,
     status,
 };
-pub use tamper::{Finding, Region, Tampering};
+pub use tamper::{Region, TamperFinding, Tampering};

@@ -14,7 +14,7 @@ const STRICT_MARK_SIDE: usize = 4;
 
 /// Limit on what a record may show to someone who holds it and the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Privacy {
+pub enum RecordPrivacy {
     /// Coarse shapes may show: in return crops, rotations and altered regions are found best.
     #[default]
     Full,
@@ -22,7 +22,7 @@ pub enum Privacy {
     Strict,
 }
 
-impl Privacy {
+impl RecordPrivacy {
     /// Returns the resolution of the record's sums.
     pub(super) fn tiling(self) -> Tiling {
         match self {

@@ -37,7 +37,7 @@ use super::{
         levels::HiddenLevels,
     },
     layout::{TILES, Tiling},
-    privacy::Privacy,
+    privacy::RecordPrivacy,
     signal::{
         carrier::{BANDS, Sums},
         companding,
@@ -64,7 +64,7 @@ const UNIT_CODE: f64 = 160.0;
 /// All that detection needs of the original photo, apart from its key.
 #[derive(Clone, PartialEq)]
 pub struct Record {
-    privacy: Privacy,
+    privacy: RecordPrivacy,
     width: u32,
     height: u32,
     strength: f32,
@@ -87,7 +87,7 @@ impl Record {
     /// Makes a record from the upright size in pixels, the host sums of every tile, and the
     /// expected mark of each in grey levels RMS.
     pub(super) fn new(
-        privacy: Privacy,
+        privacy: RecordPrivacy,
         size: (u32, u32),
         strength: f32,
         host: &Sums,
@@ -176,7 +176,7 @@ impl Record {
     }
 
     /// Returns the limit on what the record may show.
-    pub fn privacy(&self) -> Privacy {
+    pub fn privacy(&self) -> RecordPrivacy {
         self.privacy
     }
 
@@ -237,7 +237,7 @@ impl Record {
         let mut rest = bytes;
         let magic: [u8; 3] = take(&mut rest)?;
         let [version] = take(&mut rest)?;
-        let privacy = [Privacy::Full, Privacy::Strict]
+        let privacy = [RecordPrivacy::Full, RecordPrivacy::Strict]
             .into_iter()
             .find(|privacy| magic == MAGIC && privacy.version() == version)
             .ok_or(WatermarkError::InvalidRecord("unknown magic or version"))?;
@@ -247,7 +247,7 @@ impl Record {
         let pixel_digest = take(&mut rest)?;
         let host = take_many(&mut rest, BANDS * privacy.tiling().count())?;
         let mark = take_many(&mut rest, privacy.mark_side() * privacy.mark_side())?;
-        if privacy == Privacy::Strict && !rest.is_empty() {
+        if privacy == RecordPrivacy::Strict && !rest.is_empty() {
             return Err(WatermarkError::InvalidRecord("a strict one has sections"));
         }
 
@@ -391,10 +391,10 @@ mod tests {
     use crate::watermark::layout::TILE_COUNT;
 
     fn example() -> Record {
-        example_of(Privacy::Full)
+        example_of(RecordPrivacy::Full)
     }
 
-    fn example_of(privacy: Privacy) -> Record {
+    fn example_of(privacy: RecordPrivacy) -> Record {
         let host = Sums::from_fn(Tiling::Fine, |i| (i as f32 - 2000.0) * 0.37);
         let mark: Vec<f32> = (0..TILE_COUNT).map(|tile| tile as f32 * 0.003).collect();
         let mut record = Record::new(privacy, (640, 480), 0.42, &host, &mark);
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_from_its_bytes() {
-        for (privacy, length) in [(Privacy::Full, 5168), (Privacy::Strict, 1088)] {
+        for (privacy, length) in [(RecordPrivacy::Full, 5168), (RecordPrivacy::Strict, 1088)] {
             let record = example_of(privacy);
             let bytes = record.to_bytes();
             assert_eq!(bytes.len(), length);

@@ -33,7 +33,7 @@ mod transplant;
 mod trial;
 
 use image::RgbImage;
-use lumatrace::{imaging::decode, watermark::Privacy};
+use lumatrace::{imaging::decode, watermark::RecordPrivacy};
 use rayon::prelude::*;
 
 use self::{case::Case, scene::Scene, trial::Trial};
@@ -152,9 +152,9 @@ fn prepare<'a>(
 
 fn protect(options: &Options, file: &File, container: Container) -> Result<Photograph, String> {
     let privacy = if options.strict {
-        Privacy::Strict
+        RecordPrivacy::Strict
     } else {
-        Privacy::Full
+        RecordPrivacy::Full
     };
     let source = read(&file.path, options.max_side, container)?;
     Photograph::protect_bytes(file.name(), source, privacy)

@@ -1,6 +1,6 @@
 //! What the product says of a picture, in one word.
 
-use lumatrace::watermark::{Content, Detection, DetectionStatus, Finding};
+use lumatrace::watermark::{ContentMatch, Detection, DetectionStatus, TamperFinding};
 
 /// The answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,9 +24,11 @@ pub(crate) fn said(detection: &Detection) -> Said {
     }
     let finding = detection.tampering.as_ref().map(|found| found.finding);
     match (detection.content, finding) {
-        (Content::Other, _) => Said::Conflict,
-        (_, Some(Finding::Altered)) => Said::Altered,
-        (Content::Agrees, Some(Finding::Unaltered | Finding::NotExamined)) => Said::Authentic,
+        (ContentMatch::Other, _) => Said::Conflict,
+        (_, Some(TamperFinding::Altered)) => Said::Altered,
+        (ContentMatch::Agrees, Some(TamperFinding::Unaltered | TamperFinding::NotExamined)) => {
+            Said::Authentic
+        }
         _ => Said::Uncertain,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use lumatrace::watermark::{Finding, Record, Tampering, WatermarkKey, detect};
+use lumatrace::watermark::{Record, TamperFinding, Tampering, WatermarkKey, detect};
 
 use super::{
     case::{Case, Expected, Sent},
@@ -40,7 +40,7 @@ pub(crate) struct Trial {
     /// The conclusion.
     pub(crate) said: Said,
     /// The finding about alterations; nothing without the mark.
-    pub(crate) finding: Option<Finding>,
+    pub(crate) finding: Option<TamperFinding>,
     /// Share of the photograph that was compared.
     pub(crate) compared: f64,
     /// The largest evidence for an alteration, over its threshold.

@@ -16,14 +16,14 @@ pub(super) struct FrameComponent {
 
 /// Contents of the frame header.
 #[derive(Debug, Clone)]
-pub(super) struct Frame {
+pub(super) struct FrameHeader {
     pub(super) progressive: bool,
     pub(super) width: u16,
     pub(super) height: u16,
     pub(super) components: Vec<FrameComponent>,
 }
 
-impl Frame {
+impl FrameHeader {
     /// Reads a frame header; refuses coding processes that are not handled.
     pub(super) fn parse(marker: u8, payload: &[u8], limits: &Limits) -> Result<Self, ImagingError> {
         let malformed = || ImagingError::invalid("the frame header is malformed");

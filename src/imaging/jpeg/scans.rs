@@ -12,7 +12,7 @@ use super::{
     ImagingError,
     coefficients::picture_blocks,
     decode_error,
-    frame::{Frame, FrameComponent},
+    frame::{FrameComponent, FrameHeader},
     structure::{Scan, Structure},
 };
 
@@ -105,7 +105,7 @@ fn slot_of(tables: &mut Vec<[u16; 64]>, table: &[u16; 64]) -> Result<u8, Imaging
     u8::try_from(slot).map_err(|_| ImagingError::invalid("too many quantisation tables"))
 }
 
-fn empty_components(frame: &Frame) -> Vec<ComponentCoefficients> {
+fn empty_components(frame: &FrameHeader) -> Vec<ComponentCoefficients> {
     let (widest, highest) = frame.most_sampled();
     let mcus_wide = usize::from(frame.width).div_ceil(8 * usize::from(widest));
     let mcus_high = usize::from(frame.height).div_ceil(8 * usize::from(highest));

@@ -8,7 +8,7 @@
 
 use super::{
     super::{error::ImagingError, limits::Limits},
-    frame::{Frame, refused_process},
+    frame::{FrameHeader, refused_process},
     progress::{Band, Progress},
 };
 
@@ -49,7 +49,7 @@ pub(super) struct Scan<'a> {
 /// A JPEG, walked to its end.
 #[derive(Debug)]
 pub(super) struct Structure<'a> {
-    pub(super) frame: Frame,
+    pub(super) frame: FrameHeader,
     pub(super) scans: Vec<Scan<'a>>,
     /// The segments on which a scan's meaning depends, in file order, markers included: DQT, DHT,
     /// DRI, JFIF, Adobe.
@@ -73,7 +73,7 @@ const ALL_SYMBOLS: [usize; 2] = [12, 162];
 impl<'a> Structure<'a> {
     /// Walks a file from SOI to EOI.
     pub(super) fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ImagingError> {
-        let mut walk = Walk {
+        let mut walk = MarkerWalk {
             bytes,
             position: 2, // behind SOI, which decided the format
             segment_count: 0,
@@ -126,11 +126,11 @@ fn all_general(mut payload: &[u8]) -> bool {
 }
 
 /// The state of the walk.
-struct Walk<'a> {
+struct MarkerWalk<'a> {
     bytes: &'a [u8],
     position: usize,
     segment_count: usize,
-    frame: Option<Frame>,
+    frame: Option<FrameHeader>,
     scans: Vec<Scan<'a>>,
     headers: Vec<&'a [u8]>,
     metadata: Vec<(u8, &'a [u8])>,
@@ -143,7 +143,7 @@ struct Walk<'a> {
     has_end: bool,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> MarkerWalk<'a> {
     /// Takes the next marker and its segment; false at the end.
     fn step(&mut self, limits: &Limits) -> Result<bool, ImagingError> {
         if !self.has_end {
@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
         let segment = &self.bytes[start..self.position];
         match marker {
             0xc0..=0xc2 => {
-                let frame = Frame::parse(marker, payload, limits)?;
+                let frame = FrameHeader::parse(marker, payload, limits)?;
                 if self.frame.replace(frame).is_some() {
                     return Err(ImagingError::invalid("a second frame header"));
                 }

@@ -113,8 +113,8 @@ impl<'a> Editor<'a> {
         (Extended::Changed { old, new }, parts)
     }
 
-    fn wish(&self, without_extended: bool) -> xmp::Wish {
-        xmp::Wish {
+    fn wish(&self, without_extended: bool) -> xmp::Removal {
+        xmp::Removal {
             strip: self.strip,
             extended: without_extended,
             photo: self.photo,

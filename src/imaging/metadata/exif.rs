@@ -11,7 +11,7 @@ use super::{
     Dropped, Editor, Orientation, Reason,
     maker_note::MakerNote,
     photoshop, picture, place,
-    tiff::{ByteOrder, Directory, Entry, kind},
+    tiff::{ByteOrder, Directory, IfdEntry, kind},
 };
 
 const MAKE: u16 = 0x010f;
@@ -259,7 +259,7 @@ fn retain_directory(
 fn retain_entry(
     tiff: &mut [u8],
     directory: &Directory,
-    entry: &Entry,
+    entry: &IfdEntry,
     editor: &mut Editor<'_>,
     retained: &mut Retained,
     depth: usize,
@@ -346,7 +346,7 @@ fn retain_maker_note(
 /// Keeps XMP, IPTC or Photoshop resources inside EXIF, edited in place: they only get shorter.
 fn retain_embedded(
     tiff: &mut [u8],
-    entry: &Entry,
+    entry: &IfdEntry,
     order: ByteOrder,
     value: Range<usize>,
     editor: &mut Editor<'_>,

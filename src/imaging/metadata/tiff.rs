@@ -80,7 +80,7 @@ impl ByteOrder {
 
 /// An entry: tag, type, number of values, and the value or a pointer to it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct IfdEntry {
     /// Position of the entry in the block.
     pub(super) position: usize,
     pub(super) tag: u16,
@@ -88,7 +88,7 @@ pub(super) struct Entry {
     pub(super) count: usize,
 }
 
-impl Entry {
+impl IfdEntry {
     /// Returns the length of its value in bytes; `None` for unknown types.
     pub(super) fn length(&self) -> Option<usize> {
         let size = match self.kind {
@@ -127,7 +127,7 @@ pub(super) struct Directory {
     /// Position of its number of entries.
     pub(super) position: usize,
     /// Its entries, as many as lie within the block.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<IfdEntry>,
 }
 
 impl Directory {
@@ -138,7 +138,7 @@ impl Directory {
         let fitting = (block.len() - start) / ENTRY_BYTES;
         let entries = (0..count.min(fitting)).filter_map(|index| {
             let position = start + index * ENTRY_BYTES;
-            Some(Entry {
+            Some(IfdEntry {
                 position,
                 tag: order.u16_at(block, position)?,
                 kind: order.u16_at(block, position + 2)?,
@@ -152,7 +152,7 @@ impl Directory {
         })
     }
 
-    pub(super) fn find(&self, tag: u16) -> Option<&Entry> {
+    pub(super) fn find(&self, tag: u16) -> Option<&IfdEntry> {
         self.entries.iter().find(|entry| entry.tag == tag)
     }
 
@@ -190,7 +190,11 @@ impl Directory {
 
     /// Writes back only those entries that are to stay; the pointer to the next directory moves up
     /// behind them. Returns the bytes that the directory now takes.
-    pub(super) fn retain(&self, block: &mut [u8], keep: impl Fn(&Entry) -> bool) -> Range<usize> {
+    pub(super) fn retain(
+        &self,
+        block: &mut [u8],
+        keep: impl Fn(&IfdEntry) -> bool,
+    ) -> Range<usize> {
         let next = self
             .next_pointer(block)
             .map(|at| self.order.u32_at(block, at));

@@ -64,7 +64,7 @@ const MOST_DEPTH: usize = 100;
 
 /// The properties to remove.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wish {
+pub(super) struct Removal {
     /// Whether to remove places and all pictures; otherwise only stale properties and pictures that
     /// could stand for the photo go.
     pub(super) strip: bool,
@@ -112,9 +112,9 @@ fn text(packet: &[u8]) -> Option<Cow<'_, str>> {
 ///
 /// A packet never gets longer, so it fits where it was: one that would in UTF-8 cannot be followed
 /// either.
-pub(super) fn edit(packet: &[u8], wish: Wish) -> Option<Edited> {
+pub(super) fn edit(packet: &[u8], wish: Removal) -> Option<Edited> {
     let text = &*text(packet)?;
-    let mut walk = Walk {
+    let mut walk = PacketWalk {
         text,
         wish,
         open: Vec::new(),
@@ -172,9 +172,9 @@ struct Open {
     is_cut: bool,
 }
 
-struct Walk<'a> {
+struct PacketWalk<'a> {
     text: &'a str,
-    wish: Wish,
+    wish: Removal,
     open: Vec<Open>,
     /// Ranges to cut, ascending; they do not touch.
     cuts: Vec<Range<usize>>,
@@ -184,7 +184,7 @@ struct Walk<'a> {
     kept: usize,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> PacketWalk<'a> {
     fn run(&mut self) -> Option<()> {
         let mut reader = NsReader::from_str(self.text);
         let mut root_end = None;

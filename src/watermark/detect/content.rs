@@ -23,7 +23,7 @@
 
 use crate::watermark::{
     layout::Tiling,
-    register::Registered,
+    register::RegisteredImage,
     signal::{agreement::Agreement, carrier::BANDS},
     tamper::Tampering,
 };
@@ -48,7 +48,7 @@ const MOST_FOREIGN: f64 = 0.1;
 
 /// Comparison of the content that is seen with the content that was protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
+pub enum ContentMatch {
     /// The content is the protected photo's.
     Agrees,
     /// Part of the content is the photo's, or too little is seen to say.
@@ -61,9 +61,9 @@ pub enum Content {
 /// is the result of the comparison for alterations, if there was one.
 pub(in crate::watermark) fn judge(
     agreement: &Agreement,
-    registered: &Registered,
+    registered: &RegisteredImage,
     tampering: Option<&Tampering>,
-) -> (Content, f64) {
+) -> (ContentMatch, f64) {
     let coverage = &registered.coverage;
     let products = agreement.products(&registered.sums, coverage, BANDS);
     let around = products.around(coverage);
@@ -77,7 +77,7 @@ pub(in crate::watermark) fn judge(
     let unexplained = tampering.and_then(|tampering| tampering.unexplained);
     let largest = tampering.map_or(0.0, Tampering::largest);
     if rho < OTHER_RHO && unexplained.is_none_or(|levels| levels > OTHER_UNEXPLAINED) {
-        return (Content::Other, rho);
+        return (ContentMatch::Other, rho);
     }
     let agrees = rho >= AGREES_RHO
         && unexplained.is_none_or(|levels| levels * (1.0 + largest) <= MOST_UNEXPLAINED)
@@ -89,9 +89,9 @@ pub(in crate::watermark) fn judge(
             foreign.count() as f64 <= MOST_FOREIGN * textured.len() as f64
         });
     let content = if agrees {
-        Content::Agrees
+        ContentMatch::Agrees
     } else {
-        Content::Doubtful
+        ContentMatch::Doubtful
     };
     (content, rho)
 }

@@ -8,7 +8,7 @@
 pub(super) mod content;
 pub(super) mod null_trials;
 
-use self::content::Content;
+use self::content::ContentMatch;
 use super::{
     features::{
         chroma::{ChromaCells, ChromaPlanes},
@@ -18,7 +18,7 @@ use super::{
     key::WatermarkKey,
     layout::Tiling,
     record::Record,
-    register::{Depth, RECOGNISED_RHO, Registered, received::ReceivedImage, register},
+    register::{Depth, RECOGNISED_RHO, RegisteredImage, received::ReceivedImage, register},
     signal::{
         agreement::{Agreement, Reference},
         carrier::Signs,
@@ -27,7 +27,7 @@ use super::{
         },
         statistic::{Statistic, smooth_mark, statistic},
     },
-    tamper::{self, Expected, Finding, Observed, Region, Tampering},
+    tamper::{self, Expected, Observed, Region, TamperFinding, Tampering},
 };
 use crate::imaging::{Photo, pixel_digest};
 
@@ -66,7 +66,7 @@ pub struct Detection {
     /// Share of the received picture that the protected photo fills, 0..=1.
     pub filled: f64,
     /// Comparison of the content with the protected one, on an absolute scale.
-    pub content: Content,
+    pub content: ContentMatch,
     /// Agreement of the textured places, -1..=1: the main input of [`Self::content`].
     pub content_rho: f64,
     /// Places where the content differs; `None` unless the mark is detected.
@@ -137,7 +137,7 @@ fn quad(map: &Homography, corners: Quad) -> Quad {
 
 /// Kind of change made to a protected photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TamperClass {
+pub enum ManipulationClass {
     /// No change: the pixels are equal.
     None,
     /// Recompression, or a change of tones.
@@ -243,7 +243,7 @@ pub(super) fn detect_in(
 fn transform_of(
     query: &ReceivedImage<'_>,
     record: &Record,
-    registered: &Registered,
+    registered: &RegisteredImage,
 ) -> Option<Transform> {
     let (width, height) = query.upright_size();
     let (u, v) = registered.coverage.centre();
@@ -279,7 +279,11 @@ fn transform_of(
 /// Classifies the change made to a photo in which the mark was detected: the first of alteration,
 /// crop, resize, compression and none that applies. Reads all pixels if need be; a picture of equal
 /// pixels is never altered.
-pub fn tamper_class(photo: &Photo, record: &Record, detection: &Detection) -> TamperClass {
+pub fn manipulation_class(
+    photo: &Photo,
+    record: &Record,
+    detection: &Detection,
+) -> ManipulationClass {
     let same_size = photo.upright_size() == (record.width(), record.height());
     let as_it_was = |way: &Transform| {
         let turned = way.rotation_degrees.min(360.0 - way.rotation_degrees);
@@ -289,17 +293,17 @@ pub fn tamper_class(photo: &Photo, record: &Record, detection: &Detection) -> Ta
     let altered = detection
         .tampering
         .as_ref()
-        .is_some_and(|tampering| tampering.finding == Finding::Altered);
+        .is_some_and(|tampering| tampering.finding == TamperFinding::Altered);
     let in_place = same_size && whole && detection.transform.as_ref().is_some_and(as_it_was);
     if in_place && pixel_digest(&photo.pixels) == *record.pixel_digest() {
-        TamperClass::None
+        ManipulationClass::None
     } else if altered {
-        TamperClass::StructuralAlteration
+        ManipulationClass::StructuralAlteration
     } else if !whole {
-        TamperClass::Crop
+        ManipulationClass::Crop
     } else if !in_place {
-        TamperClass::Resize
+        ManipulationClass::Resize
     } else {
-        TamperClass::Compression
+        ManipulationClass::Compression
     }
 }

@@ -10,7 +10,7 @@
 
 use crate::{
     imaging::{Layout, Raster},
-    watermark::sampling::luma::{Row, STEPS_16, WHITE, row},
+    watermark::sampling::luma::{STEPS_16, SampleRow, WHITE, row},
 };
 
 /// Returns the mean square difference of two rasters of equal size and number of colours, in grey levels squared.
@@ -30,8 +30,8 @@ pub(in crate::watermark) fn mean_square_difference(a: &Raster, b: &Raster) -> f6
 /// Writes the colours of row `y`, on white, 0..=255.
 fn read_colours(raster: &Raster, y: usize, out: &mut [f32]) {
     match row(raster, y) {
-        Row::U8(samples) => colour_row(samples, raster.layout(), 1.0, out),
-        Row::U16(samples) => colour_row(samples, raster.layout(), 1.0 / STEPS_16, out),
+        SampleRow::U8(samples) => colour_row(samples, raster.layout(), 1.0, out),
+        SampleRow::U16(samples) => colour_row(samples, raster.layout(), 1.0 / STEPS_16, out),
     }
 }
 

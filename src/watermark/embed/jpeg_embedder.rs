@@ -95,7 +95,7 @@ struct Touched {
 }
 
 /// One component while its steps are decided.
-struct Walk<'a> {
+struct SteppedComponent<'a> {
     /// Index of the component in the image.
     index: usize,
     component: Component<'a>,
@@ -160,7 +160,7 @@ impl JpegEmbedder {
         let mut steps = Vec::new();
         for &(index, _) in image.luma_components() {
             let component = image.component(index);
-            self.walk(Walk {
+            self.walk(SteppedComponent {
                 index,
                 component,
                 strength,
@@ -172,7 +172,7 @@ impl JpegEmbedder {
     }
 
     /// Decides the steps of one component.
-    fn walk(&self, mut walk: Walk<'_>) {
+    fn walk(&self, mut walk: SteppedComponent<'_>) {
         let blocks = self.across.blocks();
         let count = self.touched.len();
         let mut diffusion = Diffusion::new(blocks, count);
@@ -236,7 +236,13 @@ impl JpegEmbedder {
     }
 
     /// Records the changes of a row of blocks, as far as they are legal.
-    fn note_changes(&self, walk: &mut Walk<'_>, first: usize, wanted: &[f32], multiples: &[f32]) {
+    fn note_changes(
+        &self,
+        walk: &mut SteppedComponent<'_>,
+        first: usize,
+        wanted: &[f32],
+        multiples: &[f32],
+    ) {
         let count = self.touched.len();
         let changes = wanted
             .iter()

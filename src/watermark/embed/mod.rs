@@ -20,7 +20,7 @@ use self::{
 };
 use super::{
     error::WatermarkError, features::visual_words::VisualWords, key::WatermarkKey,
-    privacy::Privacy, record::Record,
+    privacy::RecordPrivacy, record::Record,
 };
 use crate::imaging::{Photo, Pixels, pixel_digest};
 
@@ -75,7 +75,7 @@ pub struct EmbedReport {
 /// [`WatermarkError::TooSmall`] if a side has fewer than 16 pixels, [`WatermarkError::WeakMark`] if the mark
 /// reads back below z 12 at the largest strength, and [`WatermarkError::Imaging`] if encoding fails.
 pub fn embed(photo: Photo, key: &WatermarkKey) -> Result<Embedded, WatermarkError> {
-    embed_with_privacy(photo, key, Privacy::Full)
+    embed_with_privacy(photo, key, RecordPrivacy::Full)
 }
 
 /// Marks a photo as [`embed()`] does, with a record that may show no more than `privacy` allows.
@@ -90,7 +90,7 @@ pub fn embed(photo: Photo, key: &WatermarkKey) -> Result<Embedded, WatermarkErro
 pub fn embed_with_privacy(
     photo: Photo,
     key: &WatermarkKey,
-    privacy: Privacy,
+    privacy: RecordPrivacy,
 ) -> Result<Embedded, WatermarkError> {
     let (width, height) = (photo.width(), photo.height());
     if width.min(height) < MIN_SIDE {
@@ -117,13 +117,13 @@ pub fn embed_with_privacy(
 fn protect(
     mut medium: impl Cover,
     host: &Original,
-    privacy: Privacy,
+    privacy: RecordPrivacy,
 ) -> Result<Embedded, WatermarkError> {
     let (schedule, mut strength) = medium.schedule();
     let mut iterations = 1;
     let (mut record, mut read) = loop {
         medium.mark(strength)?;
-        let record = host.record(strength, Privacy::Full);
+        let record = host.record(strength, RecordPrivacy::Full);
         let read = host.read_back(medium.sent(), &record)?;
         match schedule.next(strength, iterations, read) {
             Some(next) => strength = next,
@@ -131,7 +131,7 @@ fn protect(
         }
         iterations += 1;
     };
-    if privacy != Privacy::Full {
+    if privacy != RecordPrivacy::Full {
         record = host.record(strength, privacy);
         read = host.read_back(medium.sent(), &record)?;
     }
@@ -150,8 +150,8 @@ fn protect(
     };
     // Visual words are numbers about the picture: strict privacy keeps none.
     let words = match privacy {
-        Privacy::Full => host.words().clone(),
-        Privacy::Strict => VisualWords::default(),
+        RecordPrivacy::Full => host.words().clone(),
+        RecordPrivacy::Strict => VisualWords::default(),
     };
     Ok(Embedded {
         bytes: medium.finish()?,

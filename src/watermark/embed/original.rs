@@ -25,10 +25,10 @@ use crate::{
         geometry::coverage::Coverage,
         key::WatermarkKey,
         layout::Tiling,
-        privacy::Privacy,
+        privacy::RecordPrivacy,
         record::Record,
         sampling::{
-            grid::{Grid, Source, fitted, tile_means, to_stored},
+            grid::{Grid, LumaSource, fitted, tile_means, to_stored},
             resample::{Taps, resample},
         },
         signal::{
@@ -114,10 +114,10 @@ impl Original {
     }
 
     /// Makes the record of this original when marked at a strength.
-    pub(in crate::watermark) fn record(&self, strength: f32, privacy: Privacy) -> Record {
+    pub(in crate::watermark) fn record(&self, strength: f32, privacy: RecordPrivacy) -> Record {
         let mark: Vec<f32> = self.tile_mask.iter().map(|mask| strength * mask).collect();
         let mut record = Record::new(privacy, self.upright_size, strength, &self.sums, &mark);
-        if privacy == Privacy::Strict {
+        if privacy == RecordPrivacy::Strict {
             return record;
         }
         record.set_keypoints(&self.keypoints);
@@ -140,7 +140,7 @@ impl Original {
         pixels: &Pixels,
         record: &Record,
     ) -> Result<ReadBack, ImagingError> {
-        let source = Source::new(pixels);
+        let source = LumaSource::new(pixels);
         let small = small_copy(&source, pixels)?;
         let x = Taps::to_grid(small.width());
         let y = Taps::to_grid(small.height());
@@ -168,14 +168,14 @@ impl Original {
 /// Returns the upright luma in which keypoints are found.
 fn key_luma(photo: &Photo) -> Plane {
     let (width, height) = fitted((photo.width(), photo.height()), keypoints::ORIGINAL_SIDE);
-    let stored = Source::new(&photo.pixels).shrink(width, height);
+    let stored = LumaSource::new(&photo.pixels).shrink(width, height);
     photo.orientation.apply(&stored)
 }
 
 /// Returns the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality [`SMALL_QUALITY`].
 ///
 /// Messengers and web pages make such copies of a photo. A smaller picture keeps its size.
-fn small_copy(source: &Source<'_>, pixels: &Pixels) -> Result<Plane, ImagingError> {
+fn small_copy(source: &LumaSource<'_>, pixels: &Pixels) -> Result<Plane, ImagingError> {
     let size = match pixels {
         Pixels::Raster(raster) => (raster.width(), raster.height()),
         Pixels::Jpeg(image) => (image.width(), image.height()),

@@ -117,7 +117,7 @@ pub(super) enum Depth {
 
 /// A received picture laid in the place of the original.
 #[derive(Debug)]
-pub(super) struct Registered {
+pub(super) struct RegisteredImage {
     /// Luma on the original's grid, 256 x 256, 0..=255; 0 where nothing is seen.
     pub(super) luma: Plane,
     /// Keyed sums of that luma.
@@ -139,7 +139,7 @@ pub(super) fn register(
     record: &Record,
     reference: &Reference<'_>,
     depth: Depth,
-) -> Registered {
+) -> RegisteredImage {
     let whole = query.whole();
     let upright = Reading::new(whole, Orientation::Upright, reference);
     if upright.likeness.rho > EXACT_RHO {
@@ -152,7 +152,7 @@ pub(super) fn register(
         if least < -UPRIGHT_RHO.max(reading.likeness.rho) && !query.is_negative() {
             // Unrelated content comes nowhere near; the photo with light and dark exchanged goes on
             // as a negative.
-            return Registered {
+            return RegisteredImage {
                 negative: true,
                 ..register(&query.negative(), record, reference, depth)
             };
@@ -222,8 +222,8 @@ impl Reading {
         Warp::of(Homography::of_orientation(self.way_back))
     }
 
-    fn registered(self) -> Registered {
-        Registered {
+    fn registered(self) -> RegisteredImage {
+        RegisteredImage {
             warp: self.warp(),
             luma: self.luma,
             likeness: self.likeness,
@@ -461,7 +461,7 @@ impl<'a> Search<'a> {
     }
 
     /// Returns the better of the whole picture and the best position found in it.
-    fn finish(self, reading: Reading) -> Registered {
+    fn finish(self, reading: Reading) -> RegisteredImage {
         let reference = self.reference;
         let all = Coverage::full().on(reading.sums.tiling());
         let whole_merit = merit(reference.agreement, &reading.sums, &all);
@@ -476,7 +476,7 @@ impl<'a> Search<'a> {
             return reading.registered();
         };
         let best = best.polish(self.query, self.reference);
-        Registered {
+        RegisteredImage {
             likeness: (self.reference.agreement).with(&best.sums, &best.coverage, BANDS),
             luma: best.grid,
             sums: best.sums,

@@ -22,7 +22,7 @@ use crate::{
         geometry::warp::Warp,
         layout::Window,
         sampling::{
-            grid::{Source, fitted, upright_luma},
+            grid::{LumaSource, fitted, upright_luma},
             resample::{Taps, resample},
         },
     },
@@ -130,7 +130,7 @@ impl<'a> ReceivedImage<'a> {
     fn levels(&self) -> &[Plane] {
         self.levels.get_or_init(|| {
             let (width, height) = fitted((self.photo.width(), self.photo.height()), LONG_SIDE);
-            let stored = Source::new(&self.photo.pixels).shrink(width, height);
+            let stored = LumaSource::new(&self.photo.pixels).shrink(width, height);
             let base = self.of_polarity(self.photo.orientation.apply(&stored));
             let mut levels = vec![base];
             while let Some(next) = next_level(&levels) {

@@ -22,13 +22,13 @@ use crate::{
 
 /// A picture ready to be sampled, in stored orientation.
 #[derive(Debug)]
-pub(in crate::watermark) enum Source<'a> {
+pub(in crate::watermark) enum LumaSource<'a> {
     Raster(&'a Raster),
     /// The reduced luma of a JPEG.
     Jpeg(ReducedLuma),
 }
 
-impl<'a> Source<'a> {
+impl<'a> LumaSource<'a> {
     /// Prepares pixels for sampling.
     pub(in crate::watermark) fn new(pixels: &'a Pixels) -> Self {
         match pixels {
@@ -81,7 +81,9 @@ pub(in crate::watermark) fn fitted((width, height): (u32, u32), long: usize) -> 
 
 /// Samples the upright luma grid of a photo.
 pub(in crate::watermark) fn upright_luma(photo: &Photo) -> Plane {
-    photo.orientation.apply(&Source::new(&photo.pixels).luma())
+    photo
+        .orientation
+        .apply(&LumaSource::new(&photo.pixels).luma())
 }
 
 /// The grids that protection needs of the original, all upright.
@@ -124,7 +126,7 @@ impl Grid {
 /// Returns the luma grid of a raster and, if wanted, its variance; in one pass if both average over
 /// the same cells.
 fn raster_moments(raster: &Raster, has_texture: bool) -> (Plane, Plane) {
-    let luma = || Source::Raster(raster).luma();
+    let luma = || LumaSource::Raster(raster).luma();
     if !has_texture {
         return (luma(), Plane::new(GRID, GRID));
     }

@@ -34,8 +34,8 @@ impl LumaRows for Raster {
 
     fn read_row(&self, y: usize, out: &mut [f32]) {
         match row(self, y) {
-            Row::U8(samples) => luma_row(samples, self.layout(), 1.0, out),
-            Row::U16(samples) => luma_row(samples, self.layout(), 1.0 / STEPS_16, out),
+            SampleRow::U8(samples) => luma_row(samples, self.layout(), 1.0, out),
+            SampleRow::U16(samples) => luma_row(samples, self.layout(), 1.0 / STEPS_16, out),
         }
     }
 }
@@ -60,24 +60,24 @@ impl LumaRows for AlphaRows<'_> {
             return;
         }
         match row(self.0, y) {
-            Row::U8(samples) => alpha_row(samples, layout, 1.0 / WHITE, out),
-            Row::U16(samples) => alpha_row(samples, layout, 1.0 / (WHITE * STEPS_16), out),
+            SampleRow::U8(samples) => alpha_row(samples, layout, 1.0 / WHITE, out),
+            SampleRow::U16(samples) => alpha_row(samples, layout, 1.0 / (WHITE * STEPS_16), out),
         }
     }
 }
 
-pub(in crate::watermark) enum Row<'a> {
+pub(in crate::watermark) enum SampleRow<'a> {
     U8(&'a [u8]),
     U16(&'a [u16]),
 }
 
 /// Returns row `y` of a raster.
-pub(in crate::watermark) fn row(raster: &Raster, y: usize) -> Row<'_> {
+pub(in crate::watermark) fn row(raster: &Raster, y: usize) -> SampleRow<'_> {
     let length = raster.width() as usize * raster.layout().channels();
     let range = y * length..(y + 1) * length;
     match raster.samples() {
-        Samples::U8(samples) => Row::U8(&samples[range]),
-        Samples::U16(samples) => Row::U16(&samples[range]),
+        Samples::U8(samples) => SampleRow::U8(&samples[range]),
+        Samples::U16(samples) => SampleRow::U16(&samples[range]),
     }
 }
 

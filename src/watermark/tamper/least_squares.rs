@@ -6,14 +6,14 @@
 
 /// A least-squares problem of `N` unknowns, as its normal equations.
 #[derive(Debug, Clone)]
-pub(super) struct Normal<const N: usize> {
+pub(super) struct NormalEquations<const N: usize> {
     /// The lower triangle of `R^T W R + P`.
     matrix: [[f64; N]; N],
     /// The right-hand side `R^T W y + q`.
     right: [f64; N],
 }
 
-impl<const N: usize> Normal<N> {
+impl<const N: usize> NormalEquations<N> {
     /// Returns a problem without equations and penalties.
     pub(super) fn new() -> Self {
         Self {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_heavier_equations_win_and_penalties_draw() {
-        let mut normal = Normal::<2>::new();
+        let mut normal = NormalEquations::<2>::new();
         for (x, y, weight) in [
             (0.0, 1.0, 1.0),
             (1.0, 3.0, 1.0),
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_nothing_determines_is_zero() {
-        let mut normal = Normal::<3>::new();
+        let mut normal = NormalEquations::<3>::new();
         normal.add(&[1.0, 0.0, 0.0], 4.0, 1.0);
         let [first, rest @ ..] = normal.solve();
         assert!((first - 4.0).abs() < 1e-9 && rest.iter().all(|value| value.abs() < 1e-9));

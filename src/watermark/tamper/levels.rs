@@ -18,7 +18,7 @@
 use super::{
     comparable::cell_of,
     mixing, scan,
-    tone::{Cells, Content, Tone, robust_scale},
+    tone::{Cells, ChannelContent, Tone, robust_scale},
 };
 use crate::watermark::{
     features::chroma::{CELL_COUNT, CELLS, ChromaCells},
@@ -114,7 +114,7 @@ pub(super) fn compare(
                 [r, g, b] => Some([[g, b], [r, b], [r, g]][at]),
                 _ => None,
             };
-            let before = Content {
+            let before = ChannelContent {
                 level: &old[at],
                 others,
                 contrast: &around.contrast,
@@ -204,7 +204,12 @@ struct Channel {
 }
 
 impl Channel {
-    fn compare(cells: &[usize], photo: Content<'_>, after: &Cells, around: &Surroundings) -> Self {
+    fn compare(
+        cells: &[usize],
+        photo: ChannelContent<'_>,
+        after: &Cells,
+        around: &Surroundings,
+    ) -> Self {
         let before = photo.level;
         let (fitted, scale) = Tone::fit(cells, photo, after, &around.trust);
         let tone = |cell: usize, x: f64| fitted.at(cell, x);

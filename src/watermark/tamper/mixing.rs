@@ -12,7 +12,7 @@
 //! colours differ from cell to cell: where they do, as much is assumed to lie within a cell.
 
 use super::{
-    least_squares::Normal,
+    least_squares::NormalEquations,
     levels::{Colours, Surroundings, variance_around},
     tone::{Cells, robust_scale},
 };
@@ -52,7 +52,7 @@ pub(super) fn mixed(
     let mut weights = trust.clone();
     let mut factors = [0.0; 8];
     for _ in 0..ROUNDS {
-        let mut normal = Normal::<8>::new();
+        let mut normal = NormalEquations::<8>::new();
         for ((row, &cell), weight) in rows.iter().zip(cells).zip(&weights) {
             normal.add(row, f64::from(after.luma[cell]), *weight);
         }

@@ -104,7 +104,7 @@ pub(super) struct Observed<'a> {
 
 /// Conclusion about alterations of the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
+pub enum TamperFinding {
     /// There is no difference beyond the effects of compression, filters and noise.
     Unaltered,
     /// Something deviates, but the processing of the whole picture may be the reason; or too little
@@ -120,8 +120,8 @@ pub enum Finding {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tampering {
     /// The conclusion; it decides whether there are regions.
-    pub finding: Finding,
-    /// Altered places, most certain first, at most 16. Empty unless [`Finding::Altered`].
+    pub finding: TamperFinding,
+    /// Altered places, most certain first, at most 16. Empty unless [`TamperFinding::Altered`].
     pub regions: Vec<Region>,
     /// Share of the protected photo that was seen and could be compared, 0..=1.
     pub compared: f64,
@@ -160,8 +160,8 @@ impl Tampering {
     /// Withdraws the conclusion that nothing was altered, because the picture as a whole speaks
     /// against it.
     pub(super) fn doubt(&mut self) {
-        if self.finding != Finding::Altered {
-            self.finding = Finding::Uncertain;
+        if self.finding != TamperFinding::Altered {
+            self.finding = TamperFinding::Uncertain;
         }
     }
 
@@ -169,7 +169,7 @@ impl Tampering {
     /// place.
     pub(super) fn not_examined() -> Self {
         Self {
-            finding: Finding::NotExamined,
+            finding: TamperFinding::NotExamined,
             ..Self::none(0.0)
         }
     }
@@ -177,7 +177,7 @@ impl Tampering {
     /// Returns the result when nothing was found, or nothing could be examined.
     fn none(compared: f64) -> Self {
         Self {
-            finding: Finding::Unaltered,
+            finding: TamperFinding::Unaltered,
             regions: Vec::new(),
             compared,
             smallest_visible: None,
@@ -225,7 +225,7 @@ pub(super) fn examine(
     let expected = expected_sums(original, &gains);
     let Some(explained) = Explained::new(received.sums, &expected, &comparable, &trust) else {
         return Tampering {
-            finding: Finding::Uncertain,
+            finding: TamperFinding::Uncertain,
             ..Tampering::none(comparable.share())
         };
     };
@@ -344,11 +344,11 @@ fn of_cells((ratio, doubtful): (Vec<f32>, bool)) -> Alarms {
 fn conclude(alarms: &Alarms, compared: f64) -> Tampering {
     let regions = regions::rectangles(alarms);
     let finding = if !regions.is_empty() {
-        Finding::Altered
+        TamperFinding::Altered
     } else if alarms.doubtful {
-        Finding::Uncertain
+        TamperFinding::Uncertain
     } else {
-        Finding::Unaltered
+        TamperFinding::Unaltered
     };
     Tampering {
         finding,
@@ -387,7 +387,7 @@ mod tests {
 
     /// Returns the finding where 16 tiles of a picture lost their content, its gain and their luma;
     /// with the photo's levels or with a record that has none.
-    fn emptied(gain: f32, level: f32, with_levels: bool) -> Finding {
+    fn emptied(gain: f32, level: f32, with_levels: bool) -> TamperFinding {
         let place = |tile: usize| tile % TILES / 4 == 3 && tile / TILES / 4 == 2;
         let host = Sums::from_fn(Tiling::Fine, |at| {
             ((at * 7919 % 1009) as f32 - 504.0) / 20.0
@@ -422,7 +422,7 @@ mod tests {
             for level in [0.0, 200.0, 255.0] {
                 assert_eq!(
                     emptied(gain, level, true),
-                    Finding::Altered,
+                    TamperFinding::Altered,
                     "{gain} {level}"
                 );
             }
@@ -431,8 +431,8 @@ mod tests {
 
     #[test]
     fn an_old_record_leaves_out_what_looks_clipped_in_a_lighter_picture() {
-        assert_eq!(emptied(1.0, 255.0, false), Finding::Altered);
-        assert_eq!(emptied(1.2, 200.0, false), Finding::Altered);
-        assert_ne!(emptied(1.2, 255.0, false), Finding::Altered);
+        assert_eq!(emptied(1.0, 255.0, false), TamperFinding::Altered);
+        assert_eq!(emptied(1.2, 200.0, false), TamperFinding::Altered);
+        assert_ne!(emptied(1.2, 255.0, false), TamperFinding::Altered);
     }
 }

@@ -14,7 +14,7 @@
 //! without levels are compared so; with them [`super::levels`] sees colours as well. 1.1774 is the
 //! median of a Rayleigh variable of unit scale.
 
-use super::{least_squares::Normal, scan};
+use super::{least_squares::NormalEquations, scan};
 use crate::watermark::features::{
     chroma::{CELL_COUNT, CELLS, ChromaCells},
     levels::Levels,
@@ -56,7 +56,7 @@ const UNKNOWNS: usize = 4;
 
 /// One cell before and after.
 #[derive(Debug)]
-struct Pair {
+struct CellPair {
     cell: usize,
     /// b, r, luma and 1 of the photo.
     before: [f64; UNKNOWNS],
@@ -67,8 +67,8 @@ struct Pair {
 /// The colours of a received picture, explained by the protected photo's.
 #[derive(Debug)]
 pub(super) struct Recolouring {
-    pairs: Vec<Pair>,
-    transform: Transform,
+    pairs: Vec<CellPair>,
+    transform: ColourTransform,
     /// Scale s of the errors, in levels.
     scale: f64,
     /// Variance of the colours around each pair.
@@ -79,10 +79,10 @@ impl Recolouring {
     /// Fits the transform; `None` if too few cells are seen. `luma` is the received one, in the
     /// photo's place.
     pub(super) fn new(before: &ChromaCells, after: &ChromaCells, luma: &Levels) -> Option<Self> {
-        let pairs: Vec<Pair> = (0..CELL_COUNT)
+        let pairs: Vec<CellPair> = (0..CELL_COUNT)
             .filter_map(|cell| {
                 let ([b, r], after) = (before.cell(cell)?.map(f64::from), after.cell(cell)?);
-                Some(Pair {
+                Some(CellPair {
                     cell,
                     before: [b, r, (f64::from(luma.cells()[cell]) - 128.0) / 16.0, 1.0],
                     after: after.map(f64::from),
@@ -108,7 +108,7 @@ impl Recolouring {
     /// Returns the distance that the transform moves the photo's colours: root mean square over the
     /// cells, in levels.
     pub(super) fn change(&self) -> f32 {
-        let moved = |pair: &Pair| {
+        let moved = |pair: &CellPair| {
             let [b, r] = self.transform.of(pair);
             (b - pair.before[0]).powi(2) + (r - pair.before[1]).powi(2)
         };
@@ -149,11 +149,11 @@ impl Recolouring {
 
 /// An affine transform of colours: for b' and r' the factors of b, r, luma and 1.
 #[derive(Debug)]
-struct Transform([[f64; UNKNOWNS]; 2]);
+struct ColourTransform([[f64; UNKNOWNS]; 2]);
 
-impl Transform {
+impl ColourTransform {
     /// Returns the colour that a cell should have.
-    fn of(&self, pair: &Pair) -> [f64; 2] {
+    fn of(&self, pair: &CellPair) -> [f64; 2] {
         self.0.map(|row| {
             row.iter()
                 .zip(&pair.before)
@@ -163,7 +163,7 @@ impl Transform {
     }
 
     /// Returns the distance of a cell's colour from that, in levels.
-    fn error(&self, pair: &Pair) -> f64 {
+    fn error(&self, pair: &CellPair) -> f64 {
         let [b, r] = self.of(pair);
         (pair.after[0] - b).hypot(pair.after[1] - r)
     }
@@ -171,8 +171,8 @@ impl Transform {
 
 /// Fits the transform of most cells; also returns s. Begins with the cells that identity explains
 /// best.
-fn fit(pairs: &[Pair]) -> (Transform, f64) {
-    let mut transform = Transform([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]);
+fn fit(pairs: &[CellPair]) -> (ColourTransform, f64) {
+    let mut transform = ColourTransform([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]);
     let mut rounds = 0;
     loop {
         let errors: Vec<f64> = pairs.iter().map(|pair| transform.error(pair)).collect();
@@ -197,9 +197,9 @@ fn median(values: &[f64]) -> f64 {
 }
 
 /// Solves the weighted least squares problem with a ridge towards identity.
-fn least_squares(pairs: &[Pair], weights: &[f64]) -> Transform {
+fn least_squares(pairs: &[CellPair], weights: &[f64]) -> ColourTransform {
     let channel = |channel: usize| {
-        let mut normal = Normal::new();
+        let mut normal = NormalEquations::new();
         for at in 0..UNKNOWNS {
             let weight = if at < 3 { RIDGE } else { 0.01 * RIDGE };
             normal.draw(at, if at == channel { 1.0 } else { 0.0 }, weight);
@@ -209,7 +209,7 @@ fn least_squares(pairs: &[Pair], weights: &[f64]) -> Transform {
         }
         normal.solve()
     };
-    Transform([channel(0), channel(1)])
+    ColourTransform([channel(0), channel(1)])
 }
 
 /// Returns the variance of the colours of a cell and its neighbours, both channels together.

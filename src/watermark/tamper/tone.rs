@@ -29,7 +29,7 @@
 
 use std::ops::Range;
 
-use super::least_squares::Normal;
+use super::least_squares::NormalEquations;
 use crate::watermark::{
     features::chroma::{CELL_COUNT, CELLS},
     sampling::blur::Blur,
@@ -73,7 +73,7 @@ pub(super) type Cells = [f64; CELL_COUNT];
 
 /// Content of the photo's cells, as one channel sees it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Content<'a> {
+pub(super) struct ChannelContent<'a> {
     /// Level of the channel, 0..=255.
     pub(super) level: &'a Cells,
     /// Levels of the two other channels; `None` for a grey picture.
@@ -85,14 +85,14 @@ pub(super) struct Content<'a> {
 /// Tone T and light F of one channel.
 #[derive(Debug)]
 pub(super) struct Tone<'a> {
-    before: Content<'a>,
+    before: ChannelContent<'a>,
     factors: [f64; UNKNOWNS],
     light: Light,
 }
 
 impl<'a> Tone<'a> {
     /// Returns the tone that leaves every level as it is.
-    fn identity(before: Content<'a>) -> Self {
+    fn identity(before: ChannelContent<'a>) -> Self {
         let mut factors = [0.0; UNKNOWNS];
         factors[..KNOTS.len()].copy_from_slice(&KNOTS);
         Self {
@@ -105,7 +105,7 @@ impl<'a> Tone<'a> {
     /// Fits the levels of some cells to the received ones; `trust` is u of each cell. Also returns s, received levels.
     pub(super) fn fit(
         cells: &[usize],
-        before: Content<'a>,
+        before: ChannelContent<'a>,
         after: &Cells,
         trust: &Cells,
     ) -> (Self, f64) {
@@ -279,7 +279,7 @@ fn between_knots(x: f64) -> (usize, f64) {
 }
 
 /// Returns levels around one that stand for those of a cell, and their shares.
-fn nodes(before: Content<'_>, cell: usize, level: f64) -> [(f64, f64); 3] {
+fn nodes(before: ChannelContent<'_>, cell: usize, level: f64) -> [(f64, f64); 3] {
     let reach = (OUTER * before.contrast[cell])
         .min(level)
         .min(255.0 - level);
@@ -287,7 +287,7 @@ fn nodes(before: Content<'_>, cell: usize, level: f64) -> [(f64, f64); 3] {
 }
 
 /// Returns the values that T is linear in.
-fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
+fn row(before: ChannelContent<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
     let mut row = [0.0; UNKNOWNS];
     for (level, share) in nodes(before, cell, x) {
         let (next, t) = between_knots(level);
@@ -339,8 +339,8 @@ fn row(before: Content<'_>, cell: usize, x: f64) -> [f64; UNKNOWNS] {
 }
 
 /// Returns the penalties on the unknowns, which apply besides the cells.
-fn penalties(cells: usize) -> Normal<UNKNOWNS> {
-    let mut normal = Normal::new();
+fn penalties(cells: usize) -> NormalEquations<UNKNOWNS> {
+    let mut normal = NormalEquations::new();
     for first in 0..KNOTS.len() - 2 {
         let below = KNOTS[first + 1] - KNOTS[first];
         let above = KNOTS[first + 2] - KNOTS[first + 1];
@@ -376,7 +376,7 @@ mod tests {
     /// Fits what `change` makes of each cell's level; the largest error of the cells where `trust` is 1, in levels.
     fn worst(change: impl Fn(usize, f64) -> f64, trust: &Cells) -> f64 {
         let (level, contrast) = (photo(), [0.0; CELL_COUNT]);
-        let before = Content {
+        let before = ChannelContent {
             level: &level,
             others: None,
             contrast: &contrast,

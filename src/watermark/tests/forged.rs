@@ -4,8 +4,8 @@ use super::pictures::{halved, key, open, photo, resaved, samples, scene_photo};
 use crate::{
     imaging::{Layout, Photo, Samples},
     watermark::{
-        Content, DetectionStatus, Embedded, Finding, Privacy, Record, WatermarkKey, detect, embed,
-        embed_with_privacy,
+        ContentMatch, DetectionStatus, Embedded, Record, RecordPrivacy, TamperFinding,
+        WatermarkKey, detect, embed, embed_with_privacy,
     },
 };
 
@@ -55,7 +55,8 @@ fn carried(base: &[u8], sent: &Photo, before: &[u8], times: i32) -> Photo {
 #[test]
 fn a_mark_that_was_carried_to_another_picture_sits_on_other_content() {
     let (sent, before, record) = protected();
-    let strict = embed_with_privacy(scene_photo(WIDTH, HEIGHT), &key(), Privacy::Strict).unwrap();
+    let strict =
+        embed_with_privacy(scene_photo(WIDTH, HEIGHT), &key(), RecordPrivacy::Strict).unwrap();
     let mut detected = 0;
     for times in 1..=3 {
         let forged = carried(&other(), &sent, &before, times);
@@ -64,7 +65,7 @@ fn a_mark_that_was_carried_to_another_picture_sits_on_other_content() {
                 let found = detect(&received, record, &key());
                 if found.status == DetectionStatus::Detected {
                     detected += 1;
-                    assert_eq!(found.content, Content::Other, "{times}: {found:?}");
+                    assert_eq!(found.content, ContentMatch::Other, "{times}: {found:?}");
                 }
             }
         }
@@ -72,7 +73,10 @@ fn a_mark_that_was_carried_to_another_picture_sits_on_other_content() {
     assert!(detected >= 6, "{detected}");
     for received in [resaved(&sent, 50), halved(&sent), sent] {
         for record in [&record, &strict.record] {
-            assert_eq!(detect(&received, record, &key()).content, Content::Agrees);
+            assert_eq!(
+                detect(&received, record, &key()).content,
+                ContentMatch::Agrees
+            );
         }
     }
 }
@@ -88,7 +92,7 @@ fn what_shines_through_all_of_the_picture_leaves_a_doubt() {
     assert_eq!(found.status, DetectionStatus::Detected, "{found:?}");
     let finding = found.tampering.unwrap().finding;
     assert!(
-        found.content != Content::Agrees || finding == Finding::Altered,
+        found.content != ContentMatch::Agrees || finding == TamperFinding::Altered,
         "{finding:?}"
     );
 }
@@ -102,8 +106,8 @@ fn a_negative_is_read_and_paint_in_it_is_found() {
         let found = detect(&received, &record, &key());
         assert_eq!(found.status, DetectionStatus::Detected, "{found:?}");
         assert!(found.transform.unwrap().negative);
-        assert_eq!(found.content, Content::Agrees);
-        assert_eq!(found.tampering.unwrap().finding, Finding::Unaltered);
+        assert_eq!(found.content, ContentMatch::Agrees);
+        assert_eq!(found.tampering.unwrap().finding, TamperFinding::Unaltered);
         let other = WatermarkKey::derive(&[7; 32], &[8; 16]);
         assert_eq!(
             detect(&received, &record, &other).status,
@@ -116,7 +120,7 @@ fn a_negative_is_read_and_paint_in_it_is_found() {
         painted[row..row + 3 * 160].fill(255);
     }
     let found = detect(&picture(painted), &record, &key());
-    assert_eq!(found.tampering.unwrap().finding, Finding::Altered);
+    assert_eq!(found.tampering.unwrap().finding, TamperFinding::Altered);
     assert!(!detect(&sent, &record, &key()).transform.unwrap().negative);
 }
 
@@ -128,7 +132,7 @@ fn a_mark_with_its_sign_reversed_is_seen_and_never_passes_for_an_untouched_photo
         let found = detect(&received, &record, &key());
         assert!(found.mark_reversed, "{found:?}");
         assert_eq!(found.status, DetectionStatus::Detected);
-        assert_ne!(found.tampering.unwrap().finding, Finding::Unaltered);
+        assert_ne!(found.tampering.unwrap().finding, TamperFinding::Unaltered);
     }
     let found = detect(&sent, &record, &key());
     assert!(!found.mark_reversed && found.z > 20.0);

@@ -6,8 +6,8 @@ use super::pictures::{key, open, samples, scene};
 use crate::{
     imaging::{Layout, Pixels},
     watermark::{
-        Embedded, ProtectionLevel, TamperClass, detect, embed, embed::exchange::Exchange,
-        tamper_class,
+        Embedded, ManipulationClass, ProtectionLevel, detect, embed, embed::exchange::Exchange,
+        manipulation_class,
     },
 };
 
@@ -30,7 +30,10 @@ fn protected(file: &[u8]) -> (Vec<u8>, f64) {
         (found.z - report.z_sent).abs() < 1e-9,
         "{found:?} {report:?}"
     );
-    assert_eq!(tamper_class(&sent, &record, &found), TamperClass::None);
+    assert_eq!(
+        manipulation_class(&sent, &record, &found),
+        ManipulationClass::None
+    );
     let again = embed(open(file), &key()).unwrap();
     assert!(
         again.bytes == bytes,

@@ -6,8 +6,8 @@ use super::pictures::{decoded, jpeg, key, open, scene};
 use crate::{
     imaging::{CoefficientImage, Photo, Pixels},
     watermark::{
-        DetectionStatus, Embedded, ProtectionLevel, TamperClass, detect, embed,
-        sampling::grid::Grid, signal::mask::mask, tamper_class,
+        DetectionStatus, Embedded, ManipulationClass, ProtectionLevel, detect, embed,
+        manipulation_class, sampling::grid::Grid, signal::mask::mask,
     },
 };
 
@@ -41,7 +41,10 @@ fn sources_of_all_qualities_are_protected() {
             (found.z - report.z_sent).abs() < 1e-9,
             "{quality}: {found:?}"
         );
-        assert_eq!(tamper_class(&sent, &record, &found), TamperClass::None);
+        assert_eq!(
+            manipulation_class(&sent, &record, &found),
+            ManipulationClass::None
+        );
 
         let shown = decoded(&bytes);
         let found = detect(&shown, &record, &key());

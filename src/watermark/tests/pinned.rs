@@ -4,7 +4,7 @@
 use super::pictures::{jpeg, key, open, samples, scene, scene_photo};
 use crate::{
     imaging::{Photo, Pixels, Plane},
-    watermark::{Privacy, embed, embed_with_privacy, layout::GRID, signal::mask::mask},
+    watermark::{RecordPrivacy, embed, embed_with_privacy, layout::GRID, signal::mask::mask},
 };
 
 /// First eight bytes of a BLAKE3 hash.
@@ -21,7 +21,7 @@ fn marked_pictures_and_records_are_pinned() {
     let mut record = from_pixels.record.clone();
     // The digest of pixels is pinned where it is made.
     record.set_pixel_digest([0; 32]);
-    let strict = embed_with_privacy(scene_photo(300, 200), &key(), Privacy::Strict).unwrap();
+    let strict = embed_with_privacy(scene_photo(300, 200), &key(), RecordPrivacy::Strict).unwrap();
     let mut strict = strict.record;
     strict.set_pixel_digest([0; 32]);
     let source = open(&jpeg(300, 200, &scene(300, 200), 80));

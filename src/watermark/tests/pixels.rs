@@ -4,8 +4,8 @@ use super::pictures::{flat_photo, halved, key, open, photo, resaved, samples, sc
 use crate::{
     imaging::{Encoding, Format, Layout, Limits, Photo, Pixels, Samples, decode},
     watermark::{
-        DetectionStatus, Embedded, ProtectionLevel, TamperClass, WatermarkError, WatermarkKey,
-        detect, embed, tamper_class,
+        DetectionStatus, Embedded, ManipulationClass, ProtectionLevel, WatermarkError,
+        WatermarkKey, detect, embed, manipulation_class,
     },
 };
 
@@ -26,7 +26,10 @@ fn a_marked_photo_is_full_invisible_and_read_back_as_it_was_sent() {
     let sent = open(&bytes);
     let found = detect(&sent, &record, &key());
     assert_eq!(found.status, DetectionStatus::Detected);
-    assert_eq!(tamper_class(&sent, &record, &found), TamperClass::None);
+    assert_eq!(
+        manipulation_class(&sent, &record, &found),
+        ManipulationClass::None
+    );
     // Lossless: the read-back without a second decode was of the very pixels that the file has.
     assert!(
         (found.z - report.z_sent).abs() < 1e-9,
@@ -48,13 +51,13 @@ fn a_mark_survives_compression_and_resizing() {
     let Embedded { bytes, record, .. } = embed(scene_photo(768, 512), &key()).unwrap();
     let sent = open(&bytes);
     for (received, class, least) in [
-        (resaved(&sent, 50), TamperClass::Compression, 15.0),
-        (halved(&sent), TamperClass::Resize, 15.0),
-        (resaved(&halved(&sent), 75), TamperClass::Resize, 12.0),
+        (resaved(&sent, 50), ManipulationClass::Compression, 15.0),
+        (halved(&sent), ManipulationClass::Resize, 15.0),
+        (resaved(&halved(&sent), 75), ManipulationClass::Resize, 12.0),
     ] {
         let found = detect(&received, &record, &key());
         assert!(found.z > least && found.rho > 0.9, "{found:?}");
-        assert_eq!(tamper_class(&received, &record, &found), class);
+        assert_eq!(manipulation_class(&received, &record, &found), class);
         let scale = f64::from(received.width()) / 768.0;
         let transform = found.transform.unwrap();
         assert!((transform.scale_x - scale).abs() < 1e-9 && !transform.flipped);
@@ -212,7 +215,7 @@ fn depth_and_grey_are_kept_and_marked() {
         let sent = open(&bytes);
         let found = detect(&sent, &record, &key());
         assert!(
-            found.z > 40.0 && tamper_class(&sent, &record, &found) == TamperClass::None,
+            found.z > 40.0 && manipulation_class(&sent, &record, &found) == ManipulationClass::None,
             "{found:?}"
         );
         let Pixels::Raster(raster) = &sent.pixels else {
@@ -249,7 +252,10 @@ fn a_lossy_output_is_read_back_from_its_own_file() {
             (found.z - report.z_sent).abs() < 1e-9,
             "{found:?} {report:?}"
         );
-        assert_eq!(tamper_class(&sent, &record, &found), TamperClass::None);
+        assert_eq!(
+            manipulation_class(&sent, &record, &found),
+            ManipulationClass::None
+        );
         assert_eq!(report.level, ProtectionLevel::Full);
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         geometry::{coverage::Coverage, homography::Homography, warp::Warp},
         layout::{GRID, TILES},
         register::{
-            Depth, Registered,
+            Depth, RegisteredImage,
             received::{ReceivedImage, Sampling},
             refine::Fit,
             register,
@@ -82,7 +82,7 @@ impl Kept {
         }
     }
 
-    fn laid(&self, received: &Photo, embedded: &Embedded) -> Registered {
+    fn laid(&self, received: &Photo, embedded: &Embedded) -> RegisteredImage {
         register(
             &ReceivedImage::new(received),
             &embedded.record,

@@ -4,8 +4,8 @@ use super::pictures::{halved, key, open, photo, resaved, samples, scene, scene_p
 use crate::{
     imaging::{Layout, Photo, Samples},
     watermark::{
-        DETECTION_THRESHOLD, DetectionStatus, Finding, Privacy, Record, WatermarkKey, detect,
-        embed, embed_with_privacy,
+        DETECTION_THRESHOLD, DetectionStatus, Record, RecordPrivacy, TamperFinding, WatermarkKey,
+        detect, embed, embed_with_privacy,
     },
 };
 
@@ -31,7 +31,7 @@ fn cut(original: &Photo, (x, y): (u32, u32), (width, height): (u32, u32)) -> Pho
 #[test]
 fn a_record_of_the_first_version_is_read_as_it_was_then() {
     let record = Record::from_bytes(FIRST_RECORD).unwrap();
-    assert_eq!(record.privacy(), Privacy::Full);
+    assert_eq!(record.privacy(), RecordPrivacy::Full);
     let mark = image::load_from_memory(FIRST_MARK).unwrap().into_luma8();
     let raised = scene(300, 200)
         .chunks_exact(3)
@@ -50,7 +50,7 @@ fn a_record_of_the_first_version_is_read_as_it_was_then() {
 fn a_strict_record_reads_the_same_picture_with_half_the_evidence() {
     let original = scene_photo(768, 512);
     let full = embed(original.clone(), &key()).unwrap();
-    let strict = embed_with_privacy(original.clone(), &key(), Privacy::Strict).unwrap();
+    let strict = embed_with_privacy(original.clone(), &key(), RecordPrivacy::Strict).unwrap();
     assert_eq!(
         full.bytes, strict.bytes,
         "privacy does not change the picture"
@@ -72,7 +72,7 @@ fn a_strict_record_reads_the_same_picture_with_half_the_evidence() {
         // The place of an alteration cannot be told, and is not claimed.
         assert_eq!(
             found.tampering.unwrap().finding,
-            Finding::NotExamined,
+            TamperFinding::NotExamined,
             "{name}"
         );
         let other = WatermarkKey::derive(&[8; 32], &[9; 16]);
@@ -85,7 +85,7 @@ fn a_strict_record_reads_the_same_picture_with_half_the_evidence() {
 
 #[test]
 fn a_strict_record_holds_sums_over_four_tiles_and_nothing_else_of_the_picture() {
-    let strict = embed_with_privacy(scene_photo(300, 200), &key(), Privacy::Strict).unwrap();
+    let strict = embed_with_privacy(scene_photo(300, 200), &key(), RecordPrivacy::Strict).unwrap();
     let bytes = strict.record.to_bytes();
     // Head, 4 x 16 x 16 sums, 4 x 4 marks: no keypoints, no colour, no other section.
     assert_eq!(bytes.len(), 48 + 1024 + 16);

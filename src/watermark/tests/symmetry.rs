@@ -3,7 +3,7 @@
 use super::pictures::{key, open, photo, samples, scene_photo};
 use crate::{
     imaging::{Layout, Orientation, Photo, Samples},
-    watermark::{Embedded, TamperClass, detect, embed, tamper_class},
+    watermark::{Embedded, ManipulationClass, detect, embed, manipulation_class},
 };
 
 /// The photo with its pixels turned by a symmetry.
@@ -73,10 +73,10 @@ fn all_eight_symmetries_are_found_and_named() {
         assert_eq!(transform.flipped, flipped, "{orientation:?}");
         assert!((transform.scale_x - 1.0).abs() < 1e-9 && (transform.scale_y - 1.0).abs() < 1e-9);
         let expected = match orientation {
-            Orientation::Upright => TamperClass::None,
-            _ => TamperClass::Resize,
+            Orientation::Upright => ManipulationClass::None,
+            _ => ManipulationClass::Resize,
         };
-        assert_eq!(tamper_class(&received, &record, &found), expected);
+        assert_eq!(manipulation_class(&received, &record, &found), expected);
     }
 }
 
@@ -100,7 +100,7 @@ fn a_tag_turns_as_pixels_do() {
     let found = detect(&sent, &record, &key());
     assert!(
         (found.z - report.z_sent).abs() < 1e-9
-            && tamper_class(&sent, &record, &found) == TamperClass::None
+            && manipulation_class(&sent, &record, &found) == ManipulationClass::None
     );
 
     let shown = turned(&sent, Orientation::Rotate90);

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     imaging::{Layout, Photo, Samples},
     watermark::{
-        Detection, Embedded, Finding, Record, Region, TamperClass, Tampering, detect, embed,
-        tamper_class,
+        Detection, Embedded, ManipulationClass, Record, Region, TamperFinding, Tampering, detect,
+        embed, manipulation_class,
     },
 };
 
@@ -65,9 +65,9 @@ fn overlap(a: &Region, b: &Region) -> f64 {
     both / (a.width * a.height + b.width * b.height - both)
 }
 
-fn verified(received: &Photo, record: &Record) -> (Detection, Tampering, TamperClass) {
+fn verified(received: &Photo, record: &Record) -> (Detection, Tampering, ManipulationClass) {
     let found = detect(received, record, &key());
-    let class = tamper_class(received, record, &found);
+    let class = manipulation_class(received, record, &found);
     let tampering = found.tampering.clone().unwrap();
     (found, tampering, class)
 }
@@ -110,8 +110,12 @@ fn replaced_erased_blurred_and_recoloured_places_are_pointed_out() {
         for received in [resaved(&edit, 80), resaved(&halved(&edit), 75), edit] {
             let (found, tampering, class) = verified(&received, &record);
             assert!(found.z > 12.0, "{name}: {found:?}");
-            assert_eq!(tampering.finding, Finding::Altered, "{name}: {found:?}");
-            assert_eq!(class, TamperClass::StructuralAlteration, "{name}");
+            assert_eq!(
+                tampering.finding,
+                TamperFinding::Altered,
+                "{name}: {found:?}"
+            );
+            assert_eq!(class, ManipulationClass::StructuralAlteration, "{name}");
             let first = &tampering.regions[0];
             assert!(overlap(first, &EDITED) > 0.5, "{name}: {tampering:?}");
             assert!((0.5..=1.0).contains(&first.score), "{name}: {first:?}");
@@ -132,7 +136,7 @@ fn an_edit_is_found_where_the_picture_was_turned() {
         }
     });
     let (_, tampering, class) = verified(&mirrored, &record);
-    assert_eq!(class, TamperClass::StructuralAlteration);
+    assert_eq!(class, ManipulationClass::StructuralAlteration);
     assert!(
         overlap(&tampering.regions[0], &EDITED) > 0.5,
         "{tampering:?}"
@@ -158,7 +162,11 @@ fn a_small_edit_in_a_crop_is_found_as_surely_as_in_the_whole() {
         ("PNG", cropped(&edit)),
     ] {
         let (found, tampering, _) = verified(&received, &record);
-        assert_eq!(tampering.finding, Finding::Altered, "{name}: {found:?}");
+        assert_eq!(
+            tampering.finding,
+            TamperFinding::Altered,
+            "{name}: {found:?}"
+        );
         let unit = f64::from(SIDE);
         let middle = (314.0 / unit, 364.0 / unit);
         let on_it = |region: &Region| {
@@ -168,7 +176,7 @@ fn a_small_edit_in_a_crop_is_found_as_surely_as_in_the_whole() {
         assert!(tampering.regions.iter().all(on_it), "{name}: {tampering:?}");
     }
     let (_, tampering, _) = verified(&resaved(&cropped(&sent), 85), &record);
-    assert_eq!(tampering.finding, Finding::Unaltered, "{tampering:?}");
+    assert_eq!(tampering.finding, TamperFinding::Unaltered, "{tampering:?}");
 }
 
 #[test]
@@ -199,9 +207,13 @@ fn a_change_of_the_whole_picture_is_no_alteration() {
         ("soft", soft),
     ] {
         let (found, tampering, class) = verified(&received, &record);
-        assert_ne!(tampering.finding, Finding::Altered, "{name}: {found:?}");
+        assert_ne!(
+            tampering.finding,
+            TamperFinding::Altered,
+            "{name}: {found:?}"
+        );
         assert!(tampering.regions.is_empty(), "{name}");
-        assert_ne!(class, TamperClass::StructuralAlteration, "{name}");
+        assert_ne!(class, ManipulationClass::StructuralAlteration, "{name}");
     }
 }
 

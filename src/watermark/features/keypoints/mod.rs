@@ -66,7 +66,7 @@ pub(in crate::watermark) struct Keypoint {
 pub(in crate::watermark) fn of_original(luma: &Plane) -> Vec<Keypoint> {
     Features::find(
         luma,
-        Search {
+        KeypointSearch {
             step: LEVEL_STEP,
             levels: ORIGINAL_LEVELS,
             budget: MOST,
@@ -78,7 +78,7 @@ pub(in crate::watermark) fn of_original(luma: &Plane) -> Vec<Keypoint> {
 
 /// Parameters of a search for keypoints.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::watermark) struct Search {
+pub(in crate::watermark) struct KeypointSearch {
     /// Ratio of one level's side to the next one's, above 1.
     pub(in crate::watermark) step: f64,
     /// Most levels; fewer if the picture is too small for them.
@@ -98,7 +98,7 @@ pub(in crate::watermark) struct Features {
 
 impl Features {
     /// Finds corners in an upright luma plane, 0..=255.
-    pub(in crate::watermark) fn find(luma: &Plane, search: Search) -> Self {
+    pub(in crate::watermark) fn find(luma: &Plane, search: KeypointSearch) -> Self {
         let pyramid = Pyramid::new(luma, search.step, search.levels);
         let group = search.levels.div_ceil(search.groups);
         let mut corners = Vec::new();

@@ -4,7 +4,7 @@ use crate::watermark::geometry::homography::Homography;
 
 /// A point of the original and its position in the received picture.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair {
+pub(super) struct PointPair {
     pub(super) from: [f64; 2],
     pub(super) to: [f64; 2],
 }
@@ -22,7 +22,7 @@ pub(super) struct Similarity {
 impl Similarity {
     /// Returns the similarity that takes `from` to `to`, with a given rotation in radians and
     /// scale.
-    pub(super) fn through(pair: Pair, angle: f64, scale: f64) -> Self {
+    pub(super) fn through(pair: PointPair, angle: f64, scale: f64) -> Self {
         let (sin, cos) = angle.sin_cos();
         let (a, b) = (scale * cos, scale * sin);
         let [x, y] = pair.from;
@@ -35,9 +35,9 @@ impl Similarity {
     }
 
     /// Fits a similarity by least squares; `None` if all points of the original coincide.
-    pub(super) fn fit(pairs: &[Pair]) -> Option<Self> {
+    pub(super) fn fit(pairs: &[PointPair]) -> Option<Self> {
         let count = pairs.len() as f64;
-        let mean = |of: fn(&Pair) -> f64| pairs.iter().map(of).sum::<f64>() / count;
+        let mean = |of: fn(&PointPair) -> f64| pairs.iter().map(of).sum::<f64>() / count;
         let from = [mean(|p| p.from[0]), mean(|p| p.from[1])];
         let to = [mean(|p| p.to[0]), mean(|p| p.to[1])];
         let (mut along, mut across, mut spread) = (0.0, 0.0, 0.0);
@@ -102,7 +102,7 @@ const ROUNDS: usize = 4;
 /// Cauchy distribution.
 pub(super) fn projective(
     similarity: &Similarity,
-    pairs: &[Pair],
+    pairs: &[PointPair],
     noise: f64,
 ) -> Option<Homography> {
     let start = similarity.homography();
@@ -110,7 +110,7 @@ pub(super) fn projective(
     let noise = noise / similarity.scale();
     let mut best = Homography::IDENTITY;
     for _ in 0..ROUNDS {
-        let mut normal = Normal::new();
+        let mut normal = ProjectiveEquations::new();
         normal.hold_back();
         for pair in pairs {
             let (from, to) = (pair.from, back.apply(pair.to[0], pair.to[1])?);
@@ -132,12 +132,12 @@ pub(super) fn projective(
 }
 
 /// Normal equations of a weighted least-squares problem with eight unknowns.
-struct Normal {
+struct ProjectiveEquations {
     /// Rows of the symmetric matrix, with the right-hand side as the last column.
     rows: [[f64; 9]; 8],
 }
 
-impl Normal {
+impl ProjectiveEquations {
     fn new() -> Self {
         Self {
             rows: [[0.0; 9]; 8],
@@ -204,13 +204,13 @@ mod tests {
     ]);
 
     /// Pairs of a map on a lattice over the square of `side` about the centre.
-    fn pairs(map: &Homography, side: f64) -> Vec<Pair> {
+    fn pairs(map: &Homography, side: f64) -> Vec<PointPair> {
         let at = |k: usize| side * ((k as f64 + 0.5) / 5.0 - 0.5);
         (0..25)
             .map(|k| {
                 let from = [at(k % 5), at(k / 5)];
                 let to = map.apply(from[0], from[1]).unwrap();
-                Pair {
+                PointPair {
                     from,
                     to: to.into(),
                 }
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_similarity_is_found_exactly() {
-        let pair = Pair {
+        let pair = PointPair {
             from: [0.1, 0.2],
             to: [300.0, 400.0],
         };
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn few_pairs_in_a_corner_do_not_bend_the_picture() {
         let truth = Similarity::through(
-            Pair {
+            PointPair {
                 from: [0.0; 2],
                 to: [512.0; 2],
             },

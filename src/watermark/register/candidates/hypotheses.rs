@@ -16,8 +16,8 @@ use std::cmp::Reverse;
 
 use super::{
     Candidate,
-    fit::{Pair, Similarity, projective},
-    matching::Match,
+    fit::{PointPair, Similarity, projective},
+    matching::KeypointMatch,
     scene::Scene,
 };
 use crate::watermark::geometry::homography::Homography;
@@ -53,8 +53,8 @@ const AREAS: std::ops::Range<f64> = 1e-3..1e3;
 const CORNERS: [(f64, f64); 4] = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
 
 /// Grows the hypotheses with most votes and returns the maps that have `least` inliers.
-pub(super) fn grow_all(scene: &Scene, matches: &[Match], least: usize) -> Vec<Candidate> {
-    let mut ballots: Vec<(Match, Vec<Pair>)> = matches
+pub(super) fn grow_all(scene: &Scene, matches: &[KeypointMatch], least: usize) -> Vec<Candidate> {
+    let mut ballots: Vec<(KeypointMatch, Vec<PointPair>)> = matches
         .iter()
         .map(|&caller| (caller, ballot(scene, matches, caller)))
         .filter(|(_, votes)| votes.len() >= LEAST_VOTES)
@@ -86,11 +86,11 @@ pub(super) fn grow_all(scene: &Scene, matches: &[Match], least: usize) -> Vec<Ca
 }
 
 /// Returns the matches that agree with the similarity of one of them.
-fn ballot(scene: &Scene, matches: &[Match], caller: Match) -> Vec<Pair> {
+fn ballot(scene: &Scene, matches: &[KeypointMatch], caller: KeypointMatch) -> Vec<PointPair> {
     let similarity = scene.similarity(caller);
     let centre = scene.pair(caller).to;
-    let agrees = |&found: &Match| {
-        let Pair { from, to } = scene.pair(found);
+    let agrees = |&found: &KeypointMatch| {
+        let PointPair { from, to } = scene.pair(found);
         let [x, y] = similarity.apply(from);
         let reach = VOTE_RADIUS + VOTE_SLOPE * (x - centre[0]).hypot(y - centre[1]);
         (x - to[0]).hypot(y - to[1]) <= reach && scene.agrees(found, &similarity)
@@ -100,7 +100,7 @@ fn ballot(scene: &Scene, matches: &[Match], caller: Match) -> Vec<Pair> {
 }
 
 /// Grows the map that votes call for: between the planes, and as a candidate.
-fn grow(scene: &Scene, votes: &[Pair]) -> Option<(Homography, Candidate)> {
+fn grow(scene: &Scene, votes: &[PointPair]) -> Option<(Homography, Candidate)> {
     let mut similarity = Similarity::fit(votes)?;
     let mut map = similarity.homography();
     for radius in SIMILARITY_RADII {
@@ -124,7 +124,7 @@ fn grow(scene: &Scene, votes: &[Pair]) -> Option<(Homography, Candidate)> {
 }
 
 /// Returns the pairs, if there are enough to go on with.
-fn enough(pairs: &[Pair]) -> Option<&[Pair]> {
+fn enough(pairs: &[PointPair]) -> Option<&[PointPair]> {
     (pairs.len() >= LEAST_PARTNERS).then_some(pairs)
 }
 

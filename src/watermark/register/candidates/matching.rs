@@ -7,7 +7,7 @@ const ELSEWHERE: f32 = 0.02;
 
 /// A keypoint of the original and one of the received picture that look alike, by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Match {
+pub(super) struct KeypointMatch {
     pub(super) original: usize,
     pub(super) query: usize,
 }
@@ -20,7 +20,7 @@ pub(super) fn nearest(
     query: &[Keypoint],
     distance: u32,
     ratio: f32,
-) -> Vec<Match> {
+) -> Vec<KeypointMatch> {
     let words: [Vec<u64>; 4] = std::array::from_fn(|k| {
         query
             .iter()
@@ -52,7 +52,7 @@ pub(super) fn nearest(
             distance <= spoils && (other.x - at.x).abs().max((other.y - at.y).abs()) > ELSEWHERE
         });
         if !rival {
-            matches.push(Match {
+            matches.push(KeypointMatch {
                 original: index,
                 query: best,
             });
@@ -102,7 +102,7 @@ mod tests {
     fn the_nearest_is_matched_unless_a_rival_elsewhere_is_as_near() {
         let original = [keypoint(0.5, [0; 4])];
         let near = keypoint(0.2, [0xFF, 0, 0, 0]);
-        let found = [Match {
+        let found = [KeypointMatch {
             original: 0,
             query: 1,
         }];

@@ -20,7 +20,7 @@ use self::{hypotheses::grow_all, scene::Scene};
 use crate::{
     imaging::Plane,
     watermark::{
-        features::keypoints::{Features, Keypoint, Search},
+        features::keypoints::{Features, Keypoint, KeypointSearch},
         geometry::homography::Homography,
         sampling::resample::{Taps, resample},
     },
@@ -70,10 +70,10 @@ pub(in crate::watermark) enum Effort {
 
 /// Parameters of an effort.
 #[derive(Debug, Clone, Copy)]
-struct Settings {
+struct EffortParameters {
     /// Size that the search starts from, as a multiple of the received picture's.
     enlarge: f64,
-    search: Search,
+    search: KeypointSearch,
     /// Largest Hamming distance of a match.
     distance: u32,
     /// Largest ratio of its distance to that of the next match elsewhere.
@@ -83,11 +83,11 @@ struct Settings {
 }
 
 impl Effort {
-    fn settings(self) -> Settings {
+    fn settings(self) -> EffortParameters {
         match self {
-            Self::Usual => Settings {
+            Self::Usual => EffortParameters {
                 enlarge: 1.0,
-                search: Search {
+                search: KeypointSearch {
                     step: 1.2,
                     levels: 16,
                     budget: 600,
@@ -97,9 +97,9 @@ impl Effort {
                 ratio: 0.85,
                 inliers: 7,
             },
-            Self::Deep => Settings {
+            Self::Deep => EffortParameters {
                 enlarge: 1.4,
-                search: Search {
+                search: KeypointSearch {
                     step: 1.15,
                     levels: 18,
                     budget: 1000,
@@ -132,7 +132,7 @@ pub(in crate::watermark) fn candidates(
 /// The keypoints of a received picture, for any number of originals.
 #[derive(Debug)]
 pub(in crate::watermark) struct Sight {
-    settings: Settings,
+    settings: EffortParameters,
     /// Width and height of the received picture, in pixels.
     size: (f64, f64),
     upright: Vec<Keypoint>,

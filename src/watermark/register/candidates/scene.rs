@@ -6,8 +6,8 @@
 use std::f64::consts::{PI, TAU};
 
 use super::{
-    fit::{Pair, Similarity},
-    matching::{Match, hamming},
+    fit::{PointPair, Similarity},
+    matching::{KeypointMatch, hamming},
 };
 use crate::watermark::{features::keypoints::Keypoint, geometry::homography::Homography};
 
@@ -26,7 +26,7 @@ const PARTNER_DISTANCE: u64 = 56;
 
 /// A keypoint in plane coordinates.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct ScenePoint {
     at: [f64; 2],
     angle: f64,
     /// Size of a sample, in units of the plane.
@@ -37,8 +37,8 @@ struct Place {
 /// The keypoints of the original and of a received picture.
 #[derive(Debug)]
 pub(super) struct Scene {
-    original: Vec<Place>,
-    query: Vec<Place>,
+    original: Vec<ScenePoint>,
+    query: Vec<ScenePoint>,
     index: Index,
     /// Width and height of the received picture, in units.
     extent: [f64; 2],
@@ -52,7 +52,7 @@ pub(super) struct Scene {
 #[derive(Debug)]
 pub(super) struct Partners {
     /// Pairs of keypoints that look alike.
-    pub(super) pairs: Vec<Pair>,
+    pub(super) pairs: Vec<PointPair>,
     /// Number of keypoints of the original that come near any keypoint of similar angle and scale,
     /// alike or not.
     pub(super) tried: usize,
@@ -70,7 +70,7 @@ impl Scene {
             let long = width.max(height);
             [width / long * unit, height / long * unit]
         };
-        let place = |keypoint: &Keypoint, sides: [f64; 2], origin: f64, unit: f64| Place {
+        let place = |keypoint: &Keypoint, sides: [f64; 2], origin: f64, unit: f64| ScenePoint {
             at: [
                 (f64::from(keypoint.x) - origin) * sides[0],
                 (f64::from(keypoint.y) - origin) * sides[1],
@@ -81,7 +81,7 @@ impl Scene {
         };
         let own = sides(original_size, 1.0);
         let extent = sides(query_size, UNITS);
-        let query: Vec<Place> = query.iter().map(|k| place(k, extent, 0.0, UNITS)).collect();
+        let query: Vec<ScenePoint> = query.iter().map(|k| place(k, extent, 0.0, UNITS)).collect();
         Self {
             original: original.iter().map(|k| place(k, own, 0.5, 1.0)).collect(),
             index: Index::new(&query),
@@ -93,15 +93,15 @@ impl Scene {
     }
 
     /// Returns the points of a match.
-    pub(super) fn pair(&self, found: Match) -> Pair {
-        Pair {
+    pub(super) fn pair(&self, found: KeypointMatch) -> PointPair {
+        PointPair {
             from: self.original[found.original].at,
             to: self.query[found.query].at,
         }
     }
 
     /// Returns the similarity that one match determines.
-    pub(super) fn similarity(&self, found: Match) -> Similarity {
+    pub(super) fn similarity(&self, found: KeypointMatch) -> Similarity {
         let (from, to) = (&self.original[found.original], &self.query[found.query]);
         let turn = to.angle - from.angle;
         Similarity::through(self.pair(found), turn, to.scale / from.scale)
@@ -109,14 +109,14 @@ impl Scene {
 
     /// Returns the distance, in units, between a map's image of a match's point and the point
     /// matched.
-    pub(super) fn miss(&self, map: &Homography, found: Match) -> f64 {
-        let Pair { from, to } = self.pair(found);
+    pub(super) fn miss(&self, map: &Homography, found: KeypointMatch) -> f64 {
+        let PointPair { from, to } = self.pair(found);
         map.apply(from[0], from[1])
             .map_or(f64::INFINITY, |(x, y)| (x - to[0]).hypot(y - to[1]))
     }
 
     /// Returns whether the angles and scales of a match agree with a similarity.
-    pub(super) fn agrees(&self, found: Match, similarity: &Similarity) -> bool {
+    pub(super) fn agrees(&self, found: KeypointMatch, similarity: &Similarity) -> bool {
         let (from, to) = (&self.original[found.original], &self.query[found.query]);
         alike(from, to, similarity.angle(), similarity.scale())
     }
@@ -149,7 +149,7 @@ impl Scene {
                 partners.tried += 1;
                 if distance <= PARTNER_DISTANCE {
                     let from = from.at;
-                    partners.pairs.push(Pair { from, to });
+                    partners.pairs.push(PointPair { from, to });
                 }
             }
         }
@@ -170,7 +170,7 @@ impl Scene {
 }
 
 /// Returns whether two keypoints agree with a rotation and a scale.
-fn alike(from: &Place, to: &Place, turn: f64, scale: f64) -> bool {
+fn alike(from: &ScenePoint, to: &ScenePoint, turn: f64, scale: f64) -> bool {
     let octaves = (to.scale / (from.scale * scale)).log2();
     let angle = (to.angle - from.angle - turn + PI).rem_euclid(TAU) - PI;
     octaves.abs() <= SCALE_SLACK && angle.abs() <= ANGLE_SLACK
@@ -196,7 +196,7 @@ struct Index {
 }
 
 impl Index {
-    fn new(places: &[Place]) -> Self {
+    fn new(places: &[ScenePoint]) -> Self {
         let cells: Vec<usize> = places
             .iter()
             .map(|place| cell(place.at[1]) * CELLS + cell(place.at[0]))
