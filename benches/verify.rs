@@ -35,7 +35,7 @@ use imageproc::geometric_transformations::{
 use libjpeg_turbo_rs::{PixelFormat, decompress_to};
 use lumatrace::{
     imaging::{Limits, decode},
-    watermark::{Detection, ReceivedPhoto, WatermarkKey, detect, embed},
+    watermark::{Detection, ReceivedImage, WatermarkKey, detect, embed},
 };
 
 /// Rounds of each measurement.
@@ -167,9 +167,9 @@ fn measure(name: &str, photo: &RgbImage, other: &RgbImage, key: &WatermarkKey) {
         };
         let decoding = || drop(black_box(decompress_to(&file, PixelFormat::Rgb).unwrap()));
         let verifying = || detect(&open(&file), &record, key);
-        let looking = || drop(black_box(ReceivedPhoto::new(&open(&file)).index_query()));
+        let looking = || drop(black_box(ReceivedImage::new(&open(&file)).index_query()));
         let opened = open(&file);
-        let seen = ReceivedPhoto::new(&opened);
+        let seen = ReceivedImage::new(&opened);
         seen.detect(candidate, key);
         let [mut decode_ms, mut verify_ms, mut look_ms, mut candidate_ms] =
             [const { Vec::new() }; 4];

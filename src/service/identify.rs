@@ -33,7 +33,7 @@ use crate::{
         verdict::{Policy, WatermarkStatus},
     },
     imaging::{self, Limits},
-    watermark::{IndexKey, IndexQuery, ReceivedPhoto, Record},
+    watermark::{IndexKey, IndexQuery, ReceivedImage, Record},
 };
 
 /// Fewest words that a candidate must share.
@@ -113,7 +113,7 @@ fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Se
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
-    let sought = ReceivedPhoto::new(&photo).index_query();
+    let sought = ReceivedImage::new(&photo).index_query();
     Ok(Seen {
         sha256: ContentHash::from_digest(Sha256::digest(image).into()),
         tokens: index.tokens(&sought.words()),
@@ -202,7 +202,7 @@ fn decide(
         return Err(Error::Abandoned);
     }
     let photo = imaging::decode(image, limits)?;
-    let received = ReceivedPhoto::new(&photo);
+    let received = ReceivedImage::new(&photo);
     let mut matches = Vec::new();
     for candidate in likely {
         if job.abandoned() {

@@ -66,10 +66,11 @@ pub use features::{
     fingerprint::Fingerprint,
     visual_words::{IndexKey, VisualWord, VisualWords},
 };
-pub use identify::{ReceivedPhoto, index_query::IndexQuery};
+pub use identify::index_query::IndexQuery;
 pub use key::WatermarkKey;
 pub use privacy::RecordPrivacy;
 pub use record::Record;
+pub use register::received::ReceivedImage;
 pub use signal::score::{
     DETECTION_THRESHOLD, DetectionStatus, MARGINAL_THRESHOLD, PublicEvidence, corrected_for_tests,
     status,

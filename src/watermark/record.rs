@@ -185,7 +185,7 @@ impl Record {
         self.privacy.tiling()
     }
 
-    pub(super) fn host(&self) -> Sums {
+    pub(super) fn host_sums(&self) -> Sums {
         expand_sums(self.tiling(), &self.host)
     }
 

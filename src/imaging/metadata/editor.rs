@@ -61,7 +61,8 @@ impl<'a> Editor<'a> {
 
     /// Returns the main XMP packet, edited; `None` if it must go.
     pub(super) fn main_xmp(&mut self, packet: &[u8], extended: &Extended) -> Option<Vec<u8>> {
-        let Some(edited) = xmp::edit(packet, self.wish(matches!(extended, Extended::Gone))) else {
+        let Some(edited) = xmp::edit(packet, self.removal(matches!(extended, Extended::Gone)))
+        else {
             let stays = !self.strip && !xmp::may_be_stale(packet);
             return (stays && matches!(extended, Extended::Same)).then(|| packet.to_vec());
         };
@@ -80,7 +81,7 @@ impl<'a> Editor<'a> {
         let whole = joined(parts);
         let edited = whole
             .as_ref()
-            .and_then(|(_, packet)| xmp::edit(packet, self.wish(false)));
+            .and_then(|(_, packet)| xmp::edit(packet, self.removal(false)));
         let (Some((digest, packet)), Some(edited)) = (whole, edited) else {
             let text = parts.concat();
             if self.strip || xmp::may_be_stale(&text) {
@@ -113,7 +114,7 @@ impl<'a> Editor<'a> {
         (Extended::Changed { old, new }, parts)
     }
 
-    fn wish(&self, without_extended: bool) -> xmp::Removal {
+    fn removal(&self, without_extended: bool) -> xmp::Removal {
         xmp::Removal {
             strip: self.strip,
             extended: without_extended,

@@ -112,11 +112,11 @@ fn text(packet: &[u8]) -> Option<Cow<'_, str>> {
 ///
 /// A packet never gets longer, so it fits where it was: one that would in UTF-8 cannot be followed
 /// either.
-pub(super) fn edit(packet: &[u8], wish: Removal) -> Option<Edited> {
+pub(super) fn edit(packet: &[u8], removal: Removal) -> Option<Edited> {
     let text = &*text(packet)?;
     let mut walk = PacketWalk {
         text,
-        wish,
+        removal,
         open: Vec::new(),
         cuts: Vec::new(),
         names: Vec::new(),
@@ -174,7 +174,7 @@ struct Open {
 
 struct PacketWalk<'a> {
     text: &'a str,
-    wish: Removal,
+    removal: Removal,
     open: Vec<Open>,
     /// Ranges to cut, ascending; they do not touch.
     cuts: Vec<Range<usize>>,
@@ -209,7 +209,7 @@ impl<'a> PacketWalk<'a> {
     /// Accepts what cannot be followed after the end of the packet, where writers leave remains of
     /// longer ones.
     fn ends_with_junk(&mut self, root_end: usize) -> Option<()> {
-        if self.wish.strip {
+        if self.removal.strip {
             self.cuts.push(root_end..self.text.len());
             self.names.push(("xmp-remains", Reason::NotUnderstood));
         }
@@ -346,7 +346,7 @@ impl<'a> PacketWalk<'a> {
     fn unwanted(&self, namespace: &str, name: &str) -> Option<(&'static str, Reason)> {
         if namespace == NOTE && name == "HasExtendedXMP" {
             return self
-                .wish
+                .removal
                 .extended
                 .then_some(("xmp-extended", Reason::Stale));
         }
@@ -366,25 +366,25 @@ impl<'a> PacketWalk<'a> {
         if namespace == ORIGINAL_IMAGE {
             return Some(("xmp-original-image", Reason::UnmarkedCopy));
         }
-        if self.wish.strip && namespace == DEPTH_MAP {
+        if self.removal.strip && namespace == DEPTH_MAP {
             return Some(("xmp-picture", Reason::Asked));
         }
-        let is_place = self.wish.strip && namespace != RDF && place::is_name(name);
+        let is_place = self.removal.strip && namespace != RDF && place::is_name(name);
         is_place.then_some(("xmp-place", Reason::Asked))
     }
 
     /// Returns the name and reason under which a property goes, if its value calls for it.
     fn unwanted_value(&self, namespace: &str, value: &[u8]) -> Option<(&'static str, Reason)> {
         if let Some(picture) = picture::in_base64(value) {
-            if self.wish.strip {
+            if self.removal.strip {
                 return Some(("xmp-picture", Reason::Asked));
             }
             let size = picture::size(&picture);
-            let is_copy = size.is_none_or(|size| picture::is_copy(size, self.wish.photo));
+            let is_copy = size.is_none_or(|size| picture::is_copy(size, self.removal.photo));
             let is_copy = is_copy && namespace != DEPTH_MAP;
             return is_copy.then_some(("xmp-picture", Reason::UnmarkedCopy));
         }
-        let tells_a_place = self.wish.strip && place::is_in_text(value);
+        let tells_a_place = self.removal.strip && place::is_in_text(value);
         tells_a_place.then_some(("xmp-place", Reason::Asked))
     }
 }

@@ -159,19 +159,19 @@ pub fn detect(photo: &Photo, record: &Record, key: &WatermarkKey) -> Detection {
 
 /// Does the same as [`detect`] with a received picture that may serve several records.
 pub(super) fn detect_in(
-    query: &ReceivedImage<'_>,
+    received: &ReceivedImage<'_>,
     record: &Record,
     key: &WatermarkKey,
     depth: Depth,
 ) -> Detection {
     let signs = Signs::new(key, record.tiling());
-    let host = record.host();
+    let host = record.host_sums();
     let reference = Reference {
         signs: &signs,
         host: &host,
         agreement: &Agreement::new(&host),
     };
-    let registered = register(query, record, &reference, depth);
+    let registered = register(received, record, &reference, depth);
     let rho = registered.likeness.rho;
     let (map, coverage) = (&registered.warp.map, &registered.coverage);
     let mark = record.mark();
@@ -185,7 +185,7 @@ pub(super) fn detect_in(
         }
         let before = (record.chroma()).map(|hidden| ChromaCells::uncover(hidden, key));
         let levels = (record.levels()).map(|hidden| Levels::uncover(hidden, key));
-        let after = ChromaPlanes::of(query.photo())
+        let after = ChromaPlanes::of(received.photo())
             .map(|planes| planes.cells(map))
             .map(|cells| {
                 if registered.negative {
@@ -226,7 +226,7 @@ pub(super) fn detect_in(
         confidence: confidence(z),
         beta,
         transform: recognised
-            .then(|| transform_of(query, record, &registered))
+            .then(|| transform_of(received, record, &registered))
             .flatten(),
         coverage: coverage.share(),
         filled: overlap::overlap(map),
@@ -241,11 +241,11 @@ pub(super) fn detect_in(
 /// The map is decomposed at the middle of what is seen: a mirror, then a rotation, then scales
 /// along the photo's axes.
 fn transform_of(
-    query: &ReceivedImage<'_>,
+    received: &ReceivedImage<'_>,
     record: &Record,
     registered: &RegisteredImage,
 ) -> Option<Transform> {
-    let (width, height) = query.upright_size();
+    let (width, height) = received.upright_size();
     let (u, v) = registered.coverage.centre();
     let [[a, b], [c, d]] = registered.warp.map.jacobian(u, v)?;
     // From pixels of the protected photo to pixels of the received one.

@@ -37,8 +37,8 @@ pub(in crate::watermark) trait Cover {
 /// A photo held as samples.
 #[derive(Debug)]
 pub(in crate::watermark) struct PixelCover<'a> {
-    original: Photo,
-    host: &'a Original,
+    photo: Photo,
+    original: &'a Original,
     key: &'a WatermarkKey,
     sent: Option<Sent>,
 }
@@ -56,20 +56,20 @@ struct Sent {
 impl<'a> PixelCover<'a> {
     /// Prepares a photo held as samples.
     pub(in crate::watermark) fn new(
-        original: Photo,
-        host: &'a Original,
+        photo: Photo,
+        original: &'a Original,
         key: &'a WatermarkKey,
     ) -> Self {
         Self {
+            photo,
             original,
-            host,
             key,
             sent: None,
         }
     }
 
     fn start(&self) -> f32 {
-        strength(self.original.width(), self.original.height())
+        strength(self.photo.width(), self.photo.height())
     }
 }
 
@@ -81,15 +81,19 @@ impl Cover for PixelCover<'_> {
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
         // Frees its memory before the next copy is made.
         self.sent = None;
-        let mut photo = self.original.clone();
+        let mut photo = self.photo.clone();
         if let Pixels::Raster(marked) = &mut photo.pixels {
-            match self.original.economy {
+            match self.photo.economy {
                 Economy::Sparse(sparse) => {
                     let again = strength > self.start();
-                    sparse::add_mark(marked, sparse, self.host, strength, again);
+                    sparse::add_mark(marked, sparse, self.original, strength, again);
                 }
                 Economy::Plain | Economy::Quality(_) => {
-                    add_residual(marked, &scaled(self.host.residual(), strength), self.key);
+                    add_residual(
+                        marked,
+                        &scaled(self.original.residual(), strength),
+                        self.key,
+                    );
                 }
             }
         }
@@ -104,8 +108,7 @@ impl Cover for PixelCover<'_> {
             photo.pixels = decode(&bytes, &limits)?.pixels;
             Some(bytes)
         };
-        let (Pixels::Raster(original), Pixels::Raster(sent)) =
-            (&self.original.pixels, &photo.pixels)
+        let (Pixels::Raster(original), Pixels::Raster(sent)) = (&self.photo.pixels, &photo.pixels)
         else {
             let reason = "samples came back as coefficients".to_owned();
             return Err(ImagingError::Encode { reason }.into());
@@ -120,10 +123,7 @@ impl Cover for PixelCover<'_> {
     }
 
     fn sent(&self) -> &Pixels {
-        let photo = self
-            .sent
-            .as_ref()
-            .map_or(&self.original, |sent| &sent.photo);
+        let photo = self.sent.as_ref().map_or(&self.photo, |sent| &sent.photo);
         &photo.pixels
     }
 
@@ -138,7 +138,7 @@ impl Cover for PixelCover<'_> {
                 ..
             }) => Ok(bytes),
             Some(Sent { photo, .. }) => Ok(encode(&photo)?),
-            None => Ok(encode(&self.original)?),
+            None => Ok(encode(&self.photo)?),
         }
     }
 }

@@ -107,7 +107,7 @@ struct SteppedComponent<'a> {
 
 impl JpegEmbedder {
     /// Prepares the residual of an original for its coefficients.
-    pub(in crate::watermark) fn new(image: &CoefficientImage, host: &Original) -> Self {
+    pub(in crate::watermark) fn new(image: &CoefficientImage, original: &Original) -> Self {
         let (across, down) = (
             BlockAxis::new(image.width()),
             BlockAxis::new(image.height()),
@@ -130,8 +130,8 @@ impl JpegEmbedder {
         Self {
             across,
             down,
-            residual: host.residual().clone(),
-            mask: host.mask().clone(),
+            residual: original.residual().clone(),
+            mask: original.mask().clone(),
             touched,
             large: pixels(image) >= LARGE_PIXELS,
         }
@@ -160,7 +160,7 @@ impl JpegEmbedder {
         let mut steps = Vec::new();
         for &(index, _) in image.luma_components() {
             let component = image.component(index);
-            self.walk(SteppedComponent {
+            self.step_component(SteppedComponent {
                 index,
                 component,
                 strength,
@@ -172,7 +172,7 @@ impl JpegEmbedder {
     }
 
     /// Decides the steps of one component.
-    fn walk(&self, mut walk: SteppedComponent<'_>) {
+    fn step_component(&self, mut stepped: SteppedComponent<'_>) {
         let blocks = self.across.blocks();
         let count = self.touched.len();
         let mut diffusion = Diffusion::new(blocks, count);
@@ -182,18 +182,18 @@ impl JpegEmbedder {
         let mut wanted = vec![0.0; blocks * count];
         let mut multiples = vec![1.0; blocks * count];
         for row in 0..self.down.blocks() {
-            let first = row * walk.component.blocks_wide;
-            let sources = &walk.component.blocks[first..first + blocks];
+            let first = row * stepped.component.blocks_wide;
+            let sources = &stepped.component.blocks[first..first + blocks];
             let mask = self.mean_mask(row);
             let flat: Vec<bool> = sources.iter().map(is_flat).collect();
             for (index, touched) in self.touched.iter().enumerate() {
                 let grid_line = block_row(&self.residual, &self.down, row, touched.k);
                 block_coefficients(&grid_line, &self.across, touched.l, &mut line);
-                let quant = walk.component.quant[ZIGZAG[touched.position]];
+                let quant = stepped.component.quant[ZIGZAG[touched.position]];
                 let in_flat = flat_multiple(quant);
                 for block in 0..blocks {
                     let multiple = if flat[block] { in_flat } else { 1.0 };
-                    let per_step = walk.strength / (f32::from(quant) * multiple);
+                    let per_step = stepped.strength / (f32::from(quant) * multiple);
                     let x = per_step * line[block];
                     let s = per_step * mask[block] * touched.rms;
                     let at = block * count + index;
@@ -210,10 +210,10 @@ impl JpegEmbedder {
             }
             for block in (0..blocks).filter(|&block| flat[block]) {
                 let at = block * count..(block + 1) * count;
-                let level = FlatLevel::of(&walk.component, &sources[block]);
+                let level = FlatLevel::of(&stepped.component, &sources[block]);
                 self.keep_in_range(level, &mut wanted[at.clone()], &multiples[at]);
             }
-            self.note_changes(&mut walk, first, &wanted, &multiples);
+            self.note_changes(&mut stepped, first, &wanted, &multiples);
         }
     }
 
@@ -238,7 +238,7 @@ impl JpegEmbedder {
     /// Records the changes of a row of blocks, as far as they are legal.
     fn note_changes(
         &self,
-        walk: &mut SteppedComponent<'_>,
+        stepped: &mut SteppedComponent<'_>,
         first: usize,
         wanted: &[f32],
         multiples: &[f32],
@@ -252,15 +252,15 @@ impl JpegEmbedder {
             let block = first + at / count;
             let position = self.touched[at % count].position;
             let largest = if position == 0 {
-                walk.largest_dc
+                stepped.largest_dc
             } else {
                 LARGEST
             };
-            let source = i32::from(walk.component.blocks[block][position]);
+            let source = i32::from(stepped.component.blocks[block][position]);
             let change = legal_change(source, change as i32, largest);
             if change != 0 {
-                walk.steps.push(Step {
-                    component: walk.index,
+                stepped.steps.push(Step {
+                    component: stepped.index,
                     block,
                     position,
                     change: change as i16,

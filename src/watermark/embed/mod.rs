@@ -100,13 +100,13 @@ pub fn embed_with_privacy(
             min: MIN_SIDE,
         });
     }
-    let host = Original::new(&photo, key);
+    let original = Original::new(&photo, key);
     if let Pixels::Jpeg(image) = &photo.pixels {
-        let lattice = JpegEmbedder::new(image, &host);
-        let start = lattice.start_strength(image);
-        protect(JpegCover::new(photo, lattice, start), &host, privacy)
+        let embedder = JpegEmbedder::new(image, &original);
+        let start = embedder.start_strength(image);
+        protect(JpegCover::new(photo, embedder, start), &original, privacy)
     } else {
-        protect(PixelCover::new(photo, &host, key), &host, privacy)
+        protect(PixelCover::new(photo, &original, key), &original, privacy)
     }
 }
 
@@ -115,16 +115,16 @@ pub fn embed_with_privacy(
 /// The strength does not depend on the record's privacy, so that the picture is the same. The
 /// values reported in the end are those that a strict record reads.
 fn protect(
-    mut medium: impl Cover,
-    host: &Original,
+    mut cover: impl Cover,
+    original: &Original,
     privacy: RecordPrivacy,
 ) -> Result<Embedded, WatermarkError> {
-    let (schedule, mut strength) = medium.schedule();
+    let (schedule, mut strength) = cover.schedule();
     let mut iterations = 1;
     let (mut record, mut read) = loop {
-        medium.mark(strength)?;
-        let record = host.record(strength, RecordPrivacy::Full);
-        let read = host.read_back(medium.sent(), &record)?;
+        cover.mark(strength)?;
+        let record = original.record(strength, RecordPrivacy::Full);
+        let read = original.read_back(cover.sent(), &record)?;
         match schedule.next(strength, iterations, read) {
             Some(next) => strength = next,
             None => break (record, read),
@@ -132,16 +132,16 @@ fn protect(
         iterations += 1;
     };
     if privacy != RecordPrivacy::Full {
-        record = host.record(strength, privacy);
-        read = host.read_back(medium.sent(), &record)?;
+        record = original.record(strength, privacy);
+        read = original.read_back(cover.sent(), &record)?;
     }
     let ReadBack { z_sent, z_small } = read;
     if z_sent < LEAST_SENT {
         return Err(WatermarkError::WeakMark { z_sent });
     }
-    record.set_pixel_digest(pixel_digest(medium.sent()));
+    record.set_pixel_digest(pixel_digest(cover.sent()));
     let report = EmbedReport {
-        psnr_db: psnr_db(medium.change()),
+        psnr_db: psnr_db(cover.change()),
         level: read.level(),
         strength,
         z_sent,
@@ -150,11 +150,11 @@ fn protect(
     };
     // Visual words are numbers about the picture: strict privacy keeps none.
     let words = match privacy {
-        RecordPrivacy::Full => host.words().clone(),
+        RecordPrivacy::Full => original.words().clone(),
         RecordPrivacy::Strict => VisualWords::default(),
     };
     Ok(Embedded {
-        bytes: medium.finish()?,
+        bytes: cover.finish()?,
         record,
         words,
         report,

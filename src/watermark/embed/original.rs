@@ -157,7 +157,7 @@ impl Original {
         let received = transform::forward(&upright).sums(&self.signs).on(tiling);
         statistic(
             &received,
-            &record.host(),
+            &record.host_sums(),
             &smooth_mark(tiling, &record.mark()),
             &Coverage::full().on(tiling),
         )

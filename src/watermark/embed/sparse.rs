@@ -40,7 +40,7 @@ const LEAST_SHARE: f64 = 0.5;
 pub(in crate::watermark) fn add_mark(
     raster: &mut Raster,
     sparse: Sparse,
-    host: &Original,
+    original: &Original,
     strength: f32,
     again: bool,
 ) {
@@ -51,20 +51,20 @@ pub(in crate::watermark) fn add_mark(
         None
     };
     let Some(mut palette) = palette else {
-        return add_steps(raster, &steps(host, strength, sparse, any));
+        return add_steps(raster, &steps(original, strength, sparse, any));
     };
     let colours = palette.colours.len();
     let room = (MAX_COLOURS / colours - 1) / 2;
     if room > 0 || again {
         let most = if room > 0 { room.min(any) } else { any };
-        return add_steps(raster, &steps(host, strength, sparse, most));
+        return add_steps(raster, &steps(original, strength, sparse, most));
     }
     let counts = palette.visible_counts();
     let enough = LEAST_SHARE * counts.iter().sum::<usize>() as f64;
     let commonest = commonest(&counts, (MAX_COLOURS - colours) / 2);
     let reached: usize = commonest.iter().map(|&index| counts[index]).sum();
     if reached as f64 >= enough {
-        add_steps(raster, &steps(host, strength, sparse, 1));
+        add_steps(raster, &steps(original, strength, sparse, 1));
         palette.paint(raster, |index| !commonest.contains(&usize::from(index)));
         return;
     }
@@ -74,22 +74,22 @@ pub(in crate::watermark) fn add_mark(
         exchange.add_residual(
             &mut palette.indices,
             width,
-            &scaled(host.residual(), strength),
+            &scaled(original.residual(), strength),
         );
         palette.paint(raster, |_| true);
     } else {
-        add_steps(raster, &steps(host, strength, sparse, any));
+        add_steps(raster, &steps(original, strength, sparse, any));
     }
 }
 
 /// Quantises the residual of an original to whole grey levels for each cell, at most `most` steps
 /// up or down.
-fn steps(host: &Original, strength: f32, sparse: Sparse, most: usize) -> Plane {
+fn steps(original: &Original, strength: f32, sparse: Sparse, most: usize) -> Plane {
     let size = if sparse.bilevel { BILEVEL_STEP } else { 1.0 };
     let per_step = strength / size;
     let most = most as f32;
-    let mut steps = scaled(host.residual(), per_step);
-    for (step, mask) in steps.data_mut().iter_mut().zip(host.mask().data()) {
+    let mut steps = scaled(original.residual(), per_step);
+    for (step, mask) in steps.data_mut().iter_mut().zip(original.mask().data()) {
         let rms = per_step * mask.max(LEAST_MASK);
         *step = size * matched(*step, rms).clamp(-most, most);
     }

@@ -2,7 +2,7 @@
 //! smooth field of shifts.
 //!
 //! ```text
-//! query point = H (u + f(u))        u: canonical, both in units of the picture's sides
+//! (x, y)      = H (u + f(u))        u: canonical, (x, y): received, both in units of the picture's sides
 //! f(u)        = sum over the 9 x 9 knots of  B(6 u - i) B(6 v - j) shift_ij
 //! ```
 //!

@@ -13,21 +13,11 @@ use super::{
     record::Record,
     register::{Depth, received::ReceivedImage},
 };
-use crate::imaging::Photo;
 
-/// A received picture, ready to be compared with any number of records.
-#[derive(Debug)]
-pub struct ReceivedPhoto<'a>(ReceivedImage<'a>);
-
-impl<'a> ReceivedPhoto<'a> {
-    /// Prepares a picture; features are computed when they are first needed.
-    pub fn new(photo: &'a Photo) -> Self {
-        Self(ReceivedImage::new(photo))
-    }
-
+impl ReceivedImage<'_> {
     /// Returns the words to look up in an index, to find the originals of the picture.
     pub fn index_query(&self) -> IndexQuery {
-        IndexQuery::new(&self.0)
+        IndexQuery::new(self)
     }
 
     /// Looks for the mark of one candidate of many.
@@ -36,6 +26,6 @@ impl<'a> ReceivedPhoto<'a> {
     /// keypoints lead to the photo, which keeps wrong candidates cheap. A mark that it finds is as
     /// certain.
     pub fn detect(&self, record: &Record, key: &WatermarkKey) -> Detection {
-        detect_in(&self.0, record, key, Depth::Quick)
+        detect_in(self, record, key, Depth::Quick)
     }
 }

@@ -45,7 +45,7 @@ pub(in crate::watermark) struct CropPlace {
 /// the given shares of the photo's width and height (above 1: a frame around it). At most `keep`,
 /// best first.
 pub(in crate::watermark) fn places(
-    query: &ReceivedImage<'_>,
+    received: &ReceivedImage<'_>,
     host: &HostLanes,
     way_back: Orientation,
     (width, height): (f64, f64),
@@ -56,7 +56,7 @@ pub(in crate::watermark) fn places(
     if columns.min(rows) < SUPPORT + TILE || columns.max(rows) > 2 * GRID {
         return Vec::new();
     }
-    let turned = way_back.apply(query.level_of_at_least(2 * columns.max(rows)));
+    let turned = way_back.apply(received.level_of_at_least(2 * columns.max(rows)));
     let taps = |from: usize, to: usize| {
         if from >= to {
             Taps::area(from as f64, to)
@@ -69,7 +69,7 @@ pub(in crate::watermark) fn places(
         &taps(turned.width(), columns),
         &taps(turned.height(), rows),
     );
-    let received = Places::new(&picture);
+    let picture_places = Places::new(&picture);
 
     let range = |samples: usize| {
         let free = GRID as isize - samples as isize;
@@ -80,7 +80,7 @@ pub(in crate::watermark) fn places(
     let mut best: Vec<(f64, isize, isize)> = Vec::new();
     for y in range(rows) {
         for x in range(columns) {
-            let score = received.score(host, (0..TILES, 0..TILES), (x, y), MIN_TILES);
+            let score = picture_places.score(host, (0..TILES, 0..TILES), (x, y), MIN_TILES);
             insert(&mut best, (score, x, y), keep);
         }
     }
@@ -88,14 +88,14 @@ pub(in crate::watermark) fn places(
     best.into_iter()
         .map(|(score, x, y)| {
             let (pitch_x, pitch_y) = (GRID as f64 / columns as f64, GRID as f64 / rows as f64);
-            let into_query = Homography([
+            let into_received = Homography([
                 [pitch_x, 0.0, -x as f64 / columns as f64],
                 [0.0, pitch_y, -y as f64 / rows as f64],
                 [0.0, 0.0, 1.0],
             ]);
             CropPlace {
                 score,
-                map: to_upright.after(&into_query),
+                map: to_upright.after(&into_received),
             }
         })
         .collect()

@@ -135,12 +135,12 @@ pub(super) struct RegisteredImage {
 
 /// Finds a record's photo in a received picture.
 pub(super) fn register(
-    query: &ReceivedImage<'_>,
+    received: &ReceivedImage<'_>,
     record: &Record,
     reference: &Reference<'_>,
     depth: Depth,
 ) -> RegisteredImage {
-    let whole = query.whole();
+    let whole = received.whole();
     let upright = Reading::new(whole, Orientation::Upright, reference);
     if upright.likeness.rho > EXACT_RHO {
         return upright.registered();
@@ -149,12 +149,12 @@ pub(super) fn register(
         upright
     } else {
         let (reading, least) = best_symmetry(whole, upright, reference);
-        if least < -UPRIGHT_RHO.max(reading.likeness.rho) && !query.is_negative() {
+        if least < -UPRIGHT_RHO.max(reading.likeness.rho) && !received.is_negative() {
             // Unrelated content comes nowhere near; the photo with light and dark exchanged goes on
             // as a negative.
             return RegisteredImage {
                 negative: true,
-                ..register(&query.negative(), record, reference, depth)
+                ..register(&received.negative(), record, reference, depth)
             };
         }
         reading
@@ -162,7 +162,7 @@ pub(super) fn register(
     if reading.likeness.rho > EXACT_RHO {
         return reading.registered();
     }
-    let mut search = Search::new(query, record, reference);
+    let mut search = Search::new(received, record, reference);
     match depth {
         Depth::Full => {
             search.refine_reading(&reading);
@@ -186,14 +186,14 @@ pub(super) fn register(
 }
 
 /// Runs the last stages of refinement on a position that was tried.
-fn projective(fit: Fit, query: &ReceivedImage<'_>, reference: &Reference<'_>) -> Fit {
+fn projective(fit: Fit, received: &ReceivedImage<'_>, reference: &Reference<'_>) -> Fit {
     let stage = |bands, steps| Stage {
         freedom: Freedom::Projective,
         bands,
         steps,
     };
-    fit.refine(query, reference, stage(2, 4))
-        .refine(query, reference, stage(BANDS, 5))
+    fit.refine(received, reference, stage(2, 4))
+        .refine(received, reference, stage(BANDS, 5))
 }
 
 /// The whole received picture, mirrored or turned back.
@@ -252,7 +252,7 @@ fn best_symmetry(whole: &Plane, upright: Reading, reference: &Reference<'_>) -> 
 
 /// The search beyond the picture as a whole.
 struct Search<'a> {
-    query: &'a ReceivedImage<'a>,
+    received: &'a ReceivedImage<'a>,
     record: &'a Record,
     reference: &'a Reference<'a>,
     host: HostLanes,
@@ -260,9 +260,13 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(query: &'a ReceivedImage<'a>, record: &'a Record, reference: &'a Reference<'a>) -> Self {
+    fn new(
+        received: &'a ReceivedImage<'a>,
+        record: &'a Record,
+        reference: &'a Reference<'a>,
+    ) -> Self {
         Self {
-            query,
+            received,
             record,
             reference,
             host: HostLanes::new(reference),
@@ -304,7 +308,8 @@ impl<'a> Search<'a> {
 
     /// Refines a warp, and keeps it if it is the best so far.
     fn offer(&mut self, warp: Warp) {
-        let Some(fit) = Fit::new(self.query, self.reference, warp, BANDS, Sampling::Coarse) else {
+        let Some(fit) = Fit::new(self.received, self.reference, warp, BANDS, Sampling::Coarse)
+        else {
             return;
         };
         let stage = |freedom, bands, steps| Stage {
@@ -312,26 +317,26 @@ impl<'a> Search<'a> {
             bands,
             steps,
         };
-        let (query, reference) = (self.query, self.reference);
+        let (received, reference) = (self.received, self.reference);
         let mut fit = fit
-            .follow(query, reference, &self.host, Freedom::Affine)
-            .follow(query, reference, &self.host, Freedom::Affine);
+            .follow(received, reference, &self.host, Freedom::Affine)
+            .follow(received, reference, &self.host, Freedom::Affine);
         if fit.rho < NEAR_RHO {
             // The lowest band is right from furthest away, and few numbers are not led astray by
             // few tiles.
-            fit = fit.refine(query, reference, stage(Freedom::Zoom, 1, 3));
+            fit = fit.refine(received, reference, stage(Freedom::Zoom, 1, 3));
             if fit.plain_merit() < LEAST_LOW_MERIT {
                 return;
             }
             fit = fit
-                .refine(query, reference, stage(Freedom::Zoom, 2, 3))
-                .refine(query, reference, stage(Freedom::Affine, 1, 4));
+                .refine(received, reference, stage(Freedom::Zoom, 2, 3))
+                .refine(received, reference, stage(Freedom::Affine, 1, 4));
         }
-        fit = fit.refine(query, reference, stage(Freedom::Affine, 2, 4));
+        fit = fit.refine(received, reference, stage(Freedom::Affine, 2, 4));
         if fit.merit(reference) < LEAST_MERIT {
             return;
         }
-        let fit = self.carry_on(projective(fit, query, reference));
+        let fit = self.carry_on(projective(fit, received, reference));
         let better = |best: &Fit| fit.merit(reference) > best.merit(reference);
         if self.best.as_ref().is_none_or(better) {
             self.best = Some(fit);
@@ -340,17 +345,17 @@ impl<'a> Search<'a> {
 
     /// Carries a map on by the flow: where only a part agrees, the map is right there alone.
     fn carry_on(&self, mut fit: Fit) -> Fit {
-        let (query, reference) = (self.query, self.reference);
+        let (received, reference) = (self.received, self.reference);
         for _ in 0..MOST_CARRIES {
             if fit.intact_share(reference) > CARRIED_SHARE {
                 break;
             }
             let before = fit.merit(reference);
-            fit = fit.follow(query, reference, &self.host, Freedom::Projective);
+            fit = fit.follow(received, reference, &self.host, Freedom::Projective);
             if fit.merit(reference) <= before {
                 break;
             }
-            fit = projective(fit, query, reference);
+            fit = projective(fit, received, reference);
         }
         fit
     }
@@ -360,7 +365,15 @@ impl<'a> Search<'a> {
     fn crops_at_their_size(&mut self) {
         let found = Orientation::ALL
             .into_iter()
-            .flat_map(|way_back| places(self.query, &self.host, way_back, self.shares(way_back), 2))
+            .flat_map(|way_back| {
+                places(
+                    self.received,
+                    &self.host,
+                    way_back,
+                    self.shares(way_back),
+                    2,
+                )
+            })
             .collect();
         self.offer_best(found, 2);
     }
@@ -372,8 +385,8 @@ impl<'a> Search<'a> {
             (self.record.width(), self.record.height()),
         );
         let found = match effort {
-            Effort::Usual => self.query.sight().candidates(original, size),
-            Effort::Deep => candidates(original, size, self.query.upright(), effort),
+            Effort::Usual => self.received.sight().candidates(original, size),
+            Effort::Deep => candidates(original, size, self.received.upright(), effort),
         };
         for candidate in found {
             self.offer(Warp::of(candidate.map));
@@ -393,7 +406,7 @@ impl<'a> Search<'a> {
             let scale = share / long;
             let scaled = (width * scale, height * scale);
             found.extend(places(
-                self.query,
+                self.received,
                 &self.host,
                 Orientation::Upright,
                 scaled,
@@ -407,7 +420,7 @@ impl<'a> Search<'a> {
     /// Returns the shares of the photo's width and height that the received picture spans, with
     /// `way_back` applied, if nothing was scaled.
     fn shares(&self, way_back: Orientation) -> (f64, f64) {
-        let (mut width, mut height) = self.query.upright_size();
+        let (mut width, mut height) = self.received.upright_size();
         if way_back.swaps_sides() {
             (width, height) = (height, width);
         }
@@ -433,7 +446,7 @@ impl<'a> Search<'a> {
 
     /// Runs step 8: a field of shifts on top of the best map.
     fn bend(&mut self) {
-        let (query, reference) = (self.query, self.reference);
+        let (received, reference) = (self.received, self.reference);
         let bendable = |best: &&Fit| {
             best.warp.shifts.is_none()
                 && (REFINABLE_RHO..EXACT_RHO).contains(&best.rho)
@@ -444,17 +457,17 @@ impl<'a> Search<'a> {
         };
         let least = best.merit(reference) * BENT_GAIN;
         let followed = (best.clone())
-            .follow(query, reference, &self.host, Freedom::Shifts)
-            .follow(query, reference, &self.host, Freedom::Shifts);
+            .follow(received, reference, &self.host, Freedom::Shifts)
+            .follow(received, reference, &self.host, Freedom::Shifts);
         let stage = |bands, steps| Stage {
             freedom: Freedom::Shifts,
             bands,
             steps,
         };
         let shifted = followed
-            .refine(query, reference, stage(1, 6))
-            .refine(query, reference, stage(2, 4))
-            .refine(query, reference, stage(BANDS, 4));
+            .refine(received, reference, stage(1, 6))
+            .refine(received, reference, stage(2, 4))
+            .refine(received, reference, stage(BANDS, 4));
         if shifted.merit(reference) > least {
             self.best = Some(shifted);
         }
@@ -475,7 +488,7 @@ impl<'a> Search<'a> {
         let Some(best) = self.best.filter(better) else {
             return reading.registered();
         };
-        let best = best.polish(self.query, self.reference);
+        let best = best.polish(self.received, self.reference);
         RegisteredImage {
             likeness: (self.reference.agreement).with(&best.sums, &best.coverage, BANDS),
             luma: best.grid,

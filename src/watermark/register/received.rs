@@ -49,7 +49,7 @@ pub(in crate::watermark) enum Sampling {
 
 /// A received picture, ready to be compared with any number of records.
 #[derive(Debug)]
-pub(in crate::watermark) struct ReceivedImage<'a> {
+pub struct ReceivedImage<'a> {
     photo: &'a Photo,
     /// Whether luma is read as 255 - Y.
     negative: bool,
@@ -60,7 +60,7 @@ pub(in crate::watermark) struct ReceivedImage<'a> {
 
 impl<'a> ReceivedImage<'a> {
     /// Prepares a picture; what is derived from it is computed when it is first needed.
-    pub(in crate::watermark) fn new(photo: &'a Photo) -> Self {
+    pub fn new(photo: &'a Photo) -> Self {
         Self {
             photo,
             negative: false,

@@ -78,7 +78,7 @@ pub(in crate::watermark) struct Fit {
 impl Fit {
     /// Samples the picture through a warp; `None` if too little is seen.
     pub(in crate::watermark) fn new(
-        query: &ReceivedImage<'_>,
+        received: &ReceivedImage<'_>,
         reference: &Reference<'_>,
         warp: Warp,
         bands: usize,
@@ -88,7 +88,7 @@ impl Fit {
         if coverage.count() < MIN_TILES {
             return None;
         }
-        let grid = query.sample(&warp, sampling, coverage.window());
+        let grid = received.sample(&warp, sampling, coverage.window());
         let sums = transform::forward(&grid).sums(reference.signs);
         let rho = reference.agreement.with(&sums, &coverage, bands).rho;
         Some(Self {
@@ -103,7 +103,7 @@ impl Fit {
     /// Moves the warp by the displacement of its regions' content, if that makes it better.
     pub(in crate::watermark) fn follow(
         self,
-        query: &ReceivedImage<'_>,
+        received: &ReceivedImage<'_>,
         reference: &Reference<'_>,
         host: &HostLanes,
         freedom: Freedom,
@@ -111,7 +111,7 @@ impl Fit {
         flow(&self.grid, host, freedom)
             .and_then(|step| {
                 Self::new(
-                    query,
+                    received,
                     reference,
                     self.warp.moved(&step, freedom),
                     BANDS,
@@ -140,14 +140,14 @@ impl Fit {
     /// Improves the warp as long as rho grows.
     pub(in crate::watermark) fn refine(
         mut self,
-        query: &ReceivedImage<'_>,
+        received: &ReceivedImage<'_>,
         reference: &Reference<'_>,
         stage: Stage,
     ) -> Self {
         self.rho = (reference.agreement)
             .with(&self.sums, &self.coverage, stage.bands)
             .rho;
-        let look = |warp| Self::new(query, reference, warp, stage.bands, Sampling::Coarse);
+        let look = |warp| Self::new(received, reference, warp, stage.bands, Sampling::Coarse);
         let mut damping = DAMPING;
         for _ in 0..stage.steps {
             let problem = self.problem(reference, stage);
@@ -173,7 +173,7 @@ impl Fit {
     /// what is left.
     pub(in crate::watermark) fn polish(
         mut self,
-        query: &ReceivedImage<'_>,
+        received: &ReceivedImage<'_>,
         reference: &Reference<'_>,
     ) -> Self {
         let stage = Stage {
@@ -184,7 +184,7 @@ impl Fit {
             bands: BANDS,
             steps: POLISHES,
         };
-        let look = |warp| Self::new(query, reference, warp, BANDS, Sampling::Fine);
+        let look = |warp| Self::new(received, reference, warp, BANDS, Sampling::Fine);
         if let Some(closely) = look(self.warp.clone()) {
             self = closely;
         }

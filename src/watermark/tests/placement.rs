@@ -52,7 +52,7 @@ impl Kept {
     fn new(embedded: &Embedded) -> Self {
         Self::of(
             Signs::new(&key(), embedded.record.tiling()),
-            embedded.record.host(),
+            embedded.record.host_sums(),
         )
     }
 
@@ -180,11 +180,11 @@ fn the_last_refinement_takes_up_what_is_left() {
     let received = view(&sent, &pixels, width, height);
     let truth = normalised(&pixels, width, height);
     let off = Homography::translation(0.3 / GRID as f64, -0.2 / GRID as f64);
-    let (kept, query) = (Kept::new(&embedded), ReceivedImage::new(&received));
+    let (kept, received) = (Kept::new(&embedded), ReceivedImage::new(&received));
     let start = Warp::of(truth.after(&off));
-    let fit = Fit::new(&query, &kept.reference(), start, BANDS, Sampling::Coarse).unwrap();
+    let fit = Fit::new(&received, &kept.reference(), start, BANDS, Sampling::Coarse).unwrap();
     let (before, _) = misplacement(&fit.warp, &truth);
-    let (after, largest) = misplacement(&fit.polish(&query, &kept.reference()).warp, &truth);
+    let (after, largest) = misplacement(&fit.polish(&received, &kept.reference()).warp, &truth);
     assert!((before - 0.36).abs() < 0.01, "{before}");
     assert!(after < 0.02 && largest < 0.05, "{after} {largest}");
 }

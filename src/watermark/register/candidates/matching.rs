@@ -9,7 +9,7 @@ const ELSEWHERE: f32 = 0.02;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeypointMatch {
     pub(super) original: usize,
-    pub(super) query: usize,
+    pub(super) received: usize,
 }
 
 /// Returns, for each keypoint of the original, its nearest one of the received picture, unless it
@@ -17,17 +17,17 @@ pub(super) struct KeypointMatch {
 /// elsewhere.
 pub(super) fn nearest(
     original: &[Keypoint],
-    query: &[Keypoint],
+    received: &[Keypoint],
     distance: u32,
     ratio: f32,
 ) -> Vec<KeypointMatch> {
     let words: [Vec<u64>; 4] = std::array::from_fn(|k| {
-        query
+        received
             .iter()
             .map(|keypoint| keypoint.descriptor[k])
             .collect()
     });
-    let mut distances = vec![0; query.len()];
+    let mut distances = vec![0; received.len()];
     let mut matches = Vec::new();
     for (index, keypoint) in original.iter().enumerate() {
         let [a, b, c, d] = &words;
@@ -45,16 +45,16 @@ pub(super) fn nearest(
         if least > u64::from(distance) {
             continue;
         }
-        let at = &query[best];
+        let at = &received[best];
         // Only those near enough to spoil the ratio need their places compared.
         let spoils = (least as f32 / ratio) as u64;
-        let rival = distances.iter().zip(query).any(|(&distance, other)| {
+        let rival = distances.iter().zip(received).any(|(&distance, other)| {
             distance <= spoils && (other.x - at.x).abs().max((other.y - at.y).abs()) > ELSEWHERE
         });
         if !rival {
             matches.push(KeypointMatch {
                 original: index,
-                query: best,
+                received: best,
             });
         }
     }
@@ -104,7 +104,7 @@ mod tests {
         let near = keypoint(0.2, [0xFF, 0, 0, 0]);
         let found = [KeypointMatch {
             original: 0,
-            query: 1,
+            received: 1,
         }];
         let far = keypoint(0.8, [u64::MAX, 0, 0, 0]);
         assert_eq!(nearest(&original, &[far, near.clone()], 60, 0.85), found);

@@ -1,7 +1,7 @@
 //! Candidates: maps from the protected photo to a received picture, guessed from their keypoints.
 //!
 //! ```text
-//! keypoints of the query     16 levels of sides L, L / 1.2, L / 1.44 ..., L at most 1024
+//! keypoints of the picture   16 levels of sides L, L / 1.2, L / 1.44 ..., L at most 1024
 //! matching                   for each keypoint of the original its nearest descriptor, if clearly the nearest
 //! votes                      one match fixes a similarity (place, angle, scale): count who agrees
 //! growing                    least squares over all keypoints that the map brings together, then projective
@@ -115,18 +115,18 @@ impl Effort {
 
 /// Guesses maps from the original's keypoints to a received picture: best first, at most four.
 ///
-/// `original_size` is the upright width and height of the protected photo; `query` is upright luma,
+/// `original_size` is the upright width and height of the protected photo; `received` is upright luma,
 /// 0..=255, aspect kept, with a long side of at most 1024.
 pub(in crate::watermark) fn candidates(
     original: &[Keypoint],
     original_size: (u32, u32),
-    query: &Plane,
+    received: &Plane,
     effort: Effort,
 ) -> Vec<Candidate> {
     if original.len() < effort.settings().inliers {
         return Vec::new();
     }
-    Sight::new(query, effort).candidates(original, original_size)
+    Sight::new(received, effort).candidates(original, original_size)
 }
 
 /// The keypoints of a received picture, for any number of originals.
@@ -141,14 +141,14 @@ pub(in crate::watermark) struct Sight {
 
 impl Sight {
     /// Finds the keypoints of upright luma, as [`candidates`] takes it.
-    pub(in crate::watermark) fn new(query: &Plane, effort: Effort) -> Self {
+    pub(in crate::watermark) fn new(received: &Plane, effort: Effort) -> Self {
         let settings = effort.settings();
-        let enlarged = enlarged(query, settings.enlarge);
-        let features = Features::find(enlarged.as_ref().unwrap_or(query), settings.search);
+        let enlarged = enlarged(received, settings.enlarge);
+        let features = Features::find(enlarged.as_ref().unwrap_or(received), settings.search);
         let (upright, mirrored) = features.upright_and_mirrored();
         Self {
             settings,
-            size: (query.width() as f64, query.height() as f64),
+            size: (received.width() as f64, received.height() as f64),
             upright,
             mirrored,
         }
@@ -189,13 +189,13 @@ impl Sight {
 
 /// Enlarges a received picture, as far as its long side stays within [`MOST_SIDE`]; `None` if it
 /// stays as it is.
-fn enlarged(query: &Plane, factor: f64) -> Option<Plane> {
-    let (width, height) = (query.width(), query.height());
+fn enlarged(received: &Plane, factor: f64) -> Option<Plane> {
+    let (width, height) = (received.width(), received.height());
     let factor = factor.min(MOST_SIDE / width.max(height) as f64);
     (factor > 1.05).then(|| {
         let side = |side: usize| (side as f64 * factor).round() as usize;
         let x = Taps::bicubic(width, side(width));
         let y = Taps::bicubic(height, side(height));
-        resample(query, &x, &y)
+        resample(received, &x, &y)
     })
 }

@@ -38,7 +38,7 @@ struct ScenePoint {
 #[derive(Debug)]
 pub(super) struct Scene {
     original: Vec<ScenePoint>,
-    query: Vec<ScenePoint>,
+    received: Vec<ScenePoint>,
     index: Index,
     /// Width and height of the received picture, in units.
     extent: [f64; 2],
@@ -63,8 +63,8 @@ impl Scene {
     pub(super) fn new(
         original: &[Keypoint],
         original_size: (f64, f64),
-        query: &[Keypoint],
-        query_size: (f64, f64),
+        received: &[Keypoint],
+        received_size: (f64, f64),
     ) -> Self {
         let sides = |(width, height): (f64, f64), unit: f64| {
             let long = width.max(height);
@@ -80,12 +80,15 @@ impl Scene {
             descriptor: keypoint.descriptor,
         };
         let own = sides(original_size, 1.0);
-        let extent = sides(query_size, UNITS);
-        let query: Vec<ScenePoint> = query.iter().map(|k| place(k, extent, 0.0, UNITS)).collect();
+        let extent = sides(received_size, UNITS);
+        let received: Vec<ScenePoint> = received
+            .iter()
+            .map(|k| place(k, extent, 0.0, UNITS))
+            .collect();
         Self {
             original: original.iter().map(|k| place(k, own, 0.5, 1.0)).collect(),
-            index: Index::new(&query),
-            query,
+            index: Index::new(&received),
+            received,
             extent,
             enter: Homography::scaling(own[0], own[1]).after(&Homography::translation(-0.5, -0.5)),
             leave: Homography::scaling(1.0 / extent[0], 1.0 / extent[1]),
@@ -96,13 +99,16 @@ impl Scene {
     pub(super) fn pair(&self, found: KeypointMatch) -> PointPair {
         PointPair {
             from: self.original[found.original].at,
-            to: self.query[found.query].at,
+            to: self.received[found.received].at,
         }
     }
 
     /// Returns the similarity that one match determines.
     pub(super) fn similarity(&self, found: KeypointMatch) -> Similarity {
-        let (from, to) = (&self.original[found.original], &self.query[found.query]);
+        let (from, to) = (
+            &self.original[found.original],
+            &self.received[found.received],
+        );
         let turn = to.angle - from.angle;
         Similarity::through(self.pair(found), turn, to.scale / from.scale)
     }
@@ -117,7 +123,10 @@ impl Scene {
 
     /// Returns whether the angles and scales of a match agree with a similarity.
     pub(super) fn agrees(&self, found: KeypointMatch, similarity: &Similarity) -> bool {
-        let (from, to) = (&self.original[found.original], &self.query[found.query]);
+        let (from, to) = (
+            &self.original[found.original],
+            &self.received[found.received],
+        );
         alike(from, to, similarity.angle(), similarity.scale())
     }
 
@@ -141,7 +150,7 @@ impl Scene {
             let nearest = self
                 .index
                 .near(at, radius)
-                .map(|place| &self.query[place])
+                .map(|place| &self.received[place])
                 .filter(|to| squared(at, to.at) <= radius * radius && alike(from, to, turn, scale))
                 .map(|to| (hamming(&from.descriptor, &to.descriptor), to.at))
                 .min_by_key(|&(distance, _)| distance);
