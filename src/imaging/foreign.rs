@@ -2,10 +2,10 @@
 //!
 //! The first bytes decide, as in `sniff`. Text is left to `foreign_text`.
 
-use super::{foreign_text, sniff::PNG_SIGNATURE};
-
-/// A file's kind, as a noun phrase, and the remedy, as a request.
-pub(super) type Name = (&'static str, &'static str);
+use super::{
+    foreign_text::{self, Name},
+    format::PNG_SIGNATURE,
+};
 
 const SAVE: &str = "save it as JPEG, PNG or WebP and send that";
 const EXPORT: &str = "export it as JPEG, PNG or WebP and send that";

@@ -1,7 +1,8 @@
 //! Names text that came in place of a photo: documents, photos that were written as text, and
 //! photos that some program took for text.
 
-use super::foreign::Name;
+/// A file's kind, as a noun phrase, and the remedy, as a request.
+pub(super) type Name = (&'static str, &'static str);
 
 /// Bytes of a text that are examined: an SVG may begin with a long comment.
 const LOOKED_AT_BYTES: usize = 16 * 1024;

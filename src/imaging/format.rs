@@ -2,6 +2,9 @@
 
 use super::raster::Layout;
 
+/// The eight bytes that every PNG starts with.
+pub(super) const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 /// The container of a photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {

@@ -3,10 +3,12 @@
 //! Names and declared types are never looked at. Other formats are named in `foreign`, so that the
 //! sender learns what is wrong.
 
-use super::{error::ImagingError, foreign, foreign_text, format::Format};
+use super::{
+    error::ImagingError,
+    foreign, foreign_text,
+    format::{Format, PNG_SIGNATURE},
+};
 
-/// The eight bytes that every PNG starts with.
-pub(super) const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 const LINE_ENDS: &str = "its line ends were changed by a transfer in text mode; send the file as it was at first, as bytes (binary)";
 /// Line feeds up to which the absence of bare ones may be chance: one line feed in 256 has a
 /// carriage return before it.

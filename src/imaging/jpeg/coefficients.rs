@@ -6,7 +6,7 @@
 
 use libjpeg_turbo_rs::JpegCoefficients;
 
-use super::progressive::Script;
+use super::script::Script;
 
 /// Luma components, with weights, of a picture whose first component is luma.
 const FIRST_IS_LUMA: [(usize, f32); 1] = [(0, 1.0)];

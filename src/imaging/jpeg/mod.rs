@@ -13,14 +13,15 @@ mod frame;
 mod progress;
 mod progressive;
 mod scans;
+mod script;
 mod structure;
 
-use libjpeg_turbo_rs::{Decoder, JpegCoefficients, JpegError, PixelFormat, Subsampling};
+use libjpeg_turbo_rs::{Decoder, JpegCoefficients, PixelFormat, Subsampling};
 
 pub use self::coefficients::{CoefficientImage, Component};
 use self::{
     coefficients::Coding,
-    progressive::{ScanOf, Script},
+    script::{ScanOf, Script},
     structure::Structure,
 };
 use super::{
@@ -170,11 +171,6 @@ fn has_general_codes(image: &CoefficientImage) -> bool {
     })
 }
 
-/// Converts an error of the entropy decoder.
-fn decode_error(error: &JpegError) -> ImagingError {
-    ImagingError::invalid(error.to_string())
-}
-
 /// Encodes a grey picture, 0 to 255, as a baseline JPEG without metadata.
 pub fn encode_gray_jpeg(plane: &Plane, quality: u8) -> Result<Vec<u8>, ImagingError> {
     #[expect(
@@ -201,8 +197,8 @@ pub fn encode_gray_jpeg(plane: &Plane, quality: u8) -> Result<Vec<u8>, ImagingEr
 /// Decodes the luma of a JPEG that this service made, such as [`encode_gray_jpeg`]'s. Not for
 /// untrusted files.
 pub fn decode_gray_jpeg(bytes: &[u8]) -> Result<Plane, ImagingError> {
-    let image =
-        Decoder::decode_to(bytes, PixelFormat::Grayscale).map_err(|error| decode_error(&error))?;
+    let image = Decoder::decode_to(bytes, PixelFormat::Grayscale)
+        .map_err(|error| ImagingError::invalid(error.to_string()))?;
     let samples = image.data.iter().map(|&sample| f32::from(sample)).collect();
     Plane::from_vec(image.width, image.height, samples)
         .ok_or_else(|| ImagingError::invalid("the decoder gave the wrong number of samples"))

@@ -9,9 +9,8 @@
 use libjpeg_turbo_rs::{ComponentCoefficients, JpegCoefficients};
 
 use super::{
-    ImagingError,
+    super::error::ImagingError,
     coefficients::picture_blocks,
-    decode_error,
     frame::{FrameComponent, FrameHeader},
     structure::{Scan, Structure},
 };
@@ -49,7 +48,8 @@ fn read_whole(structure: &Structure<'_>) -> Result<JpegCoefficients, ImagingErro
 }
 
 fn read_file(bytes: &[u8]) -> Result<JpegCoefficients, ImagingError> {
-    libjpeg_turbo_rs::read_coefficients(bytes).map_err(|error| decode_error(&error))
+    libjpeg_turbo_rs::read_coefficients(bytes)
+        .map_err(|error| ImagingError::invalid(error.to_string()))
 }
 
 /// Reads sequential scans one by one and joins their components.

@@ -2,12 +2,18 @@
 
 use md5::{Digest, Md5};
 
-use super::{Dropped, Reason, picture, place, png_text, xmp};
+use super::{
+    dropped::{Dropped, Reason},
+    picture, place, xmp,
+};
 
 /// Bytes before each part of extended XMP: a digest, the whole length, and the part's offset.
 const PART_HEADER_BYTES: usize = DIGEST_BYTES + 4 + 4;
 /// Length of an MD5 in hexadecimal capitals (XMP specification, part 3, 1.1.3.1).
 const DIGEST_BYTES: usize = 32;
+/// Bytes to which all PNG texts of one file together may be inflated; beyond that they are not
+/// examined.
+const INFLATED_BYTES: usize = 16 * 1024 * 1024;
 /// Longest part, in bytes, that fits into a segment together with its headers.
 const PART_BYTES: usize = 65_400;
 
@@ -38,7 +44,7 @@ impl<'a> Editor<'a> {
             strip,
             photo,
             dropped,
-            inflated_bytes: png_text::INFLATED_BYTES,
+            inflated_bytes: INFLATED_BYTES,
         }
     }
 

@@ -4,11 +4,15 @@
 //! place, the block is not searched for what must go: it is walked for what may stay
 //! ([`Retained`]), and every byte that nothing points at is overwritten. So the directory of GPS,
 //! thumbnails, previews between the values, and leftovers of earlier edits are gone together.
+//!
+//! EXIF may hold Photoshop resources and they EXIF, so this module and `photoshop` call each other.
 
 use std::{collections::HashSet, ops::Range};
 
 use super::{
-    Dropped, Editor, Orientation, Reason,
+    super::orientation::Orientation,
+    dropped::{Dropped, Reason},
+    editor::Editor,
     maker_note::MakerNote,
     photoshop, picture, place,
     tiff::{ByteOrder, Directory, IfdEntry, kind},

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::{
-    Reason,
+    dropped::Reason,
     tiff::{ByteOrder, Directory},
 };
 

@@ -7,7 +7,7 @@
 
 use md5::{Digest, Md5};
 
-use super::{Editor, Reason, exif, picture, place};
+use super::{dropped::Reason, editor::Editor, exif, picture, place};
 
 const IPTC: u16 = 0x0404;
 const IPTC_DIGEST: u16 = 0x0425;

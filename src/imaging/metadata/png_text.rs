@@ -9,17 +9,15 @@ use std::io::{Read as _, Write as _};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 
 use super::{
-    Editor, Reason, exif,
+    dropped::Reason,
+    editor::Editor,
+    exif,
     kind::{EXIF_HEADER, XMP_HEADER},
     photoshop, picture, place, xmp,
 };
 
 const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp";
 const PROFILE_KEYWORD: &[u8] = b"Raw profile type ";
-/// Bytes to which all texts of one file together may be inflated; beyond that they are not
-/// examined.
-pub(super) const INFLATED_BYTES: usize = 16 * 1024 * 1024;
-
 struct Text<'a> {
     keyword: &'a [u8],
     /// Everything before the text itself.

@@ -13,7 +13,7 @@ use quick_xml::{
     reader::NsReader,
 };
 
-use super::{Reason, picture, place};
+use super::{dropped::Reason, picture, place};
 
 const BOM: char = '\u{feff}';
 const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";

@@ -7,7 +7,7 @@
 
 use flate2::Crc;
 
-use super::super::{error::ImagingError, limits::Limits, sniff::PNG_SIGNATURE};
+use super::super::{error::ImagingError, format::PNG_SIGNATURE, limits::Limits};
 
 /// Bytes of a chunk's length, type and checksum.
 const FRAME_BYTES: usize = 12;

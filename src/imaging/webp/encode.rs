@@ -9,7 +9,8 @@ use super::{
         metadata::Metadata,
         raster::{Layout, Raster, Samples},
     },
-    build_riff, parse_riff, quality,
+    quality,
+    riff::{build_riff, parse_riff},
 };
 
 /// Highest quality at which libwebp encodes a picture again, and the quality assumed for a source

@@ -12,9 +12,9 @@
 //! colours differ from cell to cell: where they do, as much is assumed to lie within a cell.
 
 use super::{
+    cells::{Cells, Colours, Surroundings, variance_around},
     least_squares::NormalEquations,
-    levels::{Colours, Surroundings, variance_around},
-    tone::{Cells, robust_scale},
+    tone::robust_scale,
 };
 use crate::watermark::features::chroma::{CELL_COUNT, CELLS};
 

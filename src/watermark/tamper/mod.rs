@@ -28,6 +28,7 @@
 //! Thresholds: docs/watermark.md has the photographs and attacks that they were set on, and the
 //! rates on others.
 
+mod cells;
 mod comparable;
 mod explained;
 mod least_squares;
@@ -44,9 +45,10 @@ mod tone;
 mod trust;
 
 use self::{
+    cells::{Colours, Surroundings},
     comparable::{cell_of, clipped, comparable, keeps_frame, tiles_of},
     explained::Explained,
-    levels::{Colours, Relit, Surroundings},
+    levels::Relit,
     recolour::Recolouring,
     residual::Residual,
     scan::Alarms,

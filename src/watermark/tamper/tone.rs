@@ -29,7 +29,7 @@
 
 use std::ops::Range;
 
-use super::least_squares::NormalEquations;
+use super::{cells::Cells, least_squares::NormalEquations};
 use crate::watermark::{
     features::chroma::{CELL_COUNT, CELLS},
     sampling::blur::Blur,
@@ -67,9 +67,6 @@ const NORMAL_MEDIAN: f64 = 0.6745;
 const LIGHT_RIDGE: f64 = 100.0;
 /// Largest change of the gain by light.
 const MOST_SLOPE: f64 = 0.5;
-
-/// One number for each cell of the photo, row-major.
-pub(super) type Cells = [f64; CELL_COUNT];
 
 /// Content of the photo's cells, as one channel sees it.
 #[derive(Debug, Clone, Copy)]

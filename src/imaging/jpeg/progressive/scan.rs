@@ -9,10 +9,7 @@
 
 use libjpeg_turbo_rs::{JpegCoefficients, encode::huffman_encode::HuffTable};
 
-use super::{
-    super::{coefficients::picture_blocks, progress::Band},
-    ScanOf,
-};
+use super::super::{coefficients::picture_blocks, progress::Band, script::ScanOf};
 
 /// Longest run of blocks that end at once (T.81, G.1.2.2).
 const MAX_RUN: u32 = 0x7fff;

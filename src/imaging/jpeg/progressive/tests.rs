@@ -1,8 +1,13 @@
 //! Scripts are kept, and the written files equal those that libjpeg writes.
 
-use libjpeg_turbo_rs::{Encoder, PixelFormat, ScanScript, read_coefficients};
+use libjpeg_turbo_rs::{
+    Encoder, PixelFormat, ScanScript, encode::progressive::simple_progression, read_coefficients,
+};
 
-use super::*;
+use super::{
+    super::{progress::Band, script::ScanOf},
+    *,
+};
 use crate::imaging::{Layout, tests::samples};
 
 /// Components, first and last coefficient, bits before and after.

@@ -1,12 +1,13 @@
 //! The description of a corner: its direction and 256 comparisons.
 
 use super::{
-    WORDS,
     corners::Corner,
     pattern::{PATTERN, THRESHOLD_STEPS},
     pyramid::{BORDER, Level},
 };
 
+/// Number of 64-bit words of a descriptor.
+pub(super) const WORDS: usize = 4;
 /// Radius, in samples of the level, of the disc whose centroid gives the direction.
 const DISC: usize = 15;
 /// Half the width of each row of the disc, from the top: the largest h with `h^2 + y^2 <= 240`.

@@ -26,7 +26,7 @@ use std::f32::consts::PI;
 
 use self::{
     corners::{Corner, find_corners, spread},
-    descriptor::Patch,
+    descriptor::{Patch, WORDS},
     pyramid::Pyramid,
 };
 use crate::imaging::Plane;
@@ -42,8 +42,6 @@ const ORIGINAL_LEVELS: usize = 5;
 const LEVEL_STEP: f64 = 1.2;
 /// Number of corners found for each one that is kept.
 const CHOICE: usize = 4;
-/// Number of 64-bit words of a descriptor.
-const WORDS: usize = 4;
 
 /// A place that can be found again, and its description.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@
 
 use std::f64::consts::TAU;
 
-use super::{Keypoint, MOST, WORDS};
+use super::{Keypoint, MOST, descriptor::WORDS};
 use crate::watermark::error::WatermarkError;
 
 /// Bytes of a keypoint.

@@ -15,7 +15,7 @@
 use std::cmp::Reverse;
 
 use super::{
-    Candidate,
+    candidate::Candidate,
     fit::{PointPair, Similarity, projective},
     matching::KeypointMatch,
     scene::Scene,
