@@ -246,14 +246,15 @@ impl Metadata {
             }
             _ => None,
         });
-        for group in groups {
-            let mut block = self.joined(&group);
+        for group in &groups {
+            let mut block = self.joined(group);
             let stays = exif::edit(&mut block, editor);
             if !stays {
                 editor.leave_out("exif", Reason::NotUnderstood);
             }
-            self.distribute(&group, stays.then_some(block));
+            self.distribute(group, stays.then_some(block));
         }
+        self.remove_emptied(&groups);
     }
 
     /// Edits Photoshop resources; those of several segments are one sequence.
@@ -262,11 +263,12 @@ impl Metadata {
             Kind::Photoshop(start) => Some((start, before)),
             _ => None,
         });
-        for group in groups {
-            let block = self.joined(&group);
+        for group in &groups {
+            let block = self.joined(group);
             let edited = photoshop::edit(&block, editor);
-            self.distribute(&group, (!edited.is_empty()).then_some(edited));
+            self.distribute(group, (!edited.is_empty()).then_some(edited));
         }
+        self.remove_emptied(&groups);
     }
 
     /// Edits each XMP packet, the extended one first: the main one has its digest.
@@ -381,7 +383,7 @@ impl Metadata {
     }
 
     /// Puts a block back into its segments, of which it may need fewer, since no block gets longer;
-    /// without one they all go.
+    /// without one it needs none. Those that it does not need are emptied.
     fn distribute(&mut self, group: &[(usize, usize)], block: Option<Vec<u8>>) {
         let block = block.unwrap_or_default();
         let mut rest = block.as_slice();
@@ -393,15 +395,19 @@ impl Metadata {
             payload.extend_from_slice(part);
             rest = behind;
             if part.is_empty() {
-                // Removed below, so that the indices of the group stay right.
                 payload.clear();
             }
         }
-        let emptied = |index: usize| group.iter().any(|&(of_group, _)| of_group == index);
+    }
+
+    /// Removes the segments that were emptied, all at once: until then the indices of every group are
+    /// right.
+    fn remove_emptied(&mut self, groups: &[Vec<(usize, usize)>]) {
+        let of_groups: Vec<usize> = groups.iter().flatten().map(|&(index, _)| index).collect();
         let mut index = 0;
         self.segments.retain(|segment| {
             index += 1;
-            !(emptied(index - 1) && segment.payload.is_empty())
+            !(segment.payload.is_empty() && of_groups.contains(&(index - 1)))
         });
     }
 

@@ -223,6 +223,23 @@ fn the_first_exif_segment_decides() {
 }
 
 #[test]
+fn a_block_that_goes_does_not_shield_the_next_one() {
+    let header = b"Exif\0\0".to_vec();
+    let damaged = [header.clone(), b"II*\0\xff\xff\xff\xff".to_vec()].concat();
+    let sound = [header, exif(1, true)].concat();
+    // With something behind it, an index that is off by one is another segment's.
+    for behind in [&[][..], &[(0xfe, &b"a comment"[..])]] {
+        let mut segments = vec![(0xe1, &damaged[..]), (0xe1, &sound[..])];
+        segments.extend(behind);
+        let file = with_segments(&jpeg(8, 8, (1, 1), false), &segments);
+        let output = under(&file, MetadataPolicy::StripGps);
+        assert!(!contains(&output, &LATITUDE) && !contains(&output, THUMBNAIL));
+        assert!(contains(&output, CAMERA));
+        assert_eq!(contains(&output, b"a comment"), !behind.is_empty());
+    }
+}
+
+#[test]
 fn keeping_keeps_every_byte_that_is_not_stale() {
     for file in files(&exif(6, true), XMP) {
         let output = under(&file, MetadataPolicy::Keep);
