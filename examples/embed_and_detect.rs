@@ -1,4 +1,5 @@
-//! The engine in about thirty lines: marks a picture, sends it through a JPEG, and finds the mark again.
+//! The engine in about thirty lines: marks a picture, sends it through a JPEG, and finds the mark
+//! again.
 //!
 //! `cargo run --release --example embed_and_detect -- photo.jpg protected.jpg`
 
@@ -17,7 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: embed_and_detect PHOTO PROTECTED".into());
     };
 
-    // One secret a tenant, one key a photo. The key is derived again for every question, never stored.
+    // One secret a tenant, one key a photo. The key is derived again for every question, never
+    // stored.
     let tenant_key = [7; 32];
     let key = WatermarkKey::derive(&tenant_key, b"photo-id-1234567");
     let embedded = embed(decode(&std::fs::read(&input)?, &Limits::default())?, &key)?;

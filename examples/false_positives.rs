@@ -4,10 +4,11 @@
 //! cargo run --release --example false_positives -- [FOLDER...] [--trials N]
 //! ```
 //!
-//! The hardest null hypothesis is the picture itself, attacked or not, tested with keys that did not mark it. Without folders
-//! the pictures are made up. Exit code 1 if the mean is not within 0.01 of 0, the deviation not within 0.98 to 1.01, or
-//! a z not between -5.6 and 5.6: reversed marks are read as well. Negatives need no trials of their own: that a picture is
-//! one is told without the signs, and its sums are then those of its positive.
+//! The hardest null hypothesis is the picture itself, attacked or not, tested with keys that did
+//! not mark it. Without folders the pictures are made up. Exit code 1 if the mean is not within
+//! 0.01 of 0, the deviation not within 0.98 to 1.01, or a z not between -5.6 and 5.6: reversed
+//! marks are read as well. Negatives need no trials of their own: that a picture is one is told
+//! without the signs, and its sums are then those of its positive.
 
 #![expect(
     clippy::unwrap_used,
@@ -116,7 +117,8 @@ fn judge(scores: &[f64]) -> bool {
     right
 }
 
-/// Upper tail of the normal distribution, by the continued fraction of Laplace; for z of 1 and more.
+/// Upper tail of the normal distribution, by the continued fraction of Laplace; for z of 1 and
+/// more.
 fn upper_tail(z: f64) -> f64 {
     let fraction = (1..=60).rev().fold(z, |tail, k| z + f64::from(k) / tail);
     (-z * z / 2.0).exp() / (std::f64::consts::TAU.sqrt() * fraction)

@@ -1,5 +1,5 @@
-//! Makes `LUMATRACE_VERSION`: the version, and in a release the commit that is built: `LUMATRACE_COMMIT` if it is set, else what
-//! git says, else none.
+//! Makes `LUMATRACE_VERSION`: the version, and in a release the commit that is built:
+//! `LUMATRACE_COMMIT` if it is set, else what git says, else none.
 
 #![expect(
     clippy::disallowed_methods,

@@ -4,8 +4,9 @@
 //! cargo run --example walk -- PHOTO
 //! ```
 //!
-//! `LUMATRACE_URL`, `LUMATRACE_TENANT`, `LUMATRACE_USERNAME` and `LUMATRACE_PASSWORD` say where and whom. Protects under an
-//! `Idempotency-Key`, so that sending again after a broken connection cannot protect twice.
+//! `LUMATRACE_URL`, `LUMATRACE_TENANT`, `LUMATRACE_USERNAME` and `LUMATRACE_PASSWORD` say where and
+//! whom. Protects under an `Idempotency-Key`, so that sending again after a broken connection
+//! cannot protect twice.
 
 #![expect(
     clippy::print_stdout,
@@ -80,7 +81,8 @@ fn main() -> Result<()> {
     }
 }
 
-/// Sends a request and reads the answer; again after a lost connection, 409 in progress, 429 or 503, when the server says so.
+/// Sends a request and reads the answer; again after a lost connection, 409 in progress, 429 or
+/// 503, when the server says so.
 fn send(request: impl Fn() -> Result<RequestBuilder>) -> Result<(HeaderMap, Vec<u8>)> {
     for attempt in 0..TRIES {
         let read = |answer: Response| {

@@ -169,7 +169,8 @@ impl Edit {
     }
 }
 
-/// Fills a part from its border: each pixel is the mean of the four border pixels beside it, weighed by nearness.
+/// Fills a part from its border: each pixel is the mean of the four border pixels beside it,
+/// weighed by nearness.
 fn fill(part: &RgbImage) -> RgbImage {
     let (width, height) = part.dimensions();
     RgbImage::from_fn(width, height, |x, y| {

@@ -1,4 +1,5 @@
-//! How much larger a protected file is than what came: sources of many kinds, made from the photographs.
+//! How much larger a protected file is than what came: sources of many kinds, made from the
+//! photographs.
 //!
 //! | Column | Meaning |
 //! |---|---|
@@ -9,7 +10,8 @@
 //! | SSIMULACRA2 | the same, as eyes see it; not with `--quick` |
 //! | full | how many have the level `FULL` |
 //!
-//! Each is median / worst. Pages of one bit are made from pictures that are mostly white; dark pictures are those whose mean luma is below 64.
+//! Each is median / worst. Pages of one bit are made from pictures that are mostly white; dark
+//! pictures are those whose mean luma is below 64.
 
 use std::{fmt::Write as _, io::Cursor};
 
@@ -207,7 +209,8 @@ fn sixteen(picture: &RgbImage) -> Vec<u8> {
     file.into_inner()
 }
 
-/// A picture of some colours, chosen by median cut; dithered by Floyd and Steinberg or each pixel by itself.
+/// A picture of some colours, chosen by median cut; dithered by Floyd and Steinberg or each pixel
+/// by itself.
 fn indexed(picture: &RgbImage, colours: usize, dither: bool) -> Vec<u8> {
     let palette = median_cut(picture, colours);
     let width = picture.width() as usize;
@@ -248,7 +251,8 @@ fn indexed(picture: &RgbImage, colours: usize, dither: bool) -> Vec<u8> {
     )
 }
 
-/// The means of the boxes that a picture's pixels are cut into, the one with the widest side first (Heckbert 1982).
+/// The means of the boxes that a picture's pixels are cut into, the one with the widest side first
+/// (Heckbert 1982).
 fn median_cut(picture: &RgbImage, colours: usize) -> Vec<[u8; 3]> {
     let pixels: Vec<[u8; 3]> = picture.pixels().map(|p| p.0).collect();
     let mut boxes = vec![pixels];

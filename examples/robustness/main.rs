@@ -1,4 +1,5 @@
-//! The attack matrix: protects every photograph of some folders, attacks it in a hundred ways and looks for the mark.
+//! The attack matrix: protects every photograph of some folders, attacks it in a hundred ways and
+//! looks for the mark.
 //!
 //! ```text
 //! cargo run --release --example robustness -- FOLDER... [--out DIR] [--attacks a,b,family,harsh | --core]
@@ -6,7 +7,8 @@
 //! cargo run --release --example robustness -- FOLDER... --authentic [--cases a,b,group] [--as CONTAINER] [--strict]
 //! ```
 //!
-//! It needs no server and no database; what it writes into DIR is described in `examples/README.md`.
+//! It needs no server and no database; what it writes into DIR is described in
+//! `examples/README.md`.
 
 #![expect(
     clippy::unwrap_used,

@@ -19,7 +19,8 @@ pub(crate) struct Options {
     /// Where the report goes.
     #[arg(long, default_value = "target/robustness")]
     pub(crate) out: PathBuf,
-    /// Attacks or families, separated by commas; the last letters of a name may be `*`. Default: the catalogue and `harsh`.
+    /// Attacks or families, separated by commas; the last letters of a name may be `*`. Default:
+    /// the catalogue and `harsh`.
     #[arg(long, value_delimiter = ',', conflicts_with = "core")]
     attacks: Vec<String>,
     /// Only half of the catalogue, at least one attack of every family.
@@ -28,7 +29,8 @@ pub(crate) struct Options {
     /// At most so many photographs of each folder.
     #[arg(long)]
     pub(crate) limit: Option<usize>,
-    /// Photographs with a longer side are reduced before they are protected, and the report says so.
+    /// Photographs with a longer side are reduced before they are protected, and the report says
+    /// so.
     #[arg(long)]
     pub(crate) max_side: Option<u32>,
     /// Attacks at a time; default: one a core.
@@ -43,19 +45,22 @@ pub(crate) struct Options {
     /// Measures how much files of many kinds grow instead, and writes growth.md.
     #[arg(long)]
     pub(crate) growth: bool,
-    /// Asks whether forgeries are called authentic and handled pictures are not, instead; writes authentic.md and authentic.csv.
+    /// Asks whether forgeries are called authentic and handled pictures are not, instead; writes
+    /// authentic.md and authentic.csv.
     #[arg(long)]
     pub(crate) authentic: bool,
     /// With --authentic: cases or groups, like --attacks. Default: all.
     #[arg(long, value_delimiter = ',', requires = "authentic")]
     cases: Vec<String>,
-    /// With --authentic: protects photographs in this container: png, jpeg:QUALITY, webp:QUALITY or webp-lossless.
+    /// With --authentic: protects photographs in this container: png, jpeg:QUALITY, webp:QUALITY or
+    /// webp-lossless.
     #[arg(long = "as", default_value = "as-is", requires = "authentic")]
     pub(crate) container: Container,
     /// With --authentic: keeps records of strict privacy.
     #[arg(long, requires = "authentic")]
     pub(crate) strict: bool,
-    /// Protects each photograph under up to 16 ids instead, combines the copies, and writes collusion.md.
+    /// Protects each photograph under up to 16 ids instead, combines the copies, and writes
+    /// collusion.md.
     #[arg(long)]
     pub(crate) collusion: bool,
     /// Saves the protected and every attacked picture into this folder.

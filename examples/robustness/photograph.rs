@@ -129,8 +129,8 @@ pub(crate) struct Source {
     pub(crate) reduced: bool,
 }
 
-/// Reads a photograph, reduces it if a side is longer than `max_side`, and puts it into a container. One that is reduced and stays
-/// as it is otherwise becomes a PNG.
+/// Reads a photograph, reduces it if a side is longer than `max_side`, and puts it into a
+/// container. One that is reduced and stays as it is otherwise becomes a PNG.
 ///
 /// # Errors
 ///
@@ -157,8 +157,8 @@ pub(crate) fn read(
     Ok(Source { bytes, reduced })
 }
 
-/// Derives the key of a photograph from its file name: tenant key SHA-256("lumatrace laboratory"), photo id the first 16 bytes of
-/// SHA-256(name without extension).
+/// Derives the key of a photograph from its file name: tenant key SHA-256("lumatrace laboratory"),
+/// photo id the first 16 bytes of SHA-256(name without extension).
 pub(crate) fn key(name: &str) -> WatermarkKey {
     let tenant = Sha256::digest("lumatrace laboratory");
     let mut id = [0; 16];

@@ -1,4 +1,5 @@
-//! What protecting costs in quality: each source in each output format, against the file that protect returns.
+//! What protecting costs in quality: each source in each output format, against the file that
+//! protect returns.
 //!
 //! | Metric | Scale |
 //! |---|---|
@@ -7,7 +8,8 @@
 //! | SSIMULACRA2 | 90 is visually lossless, 100 is equal |
 //! | Butteraugli | largest distance anywhere, at 80 nits; 1 is about the threshold of seeing |
 //!
-//! A picture with a long side above [`SCREEN`] pixels is compared at that size by the last two, as a screen shows it.
+//! A picture with a long side above [`SCREEN`] pixels is compared at that size by the last two, as
+//! a screen shows it.
 
 use std::fmt::Write;
 
@@ -48,7 +50,8 @@ pub(crate) struct Quality {
     pub(crate) z_sent: f64,
 }
 
-/// Protects the files in all containers and compares. The JPEG rows of a JPEG source are made from its decoded pixels.
+/// Protects the files in all containers and compares. The JPEG rows of a JPEG source are made from
+/// its decoded pixels.
 pub(crate) fn measure(files: &[File], max_side: Option<u32>, jobs: usize) -> Vec<Quality> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(jobs)
@@ -142,7 +145,8 @@ pub(crate) fn csv(rows: &[Quality], files: &[File]) -> String {
     text
 }
 
-/// Writes the quality table as Markdown: a row a container and folder, then every photograph's worst.
+/// Writes the quality table as Markdown: a row a container and folder, then every photograph's
+/// worst.
 pub(crate) fn table(rows: &[Quality], files: &[File]) -> String {
     let mut text = String::from(
         "| output | folder | files | PSNR mean / min | SSIM mean / min | SSIMULACRA2 mean / min | Butteraugli mean / max \

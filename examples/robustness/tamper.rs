@@ -1,4 +1,5 @@
-//! The tamper map on edited pictures: how many edits are found, by size and by what happened afterwards.
+//! The tamper map on edited pictures: how many edits are found, by size and by what happened
+//! afterwards.
 
 use std::fmt::Write;
 

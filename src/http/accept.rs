@@ -2,7 +2,8 @@
 
 use axum::http::{HeaderMap, header::ACCEPT};
 
-/// Whether `Accept` ranks `application/problem+json` above `application/json` (RFC 9110 section 12.5.1, types given by name).
+/// Whether `Accept` ranks `application/problem+json` above `application/json` (RFC 9110 section
+/// 12.5.1, types given by name).
 pub(super) fn prefers_problem_json(headers: &HeaderMap) -> bool {
     let accept = headers
         .get(ACCEPT)

@@ -1,10 +1,12 @@
 //! HTTP: the route table and the order of layers, on one screen.
 //!
-//! May use `service` and `domain` (and the plain types that use cases return). A request goes outside in through
-//! [`middleware::trace`] (request id, span, access line, security headers), [`error::render`] (the one writer of error bodies),
-//! [`middleware::body`] (pace and end of the body), and for every endpoint that is not public [`middleware::authenticate`],
-//! which alone can make a [`extract::VerifiedCaller`], and [`middleware::limit`], which counts its tenant's calls. To add an endpoint,
-//! add a line to [`endpoints`], a file to `v1` and a description to [`openapi`].
+//! May use `service` and `domain` (and the plain types that use cases return). A request goes
+//! outside in through [`middleware::trace`] (request id, span, access line, security headers),
+//! [`error::render`] (the one writer of error bodies), [`middleware::body`] (pace and end of the
+//! body), and for every endpoint that is not public [`middleware::authenticate`], which alone can
+//! make a [`extract::VerifiedCaller`], and [`middleware::limit`], which counts its tenant's calls.
+//! To add an endpoint, add a line to [`endpoints`], a file to `v1` and a description to
+//! [`openapi`].
 
 mod accept;
 mod error;
@@ -128,7 +130,8 @@ impl Endpoint {
     }
 }
 
-/// The route table. A line without a word on who may call, or without a description, does not compile.
+/// The route table. A line without a word on who may call, or without a description, does not
+/// compile.
 pub fn endpoints() -> Vec<Endpoint> {
     let mut all = public();
     all.extend(sign_in());

@@ -24,10 +24,10 @@
 //! it is noise. All decisions before the statistic are taken on content, not on the mark;
 //! [`signal::score`] says why that makes the false-positive bound exact.
 //!
-//! Everything here is pure and deterministic: the same photo, key and version give the same bytes on every
-//! machine. Sums run in a fixed order; functions that libraries may round differently (powers, sines) are
-//! evaluated in `f64` and rounded once to `f32`. The module imports [`crate::imaging`] and nothing else of this
-//! crate. Start at [`embed()`] and [`detect()`].
+//! Everything here is pure and deterministic: the same photo, key and version give the same bytes
+//! on every machine. Sums run in a fixed order; functions that libraries may round differently
+//! (powers, sines) are evaluated in `f64` and rounded once to `f32`. The module imports
+//! [`crate::imaging`] and nothing else of this crate. Start at [`embed()`] and [`detect()`].
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

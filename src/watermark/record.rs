@@ -232,7 +232,8 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// [`WatermarkError::InvalidRecord`] if the bytes are of another version, cut short or out of range.
+    /// [`WatermarkError::InvalidRecord`] if the bytes are of another version, cut short or out of
+    /// range.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WatermarkError> {
         let mut rest = bytes;
         let magic: [u8; 3] = take(&mut rest)?;

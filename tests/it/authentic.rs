@@ -66,7 +66,8 @@ async fn a_mark_on_other_content_is_a_conflict() {
             assert_eq!(answer["smallestVisible"], Value::Null, "{answer}");
             assert_eq!(answer["tamperedRegions"], json!([]), "{answer}");
             tried += 1;
-            // The search for the place may be led astray by other content; then the mark is not read.
+            // The search for the place may be led astray by other content; then the mark is not
+            // read.
             if answer["watermarkStatus"] != "DETECTED" {
                 assert_eq!(answer["verdict"], "UNKNOWN", "{answer}");
                 continue;
@@ -96,8 +97,8 @@ async fn identify_does_not_call_a_carried_mark_authentic() {
         let found = client.post_form("/api/v1/photos/identify", &form).await;
         found.json()["matches"].clone()
     };
-    // So much like the photo that it is looked up, and yet other content where the mark is compared. The search for the place may
-    // be led astray by it; then there is no match.
+    // So much like the photo that it is looked up, and yet other content where the mark is
+    // compared. The search for the place may be led astray by it; then there is no match.
     let mut found = 0;
     for seed in 65..73 {
         let forged = from.carried(&hybrid(&from.original, &other(seed)), 2);

@@ -1,4 +1,5 @@
-//! Bounded work: a full queue is refused at once, a client that hangs up frees its place, bodies are watched.
+//! Bounded work: a full queue is refused at once, a client that hangs up frees its place, bodies
+//! are watched.
 
 use std::time::Duration;
 

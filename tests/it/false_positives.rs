@@ -1,4 +1,5 @@
-//! A mark that is not there is not found: the null hypothesis, on the detector's own statistic, by the hundred thousand.
+//! A mark that is not there is not found: the null hypothesis, on the detector's own statistic, by
+//! the hundred thousand.
 
 use lumatrace::{
     imaging::{Limits, decode},
@@ -12,7 +13,8 @@ const TRIALS: u32 = 120_000;
 
 #[test]
 fn wrong_keys_give_the_standard_normal_distribution() {
-    // The hardest null: pictures of the very content of the record, attacked in ways that leave different noise.
+    // The hardest null: pictures of the very content of the record, attacked in ways that leave
+    // different noise.
     let scenes = [pictures::scene(640, 448, 41), pictures::scene(512, 512, 42)];
     let read = |bytes: &[u8]| decode(bytes, &Limits::default()).unwrap();
     let mut trials = Vec::new();

@@ -1,4 +1,5 @@
-//! Pictures of larger cameras: refused unless the operator allows them, and weighed so that memory stays bounded.
+//! Pictures of larger cameras: refused unless the operator allows them, and weighed so that memory
+//! stays bounded.
 
 use lumatrace::{
     domain::{Megapixels, TenantId},

@@ -1,4 +1,5 @@
-//! Modules use only what ARCHITECTURE.md lets them: its table is read and compared with every `crate::` path under `src`.
+//! Modules use only what ARCHITECTURE.md lets them: its table is read and compared with every
+//! `crate::` path under `src`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,7 +35,7 @@ fn table(name: &str) -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -152,8 +153,8 @@ fn leaves(tree: &str, before: &[String], found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The wings that a file of the engine names outside of its tests, in `use` declarations or by whole paths. `depth` is how many
-/// `super` lead from it to the engine's root.
+/// The wings that a file of the engine names outside of its tests, in `use` declarations or by
+/// whole paths. `depth` is how many `super` lead from it to the engine's root.
 fn wings_used(source: &str, depth: usize) -> BTreeSet<String> {
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     let code: Vec<&str> = source

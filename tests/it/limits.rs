@@ -1,4 +1,5 @@
-//! How often a tenant may call: refused in time, counted once across servers, told truly, and nobody else's matter.
+//! How often a tenant may call: refused in time, counted once across servers, told truly, and
+//! nobody else's matter.
 
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ async fn owner(app: &App) -> PgConnection {
         .unwrap()
 }
 
-/// Waits until the present hour lasts for another minute, so that no count starts anew in the middle of a test.
+/// Waits until the present hour lasts for another minute, so that no count starts anew in the
+/// middle of a test.
 async fn well_before_the_hour_ends(app: &App) {
     let left = "select (3600 - extract(epoch from clock_timestamp())::bigint % 3600)::bigint";
     let left: i64 = sqlx::query_scalar(left)
@@ -50,8 +52,8 @@ async fn well_before_the_hour_ends(app: &App) {
     }
 }
 
-/// The tenant's row as it would be had the database's clock jumped by `hours` since it was written, and the refusals that
-/// this server remembers forgotten.
+/// The tenant's row as it would be had the database's clock jumped by `hours` since it was written,
+/// and the refusals that this server remembers forgotten.
 async fn jump_the_clock(app: &App, hours: i32) {
     let jump =
         "update tenant_rates set filled_at = filled_at - $1 * interval '1 hour', hour = hour - $1";
@@ -260,7 +262,8 @@ async fn a_bucket_fills_with_the_time_that_passed_and_a_clock_that_jumped_back_f
     let app = App::spawn_with(&BUCKET_OF_FIVE).await;
     let acme = client(&app, "acme").await;
     assert!((5..=7).contains(&passing(&acme, 10).await));
-    // What is empty stays empty, for no time has passed; the second that the helper waits is not seen by the clock either.
+    // What is empty stays empty, for no time has passed; the second that the helper waits is not
+    // seen by the clock either.
     jump_the_clock(&app, -1).await;
     assert_eq!(passing(&acme, 1).await, 0);
     tokio::time::sleep(Duration::from_secs(1)).await;

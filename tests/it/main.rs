@@ -1,7 +1,8 @@
-//! All integration tests in one binary: one link, one place for helpers, one shared database cluster.
+//! All integration tests in one binary: one link, one place for helpers, one shared database
+//! cluster.
 //!
-//! `support` runs the real router on a real PostgreSQL with a database per test. Files are named after an endpoint, a promise
-//! or an agreement.
+//! `support` runs the real router on a real PostgreSQL with a database per test. Files are named
+//! after an endpoint, a promise or an agreement.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,6 +23,7 @@ mod authentic;
 mod authentication;
 mod capacity;
 mod command_line;
+mod comments;
 mod contract;
 mod false_positives;
 mod framing;

@@ -1,4 +1,5 @@
-//! What a client is told of an upload that was spoilt on its way, in a known way: a sentence that names the cause.
+//! What a client is told of an upload that was spoilt on its way, in a known way: a sentence that
+//! names the cause.
 //!
 //! The table in docs/uploads.md is made of what the server says. After a change that is meant:
 //! `UPDATE_DOCS=1 cargo test --test it messages`, and commit the file.

@@ -1,4 +1,5 @@
-//! The promises on real photographs, which are not in the repository: `LUMATRACE_PHOTOS`, default `../shared/photos`.
+//! The promises on real photographs, which are not in the repository: `LUMATRACE_PHOTOS`, default
+//! `../shared/photos`.
 
 use std::{
     fs,
@@ -18,7 +19,8 @@ use crate::{
     support::{Answer, App, Client, pictures, quality},
 };
 
-/// The folder of a set of photographs; where it is not there, says so past the harness that captures output.
+/// The folder of a set of photographs; where it is not there, says so past the harness that
+/// captures output.
 fn folder(set: &str) -> Option<PathBuf> {
     #[expect(
         clippy::disallowed_methods,
@@ -265,7 +267,8 @@ fn odd_and_hostile_files_are_answered_within_bounds() {
     }
     let data_dir = DataDir::new();
     let mut command = lumatrace(&data_dir.0);
-    // Most of these files are refused within milliseconds: a fast machine sends them faster than one caller may.
+    // Most of these files are refused within milliseconds: a fast machine sends them faster than
+    // one caller may.
     command.args(["--rate-per-second", "1000000", "--rate-burst", "1000000"]);
     let server = Server::start(command);
     let token = login(&server.url, &data_dir.0);
@@ -342,7 +345,8 @@ async fn colours_and_orientation_of_odd_files_stay() {
             "{}",
             path.display()
         );
-        // The mark is zero on average and faint: each channel keeps its mean, and no pixel goes far.
+        // The mark is zero on average and faint: each channel keeps its mean, and no pixel goes
+        // far.
         let shift = (0..3)
             .map(|channel| {
                 let differences = before.pixels().zip(after.pixels());

@@ -299,7 +299,8 @@ fn bad_settings_are_refused_in_one_sentence_that_names_them() {
         ("LUMATRACE_LOG", "=,="),
     ] {
         let mut command = lumatrace(&data_dir.0);
-        // A database that is not there, so that nothing is started for a setting that comes after it.
+        // A database that is not there, so that nothing is started for a setting that comes after
+        // it.
         if name != "LUMATRACE_MASTER_KEY" && name != "LUMATRACE_BOOTSTRAP_TENANT" {
             command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
         }

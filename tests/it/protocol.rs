@@ -1,4 +1,5 @@
-//! What HTTP asks for around the API: `HEAD`, `OPTIONS`, CORS; and clients that hash something else.
+//! What HTTP asks for around the API: `HEAD`, `OPTIONS`, CORS; and clients that hash something
+//! else.
 
 use axum::{
     body::Body,

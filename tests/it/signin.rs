@@ -1,4 +1,5 @@
-//! The sign-ins that clients bring along, word for word: API key and form, application token and secret, OAuth 2.0.
+//! The sign-ins that clients bring along, word for word: API key and form, application token and
+//! secret, OAuth 2.0.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What an operator sets about a tenant's photos: how much their records show, how often one content is protected.
+//! What an operator sets about a tenant's photos: how much their records show, how often one
+//! content is protected.
 
 use std::num::NonZeroU32;
 

@@ -1,5 +1,5 @@
-//! Uploads as real HTTP clients write them. The heads of the parts were taken down from the wire, or from the documentation of
-//! clients that are not on this machine.
+//! Uploads as real HTTP clients write them. The heads of the parts were taken down from the wire,
+//! or from the documentation of clients that are not on this machine.
 
 use lumatrace::http::ErrorCode;
 use serde_json::json;
@@ -12,7 +12,8 @@ use crate::support::{App, Part, pictures};
 
 const PROTECT: &str = "/api/v1/photos/protect";
 
-/// How a client writes a form: the boundary as its header says it, and the heads of an image and of a JSON text.
+/// How a client writes a form: the boundary as its header says it, and the heads of an image and of
+/// a JSON text.
 struct Dialect {
     client: &'static str,
     boundary: &'static str,

@@ -132,7 +132,8 @@ async fn an_altered_copy_is_not_authentic_and_the_place_is_named() {
         .await;
     let photo = protected.header("x-photo-id").to_owned();
     let pixels = pictures::read(&protected.body);
-    // From (480, 128), 144 x 128 pixels: a foreign scene, grey paint, the same place in other colours.
+    // From (480, 128), 144 x 128 pixels: a foreign scene, grey paint, the same place in other
+    // colours.
     let place = |x: u32, y: u32| (480..624).contains(&x) && (128..256).contains(&y);
     let edited = |edit: &dyn Fn(u32, u32, [u8; 3]) -> [u8; 3]| {
         let mut copy = pixels.clone();
@@ -174,8 +175,9 @@ async fn an_altered_copy_is_not_authentic_and_the_place_is_named() {
             * shared(of("y"), of("height"), 128.0 / 512.0, 256.0 / 512.0).max(0.0);
         let edited = 144.0 * 128.0 / (768.0 * 512.0);
         let named = of("width") * of("height");
-        // Tiles see half of their neighbours, and any key is drawn here: a region may reach two or three tiles beyond an edit of six
-        // by eight. Over 20 keys it was at most 2.3 times as large.
+        // Tiles see half of their neighbours, and any key is drawn here: a region may reach two or
+        // three tiles beyond an edit of six by eight. Over 20 keys it was at most 2.3 times as
+        // large.
         assert!(
             both > 0.95 * edited && named < 3.0 * edited && (0.5..=1.0).contains(&of("score")),
             "{name}: {answer}"

@@ -1,7 +1,7 @@
 //! Codecs: JPEG by libjpeg-turbo's algorithms at 4:2:0, WebP by libwebp, AVIF by Python's Pillow.
 //!
-//! No AVIF encoder *and* decoder in plain Rust builds in reasonable time under a licence that we may use, so this one
-//! attack asks Pillow, if it is there and writes AVIF.
+//! No AVIF encoder *and* decoder in plain Rust builds in reasonable time under a licence that we
+//! may use, so this one attack asks Pillow, if it is there and writes AVIF.
 
 use std::{
     io::{Cursor, Write},

@@ -37,7 +37,8 @@ pub(super) fn attacks() -> Vec<Attack> {
     attacks
 }
 
-/// Keeps `area` (0..=1) at the picture's aspect; (0, 0) places it at the top left, (1, 1) at the bottom right.
+/// Keeps `area` (0..=1) at the picture's aspect; (0, 0) places it at the top left, (1, 1) at the
+/// bottom right.
 pub(crate) fn crop(picture: &RgbImage, area: f64, across: f64, down: f64) -> RgbImage {
     strip(picture, (area.sqrt(), area.sqrt()), across, down)
 }

@@ -33,7 +33,8 @@ const PATCH: isize = 2;
 /// Half the side of the window that is searched.
 const SEARCH: isize = 6;
 
-/// Non-local means (Buades, Coll, Morel 2005) of luma and of both colour differences, as `OpenCV` does it in Lab.
+/// Non-local means (Buades, Coll, Morel 2005) of luma and of both colour differences, as `OpenCV`
+/// does it in Lab.
 pub(crate) fn non_local_means(picture: &RgbImage, h: f32) -> RgbImage {
     let luma = |pixel: Rgb<u8>| {
         let [r, g, b] = pixel.0.map(f32::from);
@@ -53,7 +54,8 @@ pub(crate) fn non_local_means(picture: &RgbImage, h: f32) -> RgbImage {
     smooth
 }
 
-/// Averages each sample with those in its window, weighed by how alike their patches are in all planes.
+/// Averages each sample with those in its window, weighed by how alike their patches are in all
+/// planes.
 fn mean_of_alike(planes: &[&Plane], h: f32) -> Vec<Vec<f32>> {
     let (width, height) = (planes[0].width, planes[0].height);
     let mut sums = vec![vec![0.0f32; width * height]; planes.len()];
@@ -99,7 +101,8 @@ fn mean_of_alike(planes: &[&Plane], h: f32) -> Vec<Vec<f32>> {
     sums
 }
 
-/// Puts a row of squared differences against the picture moved by `by` in the place of the oldest one.
+/// Puts a row of squared differences against the picture moved by `by` in the place of the oldest
+/// one.
 fn differences(
     planes: &[&Plane],
     line: isize,
@@ -118,7 +121,8 @@ fn differences(
     }
 }
 
-/// Soft-threshold Haar shrinkage on three levels, averaged over eight shifts (cycle spinning), channel by channel.
+/// Soft-threshold Haar shrinkage on three levels, averaged over eight shifts (cycle spinning),
+/// channel by channel.
 pub(crate) fn wavelet_denoise(picture: &RgbImage, threshold: f32) -> RgbImage {
     const SHIFTS: [(usize, usize); 8] = [
         (0, 0),
@@ -209,7 +213,8 @@ fn shrink(plane: &mut Plane, threshold: f32, levels: usize) {
     }
 }
 
-/// Bilateral filter (Tomasi and Manduchi 1998): a disc of radius 3, deviations of 3 pixels and 30 levels of all channels.
+/// Bilateral filter (Tomasi and Manduchi 1998): a disc of radius 3, deviations of 3 pixels and 30
+/// levels of all channels.
 pub(super) fn bilateral(picture: &RgbImage) -> RgbImage {
     const REACH: i64 = 3;
     let tones: Vec<f32> = (0..=3 * 255)

@@ -123,7 +123,8 @@ pub(crate) fn rotate_inner(picture: &RgbImage, degrees: f64) -> RgbImage {
     imageops::crop_imm(&turned, left, top, inner_width, inner_height).to_image()
 }
 
-/// How far each corner moves inwards, in shares of the largest move: top left, top right, bottom right, bottom left.
+/// How far each corner moves inwards, in shares of the largest move: top left, top right, bottom
+/// right, bottom left.
 pub(super) type Corners = [(f64, f64); 4];
 
 // The corners that the generators of attacks.py draw.

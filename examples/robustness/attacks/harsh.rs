@@ -1,4 +1,5 @@
-//! Harsher than the catalogue: several attacks at once, small pieces, long thin pieces, lenses and paper that is not flat.
+//! Harsher than the catalogue: several attacks at once, small pieces, long thin pieces, lenses and
+//! paper that is not flat.
 
 use image::RgbImage;
 
@@ -104,7 +105,8 @@ const PERSPECTIVE_20: Corners = [
     (0.784, 0.7674),
 ];
 
-/// Radial distortion: a place at distance r of the centre (1: a corner) shows what was at r (1 + k r^2).
+/// Radial distortion: a place at distance r of the centre (1: a corner) shows what was at r (1 + k
+/// r^2).
 fn barrel(picture: &RgbImage, k: f64) -> RgbImage {
     let (x0, y0) = (
         f64::from(picture.width()) / 2.0,

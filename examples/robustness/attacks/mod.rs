@@ -1,8 +1,9 @@
 //! What is done to a protected picture, by name: the catalogue of `attacks.py` and what is harsher.
 //!
-//! An attack is a function of the pixels; those that draw random numbers take them from a generator seeded with
-//! the attack's own name. The result is pixels, or the file that an attacker would send on where the last step is
-//! a codec: the product then reads it with its own decoder, as it would a user's.
+//! An attack is a function of the pixels; those that draw random numbers take them from a generator
+//! seeded with the attack's own name. The result is pixels, or the file that an attacker would send
+//! on where the last step is a codec: the product then reads it with its own decoder, as it would a
+//! user's.
 
 mod codec;
 mod crop;

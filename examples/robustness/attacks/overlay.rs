@@ -1,4 +1,5 @@
-//! Text, logos, emoji and frames. Letters are those of `DejaVu` Sans; area and contrast are what matters.
+//! Text, logos, emoji and frames. Letters are those of `DejaVu` Sans; area and contrast are what
+//! matters.
 
 use std::sync::OnceLock;
 

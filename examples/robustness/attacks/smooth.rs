@@ -74,7 +74,8 @@ pub(crate) fn gaussian(picture: &RgbImage, sigma: f64) -> RgbImage {
     RgbImage::from_raw(width, height, blurred).unwrap()
 }
 
-/// Unsharp mask of radius 2: adds `amount` of what a blur takes away, where that is more than two levels.
+/// Unsharp mask of radius 2: adds `amount` of what a blur takes away, where that is more than two
+/// levels.
 pub(super) fn sharpen(picture: &RgbImage, amount: f32) -> RgbImage {
     let mut sharp = gaussian(picture, 2.0);
     for (sharp, &sample) in sharp.iter_mut().zip(picture.iter()) {

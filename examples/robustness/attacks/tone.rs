@@ -167,7 +167,8 @@ pub(crate) fn hue(picture: &RgbImage, degrees: f32) -> RgbImage {
         } else {
             4.0 + (r - g) / chroma
         };
-        // Each channel is the value less a share of chroma that depends on its distance from the hue.
+        // Each channel is the value less a share of chroma that depends on its distance from the
+        // hue.
         let sixths = sixths + degrees / 60.0;
         *pixel = Rgb([5.0f32, 3.0, 1.0].map(|offset| {
             let k = (offset + sixths).rem_euclid(6.0);

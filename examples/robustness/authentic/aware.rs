@@ -9,7 +9,8 @@ use super::{
     scene::Scene,
 };
 
-/// The coefficients of the record lie between these cycles a picture; its lowest band ends at [`LOWEST_END`].
+/// The coefficients of the record lie between these cycles a picture; its lowest band ends at
+/// [`LOWEST_END`].
 const FIRST: f64 = 12.0;
 const LOWEST_END: f64 = 28.0;
 const LAST: f64 = 72.0;

@@ -1,7 +1,8 @@
 //! Another frame of the same scene a moment later, with the transplanted mark.
 //!
-//! Made from the original: the frame moves by 1.5 % of its sides, a tenth of it by more, and the noise is new. Or the forger has laid
-//! the frames in place, so that only the tenth and the noise differ.
+//! Made from the original: the frame moves by 1.5 % of its sides, a tenth of it by more, and the
+//! noise is new. Or the forger has laid the frames in place, so that only the tenth and the noise
+//! differ.
 
 use image::RgbImage;
 

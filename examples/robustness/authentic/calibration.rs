@@ -1,4 +1,5 @@
-//! Is `smallestVisible` true? The share of small edits that were found, against their size over what it said.
+//! Is `smallestVisible` true? The share of small edits that were found, against their size over
+//! what it said.
 
 use image::RgbImage;
 use plotters::{

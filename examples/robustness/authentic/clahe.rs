@@ -1,4 +1,5 @@
-//! Contrast-limited adaptive histogram equalisation (Zuiderveld 1994) of luma; colour differences stay.
+//! Contrast-limited adaptive histogram equalisation (Zuiderveld 1994) of luma; colour differences
+//! stay.
 
 use image::RgbImage;
 

@@ -1,4 +1,5 @@
-//! The photograph cut for a page or a screen, and partly covered there in the open; all saved as JPEG 85.
+//! The photograph cut for a page or a screen, and partly covered there in the open; all saved as
+//! JPEG 85.
 
 use image::{Rgb, RgbImage, imageops};
 

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::attacks::{Attack, Attacked, catalogue};
 
-/// The cases. A screenshot is benign by its content but brings bars of its own, so it is a group apart.
+/// The cases. A screenshot is benign by its content but brings bars of its own, so it is a group
+/// apart.
 pub(super) fn cases() -> Vec<Case> {
     catalogue().into_iter().map(case).collect()
 }
@@ -30,7 +31,8 @@ fn case(attack: Attack) -> Case {
     Case::new(group, name, expected, make)
 }
 
-/// Finds what an overlay changed; one that adds bars above and below keeps the picture in the middle.
+/// Finds what an overlay changed; one that adds bars above and below keeps the picture in the
+/// middle.
 fn overlaid(scene: &Scene, attacked: Attacked) -> Sent {
     let picture = attacked.into_pixels();
     let (width, height) = scene.protected.dimensions();

@@ -1,4 +1,5 @@
-//! Whether "authentic" can be relied on: forgeries that carry the mark, and handling that changes no content.
+//! Whether "authentic" can be relied on: forgeries that carry the mark, and handling that changes
+//! no content.
 //!
 //! | Group | What is sent | Right |
 //! |---|---|---|

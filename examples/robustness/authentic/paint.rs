@@ -1,4 +1,5 @@
-//! Boxes painted into a picture whose tones were changed before, so that they look as if they had clipped.
+//! Boxes painted into a picture whose tones were changed before, so that they look as if they had
+//! clipped.
 
 use image::{Rgb, RgbImage, imageops};
 use rand_chacha::ChaCha8Rng;
@@ -63,7 +64,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A place inside the picture that holds a share of its area; `stretch` is its width over its height, in sides.
+/// A place inside the picture that holds a share of its area; `stretch` is its width over its
+/// height, in sides.
 pub(super) fn somewhere(share: f64, stretch: f64, random: &mut ChaCha8Rng) -> Area {
     within((0.02, 0.98), share, stretch, random)
 }

@@ -83,7 +83,8 @@ impl Shape {
     }
 }
 
-/// Squares of a checkerboard that hold a share of the area: those of one colour first, spread over the board.
+/// Squares of a checkerboard that hold a share of the area: those of one colour first, spread over
+/// the board.
 fn squares(share: f64) -> Vec<bool> {
     let all = SQUARES * SQUARES;
     let mut order: Vec<usize> = (0..all).collect();

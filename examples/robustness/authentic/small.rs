@@ -62,7 +62,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Writes a line of digits on a ground of the mean colour around it: dark, or light where the ground is dark.
+/// Writes a line of digits on a ground of the mean colour around it: dark, or light where the
+/// ground is dark.
 fn written(picture: &RgbImage, area: &Area) -> RgbImage {
     // Letters have a least size, so the line is written large and reduced.
     const HEIGHT: u32 = 64;

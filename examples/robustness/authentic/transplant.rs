@@ -1,6 +1,7 @@
 //! The mark of the protected photograph on other photographs.
 //!
-//! From the original, or from what denoisers take away. A Gaussian of 8 leaves a high-pass of the picture, not only its mark.
+//! From the original, or from what denoisers take away. A Gaussian of 8 leaves a high-pass of the
+//! picture, not only its mark.
 
 use super::{
     case::{Case, Expected},

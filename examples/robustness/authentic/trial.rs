@@ -33,7 +33,8 @@ pub(crate) struct Trial {
     pub(crate) content_rho: f64,
     /// Share of energy that is not the photograph's, and levels that its tone leaves unexplained.
     pub(crate) foreign: (f32, Option<f64>),
-    /// Share of the area from which a replacement is found nine times in ten; nothing where none is.
+    /// Share of the area from which a replacement is found nine times in ten; nothing where none
+    /// is.
     pub(crate) smallest: Option<f64>,
     /// Share of the photograph that is seen.
     pub(crate) coverage: f64,
@@ -93,7 +94,8 @@ impl Trial {
         }
     }
 
-    /// Tells whether it is counted: an edit that changes next to nothing, as white on white, is none.
+    /// Tells whether it is counted: an edit that changes next to nothing, as white on white, is
+    /// none.
     pub(crate) fn counts(&self) -> bool {
         self.edit.is_none_or(|(change, _)| change >= LEAST_CHANGE)
     }

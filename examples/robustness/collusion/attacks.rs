@@ -14,7 +14,8 @@ const MOSAIC: u32 = 32;
 pub(super) enum Collusion {
     /// The mean of all.
     Average,
-    /// Each chip as the fewer of the copies have it: those above the middle of its range, or those below.
+    /// Each chip as the fewer of the copies have it: those above the middle of its range, or those
+    /// below.
     Minority,
     /// Each chip at the middle of its range.
     MinimumMaximum,

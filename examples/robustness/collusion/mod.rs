@@ -1,4 +1,5 @@
-//! Colluders: one picture protected under many ids, the copies combined, and what is left of each id's mark.
+//! Colluders: one picture protected under many ids, the copies combined, and what is left of each
+//! id's mark.
 //!
 //! | Column | Meaning |
 //! |---|---|
@@ -7,8 +8,9 @@
 //! | PSNR | of the combined picture against the original, all channels, mean |
 //! | JPEG 75 | the same of the combined picture saved as JPEG 75, 4:2:0 |
 //!
-//! The chips are combined as in the literature on fingerprinting: average, minority, minimum-maximum (Wu, Trappe, Wang and
-//! Liu, "Collusion-resistant fingerprinting for multimedia", 2004).
+//! The chips are combined as in the literature on fingerprinting: average, minority,
+//! minimum-maximum (Wu, Trappe, Wang and Liu, "Collusion-resistant fingerprinting for multimedia",
+//! 2004).
 
 mod attacks;
 mod chips;

@@ -1,4 +1,5 @@
-//! Detection curves: z against the strength of an attack, for JPEG quality, crop, rotation and scale.
+//! Detection curves: z against the strength of an attack, for JPEG quality, crop, rotation and
+//! scale.
 
 use image::RgbImage;
 use plotters::{
@@ -68,7 +69,8 @@ struct Point {
 }
 
 impl Axis {
-    /// Collects the points, from the mildest attack to the harshest; the untouched picture comes first where it has a number.
+    /// Collects the points, from the mildest attack to the harshest; the untouched picture comes
+    /// first where it has a number.
     fn points(&self, matrix: &Matrix) -> Vec<Point> {
         let mut points: Vec<Point> = Vec::new();
         for (at, attack) in matrix.attacks.iter().enumerate() {
@@ -127,7 +129,8 @@ pub(crate) fn curves(matrix: &Matrix, title: &str) -> Option<RgbImage> {
 
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<BitMapBackend<'a> as DrawingBackend>::ErrorType>>;
 
-/// Draws one axis: the band from the least to the largest z, the median, every photograph as a dot, and the share detected.
+/// Draws one axis: the band from the least to the largest z, the median, every photograph as a dot,
+/// and the share detected.
 fn panel<'a>(
     area: &DrawingArea<BitMapBackend<'a>, Shift>,
     axis: &Axis,

@@ -1,8 +1,9 @@
 //! The one place that writes error bodies.
 //!
-//! Handlers return [`ApiError`]. Its response has a status and no body; it carries itself along as an extension. [`render`],
-//! near the outside, turns it, or the bare status of a 404, 405 or 413 that a library answered, into the JSON of the contract
-//! (RFC 9457 with our members) and logs it once: faults of ours with their whole chain of causes, refusals with their code.
+//! Handlers return [`ApiError`]. Its response has a status and no body; it carries itself along as
+//! an extension. [`render`], near the outside, turns it, or the bare status of a 404, 405 or 413
+//! that a library answered, into the JSON of the contract (RFC 9457 with our members) and logs it
+//! once: faults of ours with their whole chain of causes, refusals with their code.
 
 mod body;
 mod catalogue;
@@ -125,7 +126,8 @@ impl ApiError {
         }
     }
 
-    /// What went wrong with a photo that the body names: where there is no such photo, the address is not at fault.
+    /// What went wrong with a photo that the body names: where there is no such photo, the address
+    /// is not at fault.
     pub(crate) fn of_named_photo(error: service::Error) -> Self {
         match error {
             service::Error::NotFound => Self {

@@ -40,8 +40,9 @@ pub(super) async fn read_short(request: Request) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Refuses another content type, a charset that cannot be read as UTF-8, and compressed bodies. Of a form's parts each has a charset
-/// of its own (RFC 7578 section 4.5); clients in Java name one for all, which says nothing as long as it writes ASCII alike.
+/// Refuses another content type, a charset that cannot be read as UTF-8, and compressed bodies. Of
+/// a form's parts each has a charset of its own (RFC 7578 section 4.5); clients in Java name one
+/// for all, which says nothing as long as it writes ASCII alike.
 pub(super) fn check_content_type(headers: &HeaderMap, wanted: &str) -> Result<(), ApiError> {
     let text = |name| {
         headers

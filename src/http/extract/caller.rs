@@ -1,4 +1,5 @@
-//! The verified caller. Only the authentication layer makes one, so a handler that asks for it cannot run without.
+//! The verified caller. Only the authentication layer makes one, so a handler that asks for it
+//! cannot run without.
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 

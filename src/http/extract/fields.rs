@@ -1,4 +1,5 @@
-//! Reads the members of a JSON object one by one and collects all that is wrong, so that a client learns it in one answer.
+//! Reads the members of a JSON object one by one and collects all that is wrong, so that a client
+//! learns it in one answer.
 
 use std::ops::RangeInclusive;
 
@@ -38,8 +39,8 @@ impl<'a> Fields<'a> {
 
     /// Ends reading: an error that names every wrong field, if any.
     ///
-    /// Members that nobody asked for are ignored, except one that is a known name in another spelling: what its sender wants would
-    /// be left undone without a word.
+    /// Members that nobody asked for are ignored, except one that is a known name in another
+    /// spelling: what its sender wants would be left undone without a word.
     pub(in crate::http) fn finish(mut self) -> Result<(), ApiError> {
         let unknown = |name: &&String| !self.asked.contains(&name.as_str());
         let misspelt: Vec<(&'static str, &String)> = self

@@ -1,5 +1,5 @@
-//! URL-encoded forms, bounded in size (WHATWG URL, application/x-www-form-urlencoded). A field is given once; those that nobody asks
-//! for are ignored (RFC 6749 section 3.2).
+//! URL-encoded forms, bounded in size (WHATWG URL, application/x-www-form-urlencoded). A field is
+//! given once; those that nobody asks for are ignored (RFC 6749 section 3.2).
 
 use axum::extract::{FromRequest, Request};
 

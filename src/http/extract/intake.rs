@@ -1,10 +1,12 @@
-//! A body with an image on its way in: how long it may be, the memory that it takes, and the pieces in which a form gets it.
+//! A body with an image on its way in: how long it may be, the memory that it takes, and the pieces
+//! in which a form gets it.
 //!
-//! The parser of forms looks through all that it has each time something comes, until it finds the next part. So it gets pieces of
-//! some size one by one, however small they come, and no more than a head may have while it finds nothing.
+//! The parser of forms looks through all that it has each time something comes, until it finds the
+//! next part. So it gets pieces of some size one by one, however small they come, and no more than
+//! a head may have while it finds nothing.
 //!
-//! What the parser says of a form that it cannot read leads to no cause, so the start and the end of the body are kept, and
-//! [`Intake::malformed`] tells from them what is wrong.
+//! What the parser says of a form that it cannot read leads to no cause, so the start and the end
+//! of the body are kept, and [`Intake::malformed`] tells from them what is wrong.
 
 use std::{
     pin::Pin,
@@ -31,7 +33,8 @@ const LONGEST_HEAD_BYTES: usize = 64 * 1024;
 /// Least that is handed on at once, but for the end, in bytes.
 const PIECE_BYTES: usize = 8 * 1024;
 
-/// How much of the start of a body is kept, in bytes: the first boundary and the head of the first part.
+/// How much of the start of a body is kept, in bytes: the first boundary and the head of the first
+/// part.
 const KEPT_START_BYTES: usize = 1024;
 
 /// How much of its end: the last boundary and what clients put behind it.
@@ -69,7 +72,8 @@ pub(super) struct Intake(Arc<Mutex<State>>);
 struct Refused;
 
 impl Intake {
-    /// Begins to count `body`, a form with that boundary in which there may be an image of `max` bytes.
+    /// Begins to count `body`, a form with that boundary in which there may be an image of `max`
+    /// bytes.
     pub(super) fn new(body: Body, boundary: String, max: u64, upload: Upload) -> Self {
         Self(Arc::new(Mutex::new(State {
             body,
@@ -92,7 +96,8 @@ impl Intake {
         self.with(|state| state.unused = 0);
     }
 
-    /// Why the body was not read on, which explains better what is wrong with a form than the form does.
+    /// Why the body was not read on, which explains better what is wrong with a form than the form
+    /// does.
     pub(super) fn refusal(&self) -> Option<ApiError> {
         self.with(|state| state.refused.take())
     }

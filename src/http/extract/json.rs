@@ -28,8 +28,8 @@ impl<S: Sync> FromRequest<S> for Json {
     }
 }
 
-/// Reads one JSON object (RFC 8259) and nothing after it, but for a byte order mark in front, which Windows writes and section 8.1
-/// lets a reader ignore; says what is wrong otherwise.
+/// Reads one JSON object (RFC 8259) and nothing after it, but for a byte order mark in front, which
+/// Windows writes and section 8.1 lets a reader ignore; says what is wrong otherwise.
 pub(in crate::http) fn parse_object(json: &[u8]) -> Result<Map<String, Value>, String> {
     let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
     match serde_json::from_slice::<Members>(json) {
@@ -76,7 +76,8 @@ fn hint(json: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The members of an object, and the name of one that is there twice: a parser behind us could pick the other one of two.
+/// The members of an object, and the name of one that is there twice: a parser behind us could pick
+/// the other one of two.
 struct Members {
     map: Map<String, Value>,
     repeated: Option<String>,

@@ -3,7 +3,8 @@
 /// Longest name that is shown, in characters.
 const LONGEST_SHOWN_CHARS: usize = 40;
 
-/// A client's own word for a message: short, in quotes, and with everything escaped that is no plain letter or sign.
+/// A client's own word for a message: short, in quotes, and with everything escaped that is no
+/// plain letter or sign.
 pub(super) fn quoted(word: &str) -> String {
     let mut letters = word.chars();
     let start: String = letters.by_ref().take(LONGEST_SHOWN_CHARS).collect();

@@ -1,7 +1,8 @@
-//! `multipart/form-data` (RFC 7578) with one photograph: the part `image`, and small text parts beside it.
+//! `multipart/form-data` (RFC 7578) with one photograph: the part `image`, and small text parts
+//! beside it.
 //!
-//! Parts come in any order; unknown ones are skipped, and empty text is none. The image is held in memory once. What arrives is
-//! counted as it arrives, whatever part of the form it is.
+//! Parts come in any order; unknown ones are skipped, and empty text is none. The image is held in
+//! memory once. What arrives is counted as it arrives, whatever part of the form it is.
 
 use std::collections::HashMap;
 
@@ -59,7 +60,8 @@ impl PhotoForm {
         self.texts.get(part).map(String::as_str)
     }
 
-    /// What stands for the parts that are skipped, if there are any; the same for the same parts in any order.
+    /// What stands for the parts that are skipped, if there are any; the same for the same parts in
+    /// any order.
     pub(in crate::http) fn others(&self) -> Option<Vec<u8>> {
         (!self.others.is_empty()).then(|| self.others.concat())
     }
@@ -151,8 +153,9 @@ impl Part<'_> {
     }
 }
 
-/// Puts the boundary into quotes, which some clients leave out where it needs them. Parsers differ in which of two they take, and how
-/// long one may be, so there is one of the length that the standard allows. Returns it.
+/// Puts the boundary into quotes, which some clients leave out where it needs them. Parsers differ
+/// in which of two they take, and how long one may be, so there is one of the length that the
+/// standard allows. Returns it.
 fn quote_boundary(headers: &mut HeaderMap) -> Result<String, ApiError> {
     let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let boundaries = value.unwrap_or_default().split(';').skip(1);
@@ -177,7 +180,8 @@ fn quote_boundary(headers: &mut HeaderMap) -> Result<String, ApiError> {
     Ok(boundary)
 }
 
-/// Reads the image; one that is too long is counted to its end, so that the answer can say how long it was.
+/// Reads the image; one that is too long is counted to its end, so that the answer can say how long
+/// it was.
 async fn read_image(part: &mut Part<'_>, max: u64, expected: u64) -> Result<Bytes, ApiError> {
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     let mut actual = 0;
@@ -197,8 +201,9 @@ async fn read_image(part: &mut Part<'_>, max: u64, expected: u64) -> Result<Byte
     }
 }
 
-/// Adds a text part; an empty one is none, as forms send what nobody filled in. Some clients send `request` again as their
-/// language writes objects (`[object Object]`): beside an object, what is none does not count.
+/// Adds a text part; an empty one is none, as forms send what nobody filled in. Some clients send
+/// `request` again as their language writes objects (`[object Object]`): beside an object, what is
+/// none does not count.
 fn add(
     texts: &mut HashMap<&'static str, String>,
     part: &'static str,
@@ -224,7 +229,8 @@ async fn read_text(part: &mut Part<'_>, name: &'static str) -> Result<String, Ap
         }
         bytes.extend_from_slice(&chunk);
     }
-    // Editors and shells of Windows write a byte order mark in front (RFC 8259, section 8.1, lets a reader ignore it).
+    // Editors and shells of Windows write a byte order mark in front (RFC 8259, section 8.1, lets a
+    // reader ignore it).
     if bytes.starts_with("\u{feff}".as_bytes()) {
         bytes.drain(..3);
     }
@@ -239,7 +245,8 @@ async fn read_text(part: &mut Part<'_>, name: &'static str) -> Result<String, Ap
     })
 }
 
-/// Passes over a part; SHA-256 of it, its name and what it holds. All of them together must not be long.
+/// Passes over a part; SHA-256 of it, its name and what it holds. All of them together must not be
+/// long.
 async fn skip(part: &mut Part<'_>, beside: &mut u64) -> Result<[u8; 32], ApiError> {
     let name = part.field.name().unwrap_or_default();
     let mut hash = Sha256::new();
@@ -260,8 +267,8 @@ async fn skip(part: &mut Part<'_>, beside: &mut u64) -> Result<[u8; 32], ApiErro
     Ok(hash.finalize().into())
 }
 
-/// Refuses a part that is declared as encoded: forms carry bytes as they are (RFC 7578 section 4.7), and what is decoded by one
-/// reader and not by another is two images.
+/// Refuses a part that is declared as encoded: forms carry bytes as they are (RFC 7578 section
+/// 4.7), and what is decoded by one reader and not by another is two images.
 fn check_transfer_encoding(part: &Part<'_>, name: &str) -> Result<(), ApiError> {
     let declared = part.field.headers().get("content-transfer-encoding");
     let Some(declared) = declared.map(|value| String::from_utf8_lossy(value.as_bytes())) else {
@@ -285,7 +292,8 @@ fn check_transfer_encoding(part: &Part<'_>, name: &str) -> Result<(), ApiError> 
     Err(ApiError::field(known, &reason))
 }
 
-/// Refuses a text part under another spelling of its name, unless it is there under its own as well: it would be ignored.
+/// Refuses a text part under another spelling of its name, unless it is there under its own as
+/// well: it would be ignored.
 fn check_spelling(texts: &HashMap<&'static str, String>, names: &[String]) -> Result<(), ApiError> {
     for known in TEXT_PARTS {
         let meant = names.iter().find(|name| is_spelt_alike(name, known));

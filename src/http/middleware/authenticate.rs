@@ -1,4 +1,5 @@
-//! Lets nobody through to a handler without a live token (RFC 6750, the header form only), nor without the scopes of the route.
+//! Lets nobody through to a handler without a live token (RFC 6750, the header form only), nor
+//! without the scopes of the route.
 
 use axum::{
     extract::{Request, State},
@@ -40,7 +41,8 @@ pub(in crate::http) async fn authenticate(
     }
 }
 
-/// Compares the caller's scopes with those of the route; after the limits, so that refused calls count too.
+/// Compares the caller's scopes with those of the route; after the limits, so that refused calls
+/// count too.
 pub(in crate::http) async fn authorise(
     State(needed): State<Scopes>,
     caller: VerifiedCaller,
@@ -54,7 +56,8 @@ pub(in crate::http) async fn authorise(
     }
 }
 
-/// The token of the one `Authorization` header, and what came beside it; two of a header are one too many.
+/// The token of the one `Authorization` header, and what came beside it; two of a header are one
+/// too many.
 fn presented(headers: &HeaderMap) -> Result<Presented<'_>, ApiError> {
     let invalid = || ApiError::new(ErrorCode::AuthInvalid);
     let api_key = single(headers, API_KEY).map_err(|_| invalid())?;

@@ -1,10 +1,12 @@
 //! The pace and the end of request bodies.
 //!
-//! A body must come at [`SLOWEST_BYTES_PER_SECOND`] on average after a [`HEAD_START`], and never pause for [`LONGEST_PAUSE`], or
-//! the request ends with 408: a client that trickles or stalls cannot hold a place. And when a handler answers before it has
-//! read all, the rest is read and thrown away before the answer goes out, within bounds: most clients send everything before they
-//! look at the answer, and a connection closed under them loses it. A client that sent `Expect: 100-continue` looks first, so it
-//! is answered at once, unless it was asked for its body already.
+//! A body must come at [`SLOWEST_BYTES_PER_SECOND`] on average after a [`HEAD_START`], and never
+//! pause for [`LONGEST_PAUSE`], or the request ends with 408: a client that trickles or stalls
+//! cannot hold a place. And when a handler answers before it has read all, the rest is read and
+//! thrown away before the answer goes out, within bounds: most clients send everything before they
+//! look at the answer, and a connection closed under them loses it. A client that sent
+//! `Expect: 100-continue` looks first, so it is answered at once, unless it was asked for its body
+//! already.
 
 use std::{
     pin::Pin,
@@ -142,7 +144,8 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
         timeout(LONGEST_DRAIN, drain).await.ok();
     }
     if !shared.is_end_stream() && version <= Version::HTTP_11 {
-        // What is still to come cannot be told from a next request: the connection ends, and the client knows.
+        // What is still to come cannot be told from a next request: the connection ends, and the
+        // client knows.
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));

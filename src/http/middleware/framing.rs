@@ -1,5 +1,6 @@
-//! What HTTP/1.1 asks of the frame of a request and the parser lets pass: where two readers differ about where a request goes or ends,
-//! one can be smuggled inside another (RFC 9112 sections 3.2 and 6.1).
+//! What HTTP/1.1 asks of the frame of a request and the parser lets pass: where two readers differ
+//! about where a request goes or ends, one can be smuggled inside another (RFC 9112 sections 3.2
+//! and 6.1).
 
 use axum::{
     extract::Request,

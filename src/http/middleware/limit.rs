@@ -1,7 +1,9 @@
-//! Counts the calls of each tenant, refuses those above its limits, and tells clients how they stand.
+//! Counts the calls of each tenant, refuses those above its limits, and tells clients how they
+//! stand.
 //!
-//! `RateLimit-Policy` and `RateLimit` are those of the draft of the IETF (draft-ietf-httpapi-ratelimit-headers); the older
-//! `X-RateLimit-*` know one limit only: the hour's, or the bucket where there is no other.
+//! `RateLimit-Policy` and `RateLimit` are those of the draft of the IETF
+//! (draft-ietf-httpapi-ratelimit-headers); the older `X-RateLimit-*` know one limit only: the
+//! hour's, or the bucket where there is no other.
 
 use axum::{
     extract::{Request, State},

@@ -1,4 +1,5 @@
-//! What browsers and tools ask before they call: CORS preflights (Fetch standard) and `OPTIONS` (RFC 9110 section 9.3.7).
+//! What browsers and tools ask before they call: CORS preflights (Fetch standard) and `OPTIONS`
+//! (RFC 9110 section 9.3.7).
 
 use std::time::Duration;
 
@@ -64,8 +65,8 @@ pub(in crate::http) fn cors(origins: &[String]) -> CorsLayer {
 /// What some route takes.
 const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST");
 
-/// Answers `OPTIONS` with the methods of the route, which the router knows; `OPTIONS *` with those of the server, of which `CONNECT`
-/// is none.
+/// Answers `OPTIONS` with the methods of the route, which the router knows; `OPTIONS *` with those
+/// of the server, of which `CONNECT` is none.
 pub(in crate::http) async fn options(request: Request, next: Next) -> Response {
     let asked = request.method() == Method::OPTIONS;
     if request.method() == Method::CONNECT && !request.uri().path().starts_with('/') {

@@ -15,7 +15,8 @@ use crate::service::Context;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: the client's, when it is well-formed, else a new one. Also the `traceId` of errors.
+/// The id of a request: the client's, when it is well-formed, else a new one. Also the `traceId` of
+/// errors.
 #[derive(Debug, Clone, Default)]
 pub(in crate::http) struct RequestId(Arc<str>);
 

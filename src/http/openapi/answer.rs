@@ -64,7 +64,8 @@ impl Answer {
         &self.about
     }
 
-    /// The response object of the document; the schemas that it refers to are added to `components`.
+    /// The response object of the document; the schemas that it refers to are added to
+    /// `components`.
     pub(super) fn describe(self, components: &mut Map<String, Value>) -> Value {
         components.extend(self.components);
         let headers: Map<_, _> = EVERYWHERE

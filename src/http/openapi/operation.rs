@@ -1,7 +1,7 @@
 //! How an endpoint is described: what it takes, what it answers, how it refuses.
 //!
-//! What follows from the route table and the layers around handlers is added here, once: the security, the errors of
-//! authentication and limits, the headers of every answer.
+//! What follows from the route table and the layers around handlers is added here, once: the
+//! security, the errors of authentication and limits, the headers of every answer.
 
 use std::collections::BTreeMap;
 
@@ -211,7 +211,8 @@ impl Operation {
         self
     }
 
-    /// The operation object of the document; the schemas that it refers to are added to `components`.
+    /// The operation object of the document; the schemas that it refers to are added to
+    /// `components`.
     pub(in crate::http) fn describe(
         mut self,
         access: Access,
@@ -272,7 +273,8 @@ impl Operation {
         }
         let limited = matches!(access, Access::Token(_));
         let described = responses.into_iter().map(|(status, mut answer)| {
-            // Before the token is known to be good, there is no tenant whose standing could be told.
+            // Before the token is known to be good, there is no tenant whose standing could be
+            // told.
             if limited && status != 401 {
                 answer.headers.extend(STANDING);
             }
@@ -285,7 +287,8 @@ impl Operation {
     }
 }
 
-/// The ways to show a token: alone, beside the API key or the application that it is bound to, or as OAuth 2.0 gives it.
+/// The ways to show a token: alone, beside the API key or the application that it is bound to, or
+/// as OAuth 2.0 gives it.
 fn security(access: Access) -> Value {
     let Access::Token(scopes) = access else {
         return json!([]);

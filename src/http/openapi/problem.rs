@@ -65,7 +65,8 @@ fn name(code: ErrorCode) -> String {
     format!("{code:?}")
 }
 
-/// The answer with one of these codes, or, where the endpoint has an answer of its own of that status, with that.
+/// The answer with one of these codes, or, where the endpoint has an answer of its own of that
+/// status, with that.
 pub(super) fn answer(status: u16, codes: &[ErrorCode], own: Option<Answer>) -> Answer {
     let mut words: Vec<&str> = codes.iter().map(|code| code.row().code).collect();
     words.dedup();

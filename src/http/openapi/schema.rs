@@ -24,7 +24,8 @@ impl TypeSchema {
         Self::of::<T>(Contract::Deserialize)
     }
 
-    /// The schema of what is written as `T`: members are always there, unless serialisation skips them.
+    /// The schema of what is written as `T`: members are always there, unless serialisation skips
+    /// them.
     pub(super) fn of_answer<T: JsonSchema>() -> Self {
         Self::of::<T>(Contract::Serialize)
     }
@@ -41,7 +42,8 @@ impl TypeSchema {
     }
 }
 
-/// `int64`, `double` and the range of `u16` say how a number is held here, which is nothing to a client.
+/// `int64`, `double` and the range of `u16` say how a number is held here, which is nothing to a
+/// client.
 fn drop_number_format(schema: &mut Schema) {
     let format = schema.get("format").and_then(Value::as_str);
     let is_number =

@@ -1,4 +1,5 @@
-//! `POST /api/v3/auth`: an application's id, token and secret for a long-lived token that is good beside the id.
+//! `POST /api/v3/auth`: an application's id, token and secret for a long-lived token that is good
+//! beside the id.
 
 use axum::{
     extract::State,

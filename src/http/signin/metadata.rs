@@ -1,4 +1,5 @@
-//! What a client of OAuth 2.0 can find out by itself: the authorization server (RFC 8414) and the protected resource (RFC 9728).
+//! What a client of OAuth 2.0 can find out by itself: the authorization server (RFC 8414) and the
+//! protected resource (RFC 9728).
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use schemars::JsonSchema;

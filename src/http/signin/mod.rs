@@ -1,5 +1,6 @@
-//! The sign-ins that clients bring along: a form beside an API key, an application's token and secret, OAuth 2.0. Each speaks its
-//! own language, errors included; what they answer is the same kind of token.
+//! The sign-ins that clients bring along: a form beside an API key, an application's token and
+//! secret, OAuth 2.0. Each speaks its own language, errors included; what they answer is the same
+//! kind of token.
 
 pub(super) mod api_key;
 pub(super) mod application;

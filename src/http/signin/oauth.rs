@@ -1,4 +1,5 @@
-//! OAuth 2.0 for applications: tokens (RFC 6749 section 4.4), revocation (RFC 7009), introspection (RFC 7662).
+//! OAuth 2.0 for applications: tokens (RFC 6749 section 4.4), revocation (RFC 7009), introspection
+//! (RFC 7662).
 
 use axum::{
     extract::State,
@@ -329,7 +330,8 @@ pub(in crate::http) async fn token(
     ))
 }
 
-/// `POST /oauth2/revoke`: a client ends a token of its own. Any other token is none of its business, and no error.
+/// `POST /oauth2/revoke`: a client ends a token of its own. Any other token is none of its
+/// business, and no error.
 pub(in crate::http) async fn revoke(
     State(ctx): State<Context>,
     headers: HeaderMap,
@@ -394,8 +396,8 @@ impl<'a> ClientInForm<'a> {
         })
     }
 
-    /// Finds the client: by HTTP Basic, or in the form, but not both (RFC 6749 section 2.3.1). Other schemes, such as the token
-    /// that many HTTP clients put on every call, name no client.
+    /// Finds the client: by HTTP Basic, or in the form, but not both (RFC 6749 section 2.3.1).
+    /// Other schemes, such as the token that many HTTP clients put on every call, name no client.
     async fn authenticate(self, ctx: &Context, headers: &HeaderMap) -> Result<Client, OauthError> {
         let basic = headers
             .get(AUTHORIZATION)

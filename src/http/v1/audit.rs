@@ -16,7 +16,8 @@ use crate::{
     service::{Context, audit},
 };
 
-/// An event: the members that are hashed, as they are hashed, and the hash. A client can check it from this alone.
+/// An event: the members that are hashed, as they are hashed, and the hash. A client can check it
+/// from this alone.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Event")]

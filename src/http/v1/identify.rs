@@ -40,8 +40,9 @@ struct Response {
 struct MatchJson {
     /// The photo.
     photo_id: PhotoId,
-    /// The mark of this photo is there, what is seen agrees with the protected content, no alteration was found, and the policy is
-    /// met. What was cut off, what lies around the photo, and alterations smaller than `smallestVisible` are not spoken for.
+    /// The mark of this photo is there, what is seen agrees with the protected content, no
+    /// alteration was found, and the policy is met. What was cut off, what lies around the photo,
+    /// and alterations smaller than `smallestVisible` are not spoken for.
     authentic: bool,
     /// For people.
     #[schemars(range(min = 0, max = 100))]

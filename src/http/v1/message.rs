@@ -5,7 +5,8 @@ use crate::{
     service::Verification,
 };
 
-/// Share of the photo, or of the received image, from which it counts as whole: nobody sees what is missing.
+/// Share of the photo, or of the received image, from which it counts as whole: nobody sees what is
+/// missing.
 const WHOLE: f64 = 0.97;
 
 /// The sentence of a verification.

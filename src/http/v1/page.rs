@@ -29,7 +29,8 @@ pub(super) fn read(query: Received) -> Result<(HashMap<String, String>, u8), Api
     Ok((query, limit))
 }
 
-/// A whole number of 1 to 18 digits, as cursors have it: far from where the arithmetic of the database ends.
+/// A whole number of 1 to 18 digits, as cursors have it: far from where the arithmetic of the
+/// database ends.
 pub(super) fn whole(text: &str) -> Option<i64> {
     let fits = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     fits.then(|| text.parse().ok())?

@@ -47,8 +47,9 @@ struct Request {
     registration: register::Request,
     /// A registered photo that is not protected yet.
     photo_id: Option<PhotoId>,
-    /// What becomes of the file's metadata. `keep`, the default: all that is still true. `strip-gps`: no place and no smaller
-    /// picture is left. `strip-all`: only colour, density and orientation. `X-Metadata-Dropped` names what went.
+    /// What becomes of the file's metadata. `keep`, the default: all that is still true.
+    /// `strip-gps`: no place and no smaller picture is left. `strip-all`: only colour, density and
+    /// orientation. `X-Metadata-Dropped` names what went.
     #[schemars(with = "Option<MetadataPolicy>")]
     metadata: MetadataPolicy,
 }

@@ -96,7 +96,8 @@ pub(in crate::http) fn describe() -> Operation {
         .answers(Answer::json(200, "What was used.", &example))
 }
 
-/// Reports from the start of the day `from` to the start of the day `to`; without them, the present month.
+/// Reports from the start of the day `from` to the start of the day `to`; without them, the present
+/// month.
 pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
     State(ctx): State<Context>,

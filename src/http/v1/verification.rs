@@ -1,4 +1,5 @@
-//! A verification on the wire. Places are fractions of the sides of a picture as viewers show it, after its EXIF turn.
+//! A verification on the wire. Places are fractions of the sides of a picture as viewers show it,
+//! after its EXIF turn.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -22,8 +23,9 @@ const LEAST_PROBABILITY: f64 = 1e-30;
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Verification")]
 pub(super) struct Response {
-    /// The mark of this photo is there, what is seen agrees with the protected content, no alteration was found, and the policy is
-    /// met. What was cut off, what lies around the photo, and alterations smaller than `smallestVisible` are not spoken for.
+    /// The mark of this photo is there, what is seen agrees with the protected content, no
+    /// alteration was found, and the policy is met. What was cut off, what lies around the photo,
+    /// and alterations smaller than `smallestVisible` are not spoken for.
     authentic: bool,
     /// For people.
     #[schemars(range(min = 0, max = 100))]
@@ -46,8 +48,8 @@ pub(super) struct Response {
     /// The share of the protected photo that was seen and could be compared.
     #[schemars(range(min = 0, max = 1))]
     compared: f64,
-    /// The share of the photo's area from which a replacement in this very copy is found nine times in ten. 0 for the very pixels;
-    /// null where that cannot be said.
+    /// The share of the photo's area from which a replacement in this very copy is found nine times
+    /// in ten. 0 for the very pixels; null where that cannot be said.
     #[schemars(range(min = 0, max = 1))]
     smallest_visible: Option<f64>,
     tampered_regions: Vec<RegionJson>,
@@ -88,8 +90,8 @@ struct TransformJson {
     negative: bool,
     /// The share of the area that is left.
     crop_kept: f64,
-    /// The protected photo's corners in the received image, in fractions of its sides, from the upper left clockwise. They lie
-    /// outside of 0 to 1 where the photo was cut.
+    /// The protected photo's corners in the received image, in fractions of its sides, from the
+    /// upper left clockwise. They lie outside of 0 to 1 where the photo was cut.
     corners: [[f64; 2]; 4],
     /// Homography, row by row: from the protected photo to the received image, both from 0 to 1.
     matrix: [f64; 9],
@@ -213,7 +215,8 @@ impl RegionJson {
             y: round(place.y, 4),
             width: round(place.width, 4),
             height: round(place.height, 4),
-            // As coarse as the rest of the evidence: exact scores would tell an attacker which change helps.
+            // As coarse as the rest of the evidence: exact scores would tell an attacker which
+            // change helps.
             score: (place.score * 10.0).floor() / 10.0,
             quad: quad(way.quad(place)),
         }

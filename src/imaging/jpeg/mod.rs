@@ -37,8 +37,8 @@ use super::{
 /// encoders that round badly. Beyond it the entropy-coded data is damaged.
 const MAX_COEFFICIENT: i16 = 2047;
 
-/// The coefficients that the standard's Huffman tables can code: AC of at most 10 bits, and DC whose
-/// differences have at most 11 (T.81, tables F.1 and F.2). An 8-bit picture has no others.
+/// The coefficients that the standard's Huffman tables can code: AC of at most 10 bits, and DC
+/// whose differences have at most 11 (T.81, tables F.1 and F.2). An 8-bit picture has no others.
 const GENERAL_AC: std::ops::RangeInclusive<i16> = -1023..=1023;
 const GENERAL_DC: std::ops::RangeInclusive<i16> = -1024..=1023;
 
@@ -142,8 +142,8 @@ fn check_luma_sampling(
     }
 }
 
-/// Refuses coefficients that no picture has. Where there are some that the standard's tables have no
-/// code for, tables that have one are made.
+/// Refuses coefficients that no picture has. Where there are some that the standard's tables have
+/// no code for, tables that have one are made.
 fn check_magnitudes(image: &mut CoefficientImage) -> Result<(), ImagingError> {
     let rows = (0..image.component_count()).flat_map(|index| image.picture_rows(index));
     // Without a branch per value, so that the compiler vectorises it.

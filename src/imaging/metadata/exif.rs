@@ -123,7 +123,8 @@ fn remove_claims(tiff: &mut [u8], order: ByteOrder, editor: &mut Editor<'_>) -> 
     Some(())
 }
 
-/// Overwrites pictures that could stand for the photo, and unlinks the directories that describe them.
+/// Overwrites pictures that could stand for the photo, and unlinks the directories that describe
+/// them.
 fn remove_copies(tiff: &mut [u8], order: Option<ByteOrder>, editor: &mut Editor<'_>) {
     for copy in picture::find_copies(tiff, editor.photo) {
         if let Some(order) = order {

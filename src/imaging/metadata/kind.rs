@@ -154,7 +154,8 @@ fn png_kind(tag: [u8; 4], payload: &[u8]) -> Kind {
         b"hIST" => Kind::Stale("png:hIST"), // goes with a palette
         b"caBX" => Kind::Stale("content-credentials"),
         b"dSIG" => Kind::Stale("png:dSIG"),
-        // The fourth letter says whether an editor that does not know a chunk may copy it (PNG, 5.4).
+        // The fourth letter says whether an editor that does not know a chunk may copy it (PNG,
+        // 5.4).
         [_, _, _, safe_to_copy] if safe_to_copy.is_ascii_lowercase() => Kind::Unknown,
         _ => Kind::Unsafe,
     }

@@ -4,9 +4,10 @@
 //! unknown ones survive too. What must not travel on is decided by [`Metadata::apply`], and named
 //! by [`Metadata::dropped`]:
 //!
-//! * always: what is not true of the new file (media behind the picture, content credentials of the old one), and pictures that
-//!   could stand for the photo without the mark;
-//! * by [`MetadataPolicy::StripGps`]: every place, every picture, and what is not understood, since it may hold either;
+//! * always: what is not true of the new file (media behind the picture, content credentials of the
+//!   old one), and pictures that could stand for the photo without the mark;
+//! * by [`MetadataPolicy::StripGps`]: every place, every picture, and what is not understood, since
+//!   it may hold either;
 //! * by [`MetadataPolicy::StripAll`]: all but how the samples are to be shown.
 //!
 //! ```text
@@ -400,8 +401,8 @@ impl Metadata {
         }
     }
 
-    /// Removes the segments that were emptied, all at once: until then the indices of every group are
-    /// right.
+    /// Removes the segments that were emptied, all at once: until then the indices of every group
+    /// are right.
     fn remove_emptied(&mut self, groups: &[Vec<(usize, usize)>]) {
         let of_groups: Vec<usize> = groups.iter().flatten().map(|&(index, _)| index).collect();
         let mut index = 0;

@@ -1,4 +1,5 @@
-//! Photoshop image resources (Adobe, "Photoshop File Formats", Image Resource Blocks) and the IPTC-IIM in them.
+//! Photoshop image resources (Adobe, "Photoshop File Formats", Image Resource Blocks) and the
+//! IPTC-IIM in them.
 //!
 //! ```text
 //! resource   "8BIM"  id 2  name (Pascal string, even)  length 4  data (padded to even)

@@ -1,8 +1,9 @@
 //! Recognises names and texts that say where a photograph was taken.
 //!
-//! Names are matched by meaning: the same coordinates are `exif:GPSLatitude`, `drone-dji:GpsLongtitude`, `skydio:Latitude`,
-//! `geo:lat` or `DCDecimalLatitude`. The words are those of all place properties that `ExifTool` 12.57 knows in XMP, IPTC, PNG and
-//! maker notes (`exiftool -listx`).
+//! Names are matched by meaning: the same coordinates are `exif:GPSLatitude`,
+//! `drone-dji:GpsLongtitude`, `skydio:Latitude`, `geo:lat` or `DCDecimalLatitude`. The words are
+//! those of all place properties that `ExifTool` 12.57 knows in XMP, IPTC, PNG and maker notes
+//! (`exiftool -listx`).
 
 /// Words that make any name one of a place.
 const WORDS: [&str; 25] = [
@@ -77,7 +78,8 @@ pub(super) fn is_name(name: &str) -> bool {
         || words(name).any(|word| WORDS.contains(&word.as_str()))
 }
 
-/// Splits a name where capitals, digits or signs begin a new word: `GPSLatitude` is `gps`, `latitude`.
+/// Splits a name where capitals, digits or signs begin a new word: `GPSLatitude` is `gps`,
+/// `latitude`.
 fn words(name: &str) -> impl Iterator<Item = String> {
     let chars: Vec<char> = name.chars().collect();
     let mut words: Vec<String> = vec![String::new()];

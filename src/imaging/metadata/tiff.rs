@@ -1,5 +1,5 @@
-//! The TIFF structure that EXIF and maker notes have: a header, directories of 12-byte entries, and values that entries hold or
-//! point at (TIFF 6.0, section 2).
+//! The TIFF structure that EXIF and maker notes have: a header, directories of 12-byte entries, and
+//! values that entries hold or point at (TIFF 6.0, section 2).
 //!
 //! Every pointer and count is checked against the block; nothing here allocates as much as a number
 //! in the file asks for.
@@ -131,7 +131,8 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Reads a directory; one that claims more entries than the block has room for has those that fit.
+    /// Reads a directory; one that claims more entries than the block has room for has those that
+    /// fit.
     pub(super) fn read(block: &[u8], order: ByteOrder, position: usize) -> Option<Self> {
         let count = usize::from(order.u16_at(block, position)?);
         let start = position + 2;

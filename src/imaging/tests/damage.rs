@@ -65,7 +65,8 @@ fn a_jpeg_cut_short_and_ended_is_refused_unless_it_ends_with_a_scan() {
         let mut accepted = 0;
         for length in first..file.len() - 2 {
             let cut = [&file[..length], &[0xff, 0xd9]].concat();
-            // A scan ends before the tables or the header of the next one, of which one byte may be there.
+            // A scan ends before the tables or the header of the next one, of which one byte may be
+            // there.
             let ends_with_a_scan = [length, length - 1]
                 .iter()
                 .any(|&at| at > first && matches!(file[at..at + 2], [0xff, 0xc4 | 0xda]));

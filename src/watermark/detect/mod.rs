@@ -259,7 +259,8 @@ fn transform_of(
         d * ratio(height, record.height()),
     );
     let flipped = along_x.0 * along_y.1 - along_x.1 * along_y.0 < 0.0;
-    // The photo's axes add up to the direction of the turn; mirrored, the x axis points the other way.
+    // The photo's axes add up to the direction of the turn; mirrored, the x axis points the other
+    // way.
     let mirror = if flipped { -1.0 } else { 1.0 };
     let unit = |(x, y): (f64, f64)| (x / x.hypot(y), y / x.hypot(y));
     let ((x0, x1), (y0, y1)) = (unit(along_x), unit(along_y));

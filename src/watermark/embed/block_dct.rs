@@ -1,8 +1,8 @@
 //! The 8 x 8 block DCT of a picture interpolated from the grid, computed without making that
 //! picture.
 //!
-//! Enlarging the grid r and the block DCT are both linear and separable, so their product is a short row of
-//! weights on r for every block and frequency of an axis:
+//! Enlarging the grid r and the block DCT are both linear and separable, so their product is a
+//! short row of weights on r for every block and frequency of an axis:
 //!
 //! ```text
 //! R(x)      = sum over i of  U(x, i) r_i                  U: grid to pixels (bicubic)

@@ -13,7 +13,8 @@ use crate::{
     watermark::sampling::luma::{STEPS_16, SampleRow, WHITE, row},
 };
 
-/// Returns the mean square difference of two rasters of equal size and number of colours, in grey levels squared.
+/// Returns the mean square difference of two rasters of equal size and number of colours, in grey
+/// levels squared.
 pub(in crate::watermark) fn mean_square_difference(a: &Raster, b: &Raster) -> f64 {
     let colours = a.width() as usize * a.layout().colour_channels();
     let (mut row_a, mut row_b) = (vec![0.0; colours], vec![0.0; colours]);

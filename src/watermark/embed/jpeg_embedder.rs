@@ -1,8 +1,9 @@
 //! Marking a JPEG on its own quantiser lattice: a few quantised luma coefficients move by a step.
 //!
-//! No pixel is decoded and re-encoded: chroma, tables and every untouched block stay bit for bit, and saving the
-//! result again with the same tables keeps the mark, because it lies on their lattice. With R the residual at
-//! strength g, `R_kl` its block DCT, q the quantised values and D their steps:
+//! No pixel is decoded and re-encoded: chroma, tables and every untouched block stay bit for bit,
+//! and saving the result again with the same tables keeps the mark, because it lies on their
+//! lattice. With R the residual at strength g, `R_kl` its block DCT, q the quantised values and D
+//! their steps:
 //!
 //! ```text
 //! touched    (k, l) that hold more than 0.4 % of the carrier's energy
@@ -46,8 +47,8 @@ const THIRD_MOMENT: f32 = FRAC_2_SQRT_PI * std::f32::consts::SQRT_2;
 const LARGEST_GAIN: f32 = 0.797_884_6;
 /// Mask below which the expected size of a step is not trusted.
 const LEAST_MASK: f32 = 0.1;
-/// Largest magnitude that a step may give a coefficient: AC have 10 bits, and DC within it differ by at most 11
-/// bits (ITU-T T.81, F.1.2).
+/// Largest magnitude that a step may give a coefficient: AC have 10 bits, and DC within it differ
+/// by at most 11 bits (ITU-T T.81, F.1.2).
 const LARGEST: i32 = 1023;
 /// Variance of the difference of two values rounded independently: twice that of the uniform error,
 /// 1/12.

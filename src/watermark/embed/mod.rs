@@ -72,8 +72,9 @@ pub struct EmbedReport {
 ///
 /// # Errors
 ///
-/// [`WatermarkError::TooSmall`] if a side has fewer than 16 pixels, [`WatermarkError::WeakMark`] if the mark
-/// reads back below z 12 at the largest strength, and [`WatermarkError::Imaging`] if encoding fails.
+/// [`WatermarkError::TooSmall`] if a side has fewer than 16 pixels, [`WatermarkError::WeakMark`] if
+/// the mark reads back below z 12 at the largest strength, and [`WatermarkError::Imaging`] if
+/// encoding fails.
 pub fn embed(photo: Photo, key: &WatermarkKey) -> Result<Embedded, WatermarkError> {
     embed_with_privacy(photo, key, RecordPrivacy::Full)
 }

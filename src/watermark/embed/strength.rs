@@ -88,9 +88,10 @@ pub(in crate::watermark) fn lattice_factor(pixels: u64, step: f64) -> f32 {
 pub(in crate::watermark) enum Schedule {
     /// Pixels: by 1.35 while the strength is below 1.6.
     Pixels,
-    /// JPEG lattice: by the slopes `d ln z / d ln g` of 1/2 (as sent) and 0.7 (small), 1.2 to 2 at a time, at
-    /// most twice the start, at most four iterations; beyond that flat regions show. Only a photo that would be
-    /// refused otherwise, its own blocks being far coarser than the mark, may have four times the start.
+    /// JPEG lattice: by the slopes `d ln z / d ln g` of 1/2 (as sent) and 0.7 (small), 1.2 to 2 at
+    /// a time, at most twice the start, at most four iterations; beyond that flat regions show.
+    /// Only a photo that would be refused otherwise, its own blocks being far coarser than the
+    /// mark, may have four times the start.
     Jpeg {
         /// Strength of the first iteration.
         start: f32,

@@ -258,7 +258,8 @@ mod tests {
         watermark::tests::pictures::{jpeg, key, open, photo},
     };
 
-    /// A picture whose left half is red and whose right half is blue below the middle, grey elsewhere.
+    /// A picture whose left half is red and whose right half is blue below the middle, grey
+    /// elsewhere.
     fn colours(width: u32, height: u32) -> Vec<u8> {
         let pixel = |at: u32| {
             let (x, y) = (at % width, at / width);

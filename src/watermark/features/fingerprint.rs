@@ -5,11 +5,12 @@
 //! bit     = c(v, u) > 0,   v, u = 1 ..= 16
 //! ```
 //!
-//! The sixteen lowest frequencies of either axis survive compression, scaling and blur; a change of brightness or
-//! contrast scales them all. The idea is that of PDQ (Meta, "The TMK+PDQF video-hashing algorithm and the PDQ
-//! image-hashing algorithm", 2019), with two differences: the bits are signs, not comparisons with the median, so
-//! that one coefficient does not move the others and a mirror image or a quarter turn of the picture is an exact
-//! exchange of bits; and the picture is not blurred first, since taking only low frequencies does that.
+//! The sixteen lowest frequencies of either axis survive compression, scaling and blur; a change of
+//! brightness or contrast scales them all. The idea is that of PDQ (Meta, "The TMK+PDQF
+//! video-hashing algorithm and the PDQ image-hashing algorithm", 2019), with two differences: the
+//! bits are signs, not comparisons with the median, so that one coefficient does not move the
+//! others and a mirror image or a quarter turn of the picture is an exact exchange of bits; and the
+//! picture is not blurred first, since taking only low frequencies does that.
 //!
 //! Unrelated pictures differ in 128 bits on average, with a standard deviation of 8. A fingerprint
 //! finds candidates and decides nothing: the mark does.
@@ -77,7 +78,8 @@ impl Spectrum {
 
     /// Returns the spectrum of the picture after a change of orientation.
     pub(in crate::watermark) fn turned(&self, change: Orientation) -> Self {
-        // cos(pi (2 (N - 1 - i) + 1) k / 2 N) = (-1)^k cos(pi (2 i + 1) k / 2 N): mirroring negates odd frequencies.
+        // cos(pi (2 (N - 1 - i) + 1) k / 2 N) = (-1)^k cos(pi (2 i + 1) k / 2 N): mirroring negates
+        // odd frequencies.
         let (transpose, mirror_x, mirror_y) = match change {
             Orientation::Upright => (false, false, false),
             Orientation::MirrorH => (false, true, false),

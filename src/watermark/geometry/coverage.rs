@@ -161,7 +161,8 @@ mod tests {
         // The received picture is the right half: canonical u = 1/2 is its left edge.
         let half = Homography([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
         let shown = Coverage::of(&half);
-        // Column 16 reaches beyond the edge, and so does column 31, whose support goes on at the left border.
+        // Column 16 reaches beyond the edge, and so does column 31, whose support goes on at the
+        // left border.
         assert_eq!(shown.count(), 14 * TILES);
         assert!(shown.shows(17) && shown.shows(30));
         assert!(![15, 16, 31].into_iter().any(|tile| shown.shows(tile)));

@@ -106,8 +106,8 @@ fn is_plain(mut line: Vec<f32>, share: f64) -> bool {
 mod tests {
     use super::*;
 
-    /// A 60 x 40 picture of squares inside 100 x 80, with grey around it and a dotted line in the bar above, up to
-    /// column 95.
+    /// A 60 x 40 picture of squares inside 100 x 80, with grey around it and a dotted line in the
+    /// bar above, up to column 95.
     fn framed() -> Plane {
         let mut picture = Plane::new(100, 80);
         for y in 0..80 {

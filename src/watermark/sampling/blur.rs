@@ -5,7 +5,8 @@
 //! gaussian(s):  tap[d] ~ exp(-d^2 / (2 s^2)),  r = 4 s rounded up,  sum 1
 //! ```
 //!
-//! A border reflects with its last sample repeated (`c b a | a b c`), so that a constant stays that constant.
+//! A border reflects with its last sample repeated (`c b a | a b c`), so that a constant stays that
+//! constant.
 
 /// The taps of one blur, from the centre outwards.
 #[derive(Debug, Clone)]
@@ -30,7 +31,8 @@ impl Blur {
         Self(vec![1.0 / (2 * radius + 1) as f32; radius + 1])
     }
 
-    /// Blurs a picture of rows of `width` samples. Both sides must be at least as long as the radius.
+    /// Blurs a picture of rows of `width` samples. Both sides must be at least as long as the
+    /// radius.
     pub(in crate::watermark) fn apply(&self, width: usize, picture: &[f32]) -> Vec<f32> {
         let radius = self.0.len() - 1;
         let height = picture.len() / width;

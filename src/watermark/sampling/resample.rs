@@ -225,8 +225,8 @@ pub(in crate::watermark) fn resample(rows: &impl LumaRows, x: &Taps, y: &Taps) -
 
 /// Computes mean and variance of a picture over the cells of area taps.
 ///
-/// Deviations are taken from the first row of a cell and then from the cell's mean, so that a flat picture has
-/// a variance of exactly zero; `E[Y^2] - E[Y]^2` in `f32` would not.
+/// Deviations are taken from the first row of a cell and then from the cell's mean, so that a flat
+/// picture has a variance of exactly zero; `E[Y^2] - E[Y]^2` in `f32` would not.
 pub(in crate::watermark) fn moments(rows: &impl LumaRows, x: &Taps, y: &Taps) -> (Plane, Plane) {
     let mut mean = Plane::new(x.outputs(), y.outputs());
     let mut variance = mean.clone();
@@ -316,7 +316,8 @@ mod tests {
         let mut out = vec![0.0; 1024];
         Taps::bicubic(256, 1024).apply(&line, &mut out);
         for (x, value) in out.iter().enumerate().skip(16).take(990) {
-            // Keys with a = -3/4 is exact on constants only; on a ramp it is off by up to 0.03 of a step.
+            // Keys with a = -3/4 is exact on constants only; on a ramp it is off by up to 0.03 of a
+            // step.
             let expected = (x as f32 + 0.5) / 4.0 - 0.5;
             assert!((value - expected).abs() < 0.06, "{x}: {value} {expected}");
         }

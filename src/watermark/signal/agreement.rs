@@ -77,7 +77,8 @@ impl Agreement {
         &self.host
     }
 
-    /// Compares received sums with the original's in the first `bands` bands of the tiles that are shown.
+    /// Compares received sums with the original's in the first `bands` bands of the tiles that are
+    /// shown.
     pub(in crate::watermark) fn with(
         &self,
         received: &Sums,
@@ -106,7 +107,8 @@ impl Agreement {
         }
     }
 
-    /// Multiplies the whitened sums of both pictures, in the first `bands` bands of the tiles that are shown.
+    /// Multiplies the whitened sums of both pictures, in the first `bands` bands of the tiles that
+    /// are shown.
     pub(in crate::watermark) fn products(
         &self,
         received: &Sums,

@@ -1,8 +1,9 @@
 //! The carrier: the numbers of a picture that are marked, with their signs and amplitudes.
 //!
 //! The 256 x 256 grid has 32 x 32 *tiles* of 8 x 8. The lapped transform gives a tile 4 x 4 low
-//! coefficients (i, j), i down and j across, at `f_k = 16 (k + 1/2)` cycles per picture. The 14 of them with
-//! `12 <= F <= 72`, `F = sqrt(f_i^2 + f_j^2)`, are its *chips*. Chips of similar F make a *band*.
+//! coefficients (i, j), i down and j across, at `f_k = 16 (k + 1/2)` cycles per picture. The 14 of
+//! them with `12 <= F <= 72`, `F = sqrt(f_i^2 + f_j^2)`, are its *chips*. Chips of similar F make a
+//! *band*.
 //!
 //! ```text
 //! F       8..28        28..44          44..60                 60..72

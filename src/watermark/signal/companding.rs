@@ -23,7 +23,8 @@ static LEVELS: LazyLock<[f32; MAX_CODE + 1]> =
 static EDGES: LazyLock<[f32; MAX_CODE]> =
     LazyLock::new(|| std::array::from_fn(|code| ((code as f64 + 0.5) / SCALE).sinh() as f32));
 
-/// Compresses a sum to its code, -127..=127. Searching a table is faster than asinh, and the same everywhere.
+/// Compresses a sum to its code, -127..=127. Searching a table is faster than asinh, and the same
+/// everywhere.
 pub(in crate::watermark) fn compress(sum: f32) -> i8 {
     let code = EDGES.partition_point(|&edge| edge <= sum.abs()) as i8;
     if sum < 0.0 { -code } else { code }

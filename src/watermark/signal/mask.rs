@@ -61,7 +61,8 @@ const NEIGHBOURS: [(isize, isize); 9] = [
     (1, 1),
 ];
 
-/// Computes the mask of a luma grid (0..=255) and its texture (deviation inside each cell, grey levels).
+/// Computes the mask of a luma grid (0..=255) and its texture (deviation inside each cell, grey
+/// levels).
 ///
 /// All planes are 256 x 256. A mask of 1 lets a strength of 1 change the grid by 1 grey level RMS.
 pub(in crate::watermark) fn mask(luma: &Plane, texture: &Plane) -> Plane {
@@ -96,7 +97,8 @@ pub(in crate::watermark) fn mask(luma: &Plane, texture: &Plane) -> Plane {
     let mut mask = Plane::new(GRID, GRID);
     let sources = busy.into_iter().zip(luminance).zip(darkest);
     for (mask, ((busy, luminance), darkest)) in mask.data_mut().iter_mut().zip(sources) {
-        // In f64 and rounded once: `powf` of two machines may differ in the last bit, the rounding hides it.
+        // In f64 and rounded once: `powf` of two machines may differ in the last bit, the rounding
+        // hides it.
         let masking = GAIN * f64::from(busy).powf(EXPONENT) as f32;
         let seen = (FLOOR + masking).min(CEILING) * luminance_factor(luminance);
         *mask = seen.min(BLACK_CEILING + CEILING_PER_LEVEL * darkest);
@@ -133,7 +135,8 @@ fn luminance_factor(luminance: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// The mask along a row to the right of a bright square of 64 cells; the first is beside its edge.
+    /// The mask along a row to the right of a bright square of 64 cells; the first is beside its
+    /// edge.
     fn beside_a_bright_square(bright: f32, dark: f32) -> Vec<f32> {
         let mut luma = Plane::new(GRID, GRID);
         for y in 0..GRID {

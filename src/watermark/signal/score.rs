@@ -1,9 +1,10 @@
 //! From the statistic to a verdict, with a bound on false alarms that holds for every picture.
 //!
-//! *Null hypothesis*: the tested picture does not depend on the key's signs (it is unmarked, or marked for
-//! another photo or tenant). Flip the signs of one (tile, band): r and h flip there, while rho, the geometry
-//! that rho chose, the gain a, |d|, the noise and omega all stay, and d flips. Given everything but the signs,
-//! z is thus `sum e_j |u_j| / sqrt(sum u_j^2)` with independent fair signs `e_j`, and for t > 0
+//! *Null hypothesis*: the tested picture does not depend on the key's signs (it is unmarked, or
+//! marked for another photo or tenant). Flip the signs of one (tile, band): r and h flip there,
+//! while rho, the geometry that rho chose, the gain a, |d|, the noise and omega all stay, and d
+//! flips. Given everything but the signs, z is thus `sum e_j |u_j| / sqrt(sum u_j^2)` with
+//! independent fair signs `e_j`, and for t > 0
 //!
 //! ```text
 //! P(z >= t) <= exp(-t^2 / 2)        Hoeffding, "Probability inequalities for sums of bounded random
@@ -90,8 +91,9 @@ pub fn status(z: f64) -> DetectionStatus {
 /// Bounds the probability, in (0, 1], that a picture without the mark reaches `z`, or its
 /// equivalent with a reversed sign.
 ///
-/// Q has no closed form; `Q(t) <= 2 phi(t) / (t + sqrt(t^2 + 8 / pi))` for t > 0 (Pollak 1956, from Komatu's
-/// inequality) keeps it a bound. Beyond the range of `f64` (z > 37) the smallest positive number is returned.
+/// Q has no closed form; `Q(t) <= 2 phi(t) / (t + sqrt(t^2 + 8 / pi))` for t > 0 (Pollak 1956, from
+/// Komatu's inequality) keeps it a bound. Beyond the range of `f64` (z > 37) the smallest positive
+/// number is returned.
 pub(in crate::watermark) fn false_positive_probability(z: f64) -> f64 {
     if z <= 0.0 {
         return 1.0;

@@ -42,7 +42,8 @@ pub(in crate::watermark) fn smooth_mark(tiling: Tiling, mark: &[f32]) -> Vec<f32
     Blur::gaussian(1.0).apply(tiling.side(), mark)
 }
 
-/// Computes the statistic of received sums against those of the original, over the tiles that are shown.
+/// Computes the statistic of received sums against those of the original, over the tiles that are
+/// shown.
 ///
 /// `smooth_mark` comes from [`smooth_mark`]. A factor common to all of it cancels. All arguments
 /// are of one tiling; the sums of a coarse one hold the marks and the noise of four tiles.

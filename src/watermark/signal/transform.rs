@@ -6,9 +6,10 @@
 //! C = M Y M^T      M: the rows phi_k of all tiles, k = 0..3 of 8
 //! ```
 //!
-//! This is the MDCT of Princen and Bradley, "Analysis/synthesis filter bank design based on time domain
-//! aliasing cancellation" (1986). With all 8 frequencies M is orthonormal, so the transpose is its inverse, a
-//! unit change of a chip is a unit of energy, and a mark made of chips fades out over the neighbouring tiles.
+//! This is the MDCT of Princen and Bradley, "Analysis/synthesis filter bank design based on time
+//! domain aliasing cancellation" (1986). With all 8 frequencies M is orthonormal, so the transpose
+//! is its inverse, a unit change of a chip is a unit of energy, and a mark made of chips fades out
+//! over the neighbouring tiles.
 
 use std::{f64::consts::PI, sync::LazyLock};
 

@@ -1,7 +1,7 @@
 //! The part of the received sums that the expected ones explain.
 //!
-//! Per band, over the comparable tiles, with `G_s` a Gaussian of s tiles normalised by them, c = h + w and u the trust in
-//! each tile (trust.rs):
+//! Per band, over the comparable tiles, with `G_s` a Gaussian of s tiles normalised by them, c = h
+//! + w and u the trust in each tile (trust.rs):
 //!
 //! ```text
 //! good = tiles of u > 0.5
@@ -215,7 +215,8 @@ mod tests {
         (tile * 37 % 101) as f32 - 50.0
     }
 
-    /// Sums of a picture whose first `other` tiles show something else, the rest at 0.8 of its contrast.
+    /// Sums of a picture whose first `other` tiles show something else, the rest at 0.8 of its
+    /// contrast.
     fn pictures(other: usize) -> (Sums, Sums) {
         let expected = Sums::from_fn(Tiling::Fine, |at| pattern(at % TILE_COUNT) + 0.5);
         let received = Sums::from_fn(Tiling::Fine, |at| {

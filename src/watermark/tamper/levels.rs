@@ -220,7 +220,8 @@ mod tests {
     use super::*;
     use crate::watermark::features::chroma::ChromaCells;
 
-    /// Evidence of the cells after `change` of the level and colour of each, with the tone of the rest.
+    /// Evidence of the cells after `change` of the level and colour of each, with the tone of the
+    /// rest.
     fn alarmed(change: impl Fn(usize, [f32; 3]) -> [f32; 3]) -> Vec<usize> {
         let level = |cell: usize| 50.0 + (cell * 97 % 151) as f32;
         let colour = |cell: usize| {

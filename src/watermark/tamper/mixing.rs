@@ -85,7 +85,8 @@ mod tests {
     use super::*;
     use crate::watermark::features::chroma::{CELLS, ChromaCells};
 
-    /// Shares after a change of the levels of a photo that is red on the left, grey on the right, and busy everywhere.
+    /// Shares after a change of the levels of a photo that is red on the left, grey on the right,
+    /// and busy everywhere.
     fn shares(change: impl Fn(f32, f32) -> f32) -> Vec<f32> {
         let luma = |cell: usize| 60.0 + (cell * 97 % 131) as f32;
         let red = |cell: usize| {

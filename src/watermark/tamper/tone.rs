@@ -99,7 +99,8 @@ impl<'a> Tone<'a> {
         }
     }
 
-    /// Fits the levels of some cells to the received ones; `trust` is u of each cell. Also returns s, received levels.
+    /// Fits the levels of some cells to the received ones; `trust` is u of each cell. Also returns
+    /// s, received levels.
     pub(super) fn fit(
         cells: &[usize],
         before: ChannelContent<'a>,
@@ -370,7 +371,8 @@ mod tests {
         cells(|cell| 20.0 + (cell * 97 % 211) as f64)
     }
 
-    /// Fits what `change` makes of each cell's level; the largest error of the cells where `trust` is 1, in levels.
+    /// Fits what `change` makes of each cell's level; the largest error of the cells where `trust`
+    /// is 1, in levels.
     fn worst(change: impl Fn(usize, f64) -> f64, trust: &Cells) -> f64 {
         let (level, contrast) = (photo(), [0.0; CELL_COUNT]);
         let before = ChannelContent {

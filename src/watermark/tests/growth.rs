@@ -105,7 +105,8 @@ fn a_lossy_webp_grows_by_less_than_half() {
 
 #[test]
 fn a_palette_stays_one_whether_it_has_room_or_not() {
-    // Colours of 8, 128 and more that fill it: all have room for neighbours, the commonest have, none has.
+    // Colours of 8, 128 and more that fill it: all have room for neighbours, the commonest have,
+    // none has.
     for (coarse, tints, bound) in [(32, 1, 2.5), (4, 2, 1.6), (3, 4, 1.4)] {
         for transparent in [false, true] {
             let file = indexed(&tinted(coarse, tints), transparent);

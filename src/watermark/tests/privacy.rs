@@ -9,7 +9,8 @@ use crate::{
     },
 };
 
-/// A record of the scene of 300 x 200, written by the first released version of the engine (commit d4a207b).
+/// A record of the scene of 300 x 200, written by the first released version of the engine (commit
+/// d4a207b).
 const FIRST_RECORD: &[u8] = include_bytes!("data/version1.record");
 /// The mark that the same version put into the scene: 128 plus the amount by which each pixel was
 /// raised, a grey PNG.

@@ -11,7 +11,8 @@ const HEIGHT: u32 = 512;
 /// Ends of the rings around the bright thing, in pixels from its edge.
 const RINGS: [f64; 8] = [3.0, 6.0, 9.0, 12.0, 18.0, 24.0, 40.0, 100.0];
 
-/// A bright disc of radius 70 in the middle of a smooth dark picture, as RGB; `grain` is added to each, 0 to 2 levels.
+/// A bright disc of radius 70 in the middle of a smooth dark picture, as RGB; `grain` is added to
+/// each, 0 to 2 levels.
 fn disc(bright: u8, dark: u8, grain: bool) -> Vec<u8> {
     let mut noise = 1_u32;
     let mut rgb = Vec::new();

@@ -99,7 +99,8 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
         intact(&app, "acme").await;
     }
 
-    // The end cut off with the head moved back is a whole chain: only a head that was kept elsewhere tells.
+    // The end cut off with the head moved back is a whole chain: only a head that was kept
+    // elsewhere tells.
     owner
         .execute(
             "delete from audit_events where tenant_id = 'acme' and sequence = 9;

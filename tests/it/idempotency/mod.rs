@@ -83,7 +83,8 @@ async fn protect_again_gives_the_same_bytes_and_is_charged_once() {
     for (key, image) in [("png", picture()), ("jpeg", jpeg)] {
         let (once, request) = (acme.under(key), json!({ "deviceModel": "Leica M11" }));
         let first = send(&once, &image, Some(&request)).await;
-        // A copy of the same picture and another policy of the tenant change nothing about what was answered.
+        // A copy of the same picture and another policy of the tenant change nothing about what was
+        // answered.
         acme.protect(&image).await;
         calls += 2;
         let mut owner = PgConnection::connect_with(&app.database.owner())

@@ -89,7 +89,8 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Asserts that this is the error of that code, in the shape that all errors have, and returns it.
+    /// Asserts that this is the error of that code, in the shape that all errors have, and returns
+    /// it.
     #[track_caller]
     pub(crate) fn problem(&self, code: ErrorCode) -> Value {
         let row = code.row();
@@ -227,7 +228,8 @@ impl Client {
             .await
     }
 
-    /// Asserts that the token is refused as revoked within a second, and returns how long that took.
+    /// Asserts that the token is refused as revoked within a second, and returns how long that
+    /// took.
     pub(crate) async fn is_refused_within_a_second(&self) -> Duration {
         let started = Instant::now();
         loop {

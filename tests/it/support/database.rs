@@ -1,7 +1,8 @@
 //! A database per test, cloned from a template that is migrated once.
 //!
-//! The cluster is the server of `DATABASE_URL` if that is set, else a private throw-away PostgreSQL under `target/` with fsync
-//! off, started by the first test that needs it and stopped with the process.
+//! The cluster is the server of `DATABASE_URL` if that is set, else a private throw-away PostgreSQL
+//! under `target/` with fsync off, started by the first test that needs it and stopped with the
+//! process.
 
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::PathBuf, sync::OnceLock};
 
@@ -41,7 +42,8 @@ fn cluster() -> &'static Cluster {
             };
         }
         let data_dir = PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/postgres"));
-        // Open to others, so that the user that PostgreSQL runs as under root may enter and all of it stays under `target`.
+        // Open to others, so that the user that PostgreSQL runs as under root may enter and all of
+        // it stays under `target`.
         DirBuilder::new()
             .recursive(true)
             .mode(0o755)

@@ -48,7 +48,8 @@ pub(crate) fn clouds(width: u32, height: u32, seed: u32) -> RgbImage {
     })
 }
 
-/// The mark of a protected picture, which is its difference from the original, so many times, added to another picture of its size.
+/// The mark of a protected picture, which is its difference from the original, so many times, added
+/// to another picture of its size.
 pub(crate) fn carried(original: &RgbImage, sent: &RgbImage, to: &RgbImage, times: i32) -> RgbImage {
     RgbImage::from_fn(to.width(), to.height(), |x, y| {
         let [before, after, host] =

@@ -15,7 +15,8 @@ pub(crate) fn psnr(one: &RgbImage, other: &RgbImage) -> f64 {
     10.0 * (255.0_f64.powi(2) / (sum / one.as_raw().len() as f64)).log10()
 }
 
-/// Mean structural similarity of the luma, Gaussian window of 11 pixels and deviation 1.5 (Wang et al. 2004).
+/// Mean structural similarity of the luma, Gaussian window of 11 pixels and deviation 1.5 (Wang et
+/// al. 2004).
 pub(crate) fn ssim(one: &RgbImage, other: &RgbImage) -> f64 {
     let (width, height) = (one.width() as usize, one.height() as usize);
     let luma = |picture: &RgbImage| -> Vec<f32> {
@@ -47,7 +48,8 @@ pub(crate) fn ssim(one: &RgbImage, other: &RgbImage) -> f64 {
     sum / mx.len() as f64
 }
 
-/// SSIMULACRA2 (Sneyers 2022): 90 is visually lossless, 100 is equal. Large pictures are looked at as a screen shows them.
+/// SSIMULACRA2 (Sneyers 2022): 90 is visually lossless, 100 is equal. Large pictures are looked at
+/// as a screen shows them.
 pub(crate) fn ssimulacra2(one: &RgbImage, other: &RgbImage) -> f64 {
     let frame = |picture: &RgbImage| {
         let long = picture.width().max(picture.height());

@@ -27,7 +27,8 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Puts style and script into the page, and lets the browser run nothing else: they are named by their hashes.
+    /// Puts style and script into the page, and lets the browser run nothing else: they are named
+    /// by their hashes.
     pub(super) fn new() -> Self {
         let html = HTML.replace("{style}", STYLE).replace("{script}", SCRIPT);
         let hash = |text: &str| STANDARD.encode(Sha256::digest(text));

@@ -1,4 +1,5 @@
-//! `/api/v1/admin/api-keys` and `/api/v1/admin/applications`: the credentials of the caller's tenant. Secrets are shown once.
+//! `/api/v1/admin/api-keys` and `/api/v1/admin/applications`: the credentials of the caller's
+//! tenant. Secrets are shown once.
 
 use std::borrow::Cow;
 

@@ -1,10 +1,11 @@
 //! Progressive files in the scans that their source had (T.81, annex G).
 //!
-//! libjpeg-turbo-rs writes coefficients in libjpeg's own order of scans only. Other programs choose others, and a
-//! flat graphic that needs 81 KB in the scans that Photoshop gives it needs 99 KB in libjpeg's. So a file whose
-//! scans differ from libjpeg's is written here.
+//! libjpeg-turbo-rs writes coefficients in libjpeg's own order of scans only. Other programs choose
+//! others, and a flat graphic that needs 81 KB in the scans that Photoshop gives it needs 99 KB in
+//! libjpeg's. So a file whose scans differ from libjpeg's is written here.
 //!
-//! Each scan is walked twice: once to count symbols, for Huffman tables that fit it, and once to write.
+//! Each scan is walked twice: once to count symbols, for Huffman tables that fit it, and once to
+//! write.
 
 #![expect(
     clippy::cast_possible_truncation,

@@ -40,7 +40,8 @@ impl Sink for Counts {
     fn bits(&mut self, _: u32, _: u8) {}
 }
 
-/// Writes symbols and bits, the first bit highest, with a zero byte after each 0xff (T.81, F.1.2.3).
+/// Writes symbols and bits, the first bit highest, with a zero byte after each 0xff (T.81,
+/// F.1.2.3).
 pub(super) struct Output<'a> {
     file: &'a mut Vec<u8>,
     tables: [Option<HuffTable>; 2],

@@ -203,7 +203,8 @@ pub(super) fn spread(mut corners: Vec<Corner>, budget: usize) -> Vec<Corner> {
     }
     let mut seen = [0_usize; CELLS * CELLS];
     let cell = |at: f32| ((at * CELLS as f32) as usize).min(CELLS - 1);
-    // The rank of a corner in its cell; a stable sort by rank keeps the strongest first within one rank.
+    // The rank of a corner in its cell; a stable sort by rank keeps the strongest first within one
+    // rank.
     let mut ranked: Vec<(usize, Corner)> = corners
         .into_iter()
         .map(|corner| {

@@ -37,7 +37,8 @@ pub(super) struct Patch {
 pub(super) fn orientation(level: &Level, corner: &Corner) -> f32 {
     let column = ((corner.x * level.width() as f32) as usize).min(level.width() - 1) + BORDER;
     let row = ((corner.y * level.height() as f32) as usize).min(level.height() - 1) + BORDER;
-    // Sums of each column of the disc, as they are and times the row: many short sums instead of one long one.
+    // Sums of each column of the disc, as they are and times the row: many short sums instead of
+    // one long one.
     let mut sums = [0.0_f32; 2 * DISC + 1];
     let mut moments = [0.0_f32; 2 * DISC + 1];
     for (line, &half) in (row - DISC..=row + DISC).zip(&HALF_WIDTHS) {

@@ -60,7 +60,8 @@ pub(in crate::watermark) struct Keypoint {
 
 /// Finds the keypoints of an original: at most [`MOST`], spread over the picture.
 ///
-/// `luma` is upright, 0..=255, aspect kept, with a long side of [`ORIGINAL_SIDE`], or less for a smaller photo.
+/// `luma` is upright, 0..=255, aspect kept, with a long side of [`ORIGINAL_SIDE`], or less for a
+/// smaller photo.
 pub(in crate::watermark) fn of_original(luma: &Plane) -> Vec<Keypoint> {
     Features::find(
         luma,
@@ -119,7 +120,8 @@ impl Features {
         self.patches().map(|(keypoint, _)| keypoint).collect()
     }
 
-    /// Describes the keypoints of the picture as it is, and those of its mirror image, left and right exchanged.
+    /// Describes the keypoints of the picture as it is, and those of its mirror image, left and
+    /// right exchanged.
     pub(in crate::watermark) fn upright_and_mirrored(&self) -> (Vec<Keypoint>, Vec<Keypoint>) {
         self.patches()
             .map(|(keypoint, patch)| {

@@ -43,8 +43,8 @@ pub struct VisualWords {
 }
 
 impl VisualWords {
-    /// Reads the words of an original from its upright luma: the 256 x 256 grid's spectrum, and the picture that its
-    /// keypoints were taken from.
+    /// Reads the words of an original from its upright luma: the 256 x 256 grid's spectrum, and the
+    /// picture that its keypoints were taken from.
     pub(in crate::watermark) fn of_original(
         spectrum: &Spectrum,
         luma: &Plane,

@@ -98,8 +98,8 @@ const ROUNDS: usize = 4;
 ///
 /// `noise` is the expected error of a point, in units of the received picture. The four directions
 /// of D in which the map is no similarity any more are held back as by a Gaussian prior, so that a
-/// few pairs in a corner cannot bend the whole picture, while many pairs can. Weights are those of a
-/// Cauchy distribution.
+/// few pairs in a corner cannot bend the whole picture, while many pairs can. Weights are those of
+/// a Cauchy distribution.
 pub(super) fn projective(
     similarity: &Similarity,
     pairs: &[PointPair],

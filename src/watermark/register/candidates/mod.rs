@@ -89,8 +89,8 @@ impl Effort {
 
 /// Guesses maps from the original's keypoints to a received picture: best first, at most four.
 ///
-/// `original_size` is the upright width and height of the protected photo; `received` is upright luma,
-/// 0..=255, aspect kept, with a long side of at most 1024.
+/// `original_size` is the upright width and height of the protected photo; `received` is upright
+/// luma, 0..=255, aspect kept, with a long side of at most 1024.
 pub(in crate::watermark) fn candidates(
     original: &[Keypoint],
     original_size: (u32, u32),
