@@ -41,22 +41,29 @@ fn png_samples_come_back_at_their_depth() {
     }
 }
 
+/// The tables of a PNG: PLTE and tRNS.
+#[derive(Default)]
+struct Tables<'a> {
+    palette: Option<&'a [u8]>,
+    transparency: Option<&'a [u8]>,
+}
+
 /// Makes a PNG of rows that are already packed.
 fn packed_png(
     size: (u32, u32),
     colour: ::png::ColorType,
     depth: ::png::BitDepth,
-    tables: (Option<&[u8]>, Option<&[u8]>),
+    tables: &Tables<'_>,
     rows: &[u8],
 ) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = ::png::Encoder::new(&mut file, size.0, size.1);
     encoder.set_color(colour);
     encoder.set_depth(depth);
-    if let Some(palette) = tables.0 {
+    if let Some(palette) = tables.palette {
         encoder.set_palette(palette);
     }
-    if let Some(transparency) = tables.1 {
+    if let Some(transparency) = tables.transparency {
         encoder.set_trns(transparency);
     }
     let mut writer = encoder.write_header().unwrap();
@@ -74,7 +81,7 @@ fn small_depths_and_palettes_become_samples() {
         (
             gray,
             BitDepth::One,
-            (None, None),
+            Tables::default(),
             0b0100_0000,
             Layout::Gray,
             &[0, 255],
@@ -82,7 +89,7 @@ fn small_depths_and_palettes_become_samples() {
         (
             gray,
             BitDepth::Two,
-            (None, None),
+            Tables::default(),
             0b0111_0000,
             Layout::Gray,
             &[85, 255],
@@ -90,7 +97,7 @@ fn small_depths_and_palettes_become_samples() {
         (
             gray,
             BitDepth::Four,
-            (None, None),
+            Tables::default(),
             0x1f,
             Layout::Gray,
             &[17, 255],
@@ -98,7 +105,10 @@ fn small_depths_and_palettes_become_samples() {
         (
             gray,
             BitDepth::Four,
-            (None, Some(&[0, 15][..])),
+            Tables {
+                palette: None,
+                transparency: Some(&[0, 15]),
+            },
             0x1f,
             Layout::GrayAlpha,
             &[17, 255, 255, 0],
@@ -106,7 +116,10 @@ fn small_depths_and_palettes_become_samples() {
         (
             ColorType::Indexed,
             BitDepth::Two,
-            (palette, None),
+            Tables {
+                palette,
+                transparency: None,
+            },
             0b0111_0000,
             Layout::Rgb,
             &[40, 50, 60, 200, 210, 220],
@@ -114,14 +127,17 @@ fn small_depths_and_palettes_become_samples() {
         (
             ColorType::Indexed,
             BitDepth::Two,
-            (palette, Some(&[255, 9][..])),
+            Tables {
+                palette,
+                transparency: Some(&[255, 9]),
+            },
             0b0111_0000,
             Layout::Rgba,
             &[40, 50, 60, 9, 200, 210, 220, 255],
         ),
     ];
     for (colour, depth, tables, row, layout, expected) in cases {
-        let file = packed_png((2, 1), colour, depth, tables, &[row]);
+        let file = packed_png((2, 1), colour, depth, &tables, &[row]);
         let photo = accept(&file);
         let expected = Samples::U8(expected.to_vec());
         assert_eq!(

@@ -73,6 +73,23 @@ impl HostLanes {
     }
 }
 
+/// The tiles of the grid that a score is taken over.
+#[derive(Debug)]
+pub(in crate::watermark) struct TileRanges {
+    /// Columns of tiles, within 0..32.
+    pub(in crate::watermark) columns: Range<usize>,
+    /// Rows of tiles, within 0..32.
+    pub(in crate::watermark) rows: Range<usize>,
+}
+
+impl TileRanges {
+    /// All tiles of the grid.
+    pub(in crate::watermark) const ALL: Self = Self {
+        columns: 0..TILES,
+        rows: 0..TILES,
+    };
+}
+
 /// The picture's side: one row of lanes for each place where a tile may begin.
 #[derive(Debug)]
 pub(in crate::watermark) struct Places {
@@ -117,14 +134,14 @@ impl Places {
     pub(in crate::watermark) fn score(
         &self,
         host: &HostLanes,
-        (columns, rows): (Range<usize>, Range<usize>),
+        tiles: TileRanges,
         (x, y): (isize, isize),
         least: usize,
     ) -> f64 {
-        let columns = shown(columns, x, self.columns);
-        let rows = shown(rows, y, self.rows);
-        let tiles = columns.len() * rows.len();
-        if tiles < least.max(1) {
+        let columns = shown(tiles.columns, x, self.columns);
+        let rows = shown(tiles.rows, y, self.rows);
+        let count = columns.len() * rows.len();
+        if count < least.max(1) {
             return 0.0;
         }
         let mut sums = [0.0_f32; LANES];
@@ -140,7 +157,7 @@ impl Places {
         }
         let product: f32 = sums[..HOST_ENERGY].iter().sum();
         let norm = (sums[HOST_ENERGY] * sums[ENERGY]).sqrt();
-        f64::from(product / (norm + 1e-6)) * (tiles as f64).sqrt()
+        f64::from(product / (norm + 1e-6)) * (count as f64).sqrt()
     }
 }
 

@@ -15,14 +15,14 @@
 use std::cmp::Ordering;
 
 use super::{
-    correlation::{HostLanes, Places, STEP, SUPPORT},
+    correlation::{HostLanes, Places, STEP, SUPPORT, TileRanges},
     received::ReceivedImage,
 };
 use crate::{
     imaging::Orientation,
     watermark::{
         geometry::homography::Homography,
-        layout::{GRID, TILE, TILES},
+        layout::{GRID, TILE},
         sampling::resample::{Taps, resample},
     },
 };
@@ -31,6 +31,16 @@ use crate::{
 const MIN_TILES: usize = 20;
 /// Samples by which a picture may extend beyond the photo, or the photo beyond it.
 const OVERHANG: isize = 16;
+/// The shares of the photo's width and height that a received picture spans; above 1 there is a
+/// frame around the photo.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::watermark) struct Span {
+    /// Share of the photo's width.
+    pub(in crate::watermark) width: f64,
+    /// Share of the photo's height.
+    pub(in crate::watermark) height: f64,
+}
+
 /// A place where a piece may belong.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watermark) struct CropPlace {
@@ -41,18 +51,17 @@ pub(in crate::watermark) struct CropPlace {
     pub(in crate::watermark) map: Homography,
 }
 
-/// Finds the best places of a received picture that is mirrored or turned by `way_back` and spans
-/// the given shares of the photo's width and height (above 1: a frame around it). At most `keep`,
-/// best first.
+/// Finds the best places of a received picture that is mirrored or turned by `way_back`. At
+/// most `keep`, best first.
 pub(in crate::watermark) fn places(
     received: &ReceivedImage<'_>,
     host: &HostLanes,
     way_back: Orientation,
-    (width, height): (f64, f64),
+    span: Span,
     keep: usize,
 ) -> Vec<CropPlace> {
     let samples = |share: f64| (share * GRID as f64).round() as usize;
-    let (columns, rows) = (samples(width), samples(height));
+    let (columns, rows) = (samples(span.width), samples(span.height));
     if columns.min(rows) < SUPPORT + TILE || columns.max(rows) > 2 * GRID {
         return Vec::new();
     }
@@ -80,7 +89,7 @@ pub(in crate::watermark) fn places(
     let mut best: Vec<(f64, isize, isize)> = Vec::new();
     for y in range(rows) {
         for x in range(columns) {
-            let score = picture_places.score(host, (0..TILES, 0..TILES), (x, y), MIN_TILES);
+            let score = picture_places.score(host, TileRanges::ALL, (x, y), MIN_TILES);
             insert(&mut best, (score, x, y), keep);
         }
     }

@@ -11,7 +11,7 @@
 //! finds small rotations, scales and views from no better guess than that the picture is the whole
 //! photo, and so it does lenses and bent paper, which are no map of the plane at all.
 
-use super::correlation::{HostLanes, Places, STEP};
+use super::correlation::{HostLanes, Places, STEP, TileRanges};
 use crate::{
     imaging::Plane,
     watermark::{
@@ -88,7 +88,10 @@ fn shift(places: &Places, host: &HostLanes, column: usize, row: usize) -> Option
         let start = (-step * x, -step * y);
         places.score(
             host,
-            (tiles(column), tiles(row)),
+            TileRanges {
+                columns: tiles(column),
+                rows: tiles(row),
+            },
             start,
             REGION * REGION / 2,
         )

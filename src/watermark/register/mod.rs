@@ -28,7 +28,7 @@ pub(super) mod sample_points;
 use self::{
     candidates::{Effort, candidates},
     correlation::HostLanes,
-    crop::{CropPlace, places},
+    crop::{CropPlace, Span, places},
     received::{ReceivedImage, Sampling},
     refine::{Fit, Stage},
 };
@@ -366,13 +366,7 @@ impl<'a> Search<'a> {
         let found = Orientation::ALL
             .into_iter()
             .flat_map(|way_back| {
-                places(
-                    self.received,
-                    &self.host,
-                    way_back,
-                    self.shares(way_back),
-                    2,
-                )
+                places(self.received, &self.host, way_back, self.span(way_back), 2)
             })
             .collect();
         self.offer_best(found, 2);
@@ -398,13 +392,16 @@ impl<'a> Search<'a> {
 
     /// Runs step 6: crops that may have been scaled.
     fn crops_at_any_size(&mut self) {
-        let (width, height) = self.shares(Orientation::Upright);
-        let long = width.max(height);
+        let whole = self.span(Orientation::Upright);
+        let long = whole.width.max(whole.height);
         let mut found = Vec::new();
         let mut share = LEAST_SHARE;
         while share < MOST_SHARE {
             let scale = share / long;
-            let scaled = (width * scale, height * scale);
+            let scaled = Span {
+                width: whole.width * scale,
+                height: whole.height * scale,
+            };
             found.extend(places(
                 self.received,
                 &self.host,
@@ -417,17 +414,16 @@ impl<'a> Search<'a> {
         self.offer_best(found, 3);
     }
 
-    /// Returns the shares of the photo's width and height that the received picture spans, with
-    /// `way_back` applied, if nothing was scaled.
-    fn shares(&self, way_back: Orientation) -> (f64, f64) {
+    /// Returns the span of the received picture, with `way_back` applied, if nothing was scaled.
+    fn span(&self, way_back: Orientation) -> Span {
         let (mut width, mut height) = self.received.upright_size();
         if way_back.swaps_sides() {
             (width, height) = (height, width);
         }
-        (
-            f64::from(width) / f64::from(self.record.width()),
-            f64::from(height) / f64::from(self.record.height()),
-        )
+        Span {
+            width: f64::from(width) / f64::from(self.record.width()),
+            height: f64::from(height) / f64::from(self.record.height()),
+        }
     }
 
     /// Refines the best places until one is certain.

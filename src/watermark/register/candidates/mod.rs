@@ -18,7 +18,10 @@ mod matching;
 mod scene;
 
 pub(in crate::watermark) use self::candidate::Candidate;
-use self::{hypotheses::grow_all, scene::Scene};
+use self::{
+    hypotheses::grow_all,
+    scene::{KeypointSet, Scene},
+};
 use crate::{
     imaging::Plane,
     watermark::{
@@ -143,7 +146,16 @@ impl Sight {
         let size = |(width, height): (u32, u32)| (f64::from(width), f64::from(height));
         let look = |keypoints: &[Keypoint]| {
             let matches = matching::nearest(original, keypoints, settings.distance, settings.ratio);
-            let scene = Scene::new(original, size(original_size), keypoints, self.size);
+            let scene = Scene::new(
+                KeypointSet {
+                    keypoints: original,
+                    size: size(original_size),
+                },
+                KeypointSet {
+                    keypoints,
+                    size: self.size,
+                },
+            );
             grow_all(&scene, &matches, settings.inliers)
         };
         let mut found = look(&self.upright);

@@ -34,6 +34,14 @@ struct ScenePoint {
     descriptor: [u64; 4],
 }
 
+/// The keypoints of a picture, with its size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeypointSet<'a> {
+    pub(super) keypoints: &'a [Keypoint],
+    /// Width and height of the picture, in pixels.
+    pub(super) size: (f64, f64),
+}
+
 /// The keypoints of the original and of a received picture.
 #[derive(Debug)]
 pub(super) struct Scene {
@@ -59,13 +67,8 @@ pub(super) struct Partners {
 }
 
 impl Scene {
-    /// Brings keypoints to the plane; sizes are width and height.
-    pub(super) fn new(
-        original: &[Keypoint],
-        original_size: (f64, f64),
-        received: &[Keypoint],
-        received_size: (f64, f64),
-    ) -> Self {
+    /// Brings keypoints to the plane.
+    pub(super) fn new(original: KeypointSet<'_>, received: KeypointSet<'_>) -> Self {
         let sides = |(width, height): (f64, f64), unit: f64| {
             let long = width.max(height);
             [width / long * unit, height / long * unit]
@@ -79,14 +82,19 @@ impl Scene {
             scale: f64::from(keypoint.scale) * unit / SCALE_SIDE,
             descriptor: keypoint.descriptor,
         };
-        let own = sides(original_size, 1.0);
-        let extent = sides(received_size, UNITS);
+        let own = sides(original.size, 1.0);
+        let extent = sides(received.size, UNITS);
         let received: Vec<ScenePoint> = received
+            .keypoints
             .iter()
             .map(|k| place(k, extent, 0.0, UNITS))
             .collect();
         Self {
-            original: original.iter().map(|k| place(k, own, 0.5, 1.0)).collect(),
+            original: original
+                .keypoints
+                .iter()
+                .map(|k| place(k, own, 0.5, 1.0))
+                .collect(),
             index: Index::new(&received),
             received,
             extent,
