@@ -137,7 +137,7 @@ fn permission(scope: Scope) -> &'static str {
 #[derive(Debug, Clone)]
 pub(in crate::http) struct Published {
     document: Bytes,
-    page: page::Page,
+    page: page::DocsPage,
 }
 
 impl Published {
@@ -145,7 +145,7 @@ impl Published {
     pub(in crate::http) fn new(public_url: &str) -> Self {
         Self {
             document: document(public_url).to_string().into(),
-            page: page::Page::new(),
+            page: page::DocsPage::new(),
         }
     }
 }

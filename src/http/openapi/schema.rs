@@ -33,7 +33,8 @@ impl TypeSchema {
     fn of<T: JsonSchema>(contract: Contract) -> Self {
         let mut settings = SchemaSettings::draft2020_12()
             .with(|settings| settings.contract = contract)
-            .with_transform(RecursiveTransform(drop_number_format));
+            .with_transform(RecursiveTransform(drop_number_format))
+            .with_transform(RecursiveTransform(unwrap_description));
         settings.definitions_path = COMPONENTS.into();
         let mut generator = settings.into_generator();
         let schema = generator.subschema_for::<T>().to_value();
@@ -53,6 +54,13 @@ fn drop_number_format(schema: &mut Schema) {
             schema.remove("maximum");
         }
         schema.remove("format");
+    }
+}
+
+/// A description comes from a doc comment, whose lines end where the source's columns do.
+fn unwrap_description(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = text.replace('\n', " ");
     }
 }
 

@@ -21,8 +21,7 @@ use crate::{
 
 /// An image.
 #[derive(JsonSchema)]
-#[schemars(rename = "PhotoToIdentify")]
-struct Form {
+struct PhotoToIdentify {
     #[schemars(schema_with = "image_file")]
     image: Bytes,
 }
@@ -87,7 +86,7 @@ pub(in crate::http) fn describe() -> Operation {
         "By the mark, not by the look. Best first, mostly one or none. A match is not yet authentic: a mark can be carried to other \
          content (`CONFLICT`), and a marked photo can be altered (`ALTERED`). `verify` with the id says more.",
     )
-    .takes_photo::<Form>(&json!({ "image": example::FILE }))
+    .takes_photo::<PhotoToIdentify>(&json!({ "image": example::FILE }))
     .answers(Answer::json(
         200,
         "The photos whose mark is in the image.",
@@ -101,7 +100,7 @@ pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
     form: PhotoForm,
 ) -> Result<response::Response, ApiError> {
-    let Form { image } = Form {
+    let PhotoToIdentify { image } = PhotoToIdentify {
         image: form.image.clone(),
     };
     let found = identify::identify(&ctx, &caller.tenant, image).await?;

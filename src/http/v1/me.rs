@@ -28,14 +28,14 @@ struct Response<'a> {
     role: Role,
     /// What the token may do.
     scopes: Vec<Scope>,
-    limits: Limits,
+    limits: CallerLimits,
 }
 
 /// How large its images may be, and how often it may call.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
-struct Limits {
+struct CallerLimits {
     /// Bytes of an image, at most.
     image_bytes: usize,
     /// Pixels of an image, at most; the operator may set it for a tenant.
@@ -63,7 +63,7 @@ pub(in crate::http) fn describe() -> Operation {
             username: "demo",
             role: Role::User,
             scopes: Scopes::PHOTOS.iter().collect(),
-            limits: Limits {
+            limits: CallerLimits {
                 image_bytes: 26_214_400,
                 image_pixels: 16_000_000,
                 calls_per_second: Some(50),
@@ -88,7 +88,7 @@ pub(in crate::http) async fn handler(
         username: caller.claims().username.as_str(),
         role: caller.claims().role,
         scopes: caller.claims().scopes.iter().collect(),
-        limits: Limits {
+        limits: CallerLimits {
             image_bytes: image.max_bytes,
             image_pixels: image.max_pixels,
             calls_per_second: bucket.map(|bucket| bucket.per_second),

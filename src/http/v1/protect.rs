@@ -30,8 +30,8 @@ use crate::{
 
 /// A photograph, and what its client tells about it.
 #[derive(JsonSchema)]
-#[schemars(rename = "PhotoToProtect", transform = without_null)]
-struct Form {
+#[schemars(transform = without_null)]
+struct PhotoToProtect {
     #[schemars(schema_with = "image_file")]
     image: Bytes,
     #[schemars(with = "Option<Request>")]
@@ -78,7 +78,7 @@ pub(in crate::http) fn describe() -> Operation {
     }
     Operation::new("protectPhoto", Tag::Photos, "A photo in, the marked photo out")
         .about("No image is stored. The limits to bytes and pixels are in the answer of `GET /api/v1/me`.")
-        .takes_photo::<Form>(&json!({
+        .takes_photo::<PhotoToProtect>(&json!({
             "image": example::FILE, "request": { "deviceModel": "Leica M11-P", "metadata": "strip-gps" },
         }))
         .once()
@@ -98,7 +98,7 @@ pub(in crate::http) async fn handler(
     idempotency: Idempotency,
     form: PhotoForm,
 ) -> Result<Response, ApiError> {
-    let (Form { image, request }, object) = Form::read(&form)?;
+    let (PhotoToProtect { image, request }, object) = PhotoToProtect::read(&form)?;
     let request = protect::Request {
         image,
         photo: request.photo_id,
@@ -186,7 +186,7 @@ fn headers(protected: &protect::Protected) -> Result<HeaderMap, ApiError> {
     Ok(headers)
 }
 
-impl Form {
+impl PhotoToProtect {
     /// The form, and the members of its `request` as they came.
     fn read(form: &PhotoForm) -> Result<(Self, Map<String, Value>), ApiError> {
         let object = match form.text("request") {

@@ -39,7 +39,7 @@ struct Response {
     from: wire::Time,
     /// Not included.
     to: wire::Time,
-    operations: Sums,
+    operations: CallCounts,
     /// The days on which there were calls.
     days: Vec<Day>,
 }
@@ -47,7 +47,7 @@ struct Response {
 /// How often each kind of work was done.
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
-struct Sums {
+struct CallCounts {
     /// Photos that were registered.
     register: u64,
     /// Photos that were protected.
@@ -64,7 +64,7 @@ struct Day {
     #[schemars(extend("format" = "date"))]
     day: String,
     #[serde(flatten)]
-    sums: Sums,
+    sums: CallCounts,
 }
 
 /// The endpoint, described.
@@ -73,7 +73,7 @@ pub(in crate::http) fn describe() -> Operation {
         "type": "string",
         "anyOf": [{ "format": "date" }, { "format": "date-time", "pattern": "T00:00:00Z$" }],
     });
-    let sums = || Sums {
+    let sums = || CallCounts {
         register: 5,
         protect: 3,
         verify: 120,
@@ -125,17 +125,17 @@ pub(in crate::http) async fn handler(
         tenant_id: caller.tenant.to_string(),
         from: wire::Time(from.midnight().assume_utc()),
         to: wire::Time(to.midnight().assume_utc()),
-        operations: Sums::of(&used),
+        operations: CallCounts::of(&used),
         days: days
             .map(|of_day| Day {
                 day: of_day[0].day.to_string(),
-                sums: Sums::of(of_day),
+                sums: CallCounts::of(of_day),
             })
             .collect(),
     })
 }
 
-impl Sums {
+impl CallCounts {
     fn of(used: &[DayUse]) -> Self {
         let calls = |operation| {
             let of_kind = used.iter().filter(|one| one.operation == operation);

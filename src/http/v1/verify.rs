@@ -23,8 +23,8 @@ use crate::{
 /// An image, and the photo that it is said to be.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "PhotoToVerify", transform = without_null)]
-struct Form {
+#[schemars(transform = without_null)]
+struct PhotoToVerify {
     #[schemars(schema_with = "image_file")]
     image: Bytes,
     /// The photo that the image is said to be.
@@ -43,7 +43,7 @@ pub(in crate::http) fn describe() -> Operation {
              (`transform.corners` shows where it lies), and about alterations smaller than `smallestVisible`. Under strict privacy \
              alterations cannot be looked for: `alteration` is `NOT_EXAMINED`, and `policy` `strict` says no.",
         )
-        .takes_photo::<Form>(
+        .takes_photo::<PhotoToVerify>(
             &json!({ "image": example::FILE, "photoId": example::PHOTO, "policy": "standard" }),
         )
         .answers(Answer::json(
@@ -60,11 +60,11 @@ pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
     form: PhotoForm,
 ) -> Result<response::Response, ApiError> {
-    let Form {
+    let PhotoToVerify {
         image,
         photo_id: photo,
         policy,
-    } = Form::read(&form)?;
+    } = PhotoToVerify::read(&form)?;
     let request = verify::Request {
         image,
         photo,
@@ -76,7 +76,7 @@ pub(in crate::http) async fn handler(
     wire::json(&Response::new(&caller.tenant, photo, &found))
 }
 
-impl Form {
+impl PhotoToVerify {
     fn read(form: &PhotoForm) -> Result<Self, ApiError> {
         let mut wrong = Vec::new();
         let mut refuse = |field, reason: &str| {

@@ -21,12 +21,12 @@ const SCRIPT: &str = include_str!("script.js");
 
 /// The page, and what it may do.
 #[derive(Debug, Clone)]
-pub(super) struct Page {
+pub(super) struct DocsPage {
     html: Bytes,
     policy: Option<HeaderValue>,
 }
 
-impl Page {
+impl DocsPage {
     /// Puts style and script into the page, and lets the browser run nothing else: they are named
     /// by their hashes.
     pub(super) fn new() -> Self {
