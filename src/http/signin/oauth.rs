@@ -29,10 +29,11 @@ use crate::{
 #[derive(JsonSchema)]
 #[schemars(rename = "OauthTokenRequest", transform = without_null)]
 struct TokenRequest<'a> {
-    #[schemars(extend("const" = "client_credentials"))]
-    grant_type: &'a str,
+    #[schemars(with = "String", extend("const" = "client_credentials"))]
+    grant_type: Result<Option<&'a str>, Repeated>,
     /// Scopes between single spaces; without it, all that the application has.
-    scope: Option<&'a str>,
+    #[schemars(with = "Option<String>")]
+    scope: Result<Option<&'a str>, Repeated>,
     #[serde(flatten)]
     client: ClientInForm<'a>,
 }
@@ -42,8 +43,8 @@ struct TokenRequest<'a> {
 #[schemars(rename = "OauthTokenQuestion", transform = without_null)]
 struct TokenQuestion<'a> {
     /// The token.
-    #[schemars(length(min = 1))]
-    token: &'a str,
+    #[schemars(with = "String", length(min = 1))]
+    token: Result<Option<&'a str>, Repeated>,
     #[serde(flatten)]
     client: ClientInForm<'a>,
 }
@@ -309,13 +310,13 @@ pub(in crate::http) async fn token(
 ) -> Result<Response, OauthError> {
     let request = TokenRequest::read(&form)?;
     let client = request.client.authenticate(&ctx, &headers).await?;
-    match request.grant_type {
-        "client_credentials" => {}
-        "" => return Err(OauthRefusal::of_request("grant_type is required").into()),
-        _ => return Err(OTHER_GRANT_TYPE.into()),
+    match request.grant_type? {
+        Some("client_credentials") => {}
+        None => return Err(OauthRefusal::of_request("grant_type is required").into()),
+        Some(_) => return Err(OTHER_GRANT_TYPE.into()),
     }
     let wanted = request
-        .scope
+        .scope?
         .map(|scope| Scopes::parse(scope).ok_or(NOT_GRANTED))
         .transpose()?;
     let session = login::client_credentials(&ctx, client, wanted).await?;
@@ -339,9 +340,7 @@ pub(in crate::http) async fn revoke(
 ) -> Result<Response, OauthError> {
     let TokenQuestion { token, client } = TokenQuestion::read(&form)?;
     let client = client.authenticate(&ctx, &headers).await?;
-    if token.is_empty() {
-        return Err(NO_TOKEN.into());
-    }
+    let token = token?.ok_or(NO_TOKEN)?;
     introspect::revoke(&ctx, &client, token).await?;
     Ok(answer(StatusCode::OK, &Nothing {}))
 }
@@ -354,9 +353,7 @@ pub(in crate::http) async fn introspect(
 ) -> Result<Response, OauthError> {
     let TokenQuestion { token, client } = TokenQuestion::read(&form)?;
     let client = client.authenticate(&ctx, &headers).await?;
-    if token.is_empty() {
-        return Err(NO_TOKEN.into());
-    }
+    let token = token?.ok_or(NO_TOKEN)?;
     let claims = introspect::introspect(&ctx, &client, token).await?;
     Ok(answer(
         StatusCode::OK,
@@ -368,21 +365,21 @@ pub(in crate::http) async fn introspect(
 }
 
 impl<'a> TokenRequest<'a> {
-    /// Members that are missing are empty; whether the client is known comes first.
+    /// What is wrong with a member is said when the client is known.
     fn read(form: &'a Form) -> Result<Self, Repeated> {
         Ok(Self {
-            grant_type: form.get("grant_type")?.unwrap_or_default(),
-            scope: form.get("scope")?,
+            grant_type: form.get("grant_type"),
+            scope: form.get("scope"),
             client: ClientInForm::read(form)?,
         })
     }
 }
 
 impl<'a> TokenQuestion<'a> {
-    /// A token that is missing is empty; whether the client is known comes first.
+    /// What is wrong with the token is said when the client is known.
     fn read(form: &'a Form) -> Result<Self, Repeated> {
         Ok(Self {
-            token: form.get("token")?.unwrap_or_default(),
+            token: form.get("token"),
             client: ClientInForm::read(form)?,
         })
     }

@@ -100,10 +100,10 @@ pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
     form: PhotoForm,
 ) -> Result<response::Response, ApiError> {
-    let PhotoToIdentify { image } = PhotoToIdentify {
+    let request = PhotoToIdentify {
         image: form.image.clone(),
     };
-    let found = identify::identify(&ctx, &caller.tenant, image).await?;
+    let found = identify::identify(&ctx, &caller.tenant, request.image).await?;
     wire::json(&Response {
         matches: found.into_iter().map(MatchJson::from).collect(),
     })
