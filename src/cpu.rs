@@ -59,9 +59,9 @@ impl Job {
 }
 
 /// Stands for one job in a count, and leaves it when dropped, also when the caller hangs up.
-struct Counted(Arc<AtomicUsize>);
+struct CountGuard(Arc<AtomicUsize>);
 
-impl Drop for Counted {
+impl Drop for CountGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -142,7 +142,7 @@ impl CpuGate {
             permit
         } else {
             let before = self.waiting.fetch_add(1, Ordering::AcqRel);
-            let _waiting = Counted(Arc::clone(&self.waiting));
+            let _waiting = CountGuard(Arc::clone(&self.waiting));
             if before >= self.queue {
                 return Err(Busy);
             }
@@ -153,7 +153,7 @@ impl CpuGate {
         };
         self.started.fetch_add(1, Ordering::Relaxed);
         self.running.fetch_add(1, Ordering::AcqRel);
-        let running = Counted(Arc::clone(&self.running));
+        let running = CountGuard(Arc::clone(&self.running));
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
         let span = Span::current();

@@ -70,14 +70,14 @@ impl JsonSchema for Time {
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "{T}Page")]
-pub(super) struct Page<T> {
+pub(super) struct PageJson<T> {
     /// The items in their order.
     pub(super) items: Vec<T>,
     /// The cursor of the next page; null on the last one.
     pub(super) next: Option<String>,
 }
 
-impl<T> Page<T> {
+impl<T> PageJson<T> {
     /// A list that is never so long that it needs a second page.
     pub(super) fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }

@@ -27,7 +27,7 @@ pub(in crate::http) struct Problem<'a> {
     pub(in crate::http) kind: String,
     /// What the code means.
     pub(in crate::http) title: &'static str,
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     #[schemars(range(min = 400, max = 599))]
     pub(in crate::http) status: u16,
     /// The same as `message`.
@@ -68,10 +68,10 @@ pub(in crate::http) struct ProblemField {
     /// Which limit was passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) limit: Option<Limit>,
-    /// What is allowed.
+    /// The limit, in the unit that its `limit` names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) max: Option<u64>,
-    /// What was sent.
+    /// What was sent, in the same unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) actual: Option<u64>,
     /// A scope that the token lacks.

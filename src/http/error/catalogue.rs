@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 pub struct ErrorRow {
     /// The `code` on the wire.
     pub code: &'static str,
-    /// The HTTP status.
+    /// The HTTP status that it comes with.
     pub status: StatusCode,
     /// What happened, for a person: RFC 9457 `title`.
     pub title: &'static str,

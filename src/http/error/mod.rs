@@ -72,7 +72,7 @@ impl ApiError {
         }
     }
 
-    /// One wrong field.
+    /// `VALIDATION_FAILED` for one field.
     pub(crate) fn field(field: &'static str, reason: &str) -> Self {
         Self::fields(vec![FieldError {
             field,
@@ -80,7 +80,7 @@ impl ApiError {
         }])
     }
 
-    /// Wrong fields.
+    /// `VALIDATION_FAILED`, with every wrong field named.
     pub(crate) fn fields(fields: Vec<FieldError>) -> Self {
         let named: Vec<String> = fields
             .iter()

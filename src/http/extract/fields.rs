@@ -28,7 +28,7 @@ pub(in crate::http) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Starts reading.
+    /// Nothing is read yet, so no field is wrong yet.
     pub(in crate::http) fn new(object: &'a Map<String, Value>) -> Self {
         Self {
             object,

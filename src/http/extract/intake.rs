@@ -45,7 +45,7 @@ const KEPT_END_BYTES: usize = 256;
 struct State {
     body: Body,
     received: u64,
-    /// Longest image.
+    /// Longest image, in bytes.
     max: u64,
     upload: Upload,
     boundary: String,
@@ -233,7 +233,7 @@ impl State {
     }
 }
 
-/// Where something begins.
+/// Index of the first `what` in `place`.
 fn position(place: &[u8], what: &[u8]) -> Option<usize> {
     place.windows(what.len()).position(|part| part == what)
 }

@@ -4,10 +4,10 @@ use uuid::Uuid;
 
 use crate::domain::{ContentHash, CredentialId, PhotoId};
 
-/// A token.
+/// A token, whose signature is cut.
 pub(in crate::http) const TOKEN: &str =
     "eyJhbGciOiJSUzI1NiIsImtpZCI6Ii4uLiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl";
-/// A photo's id.
+/// The id of the photo in all examples.
 pub(in crate::http) const PHOTO: &str = "9b1c8a57-0a4e-4e0f-8d3f-6a1b2c3d4e5f";
 /// The SHA-256 of `test`.
 pub(in crate::http) const HASH: &str =
@@ -16,23 +16,23 @@ pub(in crate::http) const HASH: &str =
 pub(in crate::http) const FILE: &str = "(the bytes of photo.jpg)";
 /// An API key's id.
 pub(in crate::http) const KEY: &str = "6f0e1d2c-3b4a-4958-8776-655443322110";
-/// An application's id.
+/// The id of the application in all examples.
 pub(in crate::http) const APPLICATION: &str = "LCUID-LAP-6f0e1d2c-3b4a-4958-8776-655443322110";
 /// The name under which that application acts.
 pub(in crate::http) const APPLICATION_USER: &str = "LCUID-LU-6f0e1d2c-3b4a-4958-8776-655443322110";
 /// A secret that is shown once.
 pub(in crate::http) const SECRET: &str = "shown in this answer alone";
-/// A request's id.
+/// The id of a request, as `traceId` shows it.
 pub(in crate::http) const TRACE: &str = "0d9b7a52-6c02-4f52-8d0d-1a7f1b2f6d39";
-/// The server's address.
+/// The address of a server, without a slash at its end.
 pub(in crate::http) const URL: &str = "https://lumatrace.example";
 
-/// [`PHOTO`].
+/// [`PHOTO`], read.
 pub(in crate::http) fn photo() -> PhotoId {
     PHOTO.parse::<Uuid>().unwrap_or_default().into()
 }
 
-/// [`HASH`].
+/// [`HASH`], read.
 pub(in crate::http) fn hash() -> Option<ContentHash> {
     ContentHash::parse(HASH)
 }

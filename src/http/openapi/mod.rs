@@ -141,7 +141,7 @@ pub(in crate::http) struct Published {
 }
 
 impl Published {
-    /// Writes both.
+    /// Writes the document and the page, once.
     pub(in crate::http) fn new(public_url: &str) -> Self {
         Self {
             document: document(public_url).to_string().into(),
@@ -150,7 +150,6 @@ impl Published {
     }
 }
 
-/// `GET /openapi.json`, described.
 pub(in crate::http) fn describe() -> Operation {
     Operation::new("getOpenapi", Tag::Server, "This document").answers(Answer::json(
         200,
@@ -186,7 +185,6 @@ impl JsonSchema for Document {
     }
 }
 
-/// `GET /openapi.json`.
 pub(in crate::http) async fn handler(Extension(published): Extension<Published>) -> Response {
     answer(published.document, "application/json")
 }

@@ -31,7 +31,7 @@ struct Request<'a> {
     /// The account's name; it is of the key's tenant.
     #[schemars(length(min = 1))]
     username: &'a str,
-    /// Its password.
+    /// The account's password.
     #[schemars(with = "String", length(min = 1))]
     password: SecretString,
 }
@@ -46,7 +46,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The token.
+/// A token for the account.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ApiKeySession")]
 struct Response<'a> {
@@ -68,7 +68,7 @@ struct ApiKeyRefusalJson {
 #[schemars(inline)]
 struct RefusalError {
     errors: Vec<RefusalReason>,
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     code: u16,
     /// The kind of error.
     message: &'static str,
@@ -80,11 +80,11 @@ struct RefusalReason {
     error_code: ReasonCode,
     /// The kind of error.
     error_type: &'static str,
-    /// For a person.
+    /// One sentence for a person.
     message: &'static str,
 }
 
-/// What is wrong.
+/// What is wrong, as a number of five digits.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(inline)]
 enum ReasonCode {
@@ -139,7 +139,6 @@ impl IntoResponse for ReasonCode {
     }
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     Operation::new(
         "apiKeyLogin",

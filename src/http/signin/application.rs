@@ -32,7 +32,7 @@ struct Request {
     /// The token that was shown when the application was made.
     #[schemars(with = "String", length(min = 1))]
     token: SecretString,
-    /// Its secret.
+    /// The application's secret.
     #[schemars(with = "String", length(min = 1))]
     secret: SecretString,
 }
@@ -49,7 +49,7 @@ impl Request {
     }
 }
 
-/// The token.
+/// A token for the application.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ApplicationSession")]
 struct Response<'a> {
@@ -71,14 +71,14 @@ struct ApplicationRefusalJson {
     #[schemars(extend("const" = 401))]
     http_code: u16,
     code: RefusalCode,
-    /// For a person.
+    /// One sentence for a person.
     message: &'static str,
     data: RefusalData,
     #[schemars(extend("const" = true))]
     lucore_error_response: bool,
 }
 
-/// What is wrong.
+/// What is wrong, by its name.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(inline)]
 enum RefusalCode {
@@ -98,7 +98,7 @@ enum RefusalData {
     Detail {
         #[schemars(extend("const" = "app_is_invalid"))]
         auth_error_code: &'static str,
-        /// For a person.
+        /// One sentence for a person.
         auth_error_details: &'static str,
     },
     None([(); 0]),
@@ -137,7 +137,6 @@ impl IntoResponse for RefusalCode {
     }
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     Operation::new(
         "applicationLogin",

@@ -15,15 +15,15 @@ use crate::{
 /// The metadata of the authorization server (RFC 8414 section 2).
 #[derive(Serialize, JsonSchema)]
 struct AuthorizationServer {
-    /// This server.
+    /// The address of this server.
     issuer: Uri,
-    /// Gives tokens.
+    /// Where tokens are given (RFC 6749 section 3.2).
     token_endpoint: Uri,
-    /// Ends tokens.
+    /// Where tokens are ended (RFC 7009).
     revocation_endpoint: Uri,
-    /// Explains tokens.
+    /// Where tokens are explained (RFC 7662).
     introspection_endpoint: Uri,
-    /// The keys.
+    /// The keys that check tokens (RFC 7517).
     jwks_uri: Uri,
     grant_types_supported: Vec<GrantType>,
     /// None: there is no authorization endpoint.
@@ -57,10 +57,10 @@ impl AuthorizationServer {
 /// The metadata of the protected resource (RFC 9728 section 2).
 #[derive(Serialize, JsonSchema)]
 struct ProtectedResource {
-    /// This server.
+    /// The address of this server.
     resource: Uri,
     authorization_servers: Vec<Uri>,
-    /// The keys.
+    /// The keys that check tokens (RFC 7517).
     jwks_uri: Uri,
     scopes_supported: Vec<Scope>,
     bearer_methods_supported: Vec<BearerMethod>,
@@ -106,7 +106,6 @@ enum BearerMethod {
     Header,
 }
 
-/// `GET /.well-known/oauth-authorization-server`, described.
 pub(in crate::http) fn describe_authorization_server() -> Operation {
     Operation::new(
         "getAuthorizationServer",
@@ -121,7 +120,6 @@ pub(in crate::http) fn describe_authorization_server() -> Operation {
     ))
 }
 
-/// `GET /.well-known/oauth-protected-resource`, described.
 pub(in crate::http) fn describe_protected_resource() -> Operation {
     Operation::new(
         "getProtectedResource",
@@ -136,7 +134,6 @@ pub(in crate::http) fn describe_protected_resource() -> Operation {
     ))
 }
 
-/// `GET /.well-known/oauth-authorization-server`.
 pub(in crate::http) async fn authorization_server(State(ctx): State<Context>) -> Response {
     answer(
         StatusCode::OK,
@@ -144,7 +141,6 @@ pub(in crate::http) async fn authorization_server(State(ctx): State<Context>) ->
     )
 }
 
-/// `GET /.well-known/oauth-protected-resource`.
 pub(in crate::http) async fn protected_resource(State(ctx): State<Context>) -> Response {
     answer(
         StatusCode::OK,

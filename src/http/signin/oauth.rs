@@ -42,7 +42,7 @@ struct TokenRequest<'a> {
 #[derive(JsonSchema)]
 #[schemars(rename = "OauthTokenQuestion", transform = without_null)]
 struct TokenQuestion<'a> {
-    /// The token.
+    /// The token that is asked about.
     #[schemars(with = "String", length(min = 1))]
     token: Result<Option<&'a str>, Repeated>,
     #[serde(flatten)]
@@ -54,7 +54,7 @@ struct TokenQuestion<'a> {
 struct ClientInForm<'a> {
     /// The application's id, when it is not sent by HTTP Basic.
     client_id: Option<&'a str>,
-    /// Its secret, likewise.
+    /// The application's secret, when it is not sent by HTTP Basic.
     client_secret: Option<&'a str>,
 }
 
@@ -78,7 +78,7 @@ enum Bearer {
     Bearer,
 }
 
-/// Nothing to say.
+/// An empty object: clients ignore it (RFC 7009 section 2.2).
 #[derive(Serialize, JsonSchema)]
 struct Nothing {}
 
@@ -94,11 +94,11 @@ struct Introspection {
 
 #[derive(Serialize, JsonSchema)]
 struct LiveToken {
-    /// Its scopes.
+    /// The scopes of the token, between single spaces.
     scope: Scopes,
     /// The application or API key that it was minted with; null for an account.
     client_id: Option<String>,
-    /// Whose it is.
+    /// The account or application that signed in.
     username: String,
     token_type: Bearer,
     /// When it ends, in seconds since 1970.
@@ -110,11 +110,11 @@ struct LiveToken {
     /// From when it is good.
     #[schemars(range(min = 0))]
     nbf: i64,
-    /// Whose it is.
+    /// The same as `username` (RFC 7519 section 4.1.2).
     sub: String,
-    /// Its id.
+    /// The id of the token, a UUID.
     jti: String,
-    /// The tenant.
+    /// The tenant that the token is for.
     tenant_id: String,
 }
 
@@ -139,7 +139,7 @@ impl From<Claims> for LiveToken {
 #[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct OauthRefusal {
     error: OauthErrorCode,
-    /// For a person.
+    /// One sentence for a person.
     error_description: &'static str,
 }
 
@@ -154,7 +154,6 @@ enum OauthErrorCode {
     InvalidScope,
 }
 
-/// `POST /oauth2/token`, described.
 pub(in crate::http) fn describe_token() -> Operation {
     oauth("oauthToken", "OAuth 2.0 client credentials for a token")
         .about("RFC 6749 section 4.4. The client is an application. It authenticates by HTTP Basic or in the form, not both.")
@@ -174,7 +173,6 @@ pub(in crate::http) fn describe_token() -> Operation {
         .answers(refused(&NOT_GRANTED))
 }
 
-/// `POST /oauth2/revoke`, described.
 pub(in crate::http) fn describe_revoke() -> Operation {
     oauth("oauthRevoke", "The end of a token of the client")
         .about("RFC 7009. A token that is not the client's, or none at all, is 200 without effect.")
@@ -183,7 +181,6 @@ pub(in crate::http) fn describe_revoke() -> Operation {
         .answers(refused(&NO_TOKEN))
 }
 
-/// `POST /oauth2/introspect`, described.
 pub(in crate::http) fn describe_introspect() -> Operation {
     let live = LiveToken {
         scope: Scopes::of(Scope::Verify),
@@ -241,7 +238,7 @@ fn refused(refusal: &OauthRefusal) -> Answer {
 pub(in crate::http) enum OauthError {
     /// For a reason of OAuth 2.0's.
     Refused(OauthRefusal),
-    /// For another.
+    /// Any other failure, which the protocol has no word for.
     Other(Error),
 }
 
@@ -302,7 +299,6 @@ impl IntoResponse for OauthError {
     }
 }
 
-/// `POST /oauth2/token`.
 pub(in crate::http) async fn token(
     State(ctx): State<Context>,
     headers: HeaderMap,

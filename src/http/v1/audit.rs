@@ -11,7 +11,7 @@ use crate::{
         error::ApiError,
         extract::VerifiedCaller,
         openapi::{Answer, Operation, Tag, example},
-        wire::{self, Page, Time},
+        wire::{self, PageJson, Time},
     },
     service::{Context, audit},
 };
@@ -22,12 +22,12 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Event")]
 struct Item {
-    /// The tenant.
+    /// The tenant whose log it is.
     tenant_id: String,
-    /// Its place.
+    /// Its place in the tenant's log, without gaps.
     #[schemars(range(min = 1))]
     sequence: i64,
-    /// The event.
+    /// A UUID in small letters.
     #[schemars(extend("format" = "uuid", "minLength" = 36, "maxLength" = 36))]
     event_id: String,
     /// When it was, to the microsecond.
@@ -35,7 +35,7 @@ struct Item {
     at: String,
     /// Who did it: `operator`, `account:` or `application:` and a name.
     actor: String,
-    /// What was done.
+    /// What was done, one of the listed actions.
     #[schemars(schema_with = "actions")]
     action: String,
     /// What it was done to: its kind and its id.
@@ -44,7 +44,7 @@ struct Item {
     detail: Detail,
     /// Of the event before.
     previous_hash: ChainHash,
-    /// Of this event.
+    /// SHA-256 of the other members.
     hash: ChainHash,
 }
 
@@ -70,7 +70,6 @@ fn actions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": actions })
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     let event = Item {
         tenant_id: "demo".to_owned(),
@@ -96,7 +95,7 @@ pub(in crate::http) fn describe() -> Operation {
     .answers(Answer::json(
         200,
         "A page of events.",
-        &Page::whole(vec![event]),
+        &PageJson::whole(vec![event]),
     ))
 }
 
@@ -111,7 +110,7 @@ pub(in crate::http) async fn list(
         page::whole(text).ok_or_else(|| ApiError::field("cursor", "is not one of ours"))
     });
     let page = audit::list(&ctx, &caller.tenant, cursor.transpose()?, limit).await?;
-    wire::json(&Page {
+    wire::json(&PageJson {
         items: page.items.into_iter().map(Item::from).collect(),
         // The place of the last event seen; in which tenant's chain, the token says.
         next: page.next.map(|sequence| sequence.to_string()),

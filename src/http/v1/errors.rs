@@ -14,7 +14,7 @@ use crate::http::{
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ErrorMeaning")]
 struct Response {
-    /// The code.
+    /// The `code` of the error, in capitals with underscores.
     code: String,
     meanings: Vec<Meaning>,
 }
@@ -22,9 +22,9 @@ struct Response {
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Meaning {
-    /// The HTTP status.
+    /// The HTTP status that it comes with.
     status: u16,
-    /// What happened.
+    /// What happened, in one line.
     title: &'static str,
     /// What to do about it.
     action: &'static str,
@@ -46,7 +46,6 @@ impl Response {
     }
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     let code = ErrorCode::AuthRevoked.row().code;
     Operation::new("getError", Tag::Server, "What an error code means")

@@ -26,7 +26,7 @@ enum Status {
 #[derive(Serialize, JsonSchema)]
 struct Health {
     status: Status,
-    /// The server's time.
+    /// The server's clock, in UTC.
     timestamp: Time,
 }
 
@@ -36,7 +36,6 @@ struct Ready {
     status: Status,
 }
 
-/// `GET /api/v1/health`, described.
 pub(in crate::http) fn describe() -> Operation {
     Operation::new("getHealth", Tag::Server, "The server answers").answers(Answer::json(
         200,
@@ -48,13 +47,11 @@ pub(in crate::http) fn describe() -> Operation {
     ))
 }
 
-/// `GET /livez`, described.
 pub(in crate::http) fn describe_live() -> Operation {
     Operation::new("isAlive", Tag::Server, "The process lives")
         .answers(Answer::empty(200, "It does."))
 }
 
-/// `GET /readyz`, described.
 pub(in crate::http) fn describe_ready() -> Operation {
     Operation::new("isReady", Tag::Server, "The server can do its work")
         .answers(Answer::json(
@@ -65,7 +62,7 @@ pub(in crate::http) fn describe_ready() -> Operation {
         .refuses(&[ErrorCode::DatabaseUnavailable])
 }
 
-/// The service answers.
+/// Asks nothing of the database.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
 ) -> Result<response::Response, ApiError> {
@@ -75,7 +72,7 @@ pub(in crate::http) async fn handler(
     })
 }
 
-/// The process lives.
+/// Asks nothing: a stalled runtime does not answer.
 pub(in crate::http) async fn live() -> StatusCode {
     StatusCode::OK
 }

@@ -19,7 +19,7 @@ use crate::{
     service::{Context, identify},
 };
 
-/// An image.
+/// The image whose photo is sought.
 #[derive(JsonSchema)]
 struct PhotoToIdentify {
     #[schemars(schema_with = "image_file")]
@@ -37,13 +37,13 @@ struct Response {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Match")]
 struct MatchJson {
-    /// The photo.
+    /// The photo that was found.
     photo_id: PhotoId,
     /// The mark of this photo is there, what is seen agrees with the protected content, no
     /// alteration was found, and the policy is met. What was cut off, what lies around the photo,
     /// and alterations smaller than `smallestVisible` are not spoken for.
     authentic: bool,
-    /// For people.
+    /// `zScore` on a scale for people, as in `verify`.
     #[schemars(range(min = 0, max = 100))]
     confidence_score: f64,
     watermark_status: WatermarkStatus,
@@ -65,7 +65,6 @@ impl From<identify::Match> for MatchJson {
     }
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     let example = Response {
         matches: vec![MatchJson {
@@ -94,7 +93,6 @@ pub(in crate::http) fn describe() -> Operation {
     ))
 }
 
-/// Identifies an image.
 pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
     State(ctx): State<Context>,

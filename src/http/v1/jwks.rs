@@ -16,7 +16,6 @@ use crate::{
     service::Context,
 };
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     let example = JwkSet {
         keys: vec![Jwk::new(

@@ -17,7 +17,7 @@ use crate::{
     service::{Context, login},
 };
 
-/// Account and password.
+/// Tenant, account and password.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Login")]
@@ -28,7 +28,7 @@ struct Request<'a> {
     /// The account's name.
     #[schemars(length(min = 1))]
     username: &'a str,
-    /// Its password.
+    /// The account's password.
     #[schemars(with = "String", length(min = 1))]
     password: SecretString,
 }
@@ -57,7 +57,7 @@ struct Response<'a> {
     expires_in: u32,
     #[schemars(extend("const" = "Bearer"))]
     token_type: &'static str,
-    /// The same token.
+    /// `access_token` under the name that OAuth clients look for.
     #[schemars(length(min = 1))]
     access_token: &'a str,
 }
@@ -73,7 +73,6 @@ impl<'a> Response<'a> {
     }
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     Operation::new("login", Tag::SigningIn, "Account and password for a token")
         .about("Unknown tenants, unknown accounts, wrong passwords, disabled accounts and suspended tenants are answered alike.")

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Farewell")]
 struct Response {
-    /// For a person.
+    /// For a person; the same each time.
     message: &'static str,
 }
 
@@ -26,7 +26,6 @@ const ENDED: Response = Response {
     message: "Session successfully terminated",
 };
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     Operation::new("logout", Tag::SigningIn, "The end of the token that calls")
         .about("Counts as a call, and is never refused for a limit.")

@@ -20,11 +20,11 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Me")]
 struct Response<'a> {
-    /// The tenant.
+    /// The tenant that the token is for.
     tenant_id: &'a str,
     /// The account, or the name under which an application acts.
     username: &'a str,
-    /// Its role.
+    /// The role that the token carries.
     role: Role,
     /// What the token may do.
     scopes: Vec<Scope>,
@@ -48,7 +48,6 @@ struct CallerLimits {
     calls_per_hour: Option<u32>,
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     Operation::new(
         "getMe",
@@ -74,7 +73,6 @@ pub(in crate::http) fn describe() -> Operation {
     ))
 }
 
-/// Describes the caller.
 pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
     standing: Standing,

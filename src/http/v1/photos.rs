@@ -19,7 +19,7 @@ use crate::{
             Answer, Operation, Tag, example,
             schema::{self, ONE_LINE},
         },
-        wire::{self, Page, Time},
+        wire::{self, PageJson, Time},
     },
     service::{Context, photos},
 };
@@ -29,9 +29,9 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Photo")]
 struct PhotoJson {
-    /// The photo.
+    /// The photo's id, a UUID.
     photo_id: PhotoId,
-    /// The tenant.
+    /// The tenant whose photo it is.
     tenant_id: String,
     /// When it was registered.
     created_at: Time,
@@ -55,10 +55,10 @@ struct PhotoJson {
     /// The format of that file.
     #[schemars(with = "Option<String>")]
     format: Option<FileFormat>,
-    /// In pixels.
+    /// Width in pixels, as viewers show it.
     #[schemars(range(min = 0))]
     width: Option<i32>,
-    /// In pixels.
+    /// Height in pixels, as viewers show it.
     #[schemars(range(min = 0))]
     height: Option<i32>,
     /// How well the mark reads.
@@ -106,7 +106,6 @@ impl PhotoJson {
     }
 }
 
-/// `GET /api/v1/photos`, described.
 pub(in crate::http) fn describe_list() -> Operation {
     Operation::new(
         "listPhotos",
@@ -122,18 +121,16 @@ pub(in crate::http) fn describe_list() -> Operation {
     .answers(Answer::json(
         200,
         "A page of photos.",
-        &Page::whole(vec![PhotoJson::example()]),
+        &PageJson::whole(vec![PhotoJson::example()]),
     ))
 }
 
-/// `GET /api/v1/photos/{photoId}`, described.
 pub(in crate::http) fn describe_get() -> Operation {
     Operation::new("getPhoto", Tag::Photos, "What is kept of a photo")
         .path::<PhotoId>("photoId", "The photo.", example::PHOTO)
         .answers(Answer::json(200, "What is kept.", &PhotoJson::example()))
 }
 
-/// `DELETE /api/v1/photos/{photoId}`, described.
 pub(in crate::http) fn describe_delete() -> Operation {
     Operation::new("deletePhoto", Tag::Photos, "Forget a photo")
         .about("Copies of it are recognised no more.")
@@ -165,7 +162,7 @@ pub(in crate::http) async fn list(
     )
     .await?;
     let photos = page.items.into_iter();
-    wire::json(&Page {
+    wire::json(&PageJson {
         items: photos
             .map(|photo| PhotoJson::new(&caller.tenant, photo))
             .collect(),
@@ -173,7 +170,6 @@ pub(in crate::http) async fn list(
     })
 }
 
-/// Shows one photo.
 pub(in crate::http) async fn get(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
@@ -183,7 +179,6 @@ pub(in crate::http) async fn get(
     wire::json(&PhotoJson::new(&caller.tenant, photo))
 }
 
-/// Forgets one photo.
 pub(in crate::http) async fn delete(
     caller: VerifiedCaller,
     State(ctx): State<Context>,

@@ -54,7 +54,6 @@ struct Request {
     metadata: MetadataPolicy,
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     let mut image = Answer::empty(
         200,
@@ -91,7 +90,6 @@ pub(in crate::http) fn describe() -> Operation {
         ])
 }
 
-/// Protects a photo.
 pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
     State(ctx): State<Context>,

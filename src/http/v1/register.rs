@@ -56,14 +56,14 @@ impl From<Request> for Registration {
     }
 }
 
-/// The signed receipt.
+/// What was registered and when, signed.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Receipt")]
 struct Response<'a> {
-    /// The photo.
+    /// The id to protect the photo under.
     photo_id: PhotoId,
-    /// The tenant.
+    /// The tenant that registered it.
     tenant_id: &'a str,
     /// When it was registered.
     created_at: Time,
@@ -75,7 +75,6 @@ struct Response<'a> {
     signature: &'a str,
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     Operation::new("registerPhoto", Tag::Photos, "An id and a signed receipt, before there is an image")
         .about("`signature` is a detached JWS (RFC 7515) of the rest, as canonical JSON (RFC 8785); the keys of `/.well-known/jwks.json` check it.")
@@ -100,7 +99,6 @@ pub(in crate::http) fn describe() -> Operation {
         .refuses(&[ErrorCode::InvalidContentHash])
 }
 
-/// Registers a photo.
 pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
     State(ctx): State<Context>,

@@ -33,11 +33,11 @@ const MOST_DAYS: i64 = 366;
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Usage")]
 struct Response {
-    /// The tenant.
+    /// The tenant whose usage it is.
     tenant_id: String,
-    /// Included.
+    /// The first hour that is counted.
     from: wire::Time,
-    /// Not included.
+    /// The end, which is not counted.
     to: wire::Time,
     operations: CallCounts,
     /// The days on which there were calls.
@@ -67,7 +67,6 @@ struct Day {
     sums: CallCounts,
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     let day: Value = json!({
         "type": "string",

@@ -34,7 +34,6 @@ struct PhotoToVerify {
     policy: Policy,
 }
 
-/// The endpoint, described.
 pub(in crate::http) fn describe() -> Operation {
     Operation::new("verifyPhoto", Tag::Photos, "Is this image that photo, and what was done to it")
         .about(
@@ -54,7 +53,6 @@ pub(in crate::http) fn describe() -> Operation {
         .refuses(&[ErrorCode::NotFound])
 }
 
-/// Verifies an image.
 pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
     State(ctx): State<Context>,

@@ -150,10 +150,10 @@ impl Fit {
         let look = |warp| Self::new(received, reference, warp, stage.bands, Sampling::Coarse);
         let mut damping = DAMPING;
         for _ in 0..stage.steps {
-            let problem = self.problem(reference, stage);
+            let step = self.next_step(reference, stage);
             let mut better = None;
             for _ in 0..TRIES {
-                better = problem.step(&self, damping, look);
+                better = step.take(&self, damping, look);
                 if better.is_some() {
                     damping = (damping / 5.0).max(1e-5);
                     break;
@@ -189,7 +189,7 @@ impl Fit {
             self = closely;
         }
         for _ in 0..stage.steps {
-            let step = self.problem(reference, stage).step(&self, DAMPING, look);
+            let step = self.next_step(reference, stage).take(&self, DAMPING, look);
             let Some((next, growth)) = step else { break };
             self = next;
             if growth < POLISH_WORTH {
@@ -204,13 +204,13 @@ impl Fit {
     }
 
     /// Sets up the next step.
-    fn problem<'a>(&self, reference: &'a Reference<'a>, stage: Stage) -> Problem<'a> {
+    fn next_step<'a>(&self, reference: &'a Reference<'a>, stage: Stage) -> Step<'a> {
         let trust = if stage.bands > 1 {
             trust(&self.products(reference, stage.bands), &self.coverage)
         } else {
             self.coverage.weights()
         };
-        Problem {
+        Step {
             equations: self.equations(reference, stage, &trust),
             reference,
             stage,
@@ -269,7 +269,7 @@ impl Fit {
 }
 
 /// One step of a refinement, before it is taken.
-struct Problem<'a> {
+struct Step<'a> {
     equations: Equations,
     reference: &'a Reference<'a>,
     stage: Stage,
@@ -277,9 +277,9 @@ struct Problem<'a> {
     trust: Vec<f32>,
 }
 
-impl Problem<'_> {
+impl Step<'_> {
     /// Takes the step if rho grows by it; returns the fit that it leads to, and the growth of rho.
-    fn step(
+    fn take(
         &self,
         from: &Fit,
         damping: f64,

@@ -45,7 +45,6 @@ impl DocsPage {
     }
 }
 
-/// `GET /docs`, described.
 pub(in crate::http) fn describe() -> Operation {
     let html = json!({ "schema": { "type": "string" }, "example": "<!doctype html>" });
     Operation::new("getDocs", Tag::Server, "This document, to read").answers(
@@ -59,7 +58,6 @@ pub(in crate::http) fn describe() -> Operation {
     )
 }
 
-/// Shows the page.
 pub(in crate::http) async fn handler(Extension(published): Extension<Published>) -> Response {
     let mut response = super::answer(published.page.html, "text/html; charset=utf-8");
     let headers = response.headers_mut();

@@ -18,7 +18,7 @@ use crate::{
         error::{ApiError, ErrorCode},
         extract::{Fields, Json, VerifiedCaller},
         openapi::{Answer, Operation, Tag, example, schema::ONE_LINE},
-        wire::{self, Page, Time},
+        wire::{self, PageJson, Time},
     },
     service::{
         Context,
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// An account.
+/// An account, without its password.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Account")]
@@ -52,14 +52,14 @@ impl From<Account> for AccountJson {
     }
 }
 
-/// A new account.
+/// The account that is to be made.
 #[derive(JsonSchema)]
 #[schemars(rename = "NewAccount")]
 struct CreateRequest {
     /// 1 to 256 characters, no control characters.
     #[schemars(with = "String", length(min = 1, max = 256), regex(pattern = ONE_LINE))]
     username: Username,
-    /// `ROLE_USER` without it.
+    /// The role; `ROLE_USER` without it.
     #[schemars(with = "Option<Role>")]
     role: Role,
     /// 8 to 1024 characters, no line break.
@@ -81,7 +81,7 @@ struct CreateResponse<'a> {
     role: Role,
     /// Whether it may log in.
     status: AccountStatus,
-    /// The generated password.
+    /// The password that was generated because none was sent. Shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     password: Option<&'a str>,
@@ -109,7 +109,6 @@ fn one_change() -> Value {
     ])
 }
 
-/// `GET /api/v1/admin/accounts`, described.
 pub(in crate::http) fn describe_list() -> Operation {
     let account = AccountJson {
         username: "press".to_owned(),
@@ -125,11 +124,10 @@ pub(in crate::http) fn describe_list() -> Operation {
     .answers(Answer::json(
         200,
         "All accounts.",
-        &Page::whole(vec![account]),
+        &PageJson::whole(vec![account]),
     ))
 }
 
-/// `POST /api/v1/admin/accounts`, described.
 pub(in crate::http) fn describe_create() -> Operation {
     Operation::new("createAccount", Tag::Administration, "A new account")
         .about("A password that is not sent is generated, and shown in this answer alone.")
@@ -147,7 +145,6 @@ pub(in crate::http) fn describe_create() -> Operation {
         .refuses(&[ErrorCode::Conflict, ErrorCode::ServerBusy])
 }
 
-/// `PATCH /api/v1/admin/accounts/{username}`, described.
 pub(in crate::http) fn describe_change() -> Operation {
     Operation::new(
         "changeAccount",
@@ -164,7 +161,6 @@ pub(in crate::http) fn describe_change() -> Operation {
     .refuses(&[ErrorCode::Conflict, ErrorCode::ServerBusy])
 }
 
-/// `DELETE /api/v1/admin/accounts/{username}/sessions`, described.
 pub(in crate::http) fn describe_end_sessions() -> Operation {
     Operation::new(
         "endSessions",
@@ -185,7 +181,7 @@ pub(in crate::http) async fn list(
 ) -> Result<Response, ApiError> {
     let accounts = admin::list_accounts(&ctx, &caller).await?;
     let items = accounts.into_iter().map(AccountJson::from).collect();
-    wire::json(&Page::whole(items))
+    wire::json(&PageJson::whole(items))
 }
 
 /// Adds an account; a password that was not sent is generated and shown once.

@@ -20,7 +20,7 @@ use crate::{
         error::{ApiError, ErrorCode},
         extract::{Fields, Json, VerifiedCaller},
         openapi::{Answer, Operation, Tag, example, schema::ONE_LINE},
-        wire::{self, Page, Time},
+        wire::{self, PageJson, Time},
     },
     service::{
         Context, admin,
@@ -28,22 +28,22 @@ use crate::{
     },
 };
 
-/// An API key.
+/// An API key, without its secret.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ApiKey")]
 struct ApiKeyJson {
-    /// The API key.
+    /// The key's id, with which it is revoked.
     id: CredentialId,
     #[serde(flatten)]
     common: CredentialJson,
 }
 
-/// An application.
+/// An application, without its secret.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Application")]
 struct ApplicationJson {
-    /// The application.
+    /// The id that it signs in with.
     app_id: ApplicationId,
     #[serde(flatten)]
     common: CredentialJson,
@@ -122,7 +122,7 @@ struct ApiKeyBody<'a> {
     scope: Scopes,
 }
 
-/// A new application.
+/// The application that is to be made.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "NewApplication")]
@@ -181,9 +181,9 @@ impl<'a> ApplicationBody<'a> {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "CreatedApiKey")]
 struct ApiKeyResponse<'a> {
-    /// The API key.
+    /// The key's id, with which it is revoked.
     id: CredentialId,
-    /// For `x-api-key`.
+    /// The secret, for the header `x-api-key`. Shown this once.
     #[schemars(length(min = 1))]
     api_key: &'a str,
     /// For people. 1 to 128 characters, no control characters.
@@ -198,9 +198,9 @@ struct ApiKeyResponse<'a> {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "CreatedApplication")]
 struct ApplicationResponse<'a> {
-    /// The application.
+    /// The id that it signs in with.
     app_id: ApplicationId,
-    /// For `POST /api/v3/auth`.
+    /// The secret, for `POST /api/v3/auth` and OAuth 2.0. Shown this once.
     #[schemars(length(min = 1))]
     token: &'a str,
     /// For `POST /api/v3/auth`, and the `client_secret` of OAuth 2.0.
@@ -218,7 +218,6 @@ fn verify_and_read() -> Scopes {
     Scopes::of(Scope::Verify).or(Scopes::of(Scope::Read))
 }
 
-/// `GET /api/v1/admin/api-keys`, described.
 pub(in crate::http) fn describe_list_api_keys() -> Operation {
     let key = ApiKeyJson {
         id: example::credential(),
@@ -229,10 +228,13 @@ pub(in crate::http) fn describe_list_api_keys() -> Operation {
         Tag::Administration,
         "The tenant's API keys, newest first",
     )
-    .answers(Answer::json(200, "All API keys.", &Page::whole(vec![key])))
+    .answers(Answer::json(
+        200,
+        "All API keys.",
+        &PageJson::whole(vec![key]),
+    ))
 }
 
-/// `POST /api/v1/admin/api-keys`, described.
 pub(in crate::http) fn describe_create_api_key() -> Operation {
     Operation::new("createApiKey", Tag::Administration, "A new API key")
         .takes_json::<ApiKeyBody<'_>>(
@@ -250,7 +252,6 @@ pub(in crate::http) fn describe_create_api_key() -> Operation {
         ))
 }
 
-/// `DELETE /api/v1/admin/api-keys/{id}`, described.
 pub(in crate::http) fn describe_revoke_api_key() -> Operation {
     Operation::new(
         "revokeApiKey",
@@ -264,7 +265,6 @@ pub(in crate::http) fn describe_revoke_api_key() -> Operation {
     ))
 }
 
-/// `GET /api/v1/admin/applications`, described.
 pub(in crate::http) fn describe_list_applications() -> Operation {
     let application = ApplicationJson {
         app_id: example::credential().into(),
@@ -278,11 +278,10 @@ pub(in crate::http) fn describe_list_applications() -> Operation {
     .answers(Answer::json(
         200,
         "All applications.",
-        &Page::whole(vec![application]),
+        &PageJson::whole(vec![application]),
     ))
 }
 
-/// `POST /api/v1/admin/applications`, described.
 pub(in crate::http) fn describe_create_application() -> Operation {
     Operation::new(
         "createApplication",
@@ -306,7 +305,6 @@ pub(in crate::http) fn describe_create_application() -> Operation {
     ))
 }
 
-/// `DELETE /api/v1/admin/applications/{id}`, described.
 pub(in crate::http) fn describe_revoke_application() -> Operation {
     Operation::new(
         "revokeApplication",
@@ -330,7 +328,7 @@ pub(in crate::http) async fn list_api_keys(
         id: key.id,
         common: key.into(),
     });
-    wire::json(&Page::whole(items.collect()))
+    wire::json(&PageJson::whole(items.collect()))
 }
 
 /// Lists applications, newest first.
@@ -343,7 +341,7 @@ pub(in crate::http) async fn list_applications(
         app_id: application.id.into(),
         common: application.into(),
     });
-    wire::json(&Page::whole(items.collect()))
+    wire::json(&PageJson::whole(items.collect()))
 }
 
 /// Adds an API key.
@@ -366,7 +364,6 @@ pub(in crate::http) async fn create_api_key(
     })
 }
 
-/// Adds an application.
 pub(in crate::http) async fn create_application(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
@@ -405,7 +402,6 @@ pub(in crate::http) async fn revoke_api_key(
     .await
 }
 
-/// Revokes an application.
 pub(in crate::http) async fn revoke_application(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
