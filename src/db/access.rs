@@ -107,11 +107,11 @@ impl Database {
         let position = position(&mut tx, Some(seen)).await?;
         let rows = sqlx::query_as!(
             AccessRow,
-            r#"select access_key, least, version,
+            "select access_key, least, version,
                       case when isfinite(expires_at) then floor(extract(epoch from expires_at))::bigint end as expires_at
                from access_states
                where changed_in >= pg_snapshot_xmin($1::text::pg_snapshot)
-                 and not pg_visible_in_snapshot(changed_in, $1::text::pg_snapshot)"#,
+                 and not pg_visible_in_snapshot(changed_in, $1::text::pg_snapshot)",
             seen.0
         )
         .fetch_all(&mut *tx)
@@ -125,9 +125,9 @@ impl Database {
         let mut tx = self.begin_shared("").await?;
         let rows = sqlx::query_as!(
             AccessRow,
-            r#"select access_key, least, version,
+            "select access_key, least, version,
                       case when isfinite(expires_at) then floor(extract(epoch from expires_at))::bigint end as expires_at
-               from access_states where access_key > $1 order by access_key limit $2"#,
+               from access_states where access_key > $1 order by access_key limit $2",
             after.unwrap_or_default(),
             PAGE_ROWS
         )

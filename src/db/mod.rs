@@ -56,9 +56,9 @@ pub struct Database {
 impl Database {
     /// Opens a pool of at most `connections`, and the first of them at once.
     ///
-    /// With `switch_role` each transaction switches to the serving role. Not each connection: behind
-    /// a pooler that lends connections for a transaction, what is set outside of one is another
-    /// client's.
+    /// With `switch_role` each transaction switches to the serving role. Not each connection:
+    /// behind a pooler that lends connections for a transaction, what is set outside of one is
+    /// another client's.
     pub async fn connect(
         options: PgConnectOptions,
         switch_role: bool,
@@ -202,8 +202,8 @@ impl Operator {
         roles::must_switch(&mut *self.pool.acquire().await?).await
     }
 
-    /// Takes from the serving role what it never needs, as far as the connected role can, and returns
-    /// what is left of it.
+    /// Takes from the serving role what it never needs, as far as the connected role can, and
+    /// returns what is left of it.
     pub async fn restrict_serving_role(&self) -> Result<roles::Excess, DbError> {
         // One server at a time: two would change the same rows of the catalogue.
         let mut tx = self.bootstrap().await?;

@@ -142,7 +142,7 @@ fn resident_kib() -> i64 {
 }
 
 /// Prints what a million live ends cost: the start of a server, its memory, a tick, an end.
-/// `cargo test --release --test it a_million_live_ends -- --ignored --nocapture`
+/// `cargo test --release --test it what_a_million_live_ends_cost -- --ignored --nocapture`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]
 async fn what_a_million_live_ends_cost() {
@@ -161,7 +161,7 @@ async fn what_a_million_live_ends_cost() {
          from generate_series(1, $2) as number",
     )
     .bind(last as f64)
-    .bind(ENDS as i64)
+    .bind(i64::try_from(ENDS).unwrap())
     .execute(&mut owner(&app).await)
     .await
     .unwrap();
@@ -175,13 +175,10 @@ async fn what_a_million_live_ends_cost() {
     let (resident, started) = (resident_kib(), Instant::now());
     let measured = app.replica().await;
     let started = started.elapsed();
-    let bytes = (resident_kib() - resident) * 1024;
+    let each = (resident_kib() - resident) * 1024 / i64::try_from(ENDS).unwrap();
     assert_eq!(measured.ctx.access.ended_tokens(), ENDS);
     println!("start with {ENDS}: {started:?}");
-    println!(
-        "memory of the process grew by {} bytes each",
-        bytes / ENDS as i64
-    );
+    println!("memory of the process grew by {each} bytes each");
     let ctx = &measured.ctx;
     let mut seen = ctx.db.access_position(None).await.unwrap().seen;
     let (mut asked, mut applied) = (Vec::new(), Vec::new());

@@ -21,7 +21,7 @@ use crate::support::{App, TestDatabase};
 /// The first version that knows prepared statements in this mode.
 const LEAST_VERSION: (u32, u32) = (1, 21);
 
-/// A running PgBouncer.
+/// A running `pgbouncer`.
 struct Pooler {
     process: Child,
     folder: PathBuf,
@@ -108,7 +108,7 @@ impl Pooler {
     }
 }
 
-/// Major and minor version of the PgBouncer that is installed.
+/// Major and minor version of the `pgbouncer` that is installed.
 fn version() -> Option<(u32, u32)> {
     let output = Command::new("pgbouncer").arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

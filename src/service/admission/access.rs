@@ -24,8 +24,11 @@ use crate::{
 const TICK: Duration = Duration::from_millis(800);
 /// Interval at which everything is read again: expired rows and keys are dropped, there and here.
 const FULL_RELOAD: Duration = Duration::from_hours(1);
-/// Pause before a lost connection is opened again.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Pause before a lost connection is opened again; what changes meanwhile, the next tick sees.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Most notifications that are heard before the database is asked, so that none who sends them
+/// without end keeps a server from reading.
+const MOST_HEARD: usize = 1_000;
 /// Shortest time between two looks for keys that tokens name and this server does not have: who
 /// makes such names up causes ten queries a second at most.
 const KEY_PAUSE: Duration = Duration::from_millis(100);
@@ -101,23 +104,40 @@ async fn tidy_and_read_all(ctx: &Context) -> Result<(), Error> {
 
 /// Looks when the database says that something changed.
 async fn listen(ctx: &Context) {
+    let (mut failing, mut listened_before) = (false, false);
     loop {
         let listened = match ctx.db.changes().await {
-            Ok(changes) => apply_changes(ctx, changes).await,
+            Ok(changes) => {
+                failing = false;
+                let again = std::mem::replace(&mut listened_before, true);
+                apply_changes(ctx, changes, again).await
+            }
             Err(error) => Err(error.into()),
         };
-        if let Err(error) = listened {
+        if let Err(error) = listened
+            && !failing
+        {
             tracing::warn!(%error, "cannot listen for changes of access");
+            failing = true;
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
 /// Applies changes until the connection is lost.
-async fn apply_changes(ctx: &Context, mut changes: ChangeListener) -> Result<(), Error> {
-    // It may be another server of the database than before, and behind it.
-    read_all(ctx).await?;
+async fn apply_changes(
+    ctx: &Context,
+    mut changes: ChangeListener,
+    again: bool,
+) -> Result<(), Error> {
+    if again {
+        // It may be another server of the database than before, and behind it.
+        read_all(ctx).await?;
+    } else {
+        refresh(ctx).await?;
+    }
     loop {
+        let mut heard = 0;
         let mut arrived = Some(changes.next().await?);
         while let Some(notification) = arrived {
             match notification {
@@ -127,7 +147,11 @@ async fn apply_changes(ctx: &Context, mut changes: ChangeListener) -> Result<(),
                 Notification::Unnamed => {}
                 Notification::ConnectionLost => return Ok(()),
             }
-            arrived = changes.next_arrived().await?;
+            heard += 1;
+            arrived = match heard {
+                MOST_HEARD => None,
+                _ => changes.next_arrived().await?,
+            };
         }
         if let Err(error) = refresh(ctx).await {
             tracing::warn!(%error, "cannot read a change of access yet");
