@@ -18,14 +18,20 @@ use crate::{
     clock::Clock,
     config::Config,
     cpu::CpuGate,
-    db::{DbError, Operator},
+    db::{DbError, Operator, roles::Excess},
     domain::Rates,
     imaging::Limits,
     metrics::Metrics,
     private_postgres,
     service::{
         self, Context, Settings,
-        admission::{access, limits::Limiter, throttle::Throttle, uploads::Uploads},
+        admission::{
+            access::{self, AccessFeed},
+            limits::Limiter,
+            sign_ins::SignIns,
+            throttle::Throttle,
+            uploads::Uploads,
+        },
         keys,
     },
 };
@@ -67,6 +73,27 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Takes from the serving role what it never needs, and says what the operator has to take.
+async fn restrict(operator: &Operator) -> Result<(), DbError> {
+    let Excess {
+        temporary_tables,
+        large_objects,
+    } = operator.restrict_serving_role().await?;
+    if temporary_tables {
+        tracing::warn!(
+            "the serving role may make temporary tables: as the database's owner run \
+             `revoke temporary on database <name> from public`"
+        );
+    }
+    if large_objects {
+        tracing::warn!(
+            "the serving role may make large objects: start the server once as a superuser, or see \
+             docs/operations.md"
+        );
+    }
+    Ok(())
+}
+
 /// Makes what requests need, and starts what must run beside them wherever the context is used:
 /// the tasks end when the returned [`Background`] is stopped or dropped.
 ///
@@ -86,6 +113,7 @@ pub async fn context(
     } = config;
     let master = master_key(installation)?;
     keys::ensure(operator, &master, &clock).await?;
+    restrict(operator).await?;
     let db = store.serving(operator, serve.database_connections).await?;
     let keys = keys::load(&db, &master, &clock).await.map_err(|_| {
         StartError::Setting(
@@ -97,11 +125,12 @@ pub async fn context(
     })?;
     let (workers, queue) = (serve.worker_count(), serve.queue_length());
     let upload_kib = (workers + queue) * UPLOAD_KIB_PER_IMAGE;
-    let access = AccessStates::new(db.access_states().await?);
     let ctx = Context::new(service::Inner {
         db,
-        access,
+        access: AccessStates::default(),
+        feed: AccessFeed::default(),
         metrics: Metrics::new(),
+        sign_ins: SignIns::default(),
         throttle: Throttle::new(serve.login_burst),
         tokens: TokenService::new(
             keys,
@@ -127,6 +156,7 @@ pub async fn context(
             trusted_proxies: serve.trusted_proxies.clone(),
         },
     });
+    access::read_all(&ctx).await?;
     let mut background = Background::default();
     let follow = access::follow(ctx.clone());
     background.spawn("access changes", |stopping| {

@@ -71,10 +71,10 @@ impl Store {
     ) -> Result<Database, StartError> {
         if self.is_private() {
             let serving = self.owner.clone().username(roles::SERVING_ROLE);
-            return Ok(Database::connect(serving, None, connections).await?);
+            return Ok(Database::connect(serving, false, connections).await?);
         }
-        let role = operator.serving_role().await?;
-        Ok(Database::connect(self.owner.clone(), role, connections).await?)
+        let switch_role = operator.must_switch().await?;
+        Ok(Database::connect(self.owner.clone(), switch_role, connections).await?)
     }
 }
 

@@ -2,8 +2,12 @@
 //!
 //! A token carries a number for each thing that can end it: its account, its credential, its
 //! tenant. It is refused when a larger number is known for one of them, when none is known, and
-//! when its own id is listed. Their names are kept as SHA-256 hashes, as in the table
-//! `access_states`, of which this is a copy.
+//! when its own id is listed. Where the single tokens of a holder were too many to list, a moment
+//! is known besides: those that were issued before it are refused. All names are kept as SHA-256
+//! hashes, as in the table `access_states`, of which this is a copy.
+//!
+//! Readings of the table may arrive in any order: of two states of a thing, the later version
+//! stays.
 
 use std::{
     collections::HashMap,
@@ -13,11 +17,17 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::token::{Claims, Origin};
+use super::{
+    ended_tokens::EndedTokens,
+    token::{Claims, Origin},
+};
 use crate::domain::{AccessKey, AccessState, CredentialId};
 
 /// Age from which the copy is no longer trusted; it is refreshed every second.
 const STALE: Duration = Duration::from_secs(10);
+
+/// Most things that may be in doubt at once; with more, all are.
+const MOST_DOUBTS: usize = 4_096;
 
 /// Whether a token whose signature and times are right may still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,67 +36,135 @@ pub enum TokenStatus {
     Live,
     /// It was ended by a logout, a new password, a revocation or a suspension.
     Revoked,
-    /// The copy is too old to say, or has not heard of the account, credential or tenant yet.
+    /// The copy is too old to say, or has not heard of the account, credential or tenant yet, or
+    /// has heard that one of them changed and not how.
     Unknown,
 }
 
 /// This server's copy of the table `access_states`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AccessStates(RwLock<Copied>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Copied {
-    states: HashMap<AccessKey, AccessState>,
-    read_at: Instant,
+    /// Of accounts, credentials and tenants.
+    least: HashMap<AccessKey, Least>,
+    ended: EndedTokens,
+    /// What has changed and was not read since, and when that was announced.
+    doubts: HashMap<AccessKey, Instant>,
+    /// When more changed than `doubts` holds.
+    all_in_doubt: Option<Instant>,
+    /// When the latest complete reading began.
+    read_at: Option<Instant>,
+}
+
+/// The smallest number that is accepted.
+#[derive(Debug, Clone, Copy)]
+struct Least {
+    number: i64,
+    version: i64,
+}
+
+impl Copied {
+    fn merge(&mut self, state: &AccessState) {
+        if let Some(expires_at) = state.expires_at {
+            return self.ended.insert(&state.key, expires_at);
+        }
+        let read = Least {
+            number: state.least,
+            version: state.version,
+        };
+        let held = self.least.entry(state.key).or_insert(read);
+        if held.version < read.version {
+            *held = read;
+        }
+    }
 }
 
 impl AccessStates {
-    /// Starts from all rows of the table, read just now.
-    pub fn new(states: Vec<AccessState>) -> Self {
-        Self(RwLock::new(Copied {
-            states: states.into_iter().map(|state| (state.key, state)).collect(),
-            read_at: Instant::now(),
-        }))
+    /// Merges rows of the table, all at once.
+    pub fn merge(&self, states: &[AccessState]) {
+        let mut copied = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for state in states {
+            copied.merge(state);
+        }
     }
 
-    /// Applies rows that were read at `read_at`, and drops those that expired before `now` (seconds
-    /// since 1970).
-    pub fn apply(&self, states: Vec<AccessState>, read_at: Instant, now: i64) {
+    /// Says that a reading that began at `began` has been merged whole: what was in doubt before is
+    /// known now. Forgets tokens that expired before `now`, in seconds since 1970.
+    pub fn complete(&self, began: Instant, now: i64) {
         let mut copied = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        copied.read_at = copied.read_at.max(read_at);
-        for state in states {
-            copied.states.insert(state.key, state);
+        copied.read_at = copied.read_at.max(Some(began));
+        copied.doubts.retain(|_, since| *since > began);
+        copied.all_in_doubt = copied.all_in_doubt.filter(|since| *since > began);
+        copied.ended.expire(now);
+    }
+
+    /// Says that what is known under a key may be out of date. Tokens of it are [`Unknown`] until a
+    /// later reading is complete.
+    ///
+    /// [`Unknown`]: TokenStatus::Unknown
+    pub fn doubt(&self, key: AccessKey, at: Instant) {
+        let mut copied = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if copied.doubts.len() >= MOST_DOUBTS {
+            copied.doubts.clear();
+            copied.all_in_doubt = Some(at);
         }
-        copied
-            .states
-            .retain(|_, state| state.expires_at.is_none_or(|expires_at| expires_at >= now));
+        copied.doubts.insert(key, at);
+    }
+
+    /// How many tokens that were ended one by one are held, because they have not expired.
+    pub fn ended_tokens(&self) -> usize {
+        let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        copied.ended.len()
     }
 
     /// Whether something has ended a token, as far as this copy knows.
     pub fn status(&self, claims: &Claims) -> TokenStatus {
-        let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        self.judge(claims, true)
+    }
+
+    /// The same for a token that came before a reading that is complete now: what came to be in
+    /// doubt since then does not concern it.
+    pub fn status_as_read(&self, claims: &Claims) -> TokenStatus {
+        self.judge(claims, false)
+    }
+
+    fn judge(&self, claims: &Claims, with_doubts: bool) -> TokenStatus {
         let tenant = claims.tenant.as_str();
-        let state =
-            |kind: &str, subject: &str| copied.states.get(&access_key(kind, tenant, subject));
-        if state("token", &claims.token.as_uuid().to_string()).is_some() {
-            return TokenStatus::Revoked;
-        }
-        let mut known = copied.read_at.elapsed() <= STALE;
-        let mut holds = |state: Option<&AccessState>, number: i64| {
-            known &= state.is_some();
-            state.is_none_or(|state| number >= state.least)
-        };
-        let mut live = holds(state("tenant", ""), 0);
+        let key = |kind: &str, subject: &str| access_key(kind, tenant, subject);
+        let token = key("token", &claims.token.as_uuid().to_string());
+        let mut needed = vec![(key("tenant", ""), 0)];
         if let Some(generation) = claims.origin.generation() {
-            live &= holds(state("account", claims.username.as_str()), generation);
+            needed.push((key("account", claims.username.as_str()), generation));
         }
         if let Some(id) = claims.origin.credential() {
-            live &= holds(state("credential", &id.to_string()), 0);
+            needed.push((key("credential", &id.to_string()), 0));
         }
-        match (live, known) {
-            (false, _) => TokenStatus::Revoked,
-            (true, true) => TokenStatus::Live,
-            (true, false) => TokenStatus::Unknown,
+        let not_before = key("not_before", claims.username.as_str());
+        let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        // Of most holders there is no such moment, so that it cannot be missing.
+        let early = copied.least.get(&not_before);
+        let early = early.is_some_and(|least| claims.issued_at < least.number);
+        if early || copied.ended.contains(&token) {
+            return TokenStatus::Revoked;
+        }
+        let in_doubt = |key: &AccessKey| {
+            with_doubts && (copied.all_in_doubt.is_some() || copied.doubts.contains_key(key))
+        };
+        let fresh = copied.read_at.is_some_and(|at| at.elapsed() <= STALE);
+        let mut known = fresh && !in_doubt(&token) && !in_doubt(&not_before);
+        for (key, number) in needed {
+            match copied.least.get(&key) {
+                Some(least) if number < least.number => return TokenStatus::Revoked,
+                Some(_) => known &= !in_doubt(&key),
+                None => known = false,
+            }
+        }
+        if known {
+            TokenStatus::Live
+        } else {
+            TokenStatus::Unknown
         }
     }
 }
@@ -134,37 +212,49 @@ mod tests {
         }
     }
 
-    fn state(kind: &str, subject: &str, least: i64, expires_at: Option<i64>) -> AccessState {
+    fn state(kind: &str, subject: &str, least: i64, version: i64) -> AccessState {
         AccessState {
             key: access_key(kind, "acme", subject),
             least,
-            expires_at,
+            version,
+            expires_at: None,
         }
+    }
+
+    fn ended(claims: &Claims, expires_at: i64) -> AccessState {
+        let id = claims.token.as_uuid().to_string();
+        AccessState {
+            expires_at: Some(expires_at),
+            ..state("token", &id, 1, 1)
+        }
+    }
+
+    /// A copy that knows the account and the tenant of the tests' tokens.
+    fn copy() -> AccessStates {
+        let states = AccessStates::default();
+        states.merge(&[state("account", "press", 5, 1), state("tenant", "", 0, 1)]);
+        states.complete(Instant::now(), 50);
+        states
     }
 
     #[test]
     fn a_token_is_good_until_a_larger_number_is_known() {
-        let states = AccessStates::new(vec![
-            state("account", "press", 5, None),
-            state("tenant", "", 0, None),
-        ]);
+        let states = copy();
         assert_eq!(states.status(&claims(5)), TokenStatus::Live);
         assert_eq!(states.status(&claims(4)), TokenStatus::Revoked);
-        let tell = |state| states.apply(vec![state], Instant::now(), 50);
-        tell(state("tenant", "", 1, None));
+        states.merge(&[state("tenant", "", 1, 2)]);
         assert_eq!(states.status(&claims(5)), TokenStatus::Revoked);
-        tell(state("tenant", "", 0, None));
+        states.merge(&[state("tenant", "", 0, 3)]);
         assert_eq!(states.status(&claims(5)), TokenStatus::Live, "resumed");
         let one = claims(5);
-        let id = one.token.as_uuid().to_string();
-        tell(state("token", &id, 1, Some(60)));
+        states.merge(&[ended(&one, 60)]);
         assert_eq!(states.status(&one), TokenStatus::Revoked);
         assert_eq!(
             states.status(&claims(5)),
             TokenStatus::Live,
             "another token"
         );
-        states.apply(Vec::new(), Instant::now(), 61);
+        states.complete(Instant::now(), 61);
         assert_eq!(
             states.status(&one),
             TokenStatus::Live,
@@ -173,21 +263,76 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_was_issued_before_the_holders_moment_is_refused() {
+        let states = copy();
+        let issued_at = |seconds| Claims {
+            issued_at: seconds,
+            ..claims(5)
+        };
+        states.merge(&[state("not_before", "press", 40, 1)]);
+        assert_eq!(states.status(&issued_at(39)), TokenStatus::Revoked);
+        assert_eq!(states.status(&issued_at(40)), TokenStatus::Live);
+    }
+
+    #[test]
+    fn an_older_reading_that_comes_later_undoes_nothing() {
+        let states = copy();
+        let before = [state("account", "press", 5, 1), state("tenant", "", 0, 1)];
+        states.merge(&[state("account", "press", 9, 3), state("tenant", "", 1, 2)]);
+        states.merge(&before);
+        states.complete(Instant::now(), 50);
+        assert_eq!(states.status(&claims(9)), TokenStatus::Revoked, "tenant");
+        states.merge(&[state("tenant", "", 0, 3), state("account", "press", 7, 2)]);
+        assert_eq!(states.status(&claims(8)), TokenStatus::Revoked, "account");
+        assert_eq!(states.status(&claims(9)), TokenStatus::Live);
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_unknown_until_it_was_read_again() {
+        let states = copy();
+        let (one, other) = (claims(5), claims(5));
+        let began = Instant::now();
+        states.doubt(
+            access_key("token", "acme", &one.token.as_uuid().to_string()),
+            Instant::now(),
+        );
+        assert_eq!(states.status(&one), TokenStatus::Unknown);
+        assert_eq!(states.status(&other), TokenStatus::Live);
+        assert_eq!(states.status_as_read(&one), TokenStatus::Live);
+        states.complete(began, 50);
+        assert_eq!(
+            states.status(&one),
+            TokenStatus::Unknown,
+            "that reading began before"
+        );
+        states.merge(&[ended(&one, 60)]);
+        states.complete(Instant::now(), 50);
+        assert_eq!(states.status(&one), TokenStatus::Revoked);
+        states.doubt(access_key("account", "acme", "press"), Instant::now());
+        assert_eq!(states.status(&other), TokenStatus::Unknown);
+        for number in 0..=MOST_DOUBTS {
+            states.doubt(
+                access_key("account", "bolt", &number.to_string()),
+                Instant::now(),
+            );
+        }
+        let doubts = states.0.read().unwrap().doubts.len();
+        assert!(doubts <= MOST_DOUBTS, "{doubts}");
+        assert_eq!(states.status(&other), TokenStatus::Unknown);
+        states.complete(Instant::now(), 50);
+        assert_eq!(states.status(&other), TokenStatus::Live);
+    }
+
+    #[test]
     fn an_old_copy_says_nothing_good() {
-        let states = AccessStates::new(vec![
-            state("account", "press", 5, None),
-            state("tenant", "", 0, None),
-        ]);
+        let states = copy();
         assert_eq!(states.status(&claims(5)), TokenStatus::Live);
-        let copied = states.0.into_inner().unwrap();
-        let states = AccessStates(RwLock::new(Copied {
-            states: copied.states,
-            read_at: Instant::now()
-                .checked_sub(STALE + Duration::from_secs(1))
-                .unwrap(),
-        }));
+        let old = Instant::now().checked_sub(STALE + Duration::from_secs(1));
+        states.0.write().unwrap().read_at = old;
         assert_eq!(states.status(&claims(5)), TokenStatus::Unknown);
-        let nobody_known = AccessStates::new(Vec::new());
-        assert_eq!(nobody_known.status(&claims(5)), TokenStatus::Unknown);
+        assert_eq!(
+            AccessStates::default().status(&claims(5)),
+            TokenStatus::Unknown
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! of every secret is redacted, and memory that held one is wiped. Start reading at [`token`].
 
 mod access;
+mod ended_tokens;
 mod issued_secret;
 mod master_key;
 mod password;

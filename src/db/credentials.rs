@@ -61,14 +61,14 @@ pub struct Credential {
     pub revoked_at: Option<OffsetDateTime>,
 }
 
-/// Adds a credential and the route to its tenant, which is found by an API key's SHA-256 or by an
-/// application's id.
+/// Adds a credential. The database adds the route to its tenant, which is found by an API key's
+/// SHA-256 or by an application's id.
 pub async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
     sqlx::query!(
         "insert into credentials (tenant_id, credential_id, kind, name, key_hash, secret_hash, scope,
-                                  token_ttl_seconds, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                                  token_ttl_seconds, created_at, sealed_tenant)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         tenant,
         new.id.as_uuid(),
         new.kind.as_str(),
@@ -77,16 +77,7 @@ pub async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Resu
         new.secret_hash.map(<[u8; 32]>::as_slice),
         new.scopes.to_string(),
         i32::try_from(new.token_ttl_seconds).unwrap_or(i32::MAX),
-        new.created_at
-    )
-    .execute(&mut *db)
-    .await?;
-    sqlx::query!(
-        "insert into credential_routes (lookup, sealed_tenant)
-         values (case $1 when 'api_key' then $2::bytea else access_key('application', '', $3::uuid::text) end, $4)",
-        new.kind.as_str(),
-        new.key_hash.as_slice(),
-        new.id.as_uuid(),
+        new.created_at,
         new.sealed_tenant
     )
     .execute(db)
@@ -97,23 +88,24 @@ pub async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Resu
 impl Database {
     /// Finds the sealed name of the tenant that an API key belongs to, by the key's SHA-256.
     pub async fn api_key_route(&self, key_hash: &[u8; 32]) -> Result<Option<Vec<u8>>, DbError> {
-        let sealed = sqlx::query_scalar!(
-            "select sealed_tenant from credential_routes where lookup = $1",
-            key_hash.as_slice()
-        )
-        .fetch_optional(&self.pool)
-        .await?;
+        let mut tx = self.begin_shared("").await?;
+        let sealed = sqlx::query_scalar!("select credential_route($1)", key_hash.as_slice())
+            .fetch_one(&mut *tx)
+            .await?;
+        tx.commit().await?;
         Ok(sealed)
     }
 
     /// Finds the sealed name of the tenant that an application belongs to.
     pub async fn application_route(&self, id: CredentialId) -> Result<Option<Vec<u8>>, DbError> {
+        let mut tx = self.begin_shared("").await?;
         let sealed = sqlx::query_scalar!(
-            "select sealed_tenant from credential_routes where lookup = access_key('application', '', $1::uuid::text)",
+            "select credential_route(access_key('application', '', $1::uuid::text))",
             id.as_uuid()
         )
-        .fetch_optional(&self.pool)
+        .fetch_one(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(sealed)
     }
 }

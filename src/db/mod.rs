@@ -24,14 +24,14 @@ pub mod words;
 use std::time::Duration;
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Executor, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, ConnectOptions, PgConnection, PgPool, Postgres, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 pub use error::DbError;
 
-use crate::domain::{AccessState, TenantId};
+use crate::domain::TenantId;
 
 /// The migrations, compiled into the program.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -43,39 +43,42 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// that nothing else in the database uses.
 const BOOTSTRAP_LOCK: i64 = 0x4c75_6d61_5472_6163;
 
-/// A pool of connections as the serving role.
+/// A pool of connections that are used in transactions as the serving role, and in no other way.
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: PgPool,
     options: PgConnectOptions,
-    role: Option<&'static str>,
+    /// The statement that switches a transaction to the serving role; empty when the connection's
+    /// own role is no stronger.
+    switch: &'static str,
 }
 
 impl Database {
     /// Opens a pool of at most `connections`, and the first of them at once.
     ///
-    /// `role`, if given, is the role that each connection switches to.
+    /// With `switch_role` each transaction switches to the serving role. Not each connection:
+    /// behind a pooler that lends connections for a transaction, what is set outside of one is
+    /// another client's.
     pub async fn connect(
         options: PgConnectOptions,
-        role: Option<&'static str>,
+        switch_role: bool,
         connections: u32,
     ) -> Result<Self, DbError> {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .after_connect(move |connection, _| Box::pin(prepare(connection, role)))
             .connect_with(quiet(options.clone()))
             .await?;
         Ok(Self {
             pool,
             options,
-            role,
+            switch: if switch_role { roles::SWITCH } else { "" },
         })
     }
 
     /// Starts a transaction that sees and writes the rows of `tenant` only.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::begin(&self.pool, tenant, "").await
+        TenantTransaction::begin(&self.pool, tenant, self.switch, "").await
     }
 
     /// Starts such a transaction whose commit does not wait for the disk (`synchronous_commit =
@@ -84,30 +87,29 @@ impl Database {
         &self,
         tenant: &TenantId,
     ) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::begin(&self.pool, tenant, "; set local synchronous_commit = off").await
+        let settings = "; set local synchronous_commit = off";
+        TenantTransaction::begin(&self.pool, tenant, self.switch, settings).await
     }
 
-    /// Reads everything that can end tokens.
-    pub async fn access_states(&self) -> Result<Vec<AccessState>, DbError> {
-        access::all(&mut *self.pool.acquire().await?).await
-    }
-
-    /// Reads what changed of it in the last five minutes.
-    pub async fn recent_access_states(&self) -> Result<Vec<AccessState>, DbError> {
-        access::recent(&mut *self.pool.acquire().await?).await
-    }
-
-    /// Listens for changes of it, and of the signing keys.
-    pub async fn changes(&self) -> Result<access::ChangeListener, DbError> {
-        access::ChangeListener::listen(self.options.clone(), self.role).await
+    /// Starts a transaction of no tenant, for what servers share. `settings` follows its begin.
+    async fn begin_shared(
+        &self,
+        settings: &'static str,
+    ) -> Result<Transaction<'static, Postgres>, DbError> {
+        let begin = format!("begin{}{settings}", self.switch);
+        Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
     }
 
     /// Checks that the database answers.
     pub async fn ping(&self) -> Result<(), DbError> {
-        sqlx::query!("select 1 as one")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(())
+        let mut tx = self.begin_shared("").await?;
+        sqlx::query!("select 1 as one").fetch_one(&mut *tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// How it connects.
+    fn options(&self) -> PgConnectOptions {
+        self.options.clone()
     }
 
     /// Closes all connections after waiting for those in use.
@@ -124,16 +126,18 @@ pub struct TenantTransaction {
 }
 
 impl TenantTransaction {
-    /// Begins the transaction and sets its tenant in one message, since every request waits for it.
+    /// Begins the transaction, switches its role and sets its tenant in one message, since every
+    /// request waits for it.
     async fn begin(
         pool: &PgPool,
         tenant: &TenantId,
+        switch: &'static str,
         settings: &'static str,
     ) -> Result<Self, DbError> {
         // A setting that is local to the transaction is gone with it, however it ends. A tenant's
         // name has letters, digits, `_` and `-` alone, so that it may stand between quotes; this
         // message takes no parameters.
-        let begin = format!("begin; set local lumatrace.tenant = '{tenant}'{settings}");
+        let begin = format!("begin{switch}; set local lumatrace.tenant = '{tenant}'{settings}");
         Ok(Self {
             transaction: pool.begin_with(AssertSqlSafe(begin)).await?,
             tenant: tenant.clone(),
@@ -192,9 +196,20 @@ impl Operator {
         Ok(())
     }
 
-    /// The role that a serving connection with the same options must switch to, if any.
-    pub async fn serving_role(&self) -> Result<Option<&'static str>, DbError> {
-        roles::serving_role(&mut *self.pool.acquire().await?).await
+    /// Whether the transactions of serving connections with the same options must switch to the
+    /// serving role.
+    pub async fn must_switch(&self) -> Result<bool, DbError> {
+        roles::must_switch(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Takes from the serving role what it never needs, as far as the connected role can, and
+    /// returns what is left of it.
+    pub async fn restrict_serving_role(&self) -> Result<roles::Excess, DbError> {
+        // One server at a time: two would change the same rows of the catalogue.
+        let mut tx = self.bootstrap().await?;
+        let left = roles::restrict_serving_role(&mut tx).await?;
+        tx.commit().await?;
+        Ok(left)
     }
 
     /// Starts a transaction that other starting servers wait for, to create what must exist once.
@@ -213,24 +228,13 @@ impl Operator {
 
     /// Starts a transaction for the rows of one tenant.
     pub async fn begin_for(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::begin(&self.pool, tenant, "").await
+        TenantTransaction::begin(&self.pool, tenant, "", "").await
     }
 
     /// Closes all connections after waiting for those in use.
     pub async fn close(&self) {
         self.pool.close().await;
     }
-}
-
-/// Switches a new connection to the serving role.
-async fn prepare(
-    connection: &mut PgConnection,
-    role: Option<&'static str>,
-) -> Result<(), sqlx::Error> {
-    if role.is_some() {
-        connection.execute(roles::SWITCH).await?;
-    }
-    Ok(())
 }
 
 /// sqlx would log each statement; ours are timed in their own spans instead.

@@ -8,8 +8,8 @@ use super::DbError;
 /// The name of the serving role.
 pub const SERVING_ROLE: &str = "lumatrace_app";
 
-/// The first statement of a connection whose own role is stronger.
-pub(super) const SWITCH: &str = "set role lumatrace_app";
+/// Follows the `begin` of a transaction whose connection has a stronger role.
+pub(super) const SWITCH: &str = "; set local role lumatrace_app";
 
 /// Creates the serving role if the cluster has none. It may log in, which the private PostgreSQL
 /// uses; elsewhere it has no password and is switched to.
@@ -44,10 +44,9 @@ pub(super) async fn may_create(connection: &mut PgConnection) -> Result<bool, Db
     Ok(may == Some(true))
 }
 
-/// The role to switch to; `None` when the connected role is itself subject to row-level security.
-pub(super) async fn serving_role(
-    connection: &mut PgConnection,
-) -> Result<Option<&'static str>, DbError> {
+/// Whether transactions must switch to the serving role: not when the connected role is itself
+/// subject to row-level security.
+pub(super) async fn must_switch(connection: &mut PgConnection) -> Result<bool, DbError> {
     let own = sqlx::query!(
         r#"select
                (rolsuper or rolbypassrls or exists (
@@ -62,8 +61,59 @@ pub(super) async fn serving_role(
     .fetch_one(connection)
     .await?;
     match (own.can_bypass, own.may_switch) {
-        (false, _) => Ok(None),
-        (true, true) => Ok(Some(SERVING_ROLE)),
+        (false, _) => Ok(false),
+        (true, true) => Ok(true),
         (true, false) => Err(DbError::UnsafeRole),
     }
+}
+
+/// Takes from the serving role what it never needs and every role has unless it is taken: temporary
+/// tables, and large objects, which belong to no tenant. Returns what it still may do, because only
+/// the database's owner can take the first and only a superuser the second.
+///
+/// At each start, since a database that was restored or copied has its rights anew.
+pub(super) async fn restrict_serving_role(
+    connection: &mut PgConnection,
+) -> Result<Excess, DbError> {
+    sqlx::raw_sql(
+        "do $$
+         declare
+             one regprocedure;
+         begin
+             if has_database_privilege('lumatrace_app', current_database(), 'temporary')
+                 and pg_has_role((select datdba from pg_database where datname = current_database()), 'usage') then
+                 execute format('revoke temporary on database %I from public, lumatrace_app', current_database());
+             end if;
+             if (select rolsuper from pg_roles where rolname = current_user) then
+                 for one in select oid from pg_proc
+                     where pronamespace = 'pg_catalog'::regnamespace
+                         and (starts_with(proname, 'lo_') or proname in ('loread', 'lowrite'))
+                         and has_function_privilege('lumatrace_app', oid, 'execute')
+                 loop
+                     execute format('revoke execute on function %s from public', one);
+                 end loop;
+             end if;
+         end $$",
+    )
+    .execute(&mut *connection)
+    .await?;
+    let left = sqlx::query!(
+        r#"select has_database_privilege('lumatrace_app', current_database(), 'temporary') as "temporary!",
+                  has_function_privilege('lumatrace_app', 'pg_catalog.lo_create(oid)', 'execute') as "large_objects!""#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Excess {
+        temporary_tables: left.temporary,
+        large_objects: left.large_objects,
+    })
+}
+
+/// What the serving role may do and never needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Excess {
+    /// Make temporary tables.
+    pub temporary_tables: bool,
+    /// Make and read large objects.
+    pub large_objects: bool,
 }

@@ -82,7 +82,10 @@ pub async fn activate(
 impl Database {
     /// Lists all keys, newest first, their private halves sealed.
     pub async fn signing_keys(&self) -> Result<Vec<SealedKey>, DbError> {
-        list(&mut *self.pool.acquire().await?).await
+        let mut tx = self.begin_shared("").await?;
+        let keys = list(&mut tx).await?;
+        tx.commit().await?;
+        Ok(keys)
     }
 
     /// Stores that a key's tokens may live until then; never shortens it.
@@ -91,13 +94,10 @@ impl Database {
         key_id: &str,
         tokens_until: OffsetDateTime,
     ) -> Result<(), DbError> {
-        sqlx::query!(
-            "update signing_keys set tokens_until = greatest(tokens_until, $2) where key_id = $1",
-            key_id,
-            tokens_until
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        let mut tx = self.begin_shared("").await?;
+        sqlx::query!("select keep_signing_key($1, $2)", key_id, tokens_until)
+            .fetch_one(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
     }
 }

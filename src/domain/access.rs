@@ -11,7 +11,13 @@ pub struct AccessState {
     pub key: AccessKey,
     /// A token that carries a smaller number is refused.
     pub least: i64,
-    /// Seconds since 1970 after which no token can be affected; `None` while the named thing
-    /// exists.
+    /// How often the state was changed, from 1: of two readings, the larger one is the later.
+    pub version: i64,
+    /// Of a token that was ended: seconds since 1970 after which it has expired anyway. `None` for
+    /// all else.
     pub expires_at: Option<i64>,
 }
+
+/// Which transactions a reading has seen, as PostgreSQL writes its `pg_snapshot`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenTransactions(pub String);

@@ -19,7 +19,7 @@ mod tenant;
 mod usage;
 pub mod verdict;
 
-pub use access::{AccessKey, AccessState};
+pub use access::{AccessKey, AccessState, SeenTransactions};
 pub use account::{AccountStatus, Role};
 pub use content_hash::ContentHash;
 pub use credential::{CredentialId, CredentialKind};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::admission::{limits::Limiter, throttle::Throttle, uploads::Uploads};
+use super::admission::{
+    access::AccessFeed, limits::Limiter, sign_ins::SignIns, throttle::Throttle, uploads::Uploads,
+};
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,
@@ -49,6 +51,10 @@ pub struct Inner {
     pub tokens: TokenService,
     /// Tokens that were ended before they expired.
     pub access: AccessStates,
+    /// How far they and the signing keys have been read.
+    pub feed: AccessFeed,
+    /// How often each account and application signed in.
+    pub sign_ins: SignIns,
     /// Slows down password guessing.
     pub throttle: Throttle,
     /// Opens what is sealed in the database.

@@ -18,7 +18,8 @@ use crate::{
     },
 };
 
-/// Retired keys are published a little longer than their tokens live, since clocks differ.
+/// Retired keys are published a little longer than their tokens live, since clocks differ, and for
+/// as long at least: a server that has not heard yet that a key is retired goes on signing with it.
 const GRACE: Duration = Duration::minutes(5);
 /// Added to the expiry of a token when its key's expiry is stored, so that it is not stored anew
 /// for every token.
@@ -156,7 +157,10 @@ fn is_active(key: &SealedKey) -> bool {
 }
 
 fn is_published(key: &SealedKey, now: OffsetDateTime) -> bool {
-    key.retired_at.is_none() || key.tokens_until.is_some_and(|until| until + GRACE >= now)
+    let Some(retired_at) = key.retired_at else {
+        return true;
+    };
+    key.tokens_until.max(Some(retired_at)) >= Some(now - GRACE)
 }
 
 fn open(master: &MasterKey, sealed: &SealedKey) -> Result<SigningKey, Error> {

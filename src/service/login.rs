@@ -11,7 +11,14 @@ use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Context, Error, admission::throttle::Attempt, audit, journal, keys};
+use super::{
+    Context, Error,
+    admission::{
+        limits::{self, LimitMode},
+        throttle::Attempt,
+    },
+    audit, journal, keys,
+};
 use crate::{
     auth::{Grant, Origin, PasswordHash, SecretHash},
     db::{
@@ -351,7 +358,11 @@ async fn find_application(ctx: &Context, id: CredentialId) -> Result<Option<Live
     Ok(found.map(|credential| LiveOfTenant { tenant, credential }))
 }
 
+/// Issues the token, if neither the holder nor the tenant signs in or calls too often. Every way in
+/// ends here, and wrong credentials do not come this far: they count against nobody's tenant.
 async fn session(ctx: &Context, grant: &Grant) -> Result<Session, Error> {
+    ctx.sign_ins.admit(&grant.tenant, &grant.username)?;
+    limits::admit(ctx, &grant.tenant, LimitMode::Enforce).await?;
     let token = keys::sign(ctx, grant).await?;
     let actor = audit::actor(&grant.origin, &grant.username);
     let subject = audit::subject(&grant.origin, &grant.username);

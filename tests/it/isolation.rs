@@ -2,15 +2,17 @@
 
 use axum::http::Method;
 use lumatrace::{
-    domain::{Scopes, audit::Actor},
+    db::{DbError, accounts},
+    domain::{CredentialId, Scopes, SeenTransactions, TenantId, Username, audit::Actor},
     http::ErrorCode,
     service::credentials,
 };
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::support::{App, Part, TestDatabase, pictures};
+use crate::support::{App, Part, Tenant, TestDatabase, pictures};
 
 /// Tables of tenants: all that have a `tenant_id`.
 async fn tenant_tables(connection: &mut PgConnection) -> Vec<String> {
@@ -120,13 +122,346 @@ async fn every_table_of_a_tenant_is_held_by_row_level_security() {
     .await
     .unwrap();
     assert!(!role.get::<bool, _>("strong") && !role.get::<bool, _>("owns"));
-    let definers: i64 = sqlx::query_scalar(
-        "select count(*) from pg_proc where prosecdef and pronamespace = 'public'::regnamespace",
+}
+
+#[tokio::test]
+async fn functions_pin_what_they_name_and_those_with_the_owners_rights_are_few() {
+    let database = TestDatabase::create().await;
+    let mut owner = PgConnection::connect_with(&database.owner()).await.unwrap();
+    let functions = sqlx::query(
+        "select proname::text as name, prosecdef as definer, coalesce(proconfig::text, '') as settings,
+                has_function_privilege('lumatrace_app', oid, 'execute') as served,
+                exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner))) where grantee = 0) as public
+         from pg_proc where pronamespace = 'public'::regnamespace order by 1",
     )
-    .fetch_one(&mut owner)
+    .fetch_all(&mut owner)
     .await
     .unwrap();
-    assert_eq!(definers, 0, "no function runs with the owner's rights");
+    let (mut definers, mut served) = (Vec::new(), Vec::new());
+    for function in &functions {
+        let name: String = function.get("name");
+        assert_eq!(
+            function.get::<String, _>("settings"),
+            r#"{"search_path=pg_catalog, pg_temp"}"#,
+            "{name}"
+        );
+        assert!(
+            !function.get::<bool, _>("public"),
+            "everybody may call {name}"
+        );
+        if function.get("definer") {
+            definers.push(name.clone());
+        }
+        if function.get("served") {
+            served.push(name);
+        }
+    }
+    assert_eq!(
+        definers,
+        [
+            "account_access",
+            "credential_access",
+            "credential_route",
+            "fold_ended_tokens",
+            "keep_signing_key",
+            "tenant_access",
+            "tidy_access_states",
+            "token_access",
+        ]
+    );
+    assert_eq!(
+        served,
+        [
+            "access_key",
+            "credential_route",
+            "current_tenant",
+            "fold_ended_tokens",
+            "keep_signing_key",
+            "tidy_access_states",
+        ]
+    );
+}
+
+/// What is not of the tenant `acme`: a hash of the rows of each table, and the least date until
+/// which signing keys are kept.
+async fn beyond_acme(owner: &mut PgConnection) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for table in all_tables(owner).await {
+        let others = match table.as_str() {
+            // Whose a row is, its slot says.
+            "word_sets" => "slot not in (select slot from photo_words where tenant_id = 'acme')",
+            // Under hashed names: those of the other tenant.
+            "access_states" => {
+                "access_key in (select access_key('tenant', 'bolt', '')
+                     union select access_key('account', 'bolt', username) from accounts where tenant_id = 'bolt'
+                     union select access_key('credential', 'bolt', credential_id::text) from credentials
+                         where tenant_id = 'bolt'
+                     union select access_key('token', 'bolt', token_id::text) from revoked_tokens
+                         where tenant_id = 'bolt')"
+            }
+            "credential_routes" => {
+                "lookup not in (select key_hash from credentials where tenant_id = 'acme')"
+            }
+            _ if tenant_tables(owner).await.contains(&table) => "tenant_id <> 'acme'",
+            _ => "true",
+        };
+        let row = match table.as_str() {
+            "signing_keys" => "(key_id, sealed_private_key, created_at, activated_at, retired_at)",
+            "access_states" => "(access_key, least, expires_at)",
+            _ => "t",
+        };
+        let question = format!(
+            "select count(*) || ' rows ' || coalesce(hashtextextended(string_agg({row}::text, ' ' order by {row}::text), 0), 0)
+             from {table} t where {others}"
+        );
+        let rows: String = sqlx::query_scalar(AssertSqlSafe(question))
+            .fetch_one(&mut *owner)
+            .await
+            .unwrap();
+        found.push((table, rows));
+    }
+    found
+}
+
+async fn all_tables(owner: &mut PgConnection) -> Vec<String> {
+    let tables = "select relname::text from pg_class
+         where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1";
+    sqlx::query_scalar(tables).fetch_all(owner).await.unwrap()
+}
+
+/// Runs a statement as a tenant's server would, and commits it if it can be.
+async fn attempt(serving: &mut PgConnection, statement: &str) -> Result<u64, sqlx::Error> {
+    let mut tx = serving.begin().await?;
+    tx.execute("set local lumatrace.tenant = 'acme'").await?;
+    let done = tx.execute(AssertSqlSafe(statement.to_owned())).await?;
+    tx.commit().await?;
+    Ok(done.rows_affected())
+}
+
+#[tokio::test]
+async fn the_serving_role_changes_nothing_outside_of_its_tenant_whatever_it_calls() {
+    let (app, mut serving) = two_tenants().await;
+    let mut owner = PgConnection::connect_with(&app.database.owner())
+        .await
+        .unwrap();
+    let before = beyond_acme(&mut owner).await;
+    let kept = "select min(coalesce(tokens_until, 'infinity')) from signing_keys";
+    let kept_before: Option<String> =
+        sqlx::query_scalar(AssertSqlSafe(format!("select ({kept})::text")))
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
+    let (mut done, mut refused) = (Vec::new(), 0);
+    let mut statements = Vec::new();
+    let tables = all_tables(&mut owner).await;
+    for table in &tables {
+        let columns: Vec<String> = sqlx::query_scalar(
+            "select quote_ident(attname) from pg_attribute
+             where attrelid = $1::text::regclass and attnum > 0 and not attisdropped",
+        )
+        .bind(table)
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+        statements.push(format!("select * from {table}"));
+        statements.push(format!("insert into {table} select * from {table}"));
+        statements.push(format!("insert into {table} default values"));
+        let foreign: Vec<&str> = columns
+            .iter()
+            .map(|column| match column.as_str() {
+                "tenant_id" => "'bolt'",
+                column => column,
+            })
+            .collect();
+        statements.push(format!(
+            "insert into {table} ({}) select {} from {table} limit 1",
+            columns.join(", "),
+            foreign.join(", ")
+        ));
+        for column in &columns {
+            statements.push(format!("update {table} set {column} = {column}"));
+            statements.push(format!("update {table} set {column} = null"));
+            statements.push(format!("update {table} set {column} = default"));
+        }
+        statements.push(format!("update {table} set tenant_id = 'bolt'"));
+        statements.push(format!("drop table {table}"));
+        statements.push(format!("alter table {table} disable trigger all"));
+    }
+    let written = statements.len();
+    let functions = sqlx::query(
+        "select oid::regprocedure::text as name, proname::text as bare,
+                array(select format_type(unnest, null) from unnest(proargtypes::oid[])) as takes
+         from pg_proc where pronamespace = 'public'::regnamespace",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    for function in &functions {
+        let mut calls = vec![String::new()];
+        for kind in function.get::<Vec<String>, _>("takes") {
+            let values: &[&str] = match kind.as_str() {
+                "text" => &[
+                    "null",
+                    "''",
+                    "'tenant'",
+                    "'account'",
+                    "'bolt'",
+                    "'press'",
+                    "(select min(key_id) from signing_keys)",
+                    "(select max(key_id) from signing_keys)",
+                ],
+                "bytea" => &["null", "''", "access_key('tenant', 'bolt', '')"],
+                "bigint" | "integer" => &["null", "0", "-1", "2147483647"],
+                "timestamp with time zone" => {
+                    &["null", "'epoch'", "now()", "'infinity'", "'-infinity'"]
+                }
+                other => panic!("values of {other} are to be tried, too"),
+            };
+            let longer = |call: &String| {
+                values
+                    .iter()
+                    .map(|value| format!("{call}, {value}"))
+                    .collect()
+            };
+            calls = calls
+                .iter()
+                .flat_map(|call| -> Vec<String> { longer(call) })
+                .collect();
+        }
+        let name: String = function.get("bare");
+        let text = |call: &String| format!("select {name}({})", call.trim_start_matches(", "));
+        statements.extend(calls.iter().map(text));
+    }
+    let called = statements.len() - written;
+    for other in [
+        "create temporary table tenants (tenant_id text)",
+        "create table mine (x int)",
+        "create schema mine",
+        "create function mine() returns int language sql as 'select 1'",
+        "select lo_create(0)",
+        "select lo_from_bytea(0, 'x')",
+        "select lo_import('/etc/passwd')",
+        "copy tenants to program 'id'",
+        "set session_replication_role = replica",
+        "alter role lumatrace_app bypassrls",
+        "create publication mine for all tables",
+        "alter system set fsync = off",
+        "create trigger mine before insert on photos for each row execute function token_access()",
+    ] {
+        statements.push(other.to_owned());
+    }
+    // Last, since nothing can be tried on what is gone.
+    for table in &tables {
+        statements.push(format!("delete from {table}"));
+        statements.push(format!("truncate {table} cascade"));
+    }
+    for statement in &statements {
+        match attempt(&mut serving, statement).await {
+            Ok(rows) if !statement.starts_with("select * ") => {
+                done.push(format!("{statement} ({rows} rows)"));
+            }
+            Ok(_) => {}
+            Err(sqlx::Error::Database(_)) => refused += 1,
+            Err(error) => panic!("{statement}: {error}"),
+        }
+    }
+    let after = beyond_acme(&mut owner).await;
+    let kept_after: Option<String> =
+        sqlx::query_scalar(AssertSqlSafe(format!("select ({kept})::text")))
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
+    println!(
+        "{} tables, {} functions; {} statements tried, {refused} refused",
+        tables.len(),
+        functions.len(),
+        statements.len()
+    );
+    for statement in &done {
+        println!("let through, for the rows of the tenant: {statement}");
+    }
+    let changed: Vec<_> = before
+        .iter()
+        .zip(&after)
+        .filter(|(was, is)| was != is)
+        .collect();
+    println!(
+        "what it can change outside of its tenant: {}",
+        if changed.is_empty() {
+            "nothing".to_owned()
+        } else {
+            format!("{changed:?}")
+        }
+    );
+    assert!(changed.is_empty(), "{changed:?}");
+    assert!(kept_after >= kept_before, "a key is never dropped earlier");
+    assert!(tables.len() >= 15 && called >= 30, "{tables:?}, {called}");
+    for never in [
+        "create",
+        "truncate",
+        "drop",
+        "alter",
+        "copy",
+        "select set_access",
+        "select lo_",
+    ] {
+        let let_through = done.iter().find(|statement| statement.starts_with(never));
+        assert_eq!(let_through, None);
+    }
+    // The other tenant is served as before.
+    let bolt = Tenant {
+        id: TenantId::parse("bolt").unwrap(),
+        username: Username::parse("press").unwrap(),
+    };
+    let bolt = app.client(&bolt).await;
+    assert_eq!(bolt.get("/api/v1/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn every_statement_of_a_server_runs_as_the_serving_role() {
+    let app = App::spawn().await;
+    let acme = app.tenant("acme").await;
+    let mut owner = PgConnection::connect_with(&app.database.owner())
+        .await
+        .unwrap();
+    // What the connection's own role may do is not taken: were one statement its, it would pass.
+    for statement in [
+        "revoke all on all tables in schema public from lumatrace_app",
+        "revoke all on all functions in schema public from lumatrace_app",
+    ] {
+        owner.execute(statement).await.unwrap();
+    }
+    let db = &app.ctx.db;
+    let seen = SeenTransactions("1:1:".to_owned());
+    let mut tenant = db.begin(&acme.id).await.unwrap();
+    for (what, refused) in [
+        ("accounts", accounts::list(&mut tenant).await.err()),
+        ("signing keys", db.signing_keys().await.err()),
+        (
+            "a key's date",
+            db.keep_signing_key("x", OffsetDateTime::UNIX_EPOCH)
+                .await
+                .err(),
+        ),
+        ("position", db.access_position(None).await.err()),
+        ("changes", db.access_changes(&seen).await.err()),
+        ("a page", db.access_page(None).await.err()),
+        ("what expired", db.tidy_access_states().await.err()),
+        ("an API key", db.api_key_route(&[0; 32]).await.err()),
+        (
+            "an application",
+            db.application_route(CredentialId::random()).await.err(),
+        ),
+    ] {
+        assert!(
+            matches!(refused, Some(DbError::NotPermitted(_))),
+            "{what}: {refused:?}"
+        );
+    }
+    drop(tenant);
+    // Nor does anything stay behind on a connection that another client of a pooler may be lent.
+    let free = app.operator.begin_for(&acme.id).await;
+    assert_eq!(accounts::list(&mut free.unwrap()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -266,3 +266,19 @@ fn only_the_journal_appends_to_the_audit_log() {
     assert!(read > 200, "the walk found {read} sources");
     assert_eq!(callers, [Path::new("service/journal.rs")]);
 }
+
+/// A statement outside of a transaction would run as the role of the connection, which may be the
+/// owner of the tables.
+#[test]
+fn no_query_of_a_server_runs_outside_of_a_transaction() {
+    let db = Path::new(ROOT).join("src/db");
+    let mut walked = 0;
+    for file in sources(&db) {
+        if !file.ends_with("mod.rs") {
+            let source = fs::read_to_string(&file).unwrap();
+            assert!(!source.contains("self.pool"), "{}", file.display());
+            walked += 1;
+        }
+    }
+    assert!(walked >= 10, "{walked}");
+}

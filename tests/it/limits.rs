@@ -28,9 +28,19 @@ const BUCKET_OF_FIVE: [&str; 6] = [
 /// An hourly quota alone.
 const FORTY_AN_HOUR: [&str; 4] = ["--rate-per-second", "0", "--rate-per-hour", "40"];
 
+/// A client whose sign-in is not counted any more, so that all that is counted are its calls.
 async fn client(app: &App, tenant: &str) -> Client {
     let tenant = app.tenant(tenant).await;
-    app.client(&tenant).await
+    let client = app.client(&tenant).await;
+    forget_calls(app).await;
+    client
+}
+
+async fn forget_calls(app: &App) {
+    sqlx::query("delete from tenant_rates")
+        .execute(&mut owner(app).await)
+        .await
+        .unwrap();
 }
 
 async fn owner(app: &App) -> PgConnection {
@@ -41,7 +51,7 @@ async fn owner(app: &App) -> PgConnection {
 
 /// Waits until the present hour lasts for another minute, so that no count starts anew in the
 /// middle of a test.
-async fn well_before_the_hour_ends(app: &App) {
+pub(crate) async fn well_before_the_hour_ends(app: &App) {
     let left = "select (3600 - extract(epoch from clock_timestamp())::bigint % 3600)::bigint";
     let left: i64 = sqlx::query_scalar(left)
         .fetch_one(&mut owner(app).await)
@@ -193,6 +203,7 @@ async fn two_servers_share_one_quota_also_in_parallel() {
     let other = app.replica_with(&FORTY_AN_HOUR).await;
     let tenant = app.tenant("acme").await;
     let token = app.token(&tenant).await;
+    forget_calls(&app).await;
     well_before_the_hour_ends(&app).await;
     let mut calls = JoinSet::new();
     for number in 0..100 {

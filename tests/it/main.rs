@@ -17,6 +17,7 @@
 
 mod support;
 
+mod access_feed;
 mod admin;
 mod audit;
 mod authentic;
@@ -25,6 +26,7 @@ mod capacity;
 mod command_line;
 mod comments;
 mod contract;
+mod ended_tokens;
 mod false_positives;
 mod framing;
 mod idempotency;
@@ -40,6 +42,7 @@ mod metrics;
 mod openapi;
 mod photographs;
 mod photos;
+mod pooler;
 mod process;
 mod protect;
 mod protocol;

@@ -20,7 +20,11 @@ use lumatrace::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, PASSWORD, Tenant};
+use crate::{
+    limits::well_before_the_hour_ends,
+    openapi::Contract,
+    support::{Answer, App, PASSWORD, Tenant},
+};
 
 async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
@@ -643,6 +647,101 @@ async fn rotating_the_signing_key_refuses_no_token_and_drops_a_key_once_its_toke
     let left = left.as_array().unwrap();
     assert!(left.iter().all(|key| key["kid"] != kid(&old)), "withdrawn");
     assert!(left.iter().any(|key| key["kid"] == kid(&new)), "{left:?}");
+}
+
+#[tokio::test]
+async fn each_way_in_counts_as_a_call_of_its_tenant_once_the_credentials_are_right() {
+    let app = App::spawn_with(&["--rate-per-second", "0", "--rate-per-hour", "8"]).await;
+    let (acme, bolt) = (app.tenant("acme").await, app.tenant("bolt").await);
+    let key = api_key(&app, &acme, Scopes::PHOTOS).await;
+    let made = application(&app, &acme, Scopes::PHOTOS).await;
+    let (key, id) = (key.key.expose_secret(), made.id.as_application());
+    let (token, secret) = (made.token.expose_secret(), made.secret.expose_secret());
+    let client = basic(&id, secret);
+    let oauth = async |path: &str, body: &str| {
+        let headers = [FORM, ("authorization", client.as_str())];
+        call(&app, &Method::POST, path, &headers, body).await
+    };
+    let grant = "grant_type=client_credentials";
+    let login = async |password: &str| {
+        let body = json!({ "tenantId": "acme", "username": "press", "password": password });
+        app.anonymous().post_json("/api/v1/auth/login", &body).await
+    };
+    well_before_the_hour_ends(&app).await;
+    // What is refused for its credentials is no call of the tenant's.
+    for refused in [
+        login("wrong").await,
+        form_login(&app, key, "press", "wrong").await,
+        app_login(&app, &id, token, "wrong").await,
+        call(&app, &Method::POST, "/oauth2/token", &[FORM], grant).await,
+    ] {
+        assert_eq!(refused.status, 401, "{refused:?}");
+    }
+    for round in 0..2 {
+        for passed in [
+            login(PASSWORD).await,
+            form_login(&app, key, "press", PASSWORD).await,
+            app_login(&app, &id, token, secret).await,
+            oauth("/oauth2/token", grant).await,
+        ] {
+            assert_eq!(passed.status, 200, "round {round}: {passed:?}");
+        }
+    }
+    let mut contract = Contract::new();
+    for (name, refused) in [
+        ("login", login(PASSWORD).await),
+        (
+            "apiKeyLogin",
+            form_login(&app, key, "press", PASSWORD).await,
+        ),
+        (
+            "applicationLogin",
+            app_login(&app, &id, token, secret).await,
+        ),
+        ("oauthToken", oauth("/oauth2/token", grant).await),
+        (
+            "oauthIntrospect",
+            oauth("/oauth2/introspect", "token=x").await,
+        ),
+    ] {
+        assert_eq!(refused.header("x-ratelimit-remaining"), "0", "{name}");
+        assert!(!refused.header("retry-after").is_empty(), "{name}");
+        contract.holds(name, &refused);
+        refused.problem(ErrorCode::RateLimitExceeded);
+    }
+    let ended = oauth("/oauth2/revoke", "token=x").await;
+    assert_eq!(ended.status, 200, "an end is never refused");
+    app.token(&bolt).await;
+}
+
+#[tokio::test]
+async fn one_application_that_signs_in_without_end_is_slowed_down_and_nobody_else() {
+    let app = App::spawn().await;
+    let acme = app.tenant("acme").await;
+    let (one, other) = (
+        application(&app, &acme, Scopes::PHOTOS).await,
+        application(&app, &acme, Scopes::PHOTOS).await,
+    );
+    let login = async |made: &NewApplication| {
+        let id = made.id.as_application();
+        let (token, secret) = (made.token.expose_secret(), made.secret.expose_secret());
+        app_login(&app, &id, token, secret).await
+    };
+    let (mut passed, mut tries) = (0, 0);
+    let refused = loop {
+        let answer = login(&one).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        passed += 1;
+        tries += 1;
+        assert!(tries < 1_000, "they are counted");
+    };
+    assert!(passed >= 100, "{passed}");
+    assert_eq!(refused.header("retry-after"), "1");
+    refused.problem(ErrorCode::RateLimitExceeded);
+    assert_eq!(login(&other).await.status, 200);
+    app.token(&acme).await;
 }
 
 #[tokio::test]

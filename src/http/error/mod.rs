@@ -212,7 +212,9 @@ impl From<service::Error> for ApiError {
             }
             Error::NotProtectable(_) => Self::image(ErrorCode::ImageNotProtectable, message),
             Error::Credentials => Self::new(ErrorCode::AuthFailed),
-            Error::Token(TokenError::Invalid) => Self::new(ErrorCode::AuthInvalid),
+            Error::Token(TokenError::Invalid | TokenError::UnknownKey) => {
+                Self::new(ErrorCode::AuthInvalid)
+            }
             Error::Token(TokenError::Expired) => Self::new(ErrorCode::AuthExpired),
             Error::TokenRevoked => Self::new(ErrorCode::AuthRevoked),
             Error::Scope => Self::new(ErrorCode::TenantRestricted),

@@ -274,8 +274,8 @@ impl Operation {
         let limited = matches!(access, Access::Token(_));
         let described = responses.into_iter().map(|(status, mut answer)| {
             // Before the token is known to be good, there is no tenant whose standing could be
-            // told.
-            if limited && status != 401 {
+            // told. A sign-in tells it only where it refuses for it.
+            if (limited && status != 401) || status == 429 {
                 answer.headers.extend(STANDING);
             }
             if self.old_caches {

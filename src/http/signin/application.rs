@@ -166,7 +166,7 @@ pub(in crate::http) fn describe() -> Operation {
         )
         .headers(&["WWW-Authenticate"]),
     )
-    .refuses(&[ErrorCode::DatabaseUnavailable])
+    .refuses(&[ErrorCode::RateLimitExceeded, ErrorCode::DatabaseUnavailable])
 }
 
 /// Logs an application in.

@@ -171,6 +171,7 @@ pub(in crate::http) fn describe_token() -> Operation {
             },
         ))
         .answers(refused(&NOT_GRANTED))
+        .refuses(&[ErrorCode::RateLimitExceeded])
 }
 
 pub(in crate::http) fn describe_revoke() -> Operation {
@@ -209,6 +210,7 @@ pub(in crate::http) fn describe_introspect() -> Operation {
         },
     ))
     .answers(refused(&NO_TOKEN))
+    .refuses(&[ErrorCode::RateLimitExceeded])
 }
 
 fn oauth(id: &'static str, summary: &'static str) -> Operation {

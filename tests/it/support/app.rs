@@ -101,14 +101,29 @@ impl App {
         Self::start(Arc::clone(&self.database), self.clock.clone(), flags).await
     }
 
+    /// A replica that reaches the database at another address.
+    pub(crate) async fn replica_at(&self, url: &str) -> Self {
+        Self::start_at(url, Arc::clone(&self.database), self.clock.clone(), &[]).await
+    }
+
     async fn start(database: Arc<TestDatabase>, clock: Clock, flags: &[&str]) -> Self {
+        let url = database.url();
+        Self::start_at(&url, database, clock, flags).await
+    }
+
+    async fn start_at(
+        url: &str,
+        database: Arc<TestDatabase>,
+        clock: Clock,
+        flags: &[&str],
+    ) -> Self {
         let data_dir = std::env::temp_dir().join(format!("lumatrace-{}", Uuid::new_v4()));
         let data_dir = DataDir(data_dir);
-        let (url, folder) = (database.url(), data_dir.0.to_string_lossy().into_owned());
+        let folder = data_dir.0.to_string_lossy().into_owned();
         let own = [
             "lumatrace",
             "--database-url",
-            &url,
+            url,
             "--data-dir",
             &folder,
             "--master-key",

@@ -148,6 +148,11 @@ impl Client {
         }
     }
 
+    /// The token that it sends.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Sends a request as it is, with the token added.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         let headers = request.headers_mut();
