@@ -14,7 +14,7 @@ pub use self::{
 };
 
 use crate::{
-    auth::{AccessStates, TokenService},
+    auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,
     config::Config,
     cpu::CpuGate,
@@ -48,12 +48,30 @@ pub enum StartError {
     /// The database cannot be reached, or refuses.
     #[error("the database cannot be used: {}", chain(.0))]
     Database(#[from] DbError),
+    /// The database takes no changes, and this is missing in it.
+    #[error(
+        "the database is read-only, and {0} would have to be written first: set DATABASE_URL to one that takes changes"
+    )]
+    ReadOnly(&'static str),
     /// A use case failed.
     #[error("{}", chain(.0))]
     Service(#[from] service::Error),
     /// The operating system refused something; the text names the file or the setting.
     #[error("{0}: {1}")]
     Io(String, #[source] std::io::Error),
+}
+
+impl StartError {
+    /// Says what had to be written, when a failure came of a database that takes no changes.
+    pub fn on_writing(what: &'static str) -> impl FnOnce(Self) -> Self {
+        move |failure| match failure {
+            Self::Database(DbError::ReadOnly)
+            | Self::Service(service::Error::DatabaseUnavailable(DbError::ReadOnly)) => {
+                Self::ReadOnly(what)
+            }
+            other => other,
+        }
+    }
 }
 
 /// An error with its causes, on one line.
@@ -65,6 +83,22 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = source.source();
     }
     text
+}
+
+/// Generates the signing keys that are missing.
+///
+/// # Errors
+///
+/// [`StartError`] with one sentence that names what is wrong.
+pub async fn ensure_keys(
+    operator: &Operator,
+    master: &MasterKey,
+    clock: &Clock,
+) -> Result<(), StartError> {
+    keys::ensure(operator, master, clock)
+        .await
+        .map_err(StartError::from)
+        .map_err(StartError::on_writing("the signing keys"))
 }
 
 /// Makes what requests need, and starts what must run beside them wherever the context is used:
@@ -85,7 +119,7 @@ pub async fn context(
         serve,
     } = config;
     let master = master_key(installation)?;
-    keys::ensure(operator, &master, &clock).await?;
+    ensure_keys(operator, &master, &clock).await?;
     let db = store.serving(operator, serve.database_connections).await?;
     let keys = keys::load(&db, &master, &clock).await.map_err(|_| {
         StartError::Setting(

@@ -59,7 +59,11 @@ impl Store {
     /// Connects as the owner of the tables and brings the schema up to date.
     pub async fn operator(&self) -> Result<Operator, StartError> {
         let operator = Operator::connect(self.owner.clone()).await?;
-        operator.migrate().await?;
+        operator
+            .migrate()
+            .await
+            .map_err(StartError::from)
+            .map_err(StartError::on_writing("missing migrations"))?;
         Ok(operator)
     }
 

@@ -27,7 +27,7 @@ use crate::{
     service::{
         self,
         accounts::{self, NewAccount},
-        keys, operator,
+        operator,
     },
 };
 
@@ -110,7 +110,7 @@ pub(super) async fn migrate(
 ) -> Result<(), StartError> {
     let operator = store.operator().await?;
     let master = app::master_key(installation)?;
-    Ok(keys::ensure(&operator, &master, &Clock::system()).await?)
+    app::ensure_keys(&operator, &master, &Clock::system()).await
 }
 
 /// Asks the server at `listen` whether it lives; at the loopback address if it listens on all.
@@ -182,7 +182,15 @@ impl Bootstrap {
         master: &MasterKey,
         clock: &Clock,
     ) -> Result<(), StartError> {
-        create_tenant(operator, master, clock, &self.tenant).await?;
+        // Asked first, so that a database that takes no changes will do where nothing is missing.
+        if has_account(operator, &self.tenant, &self.username).await? {
+            return Ok(());
+        }
+        create_tenant(operator, master, clock, &self.tenant)
+            .await
+            .map_err(StartError::on_writing(
+                "the account of LUMATRACE_BOOTSTRAP_USERNAME",
+            ))?;
         let hash = hash_password(&self.password).map_err(|error| {
             StartError::Setting(format!("LUMATRACE_BOOTSTRAP_PASSWORD: {error}"))
         })?;
@@ -197,6 +205,17 @@ impl Bootstrap {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+async fn has_account(
+    operator: &Operator,
+    tenant: &TenantId,
+    username: &Username,
+) -> Result<bool, StartError> {
+    let present = accounts::list(operator.begin_for(tenant).await?).await?;
+    Ok(present
+        .iter()
+        .any(|account| account.username == username.as_str()))
 }
 
 async fn create_tenant(
@@ -224,12 +243,8 @@ async fn create_demo(
     let username = Username::parse("demo").ok_or_else(wrong)?;
     // Held to the end, so that two servers starting at once do not overwrite each other's file.
     let lock = operator.bootstrap().await?;
-    create_tenant(operator, master, clock, &tenant).await?;
-    let present = accounts::list(operator.begin_for(&tenant).await?).await?;
-    if present
-        .iter()
-        .all(|account| account.username != username.as_str())
-    {
+    if !has_account(operator, &tenant, &username).await? {
+        create_tenant(operator, master, clock, &tenant).await?;
         let password = generate_password();
         let credentials = json!({
             "tenantId": tenant.as_str(),

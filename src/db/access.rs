@@ -6,12 +6,12 @@
 //! the change.
 
 use sqlx::{
-    PgConnection, PgPool,
+    PgPool,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use time::OffsetDateTime;
 
-use super::{DbError, prepare, quiet};
+use super::{DbError, is_read_only, pool::GuardedConnection, prepare, quiet};
 use crate::domain::AccessState;
 
 /// The channel that the triggers notify.
@@ -37,11 +37,14 @@ impl AccessRow {
     }
 }
 
-/// Reads all rows, after deleting those that expired an hour ago.
-pub(super) async fn all(db: &mut PgConnection) -> Result<Vec<AccessState>, DbError> {
-    sqlx::query!("delete from access_states where expires_at < now() - interval '1 hour'")
-        .execute(&mut *db)
-        .await?;
+/// Reads all rows, after deleting those that expired an hour ago, unless the database takes no
+/// changes.
+pub(super) async fn all(db: &mut GuardedConnection) -> Result<Vec<AccessState>, DbError> {
+    if !is_read_only(&mut *db).await? {
+        sqlx::query!("delete from access_states where expires_at < now() - interval '1 hour'")
+            .execute(&mut *db)
+            .await?;
+    }
     let rows = sqlx::query_as!(
         AccessRow,
         "select access_key, least, expires_at from access_states"
@@ -53,7 +56,7 @@ pub(super) async fn all(db: &mut PgConnection) -> Result<Vec<AccessState>, DbErr
 
 /// Reads the rows that changed in the last five minutes. That is more than what is new, since a
 /// transaction may commit long after it wrote.
-pub(super) async fn recent(db: &mut PgConnection) -> Result<Vec<AccessState>, DbError> {
+pub(super) async fn recent(db: &mut GuardedConnection) -> Result<Vec<AccessState>, DbError> {
     let rows = sqlx::query_as!(
         AccessRow,
         "select access_key, least, expires_at from access_states

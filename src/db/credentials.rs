@@ -101,7 +101,7 @@ impl Database {
             "select sealed_tenant from credential_routes where lookup = $1",
             key_hash.as_slice()
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut self.pool.acquire().await?)
         .await?;
         Ok(sealed)
     }
@@ -112,7 +112,7 @@ impl Database {
             "select sealed_tenant from credential_routes where lookup = access_key('application', '', $1::uuid::text)",
             id.as_uuid()
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut self.pool.acquire().await?)
         .await?;
         Ok(sealed)
     }

@@ -1,6 +1,6 @@
 //! The table `signing_keys`, which belongs to the service and to no tenant.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 
 use super::{Database, DbError};
@@ -32,7 +32,7 @@ pub struct NewSigningKey {
 }
 
 /// Lists all keys, newest first.
-pub async fn list(db: &mut PgConnection) -> Result<Vec<SealedKey>, DbError> {
+pub async fn list(db: impl PgExecutor<'_>) -> Result<Vec<SealedKey>, DbError> {
     let rows = sqlx::query_as!(
         SealedKey,
         "select key_id, sealed_private_key, created_at, activated_at, retired_at, tokens_until
@@ -82,7 +82,7 @@ pub async fn activate(
 impl Database {
     /// Lists all keys, newest first, their private halves sealed.
     pub async fn signing_keys(&self) -> Result<Vec<SealedKey>, DbError> {
-        list(&mut *self.pool.acquire().await?).await
+        list(&mut self.pool.acquire().await?).await
     }
 
     /// Stores that a key's tokens may live until then; never shortens it.
@@ -96,7 +96,7 @@ impl Database {
             key_id,
             tokens_until
         )
-        .execute(&self.pool)
+        .execute(&mut self.pool.acquire().await?)
         .await?;
         Ok(())
     }

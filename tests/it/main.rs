@@ -47,6 +47,7 @@ mod register;
 mod signin;
 mod stop;
 mod tenant_policy;
+mod trouble;
 mod uploads;
 mod usage;
 mod verify;
