@@ -5,12 +5,14 @@ mod background;
 mod metrics_listener;
 mod serve;
 mod store;
+mod weakness;
 
 pub use self::{
     background::Background,
     metrics_listener::serve_metrics,
     serve::{run, serve},
-    store::{Store, master_key},
+    store::{Store, demo_credentials, master_key},
+    weakness::{Finding, Severity, Weakness, of_installation, of_server},
 };
 
 use crate::{
@@ -42,6 +44,9 @@ pub enum StartError {
     /// A setting or an argument is wrong, or the operator asked for what cannot be done.
     #[error("{0}")]
     Setting(String),
+    /// The set-up is weak, and certainly not meant so.
+    #[error("{0}")]
+    Weak(Finding),
     /// The private PostgreSQL does not start.
     #[error(transparent)]
     PrivatePostgres(#[from] private_postgres::PrivatePostgresError),

@@ -230,8 +230,8 @@ async fn create_tenant(
     }
 }
 
-/// Makes the tenant and account `demo` when nothing is configured. The password is generated,
-/// printed once, and kept in the data folder.
+/// Makes the tenant and account `demo` when nothing is configured. The password is generated, and
+/// kept in the data folder alone: a log is read by more people.
 async fn create_demo(
     data_dir: &Path,
     operator: &Operator,
@@ -253,7 +253,7 @@ async fn create_demo(
         });
         // The file first: if writing it failed later, the account's password would be lost for
         // good.
-        let path = data_dir.join("demo-credentials.json");
+        let path = app::demo_credentials(data_dir);
         write_private(&path, &credentials.to_string())
             .map_err(|error| StartError::Io(path.display().to_string(), error))?;
         let tx = operator.begin_for(&tenant).await?;
@@ -265,13 +265,10 @@ async fn create_demo(
             password: &hash,
         };
         accounts::create(tx, clock, Actor::Operator, new).await?;
-        writeln!(
-            std::io::stderr(),
-            "made the tenant demo with the account demo, password {}; also in {}",
-            password.expose_secret(),
-            path.display()
-        )
-        .ok();
+        tracing::info!(
+            file = %path.display(),
+            "made the tenant demo with the account demo; its password is in the file"
+        );
     }
     lock.commit().await.map_err(DbError::from)?;
     Ok(())

@@ -51,3 +51,4 @@ mod trouble;
 mod uploads;
 mod usage;
 mod verify;
+mod weak_setups;
