@@ -58,9 +58,12 @@ create function tidy_access_states() returns void
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
-    delete from public.access_states where expires_at < now() - interval '1 hour';
-    update public.access_states set changed_in = pg_current_xact_id()
-        where changed_in >= pg_snapshot_xmax(pg_current_snapshot());
+    -- As many at once as fit into the time of a statement; the rest is for the next time.
+    delete from public.access_states where access_key in (
+        select access_key from public.access_states where expires_at < now() - interval '1 hour' limit 200000);
+    update public.access_states set changed_in = pg_current_xact_id() where access_key in (
+        select access_key from public.access_states
+        where changed_in >= pg_snapshot_xmax(pg_current_snapshot()) limit 200000);
 $$;
 
 revoke execute on function tidy_access_states() from public;

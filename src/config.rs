@@ -4,11 +4,17 @@
 //! [`InstallationSettings`] belong to every command, since all of them work on the same data;
 //! [`ServeSettings`] to `serve` alone.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+use std::{
+    fs,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 /// Largest number of calls that a limit can name.
 pub const MOST_CALLS: i64 = 1_000_000_000;
@@ -41,6 +47,10 @@ pub struct InstallationSettings {
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
 
+    /// File that holds `DATABASE_URL`, in place of it
+    #[arg(long, global = true, env = "DATABASE_URL_FILE")]
+    pub database_url_file: Option<PathBuf>,
+
     /// Key that seals secrets in the database, 32 bytes in base64; without it `master.key` in the
     /// data folder is used, or made
     #[arg(
@@ -50,6 +60,10 @@ pub struct InstallationSettings {
         hide_env_values = true
     )]
     pub master_key: Option<SecretString>,
+
+    /// File that holds `LUMATRACE_MASTER_KEY`, in place of it
+    #[arg(long, global = true, env = "LUMATRACE_MASTER_KEY_FILE")]
+    pub master_key_file: Option<PathBuf>,
 
     /// Levels and modules to log, in the syntax of `RUST_LOG`
     #[arg(
@@ -110,6 +124,10 @@ pub struct ServeSettings {
     /// Password of that account when it is created
     #[arg(long, env = "LUMATRACE_BOOTSTRAP_PASSWORD", hide_env_values = true)]
     pub bootstrap_password: Option<SecretString>,
+
+    /// File that holds that password, in place of the setting
+    #[arg(long, env = "LUMATRACE_BOOTSTRAP_PASSWORD_FILE")]
+    pub bootstrap_password_file: Option<PathBuf>,
 
     /// How long a photo API login lasts, in seconds
     #[arg(long, env = "LUMATRACE_TOKEN_TTL_SECONDS", default_value_t = 3600,
@@ -203,7 +221,57 @@ pub enum LogFormat {
     Json,
 }
 
+impl InstallationSettings {
+    /// Reads the secrets whose files are named, into the settings that they stand for.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that names the setting: its file cannot be read, or both are given.
+    pub fn read_secret_files(&mut self) -> Result<(), String> {
+        let file = self.database_url_file.as_deref();
+        read_secret("DATABASE_URL", &mut self.database_url, file)?;
+        let file = self.master_key_file.as_deref();
+        read_secret("LUMATRACE_MASTER_KEY", &mut self.master_key, file)
+    }
+}
+
+/// Reads a secret from `file`, if one is named; a newline at its end is the editor's.
+fn read_secret(
+    setting: &str,
+    value: &mut Option<SecretString>,
+    file: Option<&Path>,
+) -> Result<(), String> {
+    let Some(file) = file else { return Ok(()) };
+    if value.is_some() {
+        return Err(format!(
+            "{setting} and {setting}_FILE are both set: set one of them"
+        ));
+    }
+    let text = fs::read_to_string(file).map(Zeroizing::new);
+    let text = text.map_err(|error| format!("{setting}_FILE {}: {error}", file.display()))?;
+    let secret = text.trim_end_matches(['\n', '\r']);
+    if secret.is_empty() {
+        return Err(format!("{setting}_FILE {} is empty", file.display()));
+    }
+    *value = Some(SecretString::from(secret));
+    Ok(())
+}
+
 impl ServeSettings {
+    /// The same for the settings of `serve`.
+    ///
+    /// # Errors
+    ///
+    /// As for those of the installation.
+    pub fn read_secret_files(&mut self) -> Result<(), String> {
+        let file = self.bootstrap_password_file.as_deref();
+        read_secret(
+            "LUMATRACE_BOOTSTRAP_PASSWORD",
+            &mut self.bootstrap_password,
+            file,
+        )
+    }
+
     /// How many images are worked on at once: the setting, or the number of cores.
     pub fn worker_count(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -5,16 +5,18 @@ mod background;
 mod metrics_listener;
 mod serve;
 mod store;
+mod weakness;
 
 pub use self::{
     background::Background,
     metrics_listener::serve_metrics,
     serve::{run, serve},
-    store::{Store, master_key},
+    store::{Store, demo_credentials, master_key},
+    weakness::{Finding, Severity, Weakness, of_installation, of_server},
 };
 
 use crate::{
-    auth::{AccessStates, TokenService},
+    auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,
     config::Config,
     cpu::CpuGate,
@@ -48,18 +50,39 @@ pub enum StartError {
     /// A setting or an argument is wrong, or the operator asked for what cannot be done.
     #[error("{0}")]
     Setting(String),
+    /// The set-up is weak, and certainly not meant so.
+    #[error("{0}")]
+    Weak(Finding),
     /// The private PostgreSQL does not start.
     #[error(transparent)]
     PrivatePostgres(#[from] private_postgres::PrivatePostgresError),
     /// The database cannot be reached, or refuses.
     #[error("the database cannot be used: {}", chain(.0))]
     Database(#[from] DbError),
+    /// The database takes no changes, and this is missing in it.
+    #[error(
+        "the database is read-only, and {0} would have to be written first: set DATABASE_URL to one that takes changes"
+    )]
+    ReadOnly(&'static str),
     /// A use case failed.
     #[error("{}", chain(.0))]
     Service(#[from] service::Error),
     /// The operating system refused something; the text names the file or the setting.
     #[error("{0}: {1}")]
     Io(String, #[source] std::io::Error),
+}
+
+impl StartError {
+    /// Says what had to be written, when a failure came of a database that takes no changes.
+    pub fn on_writing(what: &'static str) -> impl FnOnce(Self) -> Self {
+        move |failure| match failure {
+            Self::Database(DbError::ReadOnly)
+            | Self::Service(service::Error::DatabaseUnavailable(DbError::ReadOnly)) => {
+                Self::ReadOnly(what)
+            }
+            other => other,
+        }
+    }
 }
 
 /// An error with its causes, on one line.
@@ -94,6 +117,22 @@ async fn restrict(operator: &Operator) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Generates the signing keys that are missing.
+///
+/// # Errors
+///
+/// [`StartError`] with one sentence that names what is wrong.
+pub async fn ensure_keys(
+    operator: &Operator,
+    master: &MasterKey,
+    clock: &Clock,
+) -> Result<(), StartError> {
+    keys::ensure(operator, master, clock)
+        .await
+        .map_err(StartError::from)
+        .map_err(StartError::on_writing("the signing keys"))
+}
+
 /// Makes what requests need, and starts what must run beside them wherever the context is used:
 /// the tasks end when the returned [`Background`] is stopped or dropped.
 ///
@@ -112,7 +151,7 @@ pub async fn context(
         serve,
     } = config;
     let master = master_key(installation)?;
-    keys::ensure(operator, &master, &clock).await?;
+    ensure_keys(operator, &master, &clock).await?;
     restrict(operator).await?;
     let db = store.serving(operator, serve.database_connections).await?;
     let keys = keys::load(&db, &master, &clock).await.map_err(|_| {

@@ -4,7 +4,7 @@
 //! the secret as associated data, so that a sealed value cannot be moved to another row or another
 //! use.
 
-use std::{fmt, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{collections::HashSet, fmt, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -21,6 +21,23 @@ const ROUTE: &str = "lumatrace credential route v1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed secret does not open with this key")]
 pub struct SealError;
+
+/// Why there is no master key.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    /// The text is something else.
+    #[error("it is not 32 bytes in base64")]
+    Form,
+    /// The bytes are not random: all the same, or few that repeat.
+    #[error("it repeats a few bytes and can be guessed")]
+    Guessable,
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Fewest different bytes among the 32 of a key. One random key in 10^30 has fewer.
+const FEWEST_BYTES: usize = 10;
 
 /// 256 random bits that seal the secrets in the database.
 pub struct MasterKey(LessSafeKey);
@@ -39,9 +56,30 @@ impl MasterKey {
     }
 
     /// Reads 32 bytes in base64, as [`MasterKey::load_or_create`] writes them.
-    pub fn from_base64(text: &str) -> Result<Self, SealError> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| SealError)?);
-        Self::from_bytes(bytes.as_slice().try_into().map_err(|_| SealError)?)
+    ///
+    /// # Errors
+    ///
+    /// The text is something else, or the bytes are not random.
+    pub fn from_base64(text: &str) -> Result<Self, MasterKeyError> {
+        let decoded = STANDARD.decode(text.trim());
+        let bytes = Zeroizing::new(decoded.map_err(|_| MasterKeyError::Form)?);
+        let bytes: &[u8; 32] = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| MasterKeyError::Form)?;
+        if bytes.iter().collect::<HashSet<_>>().len() < FEWEST_BYTES {
+            return Err(MasterKeyError::Guessable);
+        }
+        Self::from_bytes(bytes).map_err(|_| MasterKeyError::Form)
+    }
+
+    /// Reads the key from `path`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or does not hold a key.
+    pub fn load(path: &Path) -> Result<Self, MasterKeyError> {
+        Self::from_base64(&Zeroizing::new(std::fs::read_to_string(path)?))
     }
 
     /// Reads the key from `path`; if there is none, draws one and writes it there, readable by its
@@ -53,7 +91,7 @@ impl MasterKey {
     /// # Errors
     ///
     /// The file cannot be read or written, or does not hold 32 bytes in base64.
-    pub fn load_or_create(path: &Path) -> std::io::Result<Self> {
+    pub fn load_or_create(path: &Path) -> Result<Self, MasterKeyError> {
         if !path.exists() {
             let fresh = Zeroizing::new(STANDARD.encode(*Zeroizing::new(random_bytes::<32>())));
             let own = path.with_extension(format!("new-{}", std::process::id()));
@@ -69,18 +107,12 @@ impl MasterKey {
             std::fs::remove_file(&own)?;
             match linked {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(error);
+                    return Err(error.into());
                 }
                 _ => {}
             }
         }
-        let text = Zeroizing::new(std::fs::read_to_string(path)?);
-        Self::from_base64(&text).map_err(|_| {
-            std::io::Error::new(
-                std::io::ErrorKind::InvalidData,
-                "the master key file does not hold 32 bytes in base64",
-            )
-        })
+        Self::load(path)
     }
 
     /// Encrypts `secret`; only the same key with the same `purpose` opens it.

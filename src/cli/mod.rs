@@ -9,11 +9,12 @@ mod serve;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 use clap_complete::Shell;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    app::{self, StartError, Store},
+    app::{self, Severity, StartError, Store},
     config::{Config, InstallationSettings, ListenSetting, ServeSettings},
     telemetry,
 };
@@ -67,7 +68,12 @@ enum Command {
 
 /// Reads the command line of this process and does what it says; the exit code is 0, 1 or 2.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse_from(with_command(std::env::args_os().collect()));
+    if let Err(error) = forbid_dumps() {
+        writeln!(std::io::stderr(), "lumatrace: core dumps: {error}").ok();
+        return ExitCode::FAILURE;
+    }
+    let matches = Cli::command().get_matches_from(with_command(std::env::args_os().collect()));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Command::Completions { shell } = cli.command {
         clap_complete::generate(
             shell,
@@ -77,7 +83,7 @@ pub fn run() -> ExitCode {
         );
         return ExitCode::SUCCESS;
     }
-    match dispatch(cli) {
+    match dispatch(cli, &secrets_in_flags(&matches)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             writeln!(std::io::stderr(), "lumatrace: {error}").ok();
@@ -108,10 +114,85 @@ fn with_command(mut line: Vec<OsString>) -> Vec<OsString> {
     line
 }
 
-fn dispatch(cli: Cli) -> Result<(), StartError> {
+/// Keeps the secrets in memory out of files and away from other processes of the same user: no core
+/// dump of this process, nor of the PostgreSQL that it starts, and on Linux no reading of its
+/// memory or its environment (`PR_SET_DUMPABLE`, proc(5)).
+fn forbid_dumps() -> rustix::io::Result<()> {
+    let nothing = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Core, nothing)?;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
+/// The flags of the command line whose values are secrets. A `DATABASE_URL` without a password is
+/// none.
+fn secrets_in_flags(matches: &ArgMatches) -> Vec<&'static str> {
+    const SECRETS: [(&str, &str); 3] = [
+        ("database_url", "--database-url"),
+        ("master_key", "--master-key"),
+        ("bootstrap_password", "--bootstrap-password"),
+    ];
+    let is_secret = |matches: &ArgMatches, id: &str| {
+        matches.ids().any(|known| known == id)
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+            && matches
+                .get_one::<SecretString>(id)
+                .is_some_and(|value| id != "database_url" || has_password(value.expose_secret()))
+    };
+    let levels = || {
+        std::iter::successors(Some(matches), |level| {
+            level.subcommand().map(|(_, inner)| inner)
+        })
+    };
+    SECRETS
+        .into_iter()
+        .filter(|(id, _)| levels().any(|level| is_secret(level, id)))
+        .map(|(_, flag)| flag)
+        .collect()
+}
+
+/// Whether a URL names a password: before the host, or among its parameters.
+fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let user = authority.split_once('@').map_or("", |(user, _)| user);
+    user.contains(':') || url.contains("password=")
+}
+
+/// Refuses what is certainly wrong about the set-up, and warns of what may be meant.
+fn judge(
+    installation: &InstallationSettings,
+    command: &Command,
+    in_flags: &[&'static str],
+) -> Result<(), StartError> {
+    let mut findings = app::of_installation(installation, in_flags)?;
+    if let Command::Serve(settings) = command {
+        findings.extend(app::of_server(settings)?);
+    }
+    for finding in &findings {
+        if finding.weakness.severity() == Severity::Warned {
+            tracing::warn!(
+                weakness = finding.weakness.code(),
+                cure = finding.cure(),
+                "{}",
+                finding.sentence()
+            );
+        }
+    }
+    let refused = |finding: &app::Finding| finding.weakness.severity() == Severity::Refused;
+    match findings.into_iter().find(refused) {
+        Some(finding) => Err(StartError::Weak(finding)),
+        None => Ok(()),
+    }
+}
+
+fn dispatch(cli: Cli, in_flags: &[&'static str]) -> Result<(), StartError> {
     let Cli {
-        installation,
-        command,
+        mut installation,
+        mut command,
     } = cli;
     telemetry::init(&installation.log, installation.log_format)
         .map_err(|error| StartError::Setting(format!("LUMATRACE_LOG: {error}")))?;
@@ -123,12 +204,14 @@ fn dispatch(cli: Cli) -> Result<(), StartError> {
         return runtime.block_on(serve::healthcheck(address.listen));
     }
     // Wrong settings are refused before anything is started or made.
-    if installation.master_key.is_some() {
-        app::master_key(&installation)?;
-    }
-    if let Command::Serve(settings) = &command {
+    installation
+        .read_secret_files()
+        .map_err(StartError::Setting)?;
+    if let Command::Serve(settings) = &mut command {
+        settings.read_secret_files().map_err(StartError::Setting)?;
         serve::check_settings(settings)?;
     }
+    judge(&installation, &command, in_flags)?;
     let store = Store::open(&installation)?;
     let done = runtime.block_on(run_command(installation, &store, command));
     // Connections end before the database that they lead to.

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use zeroize::Zeroizing;
 
 use super::print_line;
 use crate::{
@@ -282,12 +283,12 @@ fn take_password(from_stdin: bool) -> Result<(SecretString, bool), StartError> {
     if !from_stdin {
         return Ok((generate_password(), true));
     }
-    let mut line = String::new();
+    let mut line = Zeroizing::new(String::new());
     std::io::stdin()
         .lock()
         .read_line(&mut line)
         .map_err(|error| StartError::Io("stdin".to_owned(), error))?;
-    let password = line.trim_end_matches(['\n', '\r']).to_owned();
+    let password = line.trim_end_matches(['\n', '\r']);
     Ok((SecretString::from(password), false))
 }
 

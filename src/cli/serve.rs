@@ -27,7 +27,7 @@ use crate::{
     service::{
         self,
         accounts::{self, NewAccount},
-        keys, operator,
+        operator,
     },
 };
 
@@ -110,7 +110,7 @@ pub(super) async fn migrate(
 ) -> Result<(), StartError> {
     let operator = store.operator().await?;
     let master = app::master_key(installation)?;
-    Ok(keys::ensure(&operator, &master, &Clock::system()).await?)
+    app::ensure_keys(&operator, &master, &Clock::system()).await
 }
 
 /// Asks the server at `listen` whether it lives; at the loopback address if it listens on all.
@@ -182,7 +182,15 @@ impl Bootstrap {
         master: &MasterKey,
         clock: &Clock,
     ) -> Result<(), StartError> {
-        create_tenant(operator, master, clock, &self.tenant).await?;
+        // Asked first, so that a database that takes no changes will do where nothing is missing.
+        if has_account(operator, &self.tenant, &self.username).await? {
+            return Ok(());
+        }
+        create_tenant(operator, master, clock, &self.tenant)
+            .await
+            .map_err(StartError::on_writing(
+                "the account of LUMATRACE_BOOTSTRAP_USERNAME",
+            ))?;
         let hash = hash_password(&self.password).map_err(|error| {
             StartError::Setting(format!("LUMATRACE_BOOTSTRAP_PASSWORD: {error}"))
         })?;
@@ -199,6 +207,17 @@ impl Bootstrap {
     }
 }
 
+async fn has_account(
+    operator: &Operator,
+    tenant: &TenantId,
+    username: &Username,
+) -> Result<bool, StartError> {
+    let present = accounts::list(operator.begin_for(tenant).await?).await?;
+    Ok(present
+        .iter()
+        .any(|account| account.username == username.as_str()))
+}
+
 async fn create_tenant(
     operator: &Operator,
     master: &MasterKey,
@@ -211,8 +230,8 @@ async fn create_tenant(
     }
 }
 
-/// Makes the tenant and account `demo` when nothing is configured. The password is generated,
-/// printed once, and kept in the data folder.
+/// Makes the tenant and account `demo` when nothing is configured. The password is generated, and
+/// kept in the data folder alone: a log is read by more people.
 async fn create_demo(
     data_dir: &Path,
     operator: &Operator,
@@ -224,12 +243,8 @@ async fn create_demo(
     let username = Username::parse("demo").ok_or_else(wrong)?;
     // Held to the end, so that two servers starting at once do not overwrite each other's file.
     let lock = operator.bootstrap().await?;
-    create_tenant(operator, master, clock, &tenant).await?;
-    let present = accounts::list(operator.begin_for(&tenant).await?).await?;
-    if present
-        .iter()
-        .all(|account| account.username != username.as_str())
-    {
+    if !has_account(operator, &tenant, &username).await? {
+        create_tenant(operator, master, clock, &tenant).await?;
         let password = generate_password();
         let credentials = json!({
             "tenantId": tenant.as_str(),
@@ -238,7 +253,7 @@ async fn create_demo(
         });
         // The file first: if writing it failed later, the account's password would be lost for
         // good.
-        let path = data_dir.join("demo-credentials.json");
+        let path = app::demo_credentials(data_dir);
         write_private(&path, &credentials.to_string())
             .map_err(|error| StartError::Io(path.display().to_string(), error))?;
         let tx = operator.begin_for(&tenant).await?;
@@ -250,13 +265,10 @@ async fn create_demo(
             password: &hash,
         };
         accounts::create(tx, clock, Actor::Operator, new).await?;
-        writeln!(
-            std::io::stderr(),
-            "made the tenant demo with the account demo, password {}; also in {}",
-            password.expose_secret(),
-            path.display()
-        )
-        .ok();
+        tracing::info!(
+            file = %path.display(),
+            "made the tenant demo with the account demo; its password is in the file"
+        );
     }
     lock.commit().await.map_err(DbError::from)?;
     Ok(())

@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sqlx::{
-    PgConnection, PgPool,
+    PgPool,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::time::timeout;
 
-use super::{Database, DbError, quiet};
+use super::{Database, DbError, pool::GuardedConnection, quiet};
 use crate::domain::{AccessKey, AccessState, SeenTransactions};
 
 /// The channel that the triggers notify.
@@ -114,7 +114,7 @@ impl Database {
                  and not pg_visible_in_snapshot(changed_in, $1::text::pg_snapshot)",
             seen.0
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         tx.commit().await?;
         Ok((position, AccessRows::read(rows)))
@@ -131,7 +131,7 @@ impl Database {
             after.unwrap_or_default(),
             PAGE_ROWS
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         tx.commit().await?;
         let full = i64::try_from(rows.len()) == Ok(PAGE_ROWS);
@@ -147,9 +147,9 @@ impl Database {
     pub async fn tidy_access_states(&self) -> Result<(), DbError> {
         let mut tx = self.begin_shared("").await?;
         sqlx::query!("select tidy_access_states()")
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Listens for changes of the table, and of the signing keys.
@@ -159,7 +159,7 @@ impl Database {
 }
 
 async fn position(
-    db: &mut PgConnection,
+    db: &mut GuardedConnection,
     seen: Option<&SeenTransactions>,
 ) -> Result<AccessPosition, DbError> {
     let row = sqlx::query!(

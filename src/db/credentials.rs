@@ -90,7 +90,7 @@ impl Database {
     pub async fn api_key_route(&self, key_hash: &[u8; 32]) -> Result<Option<Vec<u8>>, DbError> {
         let mut tx = self.begin_shared("").await?;
         let sealed = sqlx::query_scalar!("select credential_route($1)", key_hash.as_slice())
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
         tx.commit().await?;
         Ok(sealed)
@@ -103,7 +103,7 @@ impl Database {
             "select credential_route(access_key('application', '', $1::uuid::text))",
             id.as_uuid()
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(sealed)

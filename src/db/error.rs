@@ -5,10 +5,13 @@ use sqlx::error::DatabaseError;
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// No connection: the server is down, restarting, or out of connections. Trying again later may
-    /// help.
+    /// The server is down, restarting, overloaded, or gave up this statement for another. Trying
+    /// again later may help.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
+    /// The server takes no changes, as one that was demoted. Trying again later may help.
+    #[error("the database is read-only")]
+    ReadOnly,
     /// The server refused a statement.
     #[error("a database statement failed")]
     Statement(#[source] sqlx::Error),
@@ -43,29 +46,83 @@ impl DbError {
     }
 }
 
+/// SQLSTATE `read_only_sql_transaction`: also what a standby answers.
+const READ_ONLY: &str = "25006";
+
+/// What a failure of the server, not of the statement, means for the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The statement came to nothing; the next one may succeed.
+    StatementLost,
+    /// The connection, or the server behind it, is of no more use.
+    ConnectionLost,
+}
+
+/// Whether the server is in trouble; `None` when the statement or the program is at fault.
+pub(super) fn trouble(error: &sqlx::Error) -> Option<Trouble> {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::BeginFailed
+        | sqlx::Error::WorkerCrashed => Some(Trouble::ConnectionLost),
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Some(Trouble::StatementLost),
+        sqlx::Error::Database(refusal) => trouble_of_code(&refusal.code()?),
+        _ => None,
+    }
+}
+
+/// The same by SQLSTATE (PostgreSQL's manual, appendix A).
+fn trouble_of_code(code: &str) -> Option<Trouble> {
+    /// Classes and codes of a single statement: rolled back for another (40), out of memory, disk
+    /// or slots (53), a lock that was not to be had, a statement that took too long.
+    const STATEMENT: [&str; 4] = ["40", "53", "55P03", "57014"];
+    /// Those of connection and server: class 08; read-only; a transaction that timed out or had
+    /// failed before (25P02 to 25P04); a login that is refused (28, 3D000); shutdown and recovery
+    /// (57P); its disk (58).
+    const CONNECTION: [&str; 7] = ["08", READ_ONLY, "25P", "28", "3D000", "57P", "58"];
+    let is_one = |of: &[&str]| of.iter().any(|start| code.starts_with(start));
+    if is_one(&STATEMENT) {
+        Some(Trouble::StatementLost)
+    } else if is_one(&CONNECTION) {
+        Some(Trouble::ConnectionLost)
+    } else {
+        None
+    }
+}
+
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLSTATE classes 08 (connection), 53 (resources) and 57 (operator: shutdown, starting
-        // up).
-        let unavailable = match &error {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| {
-                ["08", "53", "57"]
-                    .iter()
-                    .any(|class| code.starts_with(class))
-            }),
-            _ => false,
-        };
+        let trouble = trouble(&error);
         // 42501 is insufficient_privilege.
         let code = error.as_database_error().and_then(DatabaseError::code);
         match code.as_deref() {
-            _ if unavailable => Self::Unavailable(error),
+            Some(READ_ONLY) => Self::ReadOnly,
+            _ if trouble.is_some() => Self::Unavailable(error),
             Some("42501") => Self::NotPermitted(error),
             _ => Self::Statement(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn troubles_of_the_server_are_told_from_faults_of_a_statement() {
+        let of =
+            |codes: &[&str]| -> Vec<_> { codes.iter().map(|code| trouble_of_code(code)).collect() };
+        let statement = ["40001", "40P01", "53100", "53300", "55P03", "57014"];
+        assert_eq!(of(&statement), [Some(Trouble::StatementLost); 6]);
+        let connection = [
+            "08006", "08P01", "25006", "25P02", "25P03", "25P04", "28P01", "57P01", "57P03",
+            "58030",
+        ];
+        assert_eq!(of(&connection), [Some(Trouble::ConnectionLost); 10]);
+        let faults = [
+            "23505", "25001", "42501", "42601", "55000", "P0001", "XX001",
+        ];
+        assert_eq!(of(&faults), [None; 7]);
     }
 }

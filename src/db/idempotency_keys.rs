@@ -2,6 +2,8 @@
 //! works on it, and the outcome.
 //!
 //! Every function works on the row of one key, except [`sweep`], which skips rows that others hold.
+//! How long a claim lasts goes by the database's clock, since servers' clocks differ by more than
+//! that.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -20,8 +22,8 @@ pub struct IdempotencyRow {
     pub fingerprint: RequestHash,
     /// The photo that the work makes.
     pub photo: PhotoId,
-    /// When another call may take the work over.
-    pub claimed_until: OffsetDateTime,
+    /// Seconds until another call may take the work over; none are left from 0 down.
+    pub claimed_seconds: f64,
     /// Stored by the call that did the work; `None` until it is done.
     pub outcome: Option<Value>,
 }
@@ -46,8 +48,8 @@ pub struct NewClaim<'a> {
     pub fingerprint: RequestHash,
     /// The photo that the work makes.
     pub photo: PhotoId,
-    /// When another call may take the work over, unless the claim is renewed.
-    pub claimed_until: OffsetDateTime,
+    /// Seconds until another call may take the work over, unless the claim is renewed.
+    pub claimed_seconds: f64,
     /// When the key is forgotten, whatever came of the work.
     pub expires_at: OffsetDateTime,
 }
@@ -79,7 +81,7 @@ pub async fn insert(tx: &mut TenantTransaction, new: &NewClaim<'_>) -> Result<bo
     let (db, tenant) = tx.parts();
     let done = sqlx::query!(
         "insert into idempotency_keys (tenant_id, operation, key, fingerprint, photo_id, claim_id, claimed_until, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+         values ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(secs => $7), $8)
          on conflict on constraint idempotency_keys_pkey do nothing",
         tenant,
         claim.operation.as_str(),
@@ -87,7 +89,7 @@ pub async fn insert(tx: &mut TenantTransaction, new: &NewClaim<'_>) -> Result<bo
         new.fingerprint.as_bytes(),
         new.photo.as_uuid(),
         claim.call,
-        new.claimed_until,
+        new.claimed_seconds,
         new.expires_at
     )
     .execute(db)
@@ -102,8 +104,10 @@ pub async fn find_locked(
 ) -> Result<Option<IdempotencyRow>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query!(
-        "select fingerprint, photo_id, claimed_until, outcome from idempotency_keys
-         where tenant_id = $1 and operation = $2 and key = $3 for update",
+        r#"select fingerprint, photo_id, outcome,
+                  extract(epoch from claimed_until - clock_timestamp())::float8 as "claimed_seconds!"
+           from idempotency_keys
+           where tenant_id = $1 and operation = $2 and key = $3 for update"#,
         tenant,
         claim.operation.as_str(),
         claim.key.as_str()
@@ -117,7 +121,7 @@ pub async fn find_locked(
                 .map(RequestHash::from_digest)
                 .ok_or(DbError::Corrupt("idempotency_keys"))?,
             photo: row.photo_id.into(),
-            claimed_until: row.claimed_until,
+            claimed_seconds: row.claimed_seconds,
             outcome: row.outcome,
         })
     })
@@ -128,17 +132,17 @@ pub async fn find_locked(
 pub async fn take_over(
     tx: &mut TenantTransaction,
     claim: ClaimId<'_>,
-    claimed_until: OffsetDateTime,
+    claimed_seconds: f64,
 ) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
     sqlx::query!(
-        "update idempotency_keys set claim_id = $4, claimed_until = $5
+        "update idempotency_keys set claim_id = $4, claimed_until = clock_timestamp() + make_interval(secs => $5)
          where tenant_id = $1 and operation = $2 and key = $3",
         tenant,
         claim.operation.as_str(),
         claim.key.as_str(),
         claim.call,
-        claimed_until
+        claimed_seconds
     )
     .execute(db)
     .await?;
@@ -149,17 +153,17 @@ pub async fn take_over(
 pub async fn renew(
     tx: &mut TenantTransaction,
     claim: ClaimId<'_>,
-    claimed_until: OffsetDateTime,
+    claimed_seconds: f64,
 ) -> Result<(), DbError> {
     let (db, tenant) = tx.parts();
     sqlx::query!(
-        "update idempotency_keys set claimed_until = $5
+        "update idempotency_keys set claimed_until = clock_timestamp() + make_interval(secs => $5)
          where tenant_id = $1 and operation = $2 and key = $3 and claim_id = $4 and outcome is null",
         tenant,
         claim.operation.as_str(),
         claim.key.as_str(),
         claim.call,
-        claimed_until
+        claimed_seconds
     )
     .execute(db)
     .await?;

@@ -13,6 +13,7 @@ pub mod credentials;
 mod error;
 pub mod idempotency_keys;
 pub mod photos;
+mod pool;
 pub mod revoked_tokens;
 pub mod roles;
 pub mod signing_keys;
@@ -24,20 +25,37 @@ pub mod words;
 use std::time::Duration;
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, PgConnection, PgPool, Postgres, Transaction,
-    migrate::Migrator,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions, PgExecutor, Postgres, Transaction, migrate::Migrator,
+    postgres::PgConnectOptions,
 };
 
 pub use error::DbError;
 
+use self::pool::{ConnectionPool, GuardedConnection, PoolSettings};
 use crate::domain::TenantId;
 
 /// The migrations, compiled into the program.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// How long a request waits for a connection before it fails as unavailable.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Limits of a request's transaction, which the server keeps (docs/operations.md, "A database in
+/// trouble"), in milliseconds. They are local to the transaction, like its tenant: a setting of the
+/// session would outlive it, and reach others behind a pooler.
+///
+/// The wait for a lock is the shorter one, so that its end is told as what it was.
+const SERVING_LIMITS: &str = "; set local lock_timeout = 5000; set local statement_timeout = 8000; \
+                              set local idle_in_transaction_session_timeout = 10000";
+
+/// The same for the operator's transactions: a statement may take as long as it has to, as that
+/// which deletes a tenant does.
+const OPERATOR_LIMITS: &str =
+    "; set local lock_timeout = 5000; set local idle_in_transaction_session_timeout = 10000";
+
+/// Longest silence of the server during a request's statement. Longer than the server lets one
+/// take: it ends the wait for a server that is stopped, or cut off.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections of an operator: a command has two transactions open at most.
+const OPERATOR_CONNECTIONS: u32 = 2;
 
 /// Advisory lock that lets one starting server at a time create what must exist once. Any number
 /// that nothing else in the database uses.
@@ -46,7 +64,7 @@ const BOOTSTRAP_LOCK: i64 = 0x4c75_6d61_5472_6163;
 /// A pool of connections that are used in transactions as the serving role, and in no other way.
 #[derive(Debug, Clone)]
 pub struct Database {
-    pool: PgPool,
+    pool: ConnectionPool,
     options: PgConnectOptions,
     /// The statement that switches a transaction to the serving role; empty when the connection's
     /// own role is no stronger.
@@ -64,13 +82,12 @@ impl Database {
         switch_role: bool,
         connections: u32,
     ) -> Result<Self, DbError> {
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(quiet(options.clone()))
-            .await?;
+        let settings = PoolSettings {
+            size: connections,
+            patience: Some(PATIENCE),
+        };
         Ok(Self {
-            pool,
+            pool: ConnectionPool::open(options.clone(), settings).await?,
             options,
             switch: if switch_role { roles::SWITCH } else { "" },
         })
@@ -78,7 +95,7 @@ impl Database {
 
     /// Starts a transaction that sees and writes the rows of `tenant` only.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::begin(&self.pool, tenant, self.switch, "").await
+        TenantTransaction::begin(&self.pool, tenant, self.switch, SERVING_LIMITS).await
     }
 
     /// Starts such a transaction whose commit does not wait for the disk (`synchronous_commit =
@@ -87,24 +104,26 @@ impl Database {
         &self,
         tenant: &TenantId,
     ) -> Result<TenantTransaction, DbError> {
-        let settings = "; set local synchronous_commit = off";
-        TenantTransaction::begin(&self.pool, tenant, self.switch, settings).await
+        let settings = format!("{SERVING_LIMITS}; set local synchronous_commit = off");
+        TenantTransaction::begin(&self.pool, tenant, self.switch, &settings).await
     }
 
     /// Starts a transaction of no tenant, for what servers share. `settings` follows its begin.
-    async fn begin_shared(
-        &self,
-        settings: &'static str,
-    ) -> Result<Transaction<'static, Postgres>, DbError> {
-        let begin = format!("begin{}{settings}", self.switch);
-        Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
+    async fn begin_shared(&self, settings: &'static str) -> Result<GuardedConnection, DbError> {
+        let mut connection = self.pool.acquire().await?;
+        let begin = format!("begin{}{SERVING_LIMITS}{settings}", self.switch);
+        connection.begin(begin).await?;
+        Ok(connection)
     }
 
-    /// Checks that the database answers.
-    pub async fn ping(&self) -> Result<(), DbError> {
+    /// Checks that the database answers, and takes changes.
+    pub async fn check_writable(&self) -> Result<(), DbError> {
         let mut tx = self.begin_shared("").await?;
-        sqlx::query!("select 1 as one").fetch_one(&mut *tx).await?;
-        Ok(tx.commit().await?)
+        if is_read_only(&mut tx).await? {
+            tx.discard();
+            return Err(DbError::ReadOnly);
+        }
+        tx.commit().await
     }
 
     /// How it connects.
@@ -121,7 +140,7 @@ impl Database {
 /// A transaction in which row-level security shows one tenant's rows. Rolled back unless committed.
 #[derive(Debug)]
 pub struct TenantTransaction {
-    transaction: Transaction<'static, Postgres>,
+    connection: GuardedConnection,
     tenant: TenantId,
 }
 
@@ -129,24 +148,26 @@ impl TenantTransaction {
     /// Begins the transaction, switches its role and sets its tenant in one message, since every
     /// request waits for it.
     async fn begin(
-        pool: &PgPool,
+        pool: &ConnectionPool,
         tenant: &TenantId,
-        switch: &'static str,
-        settings: &'static str,
+        switch: &str,
+        settings: &str,
     ) -> Result<Self, DbError> {
         // A setting that is local to the transaction is gone with it, however it ends. A tenant's
         // name has letters, digits, `_` and `-` alone, so that it may stand between quotes; this
         // message takes no parameters.
         let begin = format!("begin{switch}; set local lumatrace.tenant = '{tenant}'{settings}");
+        let mut connection = pool.acquire().await?;
+        connection.begin(begin).await?;
         Ok(Self {
-            transaction: pool.begin_with(AssertSqlSafe(begin)).await?,
+            connection,
             tenant: tenant.clone(),
         })
     }
 
     /// Makes all changes permanent.
-    pub async fn commit(self) -> Result<(), DbError> {
-        Ok(self.transaction.commit().await?)
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        self.connection.commit().await
     }
 
     /// The tenant whose rows it sees.
@@ -154,44 +175,58 @@ impl TenantTransaction {
         &self.tenant
     }
 
-    fn parts(&mut self) -> (&mut PgConnection, &str) {
-        (&mut self.transaction, self.tenant.as_str())
+    fn parts(&mut self) -> (&mut GuardedConnection, &str) {
+        (&mut self.connection, self.tenant.as_str())
     }
 }
 
 /// A few connections as the owner of the tables.
 #[derive(Debug)]
 pub struct Operator {
-    pool: PgPool,
+    pool: ConnectionPool,
 }
 
 impl Operator {
     /// Connects as the role of `options`.
     pub async fn connect(options: PgConnectOptions) -> Result<Self, DbError> {
-        let pool = PgPoolOptions::new()
-            .max_connections(2)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(quiet(options))
-            .await?;
+        let settings = PoolSettings {
+            size: OPERATOR_CONNECTIONS,
+            patience: None,
+        };
+        let pool = ConnectionPool::open(options, settings).await?;
         Ok(Self { pool })
     }
 
     /// Creates the serving role and applies missing migrations; several servers may do so at once.
     ///
-    /// A role that may not create anything is accepted when nothing is missing.
+    /// A role that may not create anything, and a database that is read-only, are accepted when
+    /// nothing is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::ReadOnly`] or [`DbError::NotMigrated`] when something is missing and cannot be
+    /// made.
     pub async fn migrate(&self) -> Result<(), DbError> {
-        let mut connection = self.pool.acquire().await?;
-        if roles::may_create(&mut connection).await? {
+        let mut connection = self.pool.unguarded().acquire().await?;
+        let read_only = is_read_only(&mut *connection).await?;
+        if !read_only && roles::may_create(&mut connection).await? {
             roles::ensure_serving_role(&mut connection).await?;
             return Ok(MIGRATOR.run(&mut *connection).await?);
         }
+        let missing = || {
+            if read_only {
+                DbError::ReadOnly
+            } else {
+                DbError::NotMigrated
+            }
+        };
         let applied = sqlx::query_scalar!("select count(*) from schema_versions")
             .fetch_one(&mut *connection)
             .await
-            .map_err(|_| DbError::NotMigrated)?;
+            .map_err(|_| missing())?;
         let known = MIGRATOR.iter().count();
         if applied.and_then(|count| usize::try_from(count).ok()) != Some(known) {
-            return Err(DbError::NotMigrated);
+            return Err(missing());
         }
         Ok(())
     }
@@ -199,7 +234,7 @@ impl Operator {
     /// Whether the transactions of serving connections with the same options must switch to the
     /// serving role.
     pub async fn must_switch(&self) -> Result<bool, DbError> {
-        roles::must_switch(&mut *self.pool.acquire().await?).await
+        roles::must_switch(&mut *self.pool.unguarded().acquire().await?).await
     }
 
     /// Takes from the serving role what it never needs, as far as the connected role can, and
@@ -214,7 +249,7 @@ impl Operator {
 
     /// Starts a transaction that other starting servers wait for, to create what must exist once.
     pub async fn bootstrap(&self) -> Result<Transaction<'static, Postgres>, DbError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool.unguarded().begin().await?;
         sqlx::query!("select pg_advisory_xact_lock($1)", BOOTSTRAP_LOCK)
             .fetch_one(&mut *transaction)
             .await?;
@@ -223,18 +258,26 @@ impl Operator {
 
     /// Starts a transaction on the tables that belong to no tenant.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, DbError> {
-        Ok(self.pool.begin().await?)
+        Ok(self.pool.unguarded().begin().await?)
     }
 
     /// Starts a transaction for the rows of one tenant.
     pub async fn begin_for(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::begin(&self.pool, tenant, "", "").await
+        TenantTransaction::begin(&self.pool, tenant, "", OPERATOR_LIMITS).await
     }
 
     /// Closes all connections after waiting for those in use.
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Whether the database takes no changes: it is a standby, or was set so.
+async fn is_read_only(db: impl PgExecutor<'_>) -> Result<bool, DbError> {
+    let setting = sqlx::query_scalar!("select current_setting('transaction_read_only')")
+        .fetch_one(db)
+        .await?;
+    Ok(setting.as_deref() == Some("on"))
 }
 
 /// sqlx would log each statement; ours are timed in their own spans instead.

@@ -1,6 +1,6 @@
 //! The table `signing_keys`, which belongs to the service and to no tenant.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use time::OffsetDateTime;
 
 use super::{Database, DbError};
@@ -32,7 +32,7 @@ pub struct NewSigningKey {
 }
 
 /// Lists all keys, newest first.
-pub async fn list(db: &mut PgConnection) -> Result<Vec<SealedKey>, DbError> {
+pub async fn list(db: impl PgExecutor<'_>) -> Result<Vec<SealedKey>, DbError> {
     let rows = sqlx::query_as!(
         SealedKey,
         "select key_id, sealed_private_key, created_at, activated_at, retired_at, tokens_until
@@ -96,8 +96,8 @@ impl Database {
     ) -> Result<(), DbError> {
         let mut tx = self.begin_shared("").await?;
         sqlx::query!("select keep_signing_key($1, $2)", key_id, tokens_until)
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }

@@ -16,6 +16,17 @@ const NAMES: [&str; 2] = ["postgres", "nobody"];
 /// The list of this machine's accounts (passwd(5)).
 const LIST: &str = "/etc/passwd";
 
+/// The name of the account with number 0, as peer authentication looks it up.
+pub(super) fn root_name() -> String {
+    let list = fs::read_to_string(LIST).unwrap_or_default();
+    let name = list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == "0").then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| "root".to_owned())
+}
+
 /// The account of the operating system that PostgreSQL runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum UnixAccount {

@@ -8,14 +8,14 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use super::{
     PrivatePostgres, PrivatePostgresError,
-    account::UnixAccount,
+    account::{self, UnixAccount},
     at, binaries,
     binaries::Binaries,
     location::{self, CLUSTER},
@@ -26,6 +26,9 @@ use super::{
 const READY: &str = "ready";
 /// The state until then.
 const STARTING: &str = "starting";
+
+/// The roles that log in: the cluster's owner, and the one that serves requests.
+const ROLES: [&str; 2] = [PrivatePostgres::SUPERUSER, "lumatrace_app"];
 
 /// Length from which the log is emptied at the next start.
 const MAX_LOG_BYTES: u64 = 10 * 1024 * 1024;
@@ -172,6 +175,7 @@ impl ClusterDir {
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
+        self.close_door(&mut command)?;
         if cfg!(target_os = "linux") && binaries.major >= SYNC_AT_ONCE_SINCE {
             command.args(["-c", SYNC_AT_ONCE]);
         }
@@ -183,6 +187,37 @@ impl ClusterDir {
         command.stdin(Stdio::null()).stdout(log).stderr(same_log);
         sys::tie(&mut command, lock);
         command.spawn().map_err(at(&program))
+    }
+
+    /// Has PostgreSQL answer this user alone, when it runs as another one: whoever else is that
+    /// account, as other services of the machine may be, can enter the socket's folder. The two
+    /// files are root's, so that the account cannot change them, and are written at each start, so
+    /// that clusters have them that were made before.
+    fn close_door(&self, command: &mut Command) -> Result<(), PrivatePostgresError> {
+        if self.account == UnixAccount::Own {
+            return Ok(());
+        }
+        let root = account::root_name();
+        for (setting, name, text) in [
+            (
+                "hba_file",
+                "door.hba",
+                "local all all peer map=door\n".to_owned(),
+            ),
+            (
+                "ident_file",
+                "door.ident",
+                ROLES.map(|role| format!("door {root} {role}\n")).concat(),
+            ),
+        ] {
+            let path = self.folder.join(name);
+            write_for_all(&path, &text).map_err(at(&path))?;
+            let mut value = OsString::from(setting);
+            value.push("=");
+            value.push(&path);
+            command.arg("-c").arg(value);
+        }
+        Ok(())
     }
 
     /// The end of PostgreSQL's log, for an error message.
@@ -261,7 +296,7 @@ impl ClusterDir {
 
         let mut initdb = self.account.command(&binaries.initdb());
         // `C` is the one locale that every system has. `trust`, because the socket's folder is the
-        // protection.
+        // protection where this user runs PostgreSQL; see `close_door` for where another one does.
         initdb.args([
             "--locale=C",
             "--encoding=UTF8",
@@ -326,6 +361,19 @@ fn run(mut command: Command, lock: &File, input: &str) -> Result<(), PrivatePost
         String::from_utf8_lossy(&said.stderr).trim()
     );
     Err(PrivatePostgresError::NotMade { program, output })
+}
+
+/// Writes a file that every user can read, completely or not at all.
+fn write_for_all(path: &Path, text: &str) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = own_file()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.set_permissions(fs::Permissions::from_mode(0o644))?;
+    fs::rename(draft, path)
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {

@@ -1,7 +1,7 @@
 //! The folder of the cluster's socket, and the check whether a server answers there.
 //!
-//! Whoever can enter the folder can be any database user, so its permissions are the protection:
-//! only its owner and root get in.
+//! Its permissions are the protection: only its owner and root get in. Where its owner is another
+//! user than this process's, PostgreSQL answers root alone besides (`ClusterDir::close_door`).
 
 use std::{
     fs,

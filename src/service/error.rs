@@ -68,7 +68,7 @@ pub enum Error {
     /// The caller disconnected: nobody will read the answer.
     #[error("the caller went away")]
     Abandoned,
-    /// No connection to the database; retrying later may help.
+    /// The database is not there, or takes no changes; retrying later may help.
     #[error("the database is unavailable")]
     DatabaseUnavailable(#[source] DbError),
     /// A fault of the server, whose cause goes to the log only.
@@ -94,7 +94,7 @@ impl Error {
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::Unavailable(_) => Self::DatabaseUnavailable(error),
+            DbError::Unavailable(_) | DbError::ReadOnly => Self::DatabaseUnavailable(error),
             other => Self::internal(other),
         }
     }

@@ -12,7 +12,7 @@
 //! No connection is held while the CPU works: a claim is a row with an expiry, which its holder
 //! keeps extending. A holder that has lost its claim learns so on completion and commits nothing.
 
-use std::{pin::pin, time::Duration as Pause};
+use std::{convert::Infallible, time::Duration as Pause};
 
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
@@ -28,17 +28,15 @@ use crate::{
 
 /// How long a key is remembered, counted from its first call.
 const REMEMBERED: Duration = Duration::hours(24);
-/// Lifetime of a claim that is not renewed, and so how long a server that died blocks a key.
-const CLAIMED: Duration = Duration::seconds(30);
-/// Interval at which a claim is renewed while its work runs.
-const RENEWED: Pause = Pause::from_secs(10);
+/// Lifetime of a claim that is not renewed, in seconds, and so how long a server that died blocks
+/// a key.
+const CLAIMED_SECONDS: f64 = 10.0;
+/// Interval at which a claim is renewed while its work runs: two attempts may fail.
+const RENEWED: Pause = Pause::from_secs(3);
+/// What is left of a claim, in seconds, when an attempt to renew it has failed or was not made.
+const NOT_RENEWED_SECONDS: f64 = 6.0;
 /// Retry delay, in seconds, for work that another call is doing.
 const ASK_AGAIN_SECONDS: u32 = 2;
-/// The same for work that takes longer than most: its server may have died, and its claim will run
-/// out.
-const ASK_MUCH_LATER_SECONDS: u32 = 10;
-/// Most work takes less than this.
-const SOON: Duration = Duration::seconds(4);
 /// Bytes that are hashed before other tasks may run.
 const HASHED_AT_ONCE: usize = 1 << 20;
 
@@ -112,12 +110,11 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
         call: Uuid::new_v4(),
     };
     let now = ctx.clock.now();
-    let until = now + CLAIMED;
     let new = keys::NewClaim {
         claim: key,
         fingerprint: once.fingerprint,
         photo,
-        claimed_until: until,
+        claimed_seconds: CLAIMED_SECONDS,
         expires_at: now + REMEMBERED,
     };
     let mut tx = ctx.db.begin(tenant).await?;
@@ -138,16 +135,10 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
                 outcome,
             });
         }
-        let left = row.claimed_until - now;
-        if left.is_positive() {
-            let rest = u32::try_from(left.whole_seconds() + 1).unwrap_or(ASK_MUCH_LATER_SECONDS);
-            return Err(Error::InProgress(if CLAIMED - left < SOON {
-                ASK_AGAIN_SECONDS
-            } else {
-                rest.min(ASK_MUCH_LATER_SECONDS)
-            }));
+        if row.claimed_seconds > 0.0 {
+            return Err(Error::InProgress(retry_after(row.claimed_seconds)));
         }
-        keys::take_over(&mut tx, key, until).await?;
+        keys::take_over(&mut tx, key, CLAIMED_SECONDS).await?;
         claim.photo = row.photo;
         tracing::info!(tenant.id = %tenant, photo.id = %row.photo, "took over work that was left undone");
     }
@@ -158,18 +149,34 @@ pub(super) async fn begin<'a, O: DeserializeOwned>(
     Ok(IdempotentCall::Claimed(claim))
 }
 
+/// When to ask again, in seconds, for work whose claim has `left` to run: soon while its server
+/// renews it, and when it runs out if that server seems to have died.
+fn retry_after(left: f64) -> u32 {
+    let rest = Pause::try_from_secs_f64(left).unwrap_or_default().as_secs() + 1;
+    if left > NOT_RENEWED_SECONDS {
+        ASK_AGAIN_SECONDS
+    } else {
+        u32::try_from(rest).unwrap_or(ASK_AGAIN_SECONDS)
+    }
+}
+
 impl Claim<'_> {
     /// Keeps the claim alive until `work` is done. No transaction may be open meanwhile, since the
     /// renewal needs a connection.
     pub(super) async fn hold<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
         let Some(key) = self.key else {
             return work.await;
         };
+        tokio::select! {
+            done = work => done,
+            never = self.keep(key) => match never {},
+        }
+    }
+
+    /// Renews the claim again and again. A renewal that is broken off does no harm.
+    async fn keep(&self, key: keys::ClaimId<'_>) -> Infallible {
         loop {
-            if let Ok(done) = tokio::time::timeout(RENEWED, work.as_mut()).await {
-                return done;
-            }
+            tokio::time::sleep(RENEWED).await;
             if let Err(error) = self.renew(key).await {
                 tracing::warn!(%error, "a claim could not be renewed");
             }
@@ -178,7 +185,7 @@ impl Claim<'_> {
 
     async fn renew(&self, key: keys::ClaimId<'_>) -> Result<(), DbError> {
         let mut tx = self.ctx.db.begin(self.tenant).await?;
-        keys::renew(&mut tx, key, self.ctx.clock.now() + CLAIMED).await?;
+        keys::renew(&mut tx, key, CLAIMED_SECONDS).await?;
         tx.commit().await
     }
 

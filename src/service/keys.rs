@@ -28,7 +28,7 @@ const NOTED_AHEAD: Duration = Duration::hours(1);
 /// Generates an active and a next key where there is none.
 pub async fn ensure(operator: &Operator, master: &MasterKey, clock: &Clock) -> Result<(), Error> {
     let mut tx = operator.bootstrap().await?;
-    let keys = signing_keys::list(&mut tx).await?;
+    let keys = signing_keys::list(&mut *tx).await?;
     let now = clock.now();
     if !keys.iter().any(is_active) {
         let first = make(master)?;
@@ -47,7 +47,7 @@ pub async fn ensure(operator: &Operator, master: &MasterKey, clock: &Clock) -> R
 pub async fn rotate(operator: &Operator, master: &MasterKey, clock: &Clock) -> Result<(), Error> {
     ensure(operator, master, clock).await?;
     let mut tx = operator.bootstrap().await?;
-    let keys = signing_keys::list(&mut tx).await?;
+    let keys = signing_keys::list(&mut *tx).await?;
     let next = keys
         .iter()
         .find(|key| key.activated_at.is_none())
@@ -76,7 +76,7 @@ pub struct ListedKey {
 /// [`SigningKeyError::Seal`] when the database was set up under another master key.
 pub async fn list(operator: &Operator, master: &MasterKey) -> Result<Vec<ListedKey>, Error> {
     let mut tx = operator.begin().await?;
-    let keys = signing_keys::list(&mut tx).await?;
+    let keys = signing_keys::list(&mut *tx).await?;
     keys.into_iter()
         .map(|sealed| {
             let jwk = open(master, &sealed)?.jwk();

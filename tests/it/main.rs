@@ -50,6 +50,8 @@ mod register;
 mod signin;
 mod stop;
 mod tenant_policy;
+mod trouble;
 mod uploads;
 mod usage;
 mod verify;
+mod weak_setups;

@@ -2,6 +2,7 @@
 //! given once; those that nobody asks for are ignored (RFC 6749 section 3.2).
 
 use axum::extract::{FromRequest, Request};
+use zeroize::Zeroize;
 
 use super::body::{check_content_type, read_short};
 use crate::http::error::ApiError;
@@ -28,6 +29,15 @@ impl Form {
         match values.next() {
             Some(_) => Err(Repeated(name)),
             None => Ok(value.filter(|value| !value.is_empty())),
+        }
+    }
+}
+
+/// Wipes the values: one may be a password.
+impl Drop for Form {
+    fn drop(&mut self) {
+        for (_, value) in &mut self.0 {
+            value.zeroize();
         }
     }
 }

@@ -1,10 +1,11 @@
 //! JSON bodies: one object, none of its members twice, bounded in size and depth.
 
-use std::fmt;
+use std::{fmt, ops::Deref};
 
 use axum::extract::{FromRequest, Request};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, error::Category};
+use zeroize::Zeroize;
 
 use super::{
     body::{check_content_type, read_short},
@@ -14,7 +15,29 @@ use crate::http::error::ApiError;
 
 /// The object in a JSON body.
 #[derive(Debug)]
-pub(in crate::http) struct Json(pub(in crate::http) Map<String, Value>);
+pub(in crate::http) struct Json(pub(in crate::http) WipedObject);
+
+/// The members of a body, whose texts are wiped when it is dropped: one may be a password.
+#[derive(Debug)]
+pub(in crate::http) struct WipedObject(Map<String, Value>);
+
+impl Deref for WipedObject {
+    type Target = Map<String, Value>;
+
+    fn deref(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+impl Drop for WipedObject {
+    fn drop(&mut self) {
+        for value in self.0.values_mut() {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
+    }
+}
 
 impl<S: Sync> FromRequest<S> for Json {
     type Rejection = ApiError;
@@ -23,7 +46,7 @@ impl<S: Sync> FromRequest<S> for Json {
         check_content_type(request.headers(), "application/json")?;
         let body = read_short(request).await?;
         parse_object(&body)
-            .map(Self)
+            .map(|members| Self(WipedObject(members)))
             .map_err(|reason| ApiError::field("body", &reason))
     }
 }

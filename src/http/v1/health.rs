@@ -56,7 +56,7 @@ pub(in crate::http) fn describe_ready() -> Operation {
     Operation::new("isReady", Tag::Server, "The server can do its work")
         .answers(Answer::json(
             200,
-            "The database answers too.",
+            "The database answers and takes changes, too.",
             &Ready { status: Status::Up },
         ))
         .refuses(&[ErrorCode::DatabaseUnavailable])
@@ -77,10 +77,13 @@ pub(in crate::http) async fn live() -> StatusCode {
     StatusCode::OK
 }
 
-/// The service can do its work: the database answers too.
+/// The service can do its work: the database answers and takes changes, too.
 pub(in crate::http) async fn ready(
     State(ctx): State<Context>,
 ) -> Result<response::Response, ApiError> {
-    ctx.db.ping().await.map_err(service::Error::from)?;
+    ctx.db
+        .check_writable()
+        .await
+        .map_err(service::Error::from)?;
     wire::json(&Ready { status: Status::Up })
 }

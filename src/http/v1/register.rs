@@ -109,7 +109,7 @@ pub(in crate::http) async fn handler(
     let request = Request::read(&mut fields)?;
     fields.finish()?;
     let registration = Registration::from(request);
-    let meaning = serde_json::to_vec(&body).map_err(service::Error::internal)?;
+    let meaning = serde_json::to_vec(&*body).map_err(service::Error::internal)?;
     let once = idempotency.once(&[&meaning]).await;
     let registered = register::register(&ctx, &caller, &registration, once.as_ref()).await?;
     let mut response = wire::json(&Response {

@@ -6,7 +6,10 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixListener},
 };
 
-use super::*;
+use super::{
+    super::{account::UnixAccount, binaries},
+    *,
+};
 
 #[test]
 fn a_data_folder_in_a_closed_place_works() {
@@ -133,4 +136,47 @@ fn tests_get_a_faster_server_with_more_room() {
         postgres.socket_dir().file_name(),
         Some(OsStr::new("socket"))
     );
+}
+
+#[test]
+fn a_cluster_that_another_user_runs_answers_root_alone() {
+    let scratch = Scratch::new();
+    let data_dir = scratch.open_data_dir();
+    let postgres = start(&data_dir);
+    let told = query(postgres.socket_dir(), "show hba_file").unwrap();
+    query(postgres.socket_dir(), "select 1").unwrap();
+    if sys::effective_user() != 0 {
+        return;
+    }
+    assert_eq!(told, data_dir.join("postgres/door.hba").to_str().unwrap());
+    let account = UnixAccount::choose().unwrap();
+    let ask = |role: &str| {
+        let mut psql = account.command(
+            &binaries::newest()
+                .unwrap()
+                .postgres()
+                .with_file_name("psql"),
+        );
+        psql.arg("-h").arg(postgres.socket_dir());
+        psql.args([
+            "-U",
+            role,
+            "-d",
+            PrivatePostgres::DATABASE,
+            "-c",
+            "select 1",
+        ]);
+        let asked = psql.output().unwrap();
+        (
+            asked.status.success(),
+            String::from_utf8_lossy(&asked.stderr).into_owned(),
+        )
+    };
+    for role in [PrivatePostgres::SUPERUSER, "lumatrace_app"] {
+        let (entered, told) = ask(role);
+        assert!(
+            !entered && told.contains("Peer authentication failed"),
+            "{told}"
+        );
+    }
 }
