@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{cpu::CpuGate, memory};
+use crate::{memory, service::TenantGate};
 
 /// How long the tasks may take to end once they are told to. None holds more than one short
 /// transaction, and a transaction that is broken off changes nothing.
@@ -60,14 +60,14 @@ impl Background {
 }
 
 /// Returns freed memory to the system when no image has been worked on for a while. Never returns.
-pub(super) async fn release_memory(images: CpuGate) {
+pub(super) async fn release_memory(images: TenantGate) {
     let mut ticks = tokio::time::interval(RELEASE_INTERVAL);
     let mut released_at = 0;
     loop {
         ticks.tick().await;
         if images.is_idle() && images.started() != released_at {
             // Nobody waits for the CPU, so this is done at once.
-            images.run(|_| memory::release()).await.ok();
+            images.run(None, |_| memory::release()).await.ok();
             released_at = images.started();
         }
     }

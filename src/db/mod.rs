@@ -13,6 +13,7 @@ pub mod credentials;
 mod error;
 pub mod idempotency_keys;
 pub mod photos;
+mod pool_shares;
 pub mod revoked_tokens;
 pub mod roles;
 pub mod signing_keys;
@@ -21,7 +22,7 @@ pub mod tenants;
 pub mod usage_hours;
 pub mod words;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Executor, PgConnection, PgPool, Postgres, Transaction,
@@ -30,6 +31,8 @@ use sqlx::{
 };
 
 pub use error::DbError;
+use pool_shares::PoolShares;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::domain::{AccessState, TenantId};
 
@@ -47,6 +50,7 @@ const BOOTSTRAP_LOCK: i64 = 0x4c75_6d61_5472_6163;
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: PgPool,
+    shares: Arc<PoolShares>,
     options: PgConnectOptions,
     role: Option<&'static str>,
 }
@@ -68,6 +72,7 @@ impl Database {
             .await?;
         Ok(Self {
             pool,
+            shares: Arc::new(PoolShares::of(connections)),
             options,
             role,
         })
@@ -75,7 +80,7 @@ impl Database {
 
     /// Starts a transaction that sees and writes the rows of `tenant` only.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::begin(&self.pool, tenant, "").await
+        self.begin_with(tenant, "").await
     }
 
     /// Starts such a transaction whose commit does not wait for the disk (`synchronous_commit =
@@ -84,7 +89,19 @@ impl Database {
         &self,
         tenant: &TenantId,
     ) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::begin(&self.pool, tenant, "; set local synchronous_commit = off").await
+        self.begin_with(tenant, "; set local synchronous_commit = off")
+            .await
+    }
+
+    async fn begin_with(
+        &self,
+        tenant: &TenantId,
+        settings: &'static str,
+    ) -> Result<TenantTransaction, DbError> {
+        let permit = self.shares.take(tenant).await?;
+        let mut begun = TenantTransaction::begin(&self.pool, tenant, settings).await?;
+        begun.permit = Some(permit);
+        Ok(begun)
     }
 
     /// Reads everything that can end tokens.
@@ -119,8 +136,11 @@ impl Database {
 /// A transaction in which row-level security shows one tenant's rows. Rolled back unless committed.
 #[derive(Debug)]
 pub struct TenantTransaction {
+    // Given back before the permit is.
     transaction: Transaction<'static, Postgres>,
     tenant: TenantId,
+    /// Of the tenant's share of the pool; the operator has none.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl TenantTransaction {
@@ -137,12 +157,15 @@ impl TenantTransaction {
         Ok(Self {
             transaction: pool.begin_with(AssertSqlSafe(begin)).await?,
             tenant: tenant.clone(),
+            permit: None,
         })
     }
 
     /// Makes all changes permanent.
     pub async fn commit(self) -> Result<(), DbError> {
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await?;
+        drop(self.permit);
+        Ok(())
     }
 
     /// The tenant whose rows it sees.

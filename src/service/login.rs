@@ -295,6 +295,9 @@ async fn check_password(
             .map_err(Error::Throttled)
     };
     admit(ctx)?;
+    // As claimed, whether or not there is such a tenant, so that a wait tells nothing of it.
+    let party = name.as_ref().map(|name| name.tenant.clone());
+    ctx.passwords.admits(&party)?;
     let account = match &name {
         Some(LoginName { tenant, username }) => {
             let mut tx = ctx.db.begin(tenant).await?;
@@ -311,7 +314,7 @@ async fn check_password(
     let gated = ctx.clone();
     let matches = ctx
         .passwords
-        .run(move |_| {
+        .run(party, move |_| {
             // Checked again when its turn comes: many guesses may have waited side by side.
             admit(&gated)?;
             Ok::<bool, Error>(hash.matches(&password))
