@@ -17,7 +17,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::add_extension::AddExtension;
 
-use super::background::{Background, release_memory};
+use super::background::Background;
 use crate::{connection, http, service::Context};
 
 /// How long running requests may take to finish when the server stops.
@@ -44,13 +44,9 @@ pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn run(
     listener: TcpListener,
     ctx: Context,
-    mut background: Background,
+    background: Background,
     stop: impl Future<Output = ()>,
 ) {
-    let images = ctx.images.clone();
-    background.spawn("memory", |stopping| {
-        stopping.run_until_cancelled_owned(release_memory(images))
-    });
     serve(listener, ctx.clone(), stop).await;
     background.stop().await;
     ctx.db.close().await;

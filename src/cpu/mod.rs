@@ -17,7 +17,7 @@ use std::{
     hash::Hash,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -39,18 +39,12 @@ pub struct Load {
 
 /// Bounded access to the CPU for parties of type `K`; clones share the bound.
 #[derive(Debug)]
-pub struct CpuGate<K: Clone + Eq + Hash>(Arc<Inner<K>>);
+pub struct CpuGate<K: Clone + Eq + Hash>(Arc<Mutex<State<K>>>);
 
 impl<K: Clone + Eq + Hash> Clone for CpuGate<K> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
-}
-
-#[derive(Debug)]
-struct Inner<K> {
-    state: Mutex<State<K>>,
-    started: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -169,13 +163,10 @@ impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
     /// A gate of `workers` shares (at least one) and `queue` waiting jobs.
     pub fn new(workers: usize, queue: usize) -> Self {
         let workers = u32::try_from(workers).unwrap_or(u32::MAX);
-        Self(Arc::new(Inner {
-            state: Mutex::new(State {
-                queue: FairQueue::new(workers, queue),
-                told: HashMap::new(),
-            }),
-            started: AtomicUsize::new(0),
-        }))
+        Self(Arc::new(Mutex::new(State {
+            queue: FairQueue::new(workers, queue),
+            told: HashMap::new(),
+        })))
     }
 
     /// Whether no further job could wait.
@@ -204,11 +195,6 @@ impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
     /// Whether no job is running.
     pub fn is_idle(&self) -> bool {
         self.load().running == 0
-    }
-
-    /// How many jobs have started since the gate was made.
-    pub fn started(&self) -> usize {
-        self.0.started.load(Ordering::Relaxed)
     }
 
     /// Runs `work` of `party`, which takes one share, on a blocking thread, in the caller's tracing
@@ -245,7 +231,6 @@ impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
         let start = (&mut place.outcome).await.unwrap_or(Err(stopped))?;
         let turn = place.turn(start);
         drop(place);
-        self.0.started.fetch_add(1, Ordering::Relaxed);
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
         let span = Span::current();
@@ -287,13 +272,13 @@ impl<K: Clone + Eq + Hash> CpuGate<K> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<K>> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, mpsc};
+    use std::sync::{atomic::AtomicUsize, mpsc};
 
     use super::*;
 

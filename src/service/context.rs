@@ -31,8 +31,7 @@ pub struct Settings {
     pub limits: imaging::Limits,
 }
 
-/// A gate that is fair between tenants. `None` is the server's own work, and that of names which can
-/// be no tenant's.
+/// A gate that is fair between tenants. `None` stands for all names that can be no tenant's.
 pub type TenantGate = CpuGate<Option<TenantId>>;
 
 /// Everything that is shared between requests; cheap to clone.
