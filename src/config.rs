@@ -108,6 +108,10 @@ pub struct ServeSettings {
     #[arg(long, env = "LUMATRACE_PUBLIC_URL")]
     pub public_url: Option<String>,
 
+    /// Most connections of clients; more wait until others end
+    #[arg(long, env = "LUMATRACE_CONNECTIONS", default_value = "512")]
+    pub connections: NonZeroUsize,
+
     /// Most connections to the database
     #[arg(long, env = "LUMATRACE_DATABASE_CONNECTIONS", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -24,7 +24,6 @@ pub mod db;
 pub mod domain;
 pub mod http;
 pub mod imaging;
-pub mod memory;
 pub mod metrics;
 pub mod private_postgres;
 pub mod service;

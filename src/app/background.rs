@@ -5,14 +5,9 @@ use std::{collections::HashMap, time::Duration};
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{cpu::CpuGate, memory};
-
 /// How long the tasks may take to end once they are told to. None holds more than one short
 /// transaction, and a transaction that is broken off changes nothing.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
-
-/// How often freed memory is returned, if images were worked on meanwhile.
-const RELEASE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Owns every background task of a server. Dropping it aborts them; [`Background::stop`] lets them
 /// finish what they are doing.
@@ -55,20 +50,6 @@ impl Background {
         if tokio::time::timeout(STOP_LIMIT, ended).await.is_err() {
             let tasks: Vec<&str> = self.names.into_values().collect();
             tracing::warn!(?tasks, "some background tasks did not end in time");
-        }
-    }
-}
-
-/// Returns freed memory to the system when no image has been worked on for a while. Never returns.
-pub(super) async fn release_memory(images: CpuGate) {
-    let mut ticks = tokio::time::interval(RELEASE_INTERVAL);
-    let mut released_at = 0;
-    loop {
-        ticks.tick().await;
-        if images.is_idle() && images.started() != released_at {
-            // Nobody waits for the CPU, so this is done at once.
-            images.run(|_| memory::release()).await.ok();
-            released_at = images.started();
         }
     }
 }

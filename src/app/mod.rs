@@ -29,10 +29,10 @@ use crate::{
         self, Context, Settings,
         admission::{
             access::{self, AccessFeed},
+            bodies::Bodies,
             limits::Limiter,
             sign_ins::SignIns,
             throttle::Throttle,
-            uploads::Uploads,
         },
         keys,
     },
@@ -41,8 +41,8 @@ use crate::{
 /// Password hashing that may wait; each takes about 20 ms of a core.
 const PASSWORD_QUEUE: usize = 128;
 
-/// Memory for bodies that are being received, in KiB, for each image that may run or wait.
-const UPLOAD_KIB_PER_IMAGE: usize = 26 * 1024;
+/// Memory for bodies that are being received or sent, for each image that may run or wait.
+const BODY_BYTES_PER_IMAGE: usize = 26 << 20;
 
 /// Why the program cannot do its work; one sentence that names the setting or the cure.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +163,7 @@ pub async fn context(
         )
     })?;
     let (workers, queue) = (serve.worker_count(), serve.queue_length());
-    let upload_kib = (workers + queue) * UPLOAD_KIB_PER_IMAGE;
+    let body_bytes = (workers + queue) * BODY_BYTES_PER_IMAGE;
     let ctx = Context::new(service::Inner {
         db,
         access: AccessStates::default(),
@@ -186,10 +186,11 @@ pub async fn context(
         images: CpuGate::new(workers, queue),
         passwords: CpuGate::new(workers, PASSWORD_QUEUE),
         master,
-        uploads: Uploads::new(upload_kib, (upload_kib / 2).max(2 * UPLOAD_KIB_PER_IMAGE)),
+        bodies: Bodies::new(body_bytes, (body_bytes / 2).max(2 * BODY_BYTES_PER_IMAGE)),
         settings: Settings {
             token_ttl_seconds: serve.token_ttl_seconds,
             public_url,
+            most_connections: serve.connections.get(),
             limits: Limits::default(),
             cors_origins: serve.cors_origins.clone(),
             trusted_proxies: serve.trusted_proxies.clone(),

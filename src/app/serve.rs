@@ -1,16 +1,23 @@
 //! The listener of the API: accepts connections, and stops without breaking off requests.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
+use axum::Router;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::conn::auto,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{Instant, sleep_until},
+};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::add_extension::AddExtension;
 
-use super::background::{Background, release_memory};
+use super::background::Background;
 use crate::{connection, http, service::Context};
 
 /// How long running requests may take to finish when the server stops.
@@ -22,6 +29,13 @@ pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a client of HTTP/2 is asked whether it is still there.
 const PING: Duration = Duration::from_secs(30);
 
+/// How long a client may take nothing of what is being sent to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the other requests on a connection have once one of its answers was given up. A client
+/// that uses HTTP/2 as it should opens another connection meanwhile.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// How long to wait after a connection could not be accepted.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -30,13 +44,9 @@ pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn run(
     listener: TcpListener,
     ctx: Context,
-    mut background: Background,
+    background: Background,
     stop: impl Future<Output = ()>,
 ) {
-    let images = ctx.images.clone();
-    background.spawn("memory", |stopping| {
-        stopping.run_until_cancelled_owned(release_memory(images))
-    });
     serve(listener, ctx.clone(), stop).await;
     background.stop().await;
     ctx.db.close().await;
@@ -45,7 +55,60 @@ pub async fn run(
 /// Accepts connections until `stop` completes, then lets running requests finish, for at most
 /// [`GRACE`].
 pub async fn serve(listener: TcpListener, ctx: Context, stop: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(ctx.settings.most_connections));
     let router = http::router(ctx);
+    let connections = TaskTracker::new();
+    let stopping = CancellationToken::new();
+    tokio::pin!(stop);
+    loop {
+        let accept = async {
+            // The others wait in the listener's backlog.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, stream, peer) = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept => match accepted {
+                (place, Ok((stream, peer))) => (place, stream, peer),
+                // Out of file descriptors, most likely: other connections will close some.
+                (_, Err(error)) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        stream.set_nodelay(true).ok();
+        let (router, peer) = (router.clone(), http::Peer(peer.ip()));
+        let stopping = stopping.clone();
+        connections.spawn(async move {
+            serve_connection(stream, router, peer, stopping).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    stopping.cancel();
+    connections.close();
+    if tokio::time::timeout(GRACE, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not finish in time");
+    }
+}
+
+/// Serves one connection until it ends, is told to stop, or does not take its answers.
+async fn serve_connection(
+    stream: TcpStream,
+    router: Router,
+    peer: http::Peer,
+    stopping: CancellationToken,
+) {
+    // A connection on which nothing has come yet does not hold up the stop.
+    let begun = connection::has_begun(&stream, HEAD_TIMEOUT);
+    if stopping.run_until_cancelled(begun).await != Some(true) {
+        return;
+    }
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
         .http1()
@@ -56,44 +119,34 @@ pub async fn serve(listener: TcpListener, ctx: Context, stop: impl Future<Output
         .timer(TokioTimer::new())
         .keep_alive_interval(PING)
         .keep_alive_timeout(HEAD_TIMEOUT);
-    let graceful = GracefulShutdown::new();
-    let (stopping, running) = watch::channel(());
-    tokio::pin!(stop);
+    let departures = http::Departures::default();
+    let service = AddExtension::new(AddExtension::new(router, peer), departures.clone());
+    // What has been handed to the connection is no longer the answers' to give up.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let stream = TokioIo::new(Box::pin(stream));
+    let connection = server.serve_connection(stream, TowerToHyperService::new(service));
+    tokio::pin!(connection);
+    let mut stops = false;
+    let mut closes_at = None;
     loop {
-        let (stream, peer) = tokio::select! {
-            () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                // Out of file descriptors, most likely: other connections will close some.
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
+        tokio::select! {
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
                 }
-            },
-        };
-        stream.set_nodelay(true).ok();
-        let service =
-            TowerToHyperService::new(AddExtension::new(router.clone(), http::Peer(peer.ip())));
-        let (server, watcher) = (server.clone(), graceful.watcher());
-        let mut running = running.clone();
-        tokio::spawn(async move {
-            // A connection on which nothing has come yet does not hold up the stop.
-            tokio::select! {
-                begun = connection::has_begun(&stream, HEAD_TIMEOUT) => if !begun { return },
-                _ = running.changed() => return,
+                return;
             }
-            let connection = server.serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = watcher.watch(connection).await {
-                tracing::debug!(%error, "a connection ended early");
+            () = stopping.cancelled(), if !stops => {
+                stops = true;
+                connection.as_mut().graceful_shutdown();
             }
-        });
-    }
-    drop((listener, stopping));
-    if tokio::time::timeout(GRACE, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!("some requests did not finish in time");
+            () = departures.stalled(), if closes_at.is_none() => {
+                tracing::info!("a client does not take its answer: its connection ends");
+                connection.as_mut().graceful_shutdown();
+                closes_at = Some(Instant::now() + LINGER);
+            }
+            () = sleep_until(closes_at.unwrap_or_else(Instant::now)), if closes_at.is_some() => return,
+        }
     }
 }

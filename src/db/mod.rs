@@ -14,6 +14,7 @@ mod error;
 pub mod idempotency_keys;
 pub mod photos;
 mod pool;
+mod pool_shares;
 pub mod revoked_tokens;
 pub mod roles;
 pub mod signing_keys;
@@ -22,16 +23,21 @@ pub mod tenants;
 pub mod usage_hours;
 pub mod words;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     ConnectOptions, PgExecutor, Postgres, Transaction, migrate::Migrator,
     postgres::PgConnectOptions,
 };
 
+use tokio::sync::OwnedSemaphorePermit;
+
 pub use error::DbError;
 
-use self::pool::{ConnectionPool, GuardedConnection, PoolSettings};
+use self::{
+    pool::{ConnectionPool, GuardedConnection, PoolSettings},
+    pool_shares::PoolShares,
+};
 use crate::domain::TenantId;
 
 /// The migrations, compiled into the program.
@@ -65,6 +71,7 @@ const BOOTSTRAP_LOCK: i64 = 0x4c75_6d61_5472_6163;
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: ConnectionPool,
+    shares: Arc<PoolShares>,
     options: PgConnectOptions,
     /// The statement that switches a transaction to the serving role; empty when the connection's
     /// own role is no stronger.
@@ -88,6 +95,7 @@ impl Database {
         };
         Ok(Self {
             pool: ConnectionPool::open(options.clone(), settings).await?,
+            shares: Arc::new(PoolShares::of(connections)),
             options,
             switch: if switch_role { roles::SWITCH } else { "" },
         })
@@ -95,7 +103,7 @@ impl Database {
 
     /// Starts a transaction that sees and writes the rows of `tenant` only.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::begin(&self.pool, tenant, self.switch, SERVING_LIMITS).await
+        self.begin_with(tenant, SERVING_LIMITS).await
     }
 
     /// Starts such a transaction whose commit does not wait for the disk (`synchronous_commit =
@@ -105,7 +113,18 @@ impl Database {
         tenant: &TenantId,
     ) -> Result<TenantTransaction, DbError> {
         let settings = format!("{SERVING_LIMITS}; set local synchronous_commit = off");
-        TenantTransaction::begin(&self.pool, tenant, self.switch, &settings).await
+        self.begin_with(tenant, &settings).await
+    }
+
+    async fn begin_with(
+        &self,
+        tenant: &TenantId,
+        settings: &str,
+    ) -> Result<TenantTransaction, DbError> {
+        let permit = self.shares.take(tenant).await?;
+        let mut begun = TenantTransaction::begin(&self.pool, tenant, self.switch, settings).await?;
+        begun.permit = Some(permit);
+        Ok(begun)
     }
 
     /// Starts a transaction of no tenant, for what servers share. `settings` follows its begin.
@@ -142,6 +161,8 @@ impl Database {
 pub struct TenantTransaction {
     connection: GuardedConnection,
     tenant: TenantId,
+    /// Of the tenant's share of the pool; the operator has none.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl TenantTransaction {
@@ -162,6 +183,7 @@ impl TenantTransaction {
         Ok(Self {
             connection,
             tenant: tenant.clone(),
+            permit: None,
         })
     }
 

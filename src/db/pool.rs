@@ -31,7 +31,7 @@ use super::{
 };
 
 /// How long a request waits for a connection before it fails as unavailable.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an idle connection may take to answer before another one is opened in its place.
 const PING_LIMIT: Duration = Duration::from_secs(2);

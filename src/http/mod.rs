@@ -29,6 +29,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use error::{ErrorCode, ErrorRow};
 pub use extract::Peer;
+pub use middleware::Departures;
 use openapi::{Operation, Published};
 
 use crate::{
@@ -72,6 +73,8 @@ pub struct Endpoint {
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// Takes an image, which has to pass the gate.
+    takes_image: bool,
     describe: fn() -> Operation,
     route: MethodRouter<Context>,
 }
@@ -88,8 +91,17 @@ impl Endpoint {
             method,
             path,
             access,
+            takes_image: false,
             describe,
             route,
+        }
+    }
+
+    /// The same, which is refused where there is no room for work on its image.
+    fn with_image(self) -> Self {
+        Self {
+            takes_image: true,
+            ..self
         }
     }
 
@@ -155,19 +167,22 @@ pub fn endpoints() -> Vec<Endpoint> {
             PROTECT,
             v1::protect::handler,
             v1::protect::describe,
-        ),
+        )
+        .with_image(),
         Endpoint::post(
             "/api/v1/photos/verify",
             VERIFY,
             v1::verify::handler,
             v1::verify::describe,
-        ),
+        )
+        .with_image(),
         Endpoint::post(
             "/api/v1/photos/identify",
             IDENTIFY,
             v1::identify::handler,
             v1::identify::describe,
-        ),
+        )
+        .with_image(),
         Endpoint::get(
             "/api/v1/photos",
             READ,
@@ -362,6 +377,7 @@ fn public() -> Vec<Endpoint> {
 pub fn router(ctx: Context) -> Router {
     let authenticate = from_fn_with_state(ctx.clone(), middleware::authenticate);
     let limit = from_fn_with_state(ctx.clone(), middleware::limit);
+    let shed = from_fn_with_state(ctx.clone(), middleware::shed);
     let mut router = Router::new();
     for endpoint in endpoints() {
         let route = match endpoint.access {
@@ -372,10 +388,14 @@ pub fn router(ctx: Context) -> Router {
                     _ => LimitMode::Enforce,
                 };
                 // The last one is the first that a request meets.
-                endpoint
+                let mut route = endpoint
                     .route
                     .route_layer(from_fn_with_state(scopes, middleware::authorise))
-                    .route_layer(limit.clone())
+                    .route_layer(limit.clone());
+                if endpoint.takes_image {
+                    route = route.route_layer(shed.clone());
+                }
+                route
                     .route_layer(authenticate.clone())
                     .route_layer(Extension(passage))
             }
@@ -390,7 +410,8 @@ pub fn router(ctx: Context) -> Router {
         .layer(from_fn(middleware::body))
         .layer(from_fn(middleware::framing))
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(from_fn_with_state(ctx.clone(), error::render));
+        .layer(from_fn_with_state(ctx.clone(), error::render))
+        .layer(from_fn(middleware::answer));
     let origins = &ctx.settings.cors_origins;
     if !origins.is_empty() {
         router = router.layer(middleware::cors(origins));

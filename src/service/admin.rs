@@ -12,7 +12,7 @@ use super::{
 use crate::{
     auth::{PasswordHash, hash_password},
     db::{accounts::Account, credentials::Credential},
-    domain::{CredentialId, CredentialKind, Role, Username, audit::Actor},
+    domain::{CredentialId, CredentialKind, Role, TenantId, Username, audit::Actor},
 };
 
 /// Adds an account to the caller's tenant.
@@ -27,7 +27,7 @@ pub async fn create_account(
     role: Role,
     password: SecretString,
 ) -> Result<(), Error> {
-    let hash = hashed(ctx, password).await?;
+    let hash = hashed(ctx, &caller.tenant, password).await?;
     let tx = ctx.db.begin(&caller.tenant).await?;
     let new = NewAccount {
         username,
@@ -79,7 +79,7 @@ pub async fn change_account(
         AccountRequest::Disable => AccountChange::Disable,
         AccountRequest::Enable => AccountChange::Enable,
         AccountRequest::SetPassword(password) => {
-            AccountChange::SetPassword(hashed(ctx, password).await?)
+            AccountChange::SetPassword(hashed(ctx, &caller.tenant, password).await?)
         }
         AccountRequest::EndSessions => AccountChange::EndSessions,
     };
@@ -152,9 +152,13 @@ pub async fn revoke_credential(
 }
 
 /// Hashes a password behind the gate that bounds such work.
-async fn hashed(ctx: &Context, password: SecretString) -> Result<PasswordHash, Error> {
+async fn hashed(
+    ctx: &Context,
+    tenant: &TenantId,
+    password: SecretString,
+) -> Result<PasswordHash, Error> {
     ctx.passwords
-        .run(move |_| hash_password(&password))
+        .run(Some(tenant.clone()), move |_| hash_password(&password))
         .await?
         .map_err(|error| Error::invalid("password", error.to_string()))
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::admission::{
-    access::AccessFeed, limits::Limiter, sign_ins::SignIns, throttle::Throttle, uploads::Uploads,
+    access::AccessFeed, bodies::Bodies, limits::Limiter, sign_ins::SignIns, throttle::Throttle,
 };
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,
     cpu::CpuGate,
     db::Database,
+    domain::TenantId,
     imaging,
     metrics::Metrics,
 };
@@ -26,9 +27,14 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Networks of proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// Connections of clients at once; more wait to be accepted.
+    pub most_connections: usize,
     /// Limits of an image, unless the tenant has its own.
     pub limits: imaging::Limits,
 }
+
+/// A gate that is fair between tenants. `None` stands for all names that can be no tenant's.
+pub type TenantGate = CpuGate<Option<TenantId>>;
 
 /// Everything that is shared between requests; cheap to clone.
 #[derive(Debug, Clone)]
@@ -42,9 +48,9 @@ pub struct Inner {
     /// The time, which tests can set.
     pub clock: Clock,
     /// The gate for image work.
-    pub images: CpuGate,
+    pub images: TenantGate,
     /// The gate for password hashing: separate, so that neither kind of work starves the other.
-    pub passwords: CpuGate,
+    pub passwords: TenantGate,
     /// The rate limits of tenants.
     pub limiter: Limiter,
     /// Issues and verifies tokens.
@@ -59,8 +65,8 @@ pub struct Inner {
     pub throttle: Throttle,
     /// Opens what is sealed in the database.
     pub master: MasterKey,
-    /// The memory budget of bodies that are being received.
-    pub uploads: Uploads,
+    /// The memory budget of bodies that are being received or sent.
+    pub bodies: Bodies,
     /// The counters, durations and gauges of this server.
     pub metrics: Metrics,
     /// The operator's settings that concern requests.

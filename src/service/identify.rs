@@ -66,9 +66,13 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     tx.commit().await?;
 
     let index = engine::index_key(&secret);
-    let seen = images::run(ctx, image.clone(), limits, move |job, image, limits| {
-        look(job, image, limits, &index)
-    })
+    let seen = images::run(
+        ctx,
+        tenant,
+        image.clone(),
+        limits,
+        move |job, image, limits| look(job, image, limits, &index),
+    )
     .await?;
 
     let mut tx = ctx.db.begin(tenant).await?;
@@ -80,7 +84,7 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     let matches = if likely.is_empty() {
         Vec::new()
     } else {
-        images::run(ctx, image, limits, move |job, image, limits| {
+        images::run(ctx, tenant, image, limits, move |job, image, limits| {
             decide(job, image, limits, &likely, &secret)
         })
         .await?

@@ -48,14 +48,16 @@ fn with_max(ctx: &Context, max: Option<Megapixels>) -> Limits {
     }
 }
 
-/// Runs `work` on an image once the gate has as many free shares as the image takes.
+/// Runs `work` on an image of the tenant's once it is its turn and the gate has as many free shares
+/// as the image takes.
 ///
 /// # Errors
 ///
-/// Those of the work; [`Error::Busy`] when the queue is full. An image that is too large may be
+/// Those of the work; [`Error::Busy`] when the tenant's share or the queue is full. An image that is too large may be
 /// refused before its turn.
 pub(super) async fn run<T, F>(
     ctx: &Context,
+    tenant: &TenantId,
     image: Bytes,
     limits: Limits,
     work: F,
@@ -66,7 +68,9 @@ where
 {
     let shares = shares(&image, &limits)?;
     ctx.images
-        .run_taking(shares, move |job| work(job, &image, &limits))
+        .run_taking(Some(tenant.clone()), shares, move |job| {
+            work(job, &image, &limits)
+        })
         .await?
 }
 

@@ -302,6 +302,9 @@ async fn check_password(
             .map_err(Error::Throttled)
     };
     admit(ctx)?;
+    // As claimed, whether or not there is such a tenant, so that a wait tells nothing of it.
+    let party = name.as_ref().map(|name| name.tenant.clone());
+    ctx.passwords.admits(&party)?;
     let account = match &name {
         Some(LoginName { tenant, username }) => {
             let mut tx = ctx.db.begin(tenant).await?;
@@ -318,7 +321,7 @@ async fn check_password(
     let gated = ctx.clone();
     let matches = ctx
         .passwords
-        .run(move |_| {
+        .run(party, move |_| {
             // Checked again when its turn comes: many guesses may have waited side by side.
             admit(&gated)?;
             Ok::<bool, Error>(hash.matches(&password))

@@ -34,7 +34,9 @@ mod verification;
 pub mod verify;
 
 pub use caller::Caller;
-pub use context::{Context, Inner, Settings};
+pub use context::{Context, Inner, Settings, TenantGate};
 pub use error::{Error, FieldError};
 pub use page::Page;
 pub use verification::Verification;
+
+pub use crate::cpu::{Bound, Busy};

@@ -188,9 +188,13 @@ async fn replay(
         privacy,
         key: engine::watermark_key(&secret, photo),
     };
-    let marked = images::run(ctx, request.image, limits, move |job, image, limits| {
-        mark(job, image, limits, &options)
-    })
+    let marked = images::run(
+        ctx,
+        &caller.tenant,
+        request.image,
+        limits,
+        move |job, image, limits| mark(job, image, limits, &options),
+    )
     .await?;
     if marked.sha256 != sent.sha256 {
         return Err(Error::Conflict(
@@ -227,9 +231,13 @@ async fn protect_new(
         privacy: policy.privacy,
         key: engine::watermark_key(&secret, photo),
     };
-    let work = images::run(ctx, request.image, limits, move |job, image, limits| {
-        mark(job, image, limits, &options)
-    });
+    let work = images::run(
+        ctx,
+        tenant,
+        request.image,
+        limits,
+        move |job, image, limits| mark(job, image, limits, &options),
+    );
     let marked = claim.hold(work).await?;
 
     let mut registration = request.registration;

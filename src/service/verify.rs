@@ -53,9 +53,13 @@ pub async fn verify(
         None => None,
     };
     let policy = request.policy;
-    let found = images::run(ctx, request.image, limits, move |job, image, limits| {
-        examine(job, image, limits, reference.as_ref(), policy)
-    })
+    let found = images::run(
+        ctx,
+        tenant,
+        request.image,
+        limits,
+        move |job, image, limits| examine(job, image, limits, reference.as_ref(), policy),
+    )
     .await?;
 
     usage::charge_alone(ctx, tenant, MeteredOperation::Verify).await?;

@@ -1,15 +1,20 @@
 //! Bounded work: a full queue is refused at once, a client that hangs up frees its place, bodies
 //! are watched.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
 
 use lumatrace::http::ErrorCode;
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinSet,
 };
 
-use crate::support::{App, Part, pictures};
+use crate::support::{App, PASSWORD, Part, Tenant, pictures};
 
 #[tokio::test]
 async fn a_full_queue_answers_503_and_goes_on_after_it() {
@@ -17,7 +22,7 @@ async fn a_full_queue_answers_503_and_goes_on_after_it() {
     let tenant = app.tenant("acme").await;
     let client = app.client(&tenant).await;
     let image = pictures::png(&pictures::scene(512, 512, 21));
-    let mut calls = tokio::task::JoinSet::new();
+    let mut calls = JoinSet::new();
     for _ in 0..24 {
         let (client, image) = (client.clone(), image.clone());
         calls.spawn(async move {
@@ -47,10 +52,10 @@ async fn who_hangs_up_frees_the_place() {
     let tenant = app.tenant("acme").await;
     let client = app.client(&tenant).await;
     let address = app.listen().await;
-    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let (release, wait) = mpsc::channel::<()>();
     let running = tokio::spawn({
         let gate = app.ctx.images.clone();
-        async move { gate.run(move |_| wait.recv().ok()).await }
+        async move { gate.run(None, move |_| wait.recv().ok()).await }
     });
     let image = pictures::png(&pictures::scene(64, 64, 22));
     let mut body =
@@ -115,6 +120,125 @@ async fn a_refused_upload_is_read_to_its_end_so_that_the_answer_arrives() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     assert!(answer.contains("AUTH_MISSING"), "{answer}");
+}
+
+/// Fills the gate of `app`, of one worker and `queue` places, with jobs of the tenant that wait
+/// until the returned value is dropped.
+async fn press(app: &App, tenant: &Tenant, queue: usize) -> (mpsc::Sender<()>, JoinSet<bool>) {
+    let (release, wait) = mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let mut jobs = JoinSet::new();
+    for _ in 0..=queue {
+        let (gate, wait) = (app.ctx.images.clone(), Arc::clone(&wait));
+        let party = Some(tenant.id.clone());
+        jobs.spawn(async move {
+            let held = gate.run(party, move |_| wait.lock().unwrap().recv().is_err());
+            held.await.is_ok()
+        });
+    }
+    until(|| app.ctx.images.load().waiting == queue).await;
+    (release, jobs)
+}
+
+#[tokio::test]
+async fn a_tenant_that_presses_gives_places_up_to_others_and_hears_that_its_share_is_full() {
+    let app = App::spawn_with(&["--workers", "1", "--queue", "8"]).await;
+    let (acme, bolt) = (app.tenant("acme").await, app.tenant("bolt").await);
+    let (pressing, other) = (app.client(&acme).await, app.client(&bolt).await);
+    let image = pictures::png(&pictures::scene(128, 96, 23));
+    let (release, mut jobs) = press(&app, &acme, 8).await;
+    let parts = [Part::image(&image)];
+    let protect = "/api/v1/photos/protect";
+    let full = pressing.post_form(protect, &parts).await;
+    full.problem(ErrorCode::ServerBusy);
+    assert!(full.header("retry-after").parse::<u32>().unwrap() >= 1);
+
+    // The other tenant gets half of the places, one after the other.
+    let mut served = JoinSet::new();
+    for place in 1..=4 {
+        let (other, image) = (other.clone(), image.clone());
+        served.spawn(async move { other.protect(&image).await.status });
+        let displaced = jobs.join_next().await.unwrap().unwrap();
+        assert!(
+            !displaced,
+            "the newest job of who has most gives way: {place}"
+        );
+    }
+    for (client, name) in [(&pressing, "acme"), (&other, "bolt")] {
+        let refused = client.post_form(protect, &parts).await;
+        let body = refused.problem(ErrorCode::RateLimitExceeded);
+        assert!(refused.header("retry-after").parse::<u32>().unwrap() >= 1);
+        let message = body["message"].as_str().unwrap();
+        assert!(message.contains("share"), "{name}: {message}");
+    }
+    drop(release);
+    while let Some(status) = served.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+    }
+    let kept = jobs.join_all().await;
+    assert_eq!(kept, [true; 5], "one ran and four waited");
+}
+
+#[tokio::test]
+async fn a_refusal_for_want_of_room_asks_no_database_and_hardly_reads_the_body() {
+    let app = App::spawn_with(&["--workers", "1", "--queue", "2"]).await;
+    let acme = app.tenant("acme").await;
+    let token = app.token(&acme).await;
+    let address = app.listen().await;
+    let (release, jobs) = press(&app, &acme, 2).await;
+    app.ctx.db.close().await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /api/v1/photos/verify HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-type: multipart/form-data; boundary=b\r\ncontent-length: 20000000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // More than is read on, and less than what the sockets hold.
+    stream.write_all(&vec![0; 100_000]).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok();
+    let answer = answer.to_lowercase();
+    assert!(answer.starts_with("http/1.1 503"), "{answer}");
+    assert!(answer.contains("server_busy"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    assert!(answer.contains("retry-after: "), "{answer}");
+    drop(release);
+    assert_eq!(jobs.join_all().await, [true; 3]);
+}
+
+#[tokio::test]
+async fn logins_of_one_tenant_do_not_keep_another_out() {
+    let app = App::spawn_with(&["--workers", "1"]).await;
+    let (acme, bolt) = (app.tenant("acme").await, app.tenant("bolt").await);
+    let (release, wait) = mpsc::channel::<()>();
+    let gate = app.ctx.passwords.clone();
+    let party = Some(acme.id.clone());
+    let running = tokio::spawn({
+        let (gate, party) = (gate.clone(), party.clone());
+        async move { gate.run(party, move |_| wait.recv().is_err()).await }
+    });
+    until(|| app.ctx.passwords.load().running == 1).await;
+    let mut crowd = JoinSet::new();
+    for _ in 0..150 {
+        let (gate, party) = (gate.clone(), party.clone());
+        crowd.spawn(async move { gate.run(party, |_| ()).await.is_ok() });
+    }
+    // 128 may wait.
+    for _ in 128..150 {
+        assert!(!crowd.join_next().await.unwrap().unwrap(), "refused");
+    }
+    let login = tokio::spawn({
+        let client = app.anonymous();
+        let body = json!({
+            "tenantId": bolt.id.as_str(), "username": bolt.username.as_str(), "password": PASSWORD,
+        });
+        async move { client.post_json("/api/v1/auth/login", &body).await.status }
+    });
+    assert!(!crowd.join_next().await.unwrap().unwrap(), "gives way");
+    drop(release);
+    assert_eq!(login.await.unwrap(), 200);
+    running.await.unwrap().unwrap();
+    assert_eq!(crowd.join_all().await, [true; 127]);
 }
 
 /// Waits for something that another task is about to bring about.

@@ -112,7 +112,7 @@ async fn a_larger_picture_is_protected_found_and_verified_and_takes_the_room_of_
     let (release, wait) = std::sync::mpsc::channel::<()>();
     let held = tokio::spawn({
         let gate = app.ctx.images.clone();
-        async move { gate.run(move |_| wait.recv().ok()).await }
+        async move { gate.run(None, move |_| wait.recv().ok()).await }
     });
     while app.ctx.images.is_idle() {
         tokio::task::yield_now().await;

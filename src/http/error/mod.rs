@@ -31,7 +31,7 @@ use crate::{
     auth::TokenError,
     domain::{Decision, Scopes},
     imaging::ImagingError,
-    service::{self, Context, FieldError},
+    service::{self, Bound, Busy, Context, FieldError},
 };
 
 /// What a handler answers instead of a result.
@@ -165,6 +165,20 @@ impl ApiError {
         }
     }
 
+    /// More work than fits, of the tenant or of all.
+    pub(crate) fn busy(busy: Busy) -> Self {
+        let later = |code| Self::later(code, busy.retry_after_seconds);
+        match busy.bound {
+            Bound::Server => later(ErrorCode::ServerBusy),
+            Bound::Share => Self {
+                message: Cow::Borrowed(
+                    "the tenant has as much work waiting as its share allows while others wait",
+                ),
+                ..later(ErrorCode::RateLimitExceeded)
+            },
+        }
+    }
+
     /// A call above one of its tenant's limits.
     fn rate_limited(refusal: Decision) -> Self {
         let message = match (refusal.hour(), refusal.burst()) {
@@ -225,7 +239,7 @@ impl From<service::Error> for ApiError {
             Error::KeyReused => Self::new(ErrorCode::IdempotencyKeyReused),
             Error::TooManyCopies(_) => Self::with_message(ErrorCode::Conflict, message),
             Error::LimitExceeded(refusal) => Self::rate_limited(refusal),
-            Error::Busy(_) => Self::new(ErrorCode::ServerBusy),
+            Error::Busy(busy) => Self::busy(busy),
             Error::DatabaseUnavailable(_) => Self::caused(ErrorCode::DatabaseUnavailable, error),
             Error::Abandoned | Error::Image(ImagingError::Encode { .. }) | Error::Internal(_) => {
                 Self::caused(ErrorCode::InternalEngineError, error)
@@ -334,8 +348,8 @@ fn add_hints(error: &ApiError, headers: &mut HeaderMap) {
     if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    let busy = [ErrorCode::ServerBusy, ErrorCode::DatabaseUnavailable].contains(&error.code);
-    if let Some(seconds) = error.retry_after.or(busy.then_some(2)) {
+    let unavailable = error.code == ErrorCode::DatabaseUnavailable;
+    if let Some(seconds) = error.retry_after.or(unavailable.then_some(2)) {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
@@ -364,7 +378,8 @@ fn log(error: &ApiError) {
         causes.push_str(&source.to_string());
         cause = source.source();
     }
-    if error.code.row().status.is_server_error() {
+    // That the server is busy is no fault of its own, and said often when it is.
+    if error.code.row().status.is_server_error() && error.code != ErrorCode::ServerBusy {
         tracing::error!(error.code = code, "failed{causes}");
     } else {
         tracing::info!(error.code = code, "refused");

@@ -20,8 +20,8 @@ use hyper::body::Frame;
 
 use super::names::quoted;
 use crate::{
-    http::error::{ApiError, ErrorCode, Limit},
-    service::admission::uploads::Upload,
+    http::error::{ApiError, Limit},
+    service::admission::bodies::BodyMemory,
 };
 
 /// What a body may have beside its image, in bytes: boundaries, part headers, text parts.
@@ -47,7 +47,7 @@ struct State {
     received: u64,
     /// Longest image, in bytes.
     max: u64,
-    upload: Upload,
+    memory: BodyMemory,
     boundary: String,
     start: Vec<u8>,
     end: Vec<u8>,
@@ -74,12 +74,12 @@ struct Refused;
 impl Intake {
     /// Begins to count `body`, a form with that boundary in which there may be an image of `max`
     /// bytes.
-    pub(super) fn new(body: Body, boundary: String, max: u64, upload: Upload) -> Self {
+    pub(super) fn new(body: Body, boundary: String, max: u64, memory: BodyMemory) -> Self {
         Self(Arc::new(Mutex::new(State {
             body,
             received: 0,
             max,
-            upload,
+            memory,
             boundary,
             start: Vec::new(),
             end: Vec::new(),
@@ -138,8 +138,7 @@ impl State {
                 reason.unwrap_or("has a part with too long a head"),
             ));
         }
-        let taken = self.upload.take(bytes);
-        taken.map_err(|_| ApiError::new(ErrorCode::ServerBusy))
+        self.memory.take(bytes).map_err(ApiError::busy)
     }
 
     /// Keeps the start and the end of what comes.

@@ -20,7 +20,7 @@ use super::{
     names::{is_spelt_alike, quoted},
 };
 use crate::{
-    http::error::{ApiError, ErrorCode, Limit},
+    http::error::{ApiError, Limit},
     service::Context,
 };
 
@@ -78,12 +78,9 @@ impl FromRequest<Context> for PhotoForm {
         if let Some(length) = length.filter(|length| *length > max + OVERHEAD_BYTES) {
             return Err(ApiError::too_large("image", Limit::Bytes, max, length));
         }
-        if ctx.images.is_full() {
-            return Err(ApiError::new(ErrorCode::ServerBusy));
-        }
         let (mut parts, body) = request.into_parts();
         let caller = VerifiedCaller::from_request_parts(&mut parts, ctx).await?;
-        let intake = Intake::new(body, boundary, max, ctx.uploads.begin(&caller.tenant));
+        let intake = Intake::new(body, boundary, max, ctx.bodies.receive(&caller.tenant));
         let request = Request::from_parts(parts, Body::new(intake.clone()));
         Self::read(request, ctx, &intake, (max, length.unwrap_or(0).min(max)))
             .await

@@ -1,7 +1,10 @@
 //! Lets nobody through to a handler without a live token (RFC 6750, the header form only), nor
 //! without the scopes of the route.
 
+use std::sync::Arc;
+
 use axum::{
+    body::HttpBody,
     extract::{Request, State},
     http::{HeaderMap, header::AUTHORIZATION},
     middleware::Next,
@@ -17,7 +20,8 @@ use crate::{
     service::{self, Context, authenticate::Presented},
 };
 
-/// Verifies the token and hands the caller on.
+/// Verifies the token and hands the caller on. What is answered counts in the memory of the caller's
+/// tenant until it has left.
 pub(in crate::http) async fn authenticate(
     State(ctx): State<Context>,
     mut request: Request,
@@ -31,11 +35,19 @@ pub(in crate::http) async fn authenticate(
     };
     match verified {
         Ok(claims) => {
+            let tenant = claims.tenant.clone();
             tracing::Span::current().record("tenant.id", claims.tenant.as_str());
             request
                 .extensions_mut()
                 .insert(VerifiedCaller::verified(claims));
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(bytes) = response.body().size_hint().exact() {
+                let memory = ctx
+                    .bodies
+                    .send(&tenant, usize::try_from(bytes).unwrap_or(0));
+                response.extensions_mut().insert(Arc::new(memory));
+            }
+            response
         }
         Err(error) => error.into_response(),
     }

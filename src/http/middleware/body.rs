@@ -1,12 +1,11 @@
 //! The pace and the end of request bodies.
 //!
-//! A body must come at [`SLOWEST_BYTES_PER_SECOND`] on average after a [`HEAD_START`], and never
-//! pause for [`LONGEST_PAUSE`], or the request ends with 408: a client that trickles or stalls
-//! cannot hold a place. And when a handler answers before it has read all, the rest is read and
-//! thrown away before the answer goes out, within bounds: most clients send everything before they
-//! look at the answer, and a connection closed under them loses it. A client that sent
-//! `Expect: 100-continue` looks first, so it is answered at once, unless it was asked for its body
-//! already.
+//! A body that comes more slowly than [`Pace`] allows ends with 408. And when a handler answers
+//! before it has read all, the rest is read and thrown away before the answer goes out, within
+//! bounds: most clients send everything before they look at the answer, and a connection closed
+//! under them loses it. A client that sent `Expect: 100-continue` looks first, so it is answered at
+//! once, unless it was asked for its body already. Where there is too much to do, hardly anything
+//! is read on: what refusals cost is taken from the work that is not refused.
 
 use std::{
     pin::Pin,
@@ -19,7 +18,7 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
     http::{
-        HeaderValue, Version,
+        HeaderValue, StatusCode, Version,
         header::{CONNECTION, EXPECT},
     },
     middleware::Next,
@@ -27,21 +26,16 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Sleep, sleep_until, timeout};
 
+use super::pace::Pace;
 use crate::http::error::{ApiError, ErrorCode};
-
-/// Time that every body has, however short.
-const HEAD_START: Duration = Duration::from_secs(20);
-
-/// Longest time without a byte.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-
-/// Slowest average pace after that.
-const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 /// Most that is read of a body that nobody wants any more, in bytes.
 const LONGEST_DRAIN_BYTES: usize = 128 << 20;
+
+/// The same when the server or the tenant has too much to do (429, 503).
+const LONGEST_DRAIN_WHEN_BUSY_BYTES: usize = 64 << 10;
 
 /// Longest that such reading may take, and wait for the next piece.
 const LONGEST_DRAIN: Duration = Duration::from_secs(10);
@@ -55,8 +49,7 @@ struct TooSlow;
 /// The body on its way in, shared between the handler and this layer.
 struct Incoming {
     body: Body,
-    started: Instant,
-    received: u64,
+    pace: Pace,
     deadline: Pin<Box<Sleep>>,
     /// All of it came; the server's own body does not tell that of chunks.
     ended: bool,
@@ -84,11 +77,9 @@ impl HttpBody for Shared {
         self.with(|incoming| {
             if let Poll::Ready(frame) = Pin::new(&mut incoming.body).poll_frame(cx) {
                 if let Some(data) = frame.as_ref().and_then(|f| f.as_ref().ok()?.data_ref()) {
-                    incoming.received += data.len() as u64;
-                    let allowed = incoming.received / SLOWEST_BYTES_PER_SECOND;
-                    let pace = incoming.started + HEAD_START + Duration::from_secs(allowed);
-                    let pause = Instant::now() + LONGEST_PAUSE;
-                    incoming.deadline.as_mut().reset(pace.min(pause));
+                    incoming.pace.moved(data.len());
+                    let deadline = incoming.pace.deadline();
+                    incoming.deadline.as_mut().reset(deadline);
                 }
                 incoming.ended |= frame.is_none();
                 return Poll::Ready(frame);
@@ -116,12 +107,11 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
     let looks_first = request.headers().contains_key(EXPECT);
     let version = request.version();
     let (parts, body) = request.into_parts();
-    let started = Instant::now();
+    let pace = Pace::begin();
     let mut shared = Shared(Arc::new(Mutex::new(Incoming {
         body,
-        started,
-        received: 0,
-        deadline: Box::pin(sleep_until(started + HEAD_START)),
+        deadline: Box::pin(sleep_until(pace.deadline())),
+        pace,
         ended: false,
         too_slow: false,
     })));
@@ -130,12 +120,18 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
         .await;
     if shared.with(|incoming| incoming.too_slow) {
         response = ApiError::new(ErrorCode::RequestTimeout).into_response();
-    } else if !looks_first || shared.with(|incoming| incoming.received > 0) {
+    } else if !looks_first || shared.with(|incoming| incoming.pace.bytes() > 0) {
+        let longest = match response.status() {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                LONGEST_DRAIN_WHEN_BUSY_BYTES
+            }
+            _ => LONGEST_DRAIN_BYTES,
+        };
         let drain = async {
             let mut dropped = 0;
             while let Ok(Some(Ok(frame))) = timeout(LONGEST_DRAIN_PAUSE, shared.frame()).await {
                 dropped += frame.data_ref().map_or(0, Bytes::len);
-                if dropped > LONGEST_DRAIN_BYTES {
+                if dropped > longest {
                     break;
                 }
             }
@@ -155,11 +151,14 @@ pub(in crate::http) async fn body(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, body::to_bytes, http::StatusCode, middleware::from_fn, routing::post};
+    use axum::{Router, body::to_bytes, middleware::from_fn, routing::post};
     use http_body_util::channel::Channel;
     use tower::ServiceExt;
 
+    use tokio::time::Instant;
+
     use super::*;
+    use crate::http::middleware::pace::LONGEST_PAUSE;
 
     /// Sends `bytes`, then nothing more; what the answer is, and after how long it comes.
     async fn stall(bytes: usize, reads: bool) -> (StatusCode, bool, Duration) {

@@ -15,7 +15,7 @@ async fn occupy(app: &App) -> (mpsc::Sender<()>, JoinHandle<()>) {
     let (release, wait) = mpsc::channel::<()>();
     let gate = app.ctx.images.clone();
     let busy = tokio::spawn(async move {
-        gate.run(move |_| wait.recv().ok()).await.unwrap();
+        gate.run(None, move |_| wait.recv().ok()).await.unwrap();
     });
     while app.ctx.images.is_idle() {
         tokio::task::yield_now().await;

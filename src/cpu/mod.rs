@@ -1,29 +1,32 @@
-//! CPU-heavy work, off the async threads and bounded in number.
+//! CPU-heavy work, off the async threads, bounded in number and fair between parties.
 //!
 //! A [`CpuGate`] has as many shares as there are workers. A job takes one share, or more if its
-//! work is larger, and runs once it has them. Jobs wait in a queue of bounded length; one more is
-//! refused at once.
-//!
-//! Shares are given in order of arrival (tokio's semaphore is fair, for many permits at once too):
-//! freed shares are set aside for the first job in the queue, so small jobs never overtake a large
-//! one, and never wait for a large one that came later.
+//! work is larger, and runs once it has them. Jobs wait in a queue of bounded length; whose turn it
+//! is, and who is refused when it is full, goes by party: [`fair_queue`] has the rules. CPU time is
+//! that of the job's thread.
 //!
 //! A caller that goes away while its job waits frees the place. If the job runs already, it runs
 //! on, since a thread cannot be stopped: it keeps its shares, so that never more than `workers` of
 //! them are in use, and it can check [`Job::abandoned`] between its steps.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+mod fair_queue;
+
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    hash::Hash,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use tokio::sync::Semaphore;
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::oneshot;
 use tracing::Span;
 
-/// Refusal of a job because the queue is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("all workers are busy and the queue is full")]
-pub struct Busy;
+pub use self::fair_queue::{Bound, Busy};
+use self::fair_queue::{FairQueue, Start};
 
 /// The jobs of a [`CpuGate`] at one moment. A job counts once, however many shares it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,15 +37,37 @@ pub struct Load {
     pub waiting: usize,
 }
 
-/// Bounded access to the CPU; clones share the bound.
-#[derive(Debug, Clone)]
-pub struct CpuGate {
-    shares: Arc<Semaphore>,
-    running: Arc<AtomicUsize>,
-    waiting: Arc<AtomicUsize>,
-    started: Arc<AtomicUsize>,
-    workers: u32,
-    queue: usize,
+/// Bounded access to the CPU for parties of type `K`; clones share the bound.
+#[derive(Debug)]
+pub struct CpuGate<K: Clone + Eq + Hash>(Arc<Mutex<State<K>>>);
+
+impl<K: Clone + Eq + Hash> Clone for CpuGate<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[derive(Debug)]
+struct State<K> {
+    queue: FairQueue<K>,
+    /// Who is told how it went on, by ticket.
+    told: HashMap<u64, oneshot::Sender<Result<Start, Busy>>>,
+}
+
+impl<K: Clone + Eq + Hash> State<K> {
+    /// Tells all jobs that may start now. Whoever takes its place back does so under the same lock,
+    /// so each of them hears it.
+    fn start(&mut self) {
+        while let Some(start) = self.queue.next() {
+            self.tell(start.ticket, Ok(start));
+        }
+    }
+
+    fn tell(&mut self, ticket: u64, outcome: Result<Start, Busy>) {
+        if let Some(waiting) = self.told.remove(&ticket) {
+            waiting.send(outcome).ok();
+        }
+    }
 }
 
 /// Tells a running job whether its caller still waits for the result.
@@ -58,13 +83,71 @@ impl Job {
     }
 }
 
-/// Stands for one job in a count, and leaves it when dropped, also when the caller hangs up.
-struct CountGuard(Arc<AtomicUsize>);
+/// A job in the queue; gives its place back when dropped, also when the caller hangs up.
+struct Place<K: Clone + Eq + Hash> {
+    gate: CpuGate<K>,
+    party: K,
+    shares: u32,
+    ticket: u64,
+    outcome: oneshot::Receiver<Result<Start, Busy>>,
+}
 
-impl Drop for CountGuard {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+impl<K: Clone + Eq + Hash> Place<K> {
+    fn turn(&self, start: Start) -> Turn<K> {
+        Turn {
+            gate: self.gate.clone(),
+            party: self.party.clone(),
+            shares: self.shares,
+            charged: start.charged,
+            began: None,
+        }
     }
+}
+
+impl<K: Clone + Eq + Hash> Drop for Place<K> {
+    fn drop(&mut self) {
+        let mut state = self.gate.lock();
+        if state.queue.leave(&self.party, self.ticket) {
+            state.told.remove(&self.ticket);
+            // What waited behind it may fit now.
+            state.start();
+        }
+        drop(state);
+        // It was told to start and did not hear it any more.
+        if let Ok(Ok(start)) = self.outcome.try_recv() {
+            drop(self.turn(start));
+        }
+    }
+}
+
+/// The shares of a job that runs; dropped on its thread, it gives them back and is charged.
+struct Turn<K: Clone + Eq + Hash> {
+    gate: CpuGate<K>,
+    party: K,
+    shares: u32,
+    charged: f64,
+    /// CPU seconds of the thread when the job began.
+    began: Option<f64>,
+}
+
+impl<K: Clone + Eq + Hash> Drop for Turn<K> {
+    fn drop(&mut self) {
+        let seconds = self.began.map_or(0.0, |began| thread_cpu_seconds() - began);
+        let mut state = self.gate.lock();
+        (state.queue).finish(&self.party, self.shares, self.charged, seconds);
+        state.start();
+    }
+}
+
+/// CPU time of this thread in seconds.
+fn thread_cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a thread does not run for 2^53 seconds"
+    )]
+    let (seconds, nanoseconds) = (time.tv_sec as f64, time.tv_nsec as f64);
+    seconds + nanoseconds * 1e-9
 }
 
 /// Tells the job that its caller is gone.
@@ -76,54 +159,57 @@ impl Drop for Abandon {
     }
 }
 
-impl CpuGate {
+impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
     /// A gate of `workers` shares (at least one) and `queue` waiting jobs.
     pub fn new(workers: usize, queue: usize) -> Self {
-        let workers = u32::try_from(workers).unwrap_or(u32::MAX).max(1);
-        Self {
-            shares: Arc::new(Semaphore::new(workers as usize)),
-            running: Arc::new(AtomicUsize::new(0)),
-            waiting: Arc::new(AtomicUsize::new(0)),
-            started: Arc::new(AtomicUsize::new(0)),
-            workers,
-            queue,
-        }
+        let workers = u32::try_from(workers).unwrap_or(u32::MAX);
+        Self(Arc::new(Mutex::new(State {
+            queue: FairQueue::new(workers, queue),
+            told: HashMap::new(),
+        })))
     }
 
-    /// Whether a job that came now would be refused.
+    /// Whether no further job could wait.
     pub fn is_full(&self) -> bool {
-        self.shares.available_permits() == 0 && self.waiting.load(Ordering::Acquire) >= self.queue
+        self.lock().queue.is_full()
+    }
+
+    /// Whether a job of `party` would be taken now. Costs no more than a look.
+    ///
+    /// # Errors
+    ///
+    /// What [`CpuGate::run`] would say.
+    pub fn admits(&self, party: &K) -> Result<(), Busy> {
+        self.lock().queue.admits(party)
     }
 
     /// How many jobs run and how many wait at this moment.
     pub fn load(&self) -> Load {
+        let state = self.lock();
         Load {
-            running: self.running.load(Ordering::Acquire),
-            waiting: self.waiting.load(Ordering::Acquire),
+            running: state.queue.running(),
+            waiting: state.queue.waiting(),
         }
     }
 
     /// Whether no job is running.
     pub fn is_idle(&self) -> bool {
-        self.shares.available_permits() == self.workers as usize
+        self.load().running == 0
     }
 
-    /// How many jobs have started since the gate was made.
-    pub fn started(&self) -> usize {
-        self.started.load(Ordering::Relaxed)
-    }
-
-    /// Runs `work`, which takes one share, on a blocking thread, in the caller's tracing span.
+    /// Runs `work` of `party`, which takes one share, on a blocking thread, in the caller's tracing
+    /// span.
     ///
     /// # Errors
     ///
-    /// [`Busy`] at once when the queue is full. A panic of the job is resumed in the caller.
-    pub async fn run<T, F>(&self, work: F) -> Result<T, Busy>
+    /// [`Busy`] at once when the party's share or the whole queue is used up; later, when the
+    /// party has to give a place up for another. A panic of the job is resumed in the caller.
+    pub async fn run<T, F>(&self, party: K, work: F) -> Result<T, Busy>
     where
         T: Send + 'static,
         F: FnOnce(&Job) -> T + Send + 'static,
     {
-        self.run_taking(1, work).await
+        self.run_taking(party, 1, work).await
     }
 
     /// Like [`CpuGate::run`], for work that takes `shares` shares. Work that asks for more than
@@ -132,34 +218,26 @@ impl CpuGate {
     /// # Errors
     ///
     /// As [`CpuGate::run`].
-    pub async fn run_taking<T, F>(&self, shares: u32, work: F) -> Result<T, Busy>
+    pub async fn run_taking<T, F>(&self, party: K, shares: u32, work: F) -> Result<T, Busy>
     where
         T: Send + 'static,
         F: FnOnce(&Job) -> T + Send + 'static,
     {
-        let shares = shares.min(self.workers);
-        let permit = if let Ok(permit) = Arc::clone(&self.shares).try_acquire_many_owned(shares) {
-            permit
-        } else {
-            let before = self.waiting.fetch_add(1, Ordering::AcqRel);
-            let _waiting = CountGuard(Arc::clone(&self.waiting));
-            if before >= self.queue {
-                return Err(Busy);
-            }
-            Arc::clone(&self.shares)
-                .acquire_many_owned(shares)
-                .await
-                .map_err(|_| Busy)?
+        let mut place = self.enter(party, shares)?;
+        let stopped = Busy {
+            bound: Bound::Server,
+            retry_after_seconds: 1,
         };
-        self.started.fetch_add(1, Ordering::Relaxed);
-        self.running.fetch_add(1, Ordering::AcqRel);
-        let running = CountGuard(Arc::clone(&self.running));
+        let start = (&mut place.outcome).await.unwrap_or(Err(stopped))?;
+        let turn = place.turn(start);
+        drop(place);
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
         let span = Span::current();
         #[expect(clippy::disallowed_methods, reason = "this is the one place")]
         let finished = tokio::task::spawn_blocking(move || {
-            let _place = (running, permit);
+            let mut turn = turn;
+            turn.began = Some(thread_cpu_seconds());
             span.in_scope(|| work(&Job { abandoned }))
         });
         match finished.await {
@@ -167,15 +245,40 @@ impl CpuGate {
             Err(failed) => match failed.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // Only a runtime that shuts down cancels a blocking task.
-                Err(_) => Err(Busy),
+                Err(_) => Err(stopped),
             },
         }
     }
 }
 
+impl<K: Clone + Eq + Hash> CpuGate<K> {
+    fn enter(&self, party: K, shares: u32) -> Result<Place<K>, Busy> {
+        let mut state = self.lock();
+        let entered = state.queue.enter(&party, shares)?;
+        let (tell, outcome) = oneshot::channel();
+        state.told.insert(entered.ticket, tell);
+        if let Some((displaced, busy)) = entered.displaced {
+            state.tell(displaced, Err(busy));
+        }
+        state.start();
+        drop(state);
+        Ok(Place {
+            gate: self.clone(),
+            party,
+            shares,
+            ticket: entered.ticket,
+            outcome,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<K>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, mpsc};
+    use std::sync::{atomic::AtomicUsize, mpsc};
 
     use super::*;
 
@@ -185,21 +288,22 @@ mod tests {
         let (release, wait) = mpsc::channel::<()>();
         let running = tokio::spawn({
             let gate = gate.clone();
-            async move { gate.run(move |_| wait.recv()).await }
+            async move { gate.run((), move |_| wait.recv()).await }
         });
-        while gate.shares.available_permits() > 0 {
+        while gate.load().running < 1 {
             tokio::task::yield_now().await;
         }
-        let mut queued = Box::pin(gate.run(|_| ()));
+        let mut queued = Box::pin(gate.run((), |_| ()));
         assert!(futures_pending(&mut queued).await);
         assert!(gate.is_full());
-        assert_eq!(gate.run(|_| ()).await, Err(Busy));
+        let refused = gate.run((), |_| ()).await.unwrap_err();
+        assert_eq!(refused.bound, Bound::Server);
         let load = gate.load();
         assert_eq!((load.running, load.waiting), (1, 1));
 
         drop(queued);
         assert!(!gate.is_full());
-        let mut next = Box::pin(gate.run(|_| 7));
+        let mut next = Box::pin(gate.run((), |_| 7));
         assert!(futures_pending(&mut next).await);
         release.send(()).unwrap();
         assert_eq!(next.await, Ok(7));
@@ -216,7 +320,7 @@ mod tests {
         let caller = tokio::spawn({
             let gate = gate.clone();
             async move {
-                gate.run(move |job| {
+                gate.run((), move |job| {
                     started.send(()).ok();
                     while !job.abandoned() {
                         std::thread::yield_now();
@@ -230,8 +334,9 @@ mod tests {
             tokio::task::yield_now().await;
         }
         caller.abort();
-        let gone = gate.shares.acquire().await;
-        assert!(gone.is_ok());
+        while !gate.is_idle() {
+            tokio::task::yield_now().await;
+        }
         assert!(told.recv().is_ok());
     }
 
@@ -245,9 +350,9 @@ mod tests {
         let (release, wait) = mpsc::channel::<()>();
         let held = tokio::spawn({
             let gate = gate.clone();
-            async move { gate.run(move |_| wait.recv().ok()).await }
+            async move { gate.run((), move |_| wait.recv().ok()).await }
         });
-        while gate.shares.available_permits() > 1 {
+        while gate.load().running < 1 {
             tokio::task::yield_now().await;
         }
         // One share is free all the time. 9 is more than there is.
@@ -262,7 +367,7 @@ mod tests {
                 std::thread::sleep(std::time::Duration::from_millis(5));
                 running.fetch_sub(taken, Ordering::SeqCst);
             };
-            let mut job = Box::pin(async move { gate.run_taking(shares, work).await });
+            let mut job = Box::pin(async move { gate.run_taking((), shares, work).await });
             assert!(futures_pending(&mut job).await, "{number} waits its turn");
             queued.push(job);
         }
@@ -291,16 +396,16 @@ mod tests {
         let (release, wait) = mpsc::channel::<()>();
         let held = tokio::spawn({
             let gate = gate.clone();
-            async move { gate.run(move |_| wait.recv().ok()).await }
+            async move { gate.run((), move |_| wait.recv().ok()).await }
         });
-        while gate.shares.available_permits() > 1 {
+        while gate.load().running < 1 {
             tokio::task::yield_now().await;
         }
-        let mut large = Box::pin(gate.run_taking(2, |_| ()));
+        let mut large = Box::pin(gate.run_taking((), 2, |_| ()));
         assert!(futures_pending(&mut large).await);
         assert!(gate.is_full(), "the free share is the large job's");
         drop(large);
-        assert_eq!(gate.run(|_| 7).await, Ok(7));
+        assert_eq!(gate.run((), |_| 7).await, Ok(7));
         release.send(()).unwrap();
         assert!(held.await.unwrap().is_ok());
     }
