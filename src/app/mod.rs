@@ -25,7 +25,9 @@ use crate::{
     private_postgres,
     service::{
         self, Context, Settings,
-        admission::{access, limits::Limiter, throttle::Throttle, uploads::Uploads},
+        admission::{
+            access, limits::Limiter, sources::KnownSources, throttle::Throttle, uploads::Uploads,
+        },
         keys,
     },
 };
@@ -103,6 +105,7 @@ pub async fn context(
         access,
         metrics: Metrics::new(),
         throttle: Throttle::new(serve.login_burst),
+        known_sources: KnownSources::default(),
         tokens: TokenService::new(
             keys,
             clock.clone(),

@@ -13,7 +13,7 @@ mod token;
 
 pub use access::{AccessStates, TokenStatus};
 pub use issued_secret::{SecretHash, SecretUse, issue_secret};
-pub use master_key::{MasterKey, SealError};
+pub use master_key::{HashUse, MasterKey, SealError};
 pub use password::{PasswordHash, PasswordPolicyError, generate_password, hash_password};
 pub use signing::{Jwk, JwkSet, KeyRing, SigningKey, SigningKeyError};
 pub use tenant_secret::TenantSecret;

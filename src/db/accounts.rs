@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{AccountStatus, Role, Username};
+use crate::domain::{AccountStatus, Role, SourceHash, Username};
 
 /// An account that may log in, as far as a login needs it.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct LoginAccount {
     pub role: Role,
     /// A number that its tokens carry; raising it ends them.
     pub generation: i64,
+    /// Whether it has signed in from the source before.
+    pub knows_source: bool,
 }
 
 /// An account as it is listed.
@@ -75,18 +77,24 @@ pub async fn list(tx: &mut TenantTransaction) -> Result<Vec<Account>, DbError> {
         .collect()
 }
 
-/// Finds an account that may log in: enabled, of an active tenant.
+/// Finds an account that may log in, enabled and of an active tenant, for a login from `source`.
 pub async fn find_for_login(
     tx: &mut TenantTransaction,
     username: &Username,
+    source: &SourceHash,
 ) -> Result<Option<LoginAccount>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query!(
-        "select password_hash, role, generation
+        r#"select password_hash, role, generation,
+                exists (
+                    select from known_sources known
+                    where known.tenant_id = $1 and known.username = $2 and known.source_hash = $3
+                ) as "knows_source!"
          from accounts join tenants using (tenant_id)
-         where tenant_id = $1 and username = $2 and accounts.status = 'enabled' and tenants.status = 'active'",
+         where tenant_id = $1 and username = $2 and accounts.status = 'enabled' and tenants.status = 'active'"#,
         tenant,
-        username.as_str()
+        username.as_str(),
+        source.as_slice()
     )
     .fetch_optional(db)
     .await?;
@@ -96,6 +104,7 @@ pub async fn find_for_login(
             password_hash: row.password_hash,
             role,
             generation: row.generation,
+            knows_source: row.knows_source,
         })
     })
     .transpose()

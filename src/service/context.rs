@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::admission::{limits::Limiter, throttle::Throttle, uploads::Uploads};
+use super::admission::{
+    limits::Limiter, sources::KnownSources, throttle::Throttle, uploads::Uploads,
+};
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,
@@ -51,6 +53,8 @@ pub struct Inner {
     pub access: AccessStates,
     /// Slows down password guessing.
     pub throttle: Throttle,
+    /// The sources of accounts that are being guessed at.
+    pub known_sources: KnownSources,
     /// Opens what is sealed in the database.
     pub master: MasterKey,
     /// The memory budget of bodies that are being received.

@@ -11,7 +11,11 @@ use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Context, Error, admission::throttle::Attempt, audit, journal, keys};
+use super::{
+    Context, Error,
+    admission::{sources, throttle::Attempt},
+    audit, journal, keys,
+};
 use crate::{
     auth::{Grant, Origin, PasswordHash, SecretHash},
     db::{
@@ -57,7 +61,7 @@ pub async fn account(
     let name = (TenantId::parse(tenant).zip(Username::parse(username)))
         .map(|(tenant, username)| LoginName { tenant, username });
     let attempt = Attempt::new(tenant, username, source);
-    let found = check_password(ctx, name, password, attempt).await?;
+    let found = check_password(ctx, name, password, &attempt).await?;
     let LoggedIn {
         name: LoginName { tenant, username },
         account,
@@ -72,7 +76,7 @@ pub async fn account(
         },
         ttl_seconds: ctx.settings.token_ttl_seconds,
     };
-    session(ctx, &grant).await
+    session(ctx, &grant, (!account.knows_source).then_some(&attempt)).await
 }
 
 /// Why a login with an API key is refused.
@@ -108,7 +112,7 @@ pub async fn api_key(
         .ok_or(ApiKeyRefusal::ApiKey)?;
     let attempt = Attempt::new(tenant.as_str(), username, source);
     let name = Username::parse(username).map(|username| LoginName { tenant, username });
-    let found = check_password(ctx, name, password, attempt).await?;
+    let found = check_password(ctx, name, password, &attempt).await?;
     let LoggedIn {
         name: LoginName { tenant, username },
         account,
@@ -125,7 +129,8 @@ pub async fn api_key(
         },
         ttl_seconds: API_KEY_TOKEN_TTL_SECONDS,
     };
-    Ok(session(ctx, &grant).await?)
+    let new_source = (!account.knows_source).then_some(&attempt);
+    Ok(session(ctx, &grant, new_source).await?)
 }
 
 /// Why the sign-in of an application is refused.
@@ -176,7 +181,7 @@ pub async fn application(
     let origin = Origin::Application { credential };
     let ttl_seconds = found.token_ttl_seconds;
     let grant = of_application(tenant, &found, found.scopes, origin, ttl_seconds)?;
-    Ok((session(ctx, &grant).await?, credential))
+    Ok((session(ctx, &grant, None).await?, credential))
 }
 
 /// A client of OAuth 2.0 whose secret was right.
@@ -238,7 +243,7 @@ pub async fn client_credentials(
     };
     let ttl_seconds = ctx.settings.token_ttl_seconds;
     let grant = of_application(tenant, &application, scopes, origin, ttl_seconds)?;
-    session(ctx, &grant).await
+    session(ctx, &grant, None).await
 }
 
 fn of_application(
@@ -287,23 +292,34 @@ async fn check_password(
     ctx: &Context,
     name: Option<LoginName>,
     password: SecretString,
-    attempt: Attempt,
+    attempt: &Attempt,
 ) -> Result<Option<LoggedIn>, Error> {
-    let admit = move |ctx: &Context| {
+    let known = match &name {
+        Some(LoginName { tenant, username })
+            if ctx.throttle.is_held_by_others(attempt, ctx.clock.now()) =>
+        {
+            sources::is_known(ctx, tenant, username, attempt).await?
+        }
+        _ => false,
+    };
+    let attempt = *attempt;
+    let admit = move |ctx: &Context, known: bool| {
         ctx.throttle
-            .admit(&attempt, ctx.clock.now())
+            .admit(&attempt, known, ctx.clock.now())
             .map_err(Error::Throttled)
     };
-    admit(ctx)?;
+    admit(ctx, known)?;
     let account = match &name {
         Some(LoginName { tenant, username }) => {
+            let source = sources::hash(ctx, tenant, username, &attempt);
             let mut tx = ctx.db.begin(tenant).await?;
-            let account = accounts::find_for_login(&mut tx, username).await?;
+            let account = accounts::find_for_login(&mut tx, username, &source).await?;
             tx.commit().await?;
             account
         }
         None => None,
     };
+    let known = known || account.as_ref().is_some_and(|found| found.knows_source);
     let hash = match &account {
         Some(account) => PasswordHash::from_stored(account.password_hash.clone()),
         None => PasswordHash::of_nobody(),
@@ -313,7 +329,7 @@ async fn check_password(
         .passwords
         .run(move |_| {
             // Checked again when its turn comes: many guesses may have waited side by side.
-            admit(&gated)?;
+            admit(&gated, known)?;
             Ok::<bool, Error>(hash.matches(&password))
         })
         .await??;
@@ -351,14 +367,26 @@ async fn find_application(ctx: &Context, id: CredentialId) -> Result<Option<Live
     Ok(found.map(|credential| LiveOfTenant { tenant, credential }))
 }
 
-async fn session(ctx: &Context, grant: &Grant) -> Result<Session, Error> {
+/// Issues the token. `new_source` is the attempt that its account is known by from now on, if its
+/// source is new.
+async fn session(
+    ctx: &Context,
+    grant: &Grant,
+    new_source: Option<&Attempt>,
+) -> Result<Session, Error> {
     let token = keys::sign(ctx, grant).await?;
     let actor = audit::actor(&grant.origin, &grant.username);
     let subject = audit::subject(&grant.origin, &grant.username);
     let entry =
         AuditEntry::new(actor, Action::SessionStarted, subject).with("by", grant.origin.name());
-    let tx = ctx.db.begin(&grant.tenant).await?;
+    let mut tx = ctx.db.begin(&grant.tenant).await?;
+    if let Some(attempt) = new_source {
+        sources::remember(ctx, &mut tx, &grant.username, attempt).await?;
+    }
     journal::commit(tx, ctx.clock.now(), &entry).await?;
+    if let Some(attempt) = new_source {
+        ctx.known_sources.forget(attempt);
+    }
     tracing::info!(tenant.id = %grant.tenant, account.name = %grant.username, "logged in");
     Ok(Session {
         token: token.into(),

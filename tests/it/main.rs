@@ -27,6 +27,7 @@ mod comments;
 mod contract;
 mod false_positives;
 mod framing;
+mod guessing;
 mod idempotency;
 mod identify;
 mod isolation;
