@@ -26,7 +26,12 @@ use crate::{
     service::{
         self, Context, Settings,
         admission::{
-            access, limits::Limiter, sources::KnownSources, throttle::Throttle, uploads::Uploads,
+            access,
+            limits::Limiter,
+            refusals::{self, RefusedSignIns},
+            sources::KnownSources,
+            throttle::Throttle,
+            uploads::Uploads,
         },
         keys,
     },
@@ -106,6 +111,7 @@ pub async fn context(
         metrics: Metrics::new(),
         throttle: Throttle::new(serve.login_burst),
         known_sources: KnownSources::default(),
+        refused_sign_ins: RefusedSignIns::default(),
         tokens: TokenService::new(
             keys,
             clock.clone(),
@@ -134,6 +140,10 @@ pub async fn context(
     let follow = access::follow(ctx.clone());
     background.spawn("access changes", |stopping| {
         stopping.run_until_cancelled_owned(follow)
+    });
+    let summarised = ctx.clone();
+    background.spawn("refused sign-ins", |stopping| {
+        refusals::summarise(summarised, stopping)
     });
     Ok((ctx, background))
 }

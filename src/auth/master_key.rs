@@ -33,6 +33,8 @@ pub struct SealError;
 pub enum HashUse {
     /// A network that an account has signed in from.
     KnownSource,
+    /// A name that does not exist, which may be a password.
+    UnknownName,
 }
 
 /// 256 random bits that seal the secrets in the database, and the keys derived from them by
@@ -40,6 +42,7 @@ pub enum HashUse {
 pub struct MasterKey {
     sealing: LessSafeKey,
     known_sources: hmac::Key,
+    unknown_names: hmac::Key,
 }
 
 impl fmt::Debug for MasterKey {
@@ -62,6 +65,7 @@ impl MasterKey {
         Ok(Self {
             sealing: LessSafeKey::new(sealing),
             known_sources: derived("lumatrace known source v1")?,
+            unknown_names: derived("lumatrace unknown name v1")?,
         })
     }
 
@@ -70,6 +74,7 @@ impl MasterKey {
     pub fn keyed_hash(&self, purpose: HashUse, parts: &[&[u8]]) -> [u8; 32] {
         let key = match purpose {
             HashUse::KnownSource => &self.known_sources,
+            HashUse::UnknownName => &self.unknown_names,
         };
         let mut context = hmac::Context::with_key(key);
         for part in parts {

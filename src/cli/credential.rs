@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     config::InstallationSettings,
     db::Operator,
-    domain::{CredentialId, CredentialKind, Scopes, TenantId, audit::Actor},
+    domain::{CredentialId, CredentialKind, Scopes, TenantId, audit::By},
     service::{credentials, keys},
 };
 
@@ -111,7 +111,7 @@ pub(super) async fn api_key(
                 tx,
                 &master,
                 &clock,
-                Actor::Operator,
+                By::OPERATOR,
                 credentials::ApiKeyRequest {
                     name: &new.name,
                     scopes,
@@ -154,8 +154,7 @@ pub(super) async fn app(
                 token_ttl_seconds: token_days * 86_400,
             };
             let made =
-                credentials::create_application(tx, &master, &clock, Actor::Operator, request)
-                    .await;
+                credentials::create_application(tx, &master, &clock, By::OPERATOR, request).await;
             let made = known(made, &format!("there is no tenant {tenant}"))?;
             print_json(&json!({
                 "appId": made.id.as_application(),
@@ -204,7 +203,7 @@ async fn revoke(
     id: CredentialId,
 ) -> Result<(), StartError> {
     let tx = operator.begin_for(tenant).await?;
-    let done = credentials::revoke(tx, &Clock::system(), Actor::Operator, kind, id).await;
+    let done = credentials::revoke(tx, &Clock::system(), By::OPERATOR, kind, id).await;
     let what = match kind {
         CredentialKind::ApiKey => "API key",
         CredentialKind::Application => "application",

@@ -14,8 +14,7 @@ use crate::{
     clock::Clock,
     config::{InstallationSettings, MOST_CALLS},
     domain::{
-        ContentHashPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy, Username,
-        audit::Actor,
+        ContentHashPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy, Username, audit::By,
     },
     service::{
         self,
@@ -227,7 +226,7 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
                 role,
                 password: &hash,
             };
-            let created = accounts::create(tx, &clock, Actor::Operator, new).await;
+            let created = accounts::create(tx, &clock, By::OPERATOR, new).await;
             known(created, &format!("there is no tenant {tenant}"))?;
             return print_json(&with_password(
                 json!({
@@ -248,7 +247,7 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
             let AccountName { tenant, username } = account;
             let change = AccountChange::SetPassword(hashed(&password)?);
             let tx = operator.begin_for(&tenant).await?;
-            let changed = accounts::change(tx, &clock, Actor::Operator, &username, change).await;
+            let changed = accounts::change(tx, &clock, By::OPERATOR, &username, change).await;
             known(
                 changed,
                 &format!("there is no account {username} in {tenant}"),
@@ -260,7 +259,7 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
         }
     };
     let tx = operator.begin_for(&tenant).await?;
-    let changed = accounts::change(tx, &clock, Actor::Operator, &username, change).await;
+    let changed = accounts::change(tx, &clock, By::OPERATOR, &username, change).await;
     known(
         changed,
         &format!("there is no account {username} in {tenant}"),

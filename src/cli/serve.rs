@@ -23,7 +23,7 @@ use crate::{
     clock::Clock,
     config::{Config, InstallationSettings, ServeSettings},
     db::{DbError, Operator},
-    domain::{Role, TenantId, Username, audit::Actor},
+    domain::{Role, TenantId, Username, audit::By},
     service::{
         self,
         accounts::{self, NewAccount},
@@ -192,7 +192,7 @@ impl Bootstrap {
             role: Role::User,
             password: &hash,
         };
-        match accounts::create(tx, clock, Actor::Operator, new).await {
+        match accounts::create(tx, clock, By::OPERATOR, new).await {
             Ok(()) | Err(service::Error::Conflict(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -249,7 +249,7 @@ async fn create_demo(
             role: Role::User,
             password: &hash,
         };
-        accounts::create(tx, clock, Actor::Operator, new).await?;
+        accounts::create(tx, clock, By::OPERATOR, new).await?;
         writeln!(
             std::io::stderr(),
             "made the tenant demo with the account demo, password {}; also in {}",

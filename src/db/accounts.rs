@@ -3,9 +3,18 @@
 use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
-use crate::domain::{AccountStatus, Role, SourceHash, Username};
+use crate::domain::{AccountStatus, Role, SourceHash, TenantStatus, Username};
 
-/// An account that may log in, as far as a login needs it.
+/// A tenant that exists, and its account, as far as a login needs them.
+#[derive(Debug)]
+pub struct LoginLookup {
+    /// Whether the tenant is served.
+    pub tenant: TenantStatus,
+    /// The account; `None` if there is none of that name.
+    pub account: Option<LoginAccount>,
+}
+
+/// An account, as far as a login needs it.
 #[derive(Debug)]
 pub struct LoginAccount {
     /// The Argon2id hash, as a PHC string.
@@ -14,6 +23,8 @@ pub struct LoginAccount {
     pub role: Role,
     /// A number that its tokens carry; raising it ends them.
     pub generation: i64,
+    /// Whether it may log in.
+    pub status: AccountStatus,
     /// Whether it has signed in from the source before.
     pub knows_source: bool,
 }
@@ -77,37 +88,43 @@ pub async fn list(tx: &mut TenantTransaction) -> Result<Vec<Account>, DbError> {
         .collect()
 }
 
-/// Finds an account that may log in, enabled and of an active tenant, for a login from `source`.
+/// Finds the transaction's tenant and its account of a name, for a login from `source`; `None` if
+/// there is no such tenant.
 pub async fn find_for_login(
     tx: &mut TenantTransaction,
     username: &Username,
     source: &SourceHash,
-) -> Result<Option<LoginAccount>, DbError> {
+) -> Result<Option<LoginLookup>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query!(
-        r#"select password_hash, role, generation,
-                exists (
-                    select from known_sources known
-                    where known.tenant_id = $1 and known.username = $2 and known.source_hash = $3
-                ) as "knows_source!"
-         from accounts join tenants using (tenant_id)
-         where tenant_id = $1 and username = $2 and accounts.status = 'enabled' and tenants.status = 'active'"#,
+        r#"select tenants.status as tenant_status, found.password_hash as "password_hash?", found.role as "role?",
+                  found.generation as "generation?", found.status as "status?",
+                  exists (
+                      select from known_sources known
+                      where known.tenant_id = $1 and known.username = $2 and known.source_hash = $3
+                  ) as "knows_source!"
+           from tenants left join accounts found on found.tenant_id = tenants.tenant_id and found.username = $2
+           where tenants.tenant_id = $1"#,
         tenant,
         username.as_str(),
         source.as_slice()
     )
     .fetch_optional(db)
     .await?;
-    row.map(|row| {
-        let role = Role::parse(&row.role).ok_or(DbError::Corrupt("accounts"))?;
-        Ok(LoginAccount {
-            password_hash: row.password_hash,
-            role,
-            generation: row.generation,
+    let Some(row) = row else { return Ok(None) };
+    let corrupt = || DbError::Corrupt("accounts");
+    let account = match (row.password_hash, row.role, row.generation, row.status) {
+        (Some(password_hash), Some(role), Some(generation), Some(status)) => Some(LoginAccount {
+            password_hash,
+            role: Role::parse(&role).ok_or_else(corrupt)?,
+            generation,
+            status: AccountStatus::parse(&status).ok_or_else(corrupt)?,
             knows_source: row.knows_source,
-        })
-    })
-    .transpose()
+        }),
+        _ => None,
+    };
+    let tenant = TenantStatus::parse(&row.tenant_status).ok_or(DbError::Corrupt("tenants"))?;
+    Ok(Some(LoginLookup { tenant, account }))
 }
 
 /// Enables or disables an account and ends its tokens. Returns whether that changed anything, or

@@ -13,7 +13,7 @@ use crate::{
     },
     domain::{
         AccountStatus, Role, Username,
-        audit::{Action, Actor, AuditEntry, Subject},
+        audit::{Action, AuditEntry, By, Subject},
     },
 };
 
@@ -36,7 +36,7 @@ pub struct NewAccount<'a> {
 pub async fn create(
     mut tx: TenantTransaction,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     new: NewAccount<'_>,
 ) -> Result<(), Error> {
     let NewAccount {
@@ -56,7 +56,7 @@ pub async fn create(
         return Err(Error::Conflict("the tenant has an account of that name"));
     }
     let subject = Subject::Account(username.clone());
-    let entry = AuditEntry::new(actor, Action::AccountCreated, subject).with("role", role.as_str());
+    let entry = AuditEntry::new(by, Action::AccountCreated, subject).with("role", role.as_str());
     journal::commit(tx, clock.now(), &entry).await
 }
 
@@ -87,7 +87,7 @@ pub enum AccountChange {
 pub async fn change(
     mut tx: TenantTransaction,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     username: &Username,
     change: AccountChange,
 ) -> Result<(), Error> {
@@ -112,6 +112,6 @@ pub async fn change(
     if !changed.ok_or(Error::NotFound)? {
         return Ok(());
     }
-    let entry = AuditEntry::new(actor, action, Subject::Account(username.clone()));
+    let entry = AuditEntry::new(by, action, Subject::Account(username.clone()));
     journal::commit(tx, clock.now(), &entry).await
 }

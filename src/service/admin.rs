@@ -34,7 +34,7 @@ pub async fn create_account(
         role,
         password: &hash,
     };
-    accounts::create(tx, &ctx.clock, caller.actor.clone(), new).await?;
+    accounts::create(tx, &ctx.clock, caller.by(), new).await?;
     access::refresh(ctx).await
 }
 
@@ -84,7 +84,7 @@ pub async fn change_account(
         AccountRequest::EndSessions => AccountChange::EndSessions,
     };
     let tx = ctx.db.begin(&caller.tenant).await?;
-    accounts::change(tx, &ctx.clock, caller.actor.clone(), username, change).await?;
+    accounts::change(tx, &ctx.clock, caller.by(), username, change).await?;
     access::refresh(ctx).await
 }
 
@@ -99,7 +99,7 @@ pub async fn create_api_key(
     request: ApiKeyRequest<'_>,
 ) -> Result<NewApiKey, Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    let by = caller.actor.clone();
+    let by = caller.by();
     let made = credentials::create_api_key(tx, &ctx.master, &ctx.clock, by, request).await?;
     access::refresh(ctx).await?;
     Ok(made)
@@ -116,7 +116,7 @@ pub async fn create_application(
     request: ApplicationRequest<'_>,
 ) -> Result<NewApplication, Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    let by = caller.actor.clone();
+    let by = caller.by();
     let made = credentials::create_application(tx, &ctx.master, &ctx.clock, by, request).await?;
     access::refresh(ctx).await?;
     Ok(made)
@@ -147,7 +147,7 @@ pub async fn revoke_credential(
     id: CredentialId,
 ) -> Result<(), Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    credentials::revoke(tx, &ctx.clock, caller.actor.clone(), kind, id).await?;
+    credentials::revoke(tx, &ctx.clock, caller.by(), kind, id).await?;
     access::refresh(ctx).await
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::admission::{
-    limits::Limiter, sources::KnownSources, throttle::Throttle, uploads::Uploads,
+    limits::Limiter, refusals::RefusedSignIns, sources::KnownSources, throttle::Throttle,
+    uploads::Uploads,
 };
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
@@ -55,6 +56,8 @@ pub struct Inner {
     pub throttle: Throttle,
     /// The sources of accounts that are being guessed at.
     pub known_sources: KnownSources,
+    /// Sign-ins that were refused, for the audit log.
+    pub refused_sign_ins: RefusedSignIns,
     /// Opens what is sealed in the database.
     pub master: MasterKey,
     /// The memory budget of bodies that are being received.

@@ -16,7 +16,7 @@ use crate::{
     },
     domain::{
         CredentialId, CredentialKind, Scopes,
-        audit::{Action, Actor, AuditEntry, Subject},
+        audit::{Action, AuditEntry, By, Subject},
     },
 };
 
@@ -75,7 +75,7 @@ pub async fn create_api_key(
     tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     request: ApiKeyRequest<'_>,
 ) -> Result<NewApiKey, Error> {
     let (id, key) = (CredentialId::random(), issue_secret(SecretUse::ApiKey));
@@ -83,7 +83,7 @@ pub async fn create_api_key(
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
         tx,
-        actor,
+        by,
         &NewCredential {
             id,
             kind: CredentialKind::ApiKey,
@@ -109,7 +109,7 @@ pub async fn create_application(
     tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     request: ApplicationRequest<'_>,
 ) -> Result<NewApplication, Error> {
     let id = CredentialId::random();
@@ -120,7 +120,7 @@ pub async fn create_application(
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
         tx,
-        actor,
+        by,
         &NewCredential {
             id,
             kind: CredentialKind::Application,
@@ -153,7 +153,7 @@ pub async fn list(
 pub async fn revoke(
     mut tx: TenantTransaction,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     kind: CredentialKind,
     id: CredentialId,
 ) -> Result<(), Error> {
@@ -161,15 +161,11 @@ pub async fn revoke(
         return Err(Error::NotFound);
     }
     let subject = Subject::Credential(kind, id);
-    let entry = AuditEntry::new(actor, Action::CredentialRevoked, subject);
+    let entry = AuditEntry::new(by, Action::CredentialRevoked, subject);
     journal::commit(tx, clock.now(), &entry).await
 }
 
-async fn insert(
-    mut tx: TenantTransaction,
-    actor: Actor,
-    new: &NewCredential<'_>,
-) -> Result<(), Error> {
+async fn insert(mut tx: TenantTransaction, by: By, new: &NewCredential<'_>) -> Result<(), Error> {
     credentials::insert(&mut tx, new).await.map_err(|error| {
         if error.breaks("credentials_tenant_id_fkey") {
             Error::NotFound
@@ -178,7 +174,7 @@ async fn insert(
         }
     })?;
     let subject = Subject::Credential(new.kind, new.id);
-    let entry = AuditEntry::new(actor, Action::CredentialCreated, subject)
+    let entry = AuditEntry::new(by, Action::CredentialCreated, subject)
         .with("name", new.name)
         .with("scope", new.scopes);
     journal::commit(tx, new.created_at, &entry).await

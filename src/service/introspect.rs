@@ -1,7 +1,7 @@
 //! Token introspection and revocation for clients of OAuth 2.0.
 
 use super::{Context, Error, authenticate::is_live, login::Client, logout};
-use crate::auth::Claims;
+use crate::{auth::Claims, domain::audit::CallTrace};
 
 /// Returns the claims of a token if it is live and belongs to the client's tenant; `None` for any
 /// other.
@@ -26,12 +26,17 @@ pub async fn introspect(
 /// # Errors
 ///
 /// The database does not answer.
-pub async fn revoke(ctx: &Context, client: &Client, token: &str) -> Result<(), Error> {
+pub async fn revoke(
+    ctx: &Context,
+    client: &Client,
+    token: &str,
+    call: &CallTrace,
+) -> Result<(), Error> {
     let Ok(claims) = ctx.tokens.verify(token) else {
         return Ok(());
     };
     if claims.tenant == client.tenant && claims.origin.credential() == Some(client.application.id) {
-        logout::logout(ctx, &claims).await?;
+        logout::logout(ctx, &claims, call).await?;
     }
     Ok(())
 }

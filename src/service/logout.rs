@@ -6,7 +6,7 @@ use super::{Context, Error, admission::access, audit, journal};
 use crate::{
     auth::Claims,
     db::revoked_tokens,
-    domain::audit::{Action, AuditEntry},
+    domain::audit::{Action, AuditEntry, By, CallTrace},
 };
 
 /// Entries are kept a little longer than their tokens live, since clocks differ.
@@ -14,7 +14,7 @@ const GRACE: Duration = Duration::minutes(5);
 
 /// Refuses a token from now on, on this server and on every other within a second, and deletes
 /// entries whose tokens have expired.
-pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
+pub async fn logout(ctx: &Context, session: &Claims, call: &CallTrace) -> Result<(), Error> {
     let expires_at =
         OffsetDateTime::from_unix_timestamp(session.expires_at).map_err(Error::internal)?;
     let mut tx = ctx.db.begin(&session.tenant).await?;
@@ -22,7 +22,7 @@ pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
     revoked_tokens::sweep(&mut tx, ctx.clock.now()).await?;
     let actor = audit::actor(&session.origin, &session.username);
     let subject = audit::subject(&session.origin, &session.username);
-    let entry = AuditEntry::new(actor, Action::SessionEnded, subject);
+    let entry = AuditEntry::new(By::call(actor, call.clone()), Action::SessionEnded, subject);
     journal::commit(tx, ctx.clock.now(), &entry).await?;
     access::refresh(ctx).await?;
     tracing::info!(tenant.id = %session.tenant, account.name = %session.username, "logged out");

@@ -26,6 +26,7 @@ pub mod login;
 pub mod logout;
 pub mod operator;
 mod page;
+mod password;
 pub mod photos;
 pub mod protect;
 pub mod register;

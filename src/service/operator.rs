@@ -12,7 +12,7 @@ use crate::{
     },
     domain::{
         ContentHashPolicy, Megapixels, Privacy, TenantId, TenantPolicy, TenantStatus,
-        audit::{Action, Actor, AuditEntry, Subject},
+        audit::{Action, AuditEntry, By, Subject},
     },
 };
 
@@ -40,7 +40,7 @@ pub async fn create_tenant(
 
 /// Makes the event for the operator's work on a tenant.
 fn on_tenant(action: Action, tenant: &TenantId) -> AuditEntry {
-    AuditEntry::new(Actor::Operator, action, Subject::Tenant(tenant.clone()))
+    AuditEntry::new(By::OPERATOR, action, Subject::Tenant(tenant.clone()))
 }
 
 /// Lists all tenants by name.

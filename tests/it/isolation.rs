@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use lumatrace::{
-    domain::{Scopes, audit::Actor},
+    domain::{Scopes, audit::By},
     http::ErrorCode,
     service::credentials,
 };
@@ -54,7 +54,7 @@ async fn two_tenants() -> (App, PgConnection) {
             tx,
             &app.ctx.master,
             &app.clock,
-            Actor::Operator,
+            By::OPERATOR,
             credentials::ApiKeyRequest {
                 name: "desk",
                 scopes: Scopes::PHOTOS,

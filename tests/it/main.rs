@@ -44,6 +44,7 @@ mod photos;
 mod process;
 mod protect;
 mod protocol;
+mod refused;
 mod register;
 mod signin;
 mod stop;

@@ -9,7 +9,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lumatrace::{
-    domain::{CredentialKind, Role, Scope, Scopes, audit::Actor},
+    domain::{CredentialKind, Role, Scope, Scopes, audit::By},
     http::{Access, ErrorCode, endpoints},
     service::{
         accounts::AccountChange,
@@ -22,13 +22,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, App, PASSWORD, Tenant};
 
-async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
+pub(crate) async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
     credentials::create_api_key(
         tx,
         &app.ctx.master,
         &app.clock,
-        Actor::Operator,
+        By::OPERATOR,
         ApiKeyRequest {
             name: "the desk",
             scopes,
@@ -38,14 +38,14 @@ async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
     .unwrap()
 }
 
-async fn application(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApplication {
+pub(crate) async fn application(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApplication {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
     let request = ApplicationRequest {
         name: "the app",
         scopes,
         token_ttl_seconds: credentials::APPLICATION_TOKEN_TTL_SECONDS,
     };
-    credentials::create_application(tx, &app.ctx.master, &app.clock, Actor::Operator, request)
+    credentials::create_application(tx, &app.ctx.master, &app.clock, By::OPERATOR, request)
         .await
         .unwrap()
 }
@@ -128,15 +128,9 @@ async fn an_api_key_and_a_form_give_a_token_that_is_good_beside_the_key() {
     }
 
     let tx = app.operator.begin_for(&acme.id).await.unwrap();
-    credentials::revoke(
-        tx,
-        &app.clock,
-        Actor::Operator,
-        CredentialKind::ApiKey,
-        key.id,
-    )
-    .await
-    .unwrap();
+    credentials::revoke(tx, &app.clock, By::OPERATOR, CredentialKind::ApiKey, key.id)
+        .await
+        .unwrap();
     let mut tries = 0;
     while me(&bearer, Some(text)).await.status == 200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -271,7 +265,7 @@ async fn an_application_gets_a_long_lived_token_that_is_good_beside_its_id() {
     credentials::revoke(
         tx,
         &app.clock,
-        Actor::Operator,
+        By::OPERATOR,
         CredentialKind::Application,
         made.id,
     )

@@ -12,7 +12,7 @@ use crate::{
     domain::Scopes,
     http::{
         error::{ApiError, ErrorCode},
-        extract::{API_KEY, APPLICATION, VerifiedCaller},
+        extract::{API_KEY, APPLICATION, Call, VerifiedCaller},
     },
     service::{self, Context, authenticate::Presented},
 };
@@ -32,9 +32,10 @@ pub(in crate::http) async fn authenticate(
     match verified {
         Ok(claims) => {
             tracing::Span::current().record("tenant.id", claims.tenant.as_str());
+            let Call(call) = Call::of(request.extensions(), request.headers(), &ctx);
             request
                 .extensions_mut()
-                .insert(VerifiedCaller::verified(claims));
+                .insert(VerifiedCaller::verified(claims, call));
             next.run(request).await
         }
         Err(error) => error.into_response(),

@@ -10,12 +10,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{answer, challenge};
+use super::{answer, challenge, refusal};
 use crate::{
     http::{
         ErrorCode,
         error::ApiError,
-        extract::{API_KEY, Form, Repeated, Source},
+        extract::{API_KEY, Call, Form, Repeated},
         openapi::{Answer, Operation, Tag, example},
     },
     service::{
@@ -96,6 +96,17 @@ enum ReasonCode {
     Account,
 }
 
+impl ReasonCode {
+    /// The code in the log, where a number alone would say little.
+    fn in_log(self) -> &'static str {
+        match self {
+            Self::Incomplete => "api_key_00001",
+            Self::ApiKey => "api_key_00018",
+            Self::Account => "api_key_00019",
+        }
+    }
+}
+
 impl From<ReasonCode> for ApiKeyRefusalJson {
     fn from(error_code: ReasonCode) -> Self {
         let (status, kind, message) = match error_code {
@@ -133,8 +144,8 @@ impl IntoResponse for ReasonCode {
     fn into_response(self) -> response::Response {
         let body = ApiKeyRefusalJson::from(self);
         match self {
-            Self::Incomplete => answer(StatusCode::BAD_REQUEST, &body),
-            Self::ApiKey | Self::Account => challenge(&body, "Bearer"),
+            Self::Incomplete => refusal(StatusCode::BAD_REQUEST, &body, self.in_log()),
+            Self::ApiKey | Self::Account => challenge(&body, self.in_log(), "Bearer"),
         }
     }
 }
@@ -182,7 +193,7 @@ pub(in crate::http) fn describe() -> Operation {
 /// Logs an account in beside an API key.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
-    Source(source): Source,
+    Call(call): Call,
     headers: HeaderMap,
     form: Form,
 ) -> Result<response::Response, ApiError> {
@@ -191,7 +202,7 @@ pub(in crate::http) async fn handler(
         return Ok(ReasonCode::Incomplete.into_response());
     };
     let key = key.unwrap_or_default();
-    match login::api_key(&ctx, key, username, password, source).await {
+    match login::api_key(&ctx, key, username, password, &call).await {
         Ok(session) => Ok(answer(
             StatusCode::OK,
             &Response {

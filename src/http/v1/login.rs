@@ -10,7 +10,7 @@ use crate::{
     http::{
         ErrorCode,
         error::ApiError,
-        extract::{Fields, Json, Source},
+        extract::{Call, Fields, Json},
         openapi::{Answer, Operation, Tag, example},
         wire,
     },
@@ -95,7 +95,7 @@ pub(in crate::http) fn describe() -> Operation {
 /// Logs an account in.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
-    Source(source): Source,
+    Call(call): Call,
     Json(body): Json,
 ) -> Result<response::Response, ApiError> {
     let Request {
@@ -103,7 +103,7 @@ pub(in crate::http) async fn handler(
         username,
         password,
     } = Request::read(&body)?;
-    let session = login::account(&ctx, tenant_id, username, password, source).await?;
+    let session = login::account(&ctx, tenant_id, username, password, &call).await?;
     wire::json(&Response::new(
         session.token.expose_secret(),
         session.expires_in_seconds,

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod limits;
+pub mod refusals;
 pub mod sources;
 pub mod throttle;
 pub mod uploads;

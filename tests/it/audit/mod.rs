@@ -7,7 +7,7 @@ use lumatrace::{
     auth::hash_password,
     domain::{
         ContentHash, TenantId, Username,
-        audit::{Actor, Head},
+        audit::{By, Head},
     },
     http::ErrorCode,
     service::{
@@ -116,7 +116,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
     }
     let nobody = Username::parse("nobody").unwrap();
     let tx = app.operator.begin_for(&acme.id).await.unwrap();
-    let by = Actor::Operator;
+    let by = By::OPERATOR;
     accounts::change(tx, &app.clock, by, &nobody, AccountChange::Disable)
         .await
         .unwrap_err();
@@ -168,6 +168,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
         log[6]["detail"],
         json!({
             "contentHash": hash, "format": "png", "width": "256", "height": "192", "protectionLevel": "FULL",
+            "source": "::", "traceId": protected.header("x-request-id"),
         })
     );
     assert_eq!(log[14]["detail"]["maxCopies"], "4");

@@ -10,7 +10,7 @@ use lumatrace::{
     clock::Clock,
     config::Config,
     db::Operator,
-    domain::{Role, TenantId, Username, audit::Actor},
+    domain::{Role, TenantId, Username, audit::By},
     http,
     service::{
         Context,
@@ -158,7 +158,7 @@ impl App {
             role,
             password: &hash,
         };
-        accounts::create(tx, &self.clock, Actor::Operator, new)
+        accounts::create(tx, &self.clock, By::OPERATOR, new)
             .await
             .unwrap();
         username
@@ -181,7 +181,7 @@ impl App {
         change: AccountChange,
     ) {
         let tx = self.operator.begin_for(tenant).await.unwrap();
-        accounts::change(tx, &self.clock, Actor::Operator, username, change)
+        accounts::change(tx, &self.clock, By::OPERATOR, username, change)
             .await
             .unwrap();
     }
