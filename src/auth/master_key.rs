@@ -35,6 +35,8 @@ pub enum HashUse {
     KnownSource,
     /// A name that does not exist, which may be a password.
     UnknownName,
+    /// The head of a tenant's audit log.
+    AuditHead,
 }
 
 /// 256 random bits that seal the secrets in the database, and the keys derived from them by
@@ -43,6 +45,7 @@ pub struct MasterKey {
     sealing: LessSafeKey,
     known_sources: hmac::Key,
     unknown_names: hmac::Key,
+    audit_heads: hmac::Key,
 }
 
 impl fmt::Debug for MasterKey {
@@ -66,6 +69,7 @@ impl MasterKey {
             sealing: LessSafeKey::new(sealing),
             known_sources: derived("lumatrace known source v1")?,
             unknown_names: derived("lumatrace unknown name v1")?,
+            audit_heads: derived("lumatrace audit head v1")?,
         })
     }
 
@@ -75,6 +79,7 @@ impl MasterKey {
         let key = match purpose {
             HashUse::KnownSource => &self.known_sources,
             HashUse::UnknownName => &self.unknown_names,
+            HashUse::AuditHead => &self.audit_heads,
         };
         let mut context = hmac::Context::with_key(key);
         for part in parts {

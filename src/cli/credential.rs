@@ -133,7 +133,7 @@ pub(super) async fn api_key(
         ApiKeyCommand::Revoke {
             tenant: TenantArg { tenant },
             id,
-        } => revoke(&operator, &tenant, CredentialKind::ApiKey, id).await,
+        } => revoke(installation, &operator, &tenant, CredentialKind::ApiKey, id).await,
     }
 }
 
@@ -171,7 +171,16 @@ pub(super) async fn app(
         AppCommand::Revoke {
             tenant: TenantArg { tenant },
             id,
-        } => revoke(&operator, &tenant, CredentialKind::Application, id).await,
+        } => {
+            revoke(
+                installation,
+                &operator,
+                &tenant,
+                CredentialKind::Application,
+                id,
+            )
+            .await
+        }
     }
 }
 
@@ -197,13 +206,15 @@ async fn list(
 }
 
 async fn revoke(
+    installation: &InstallationSettings,
     operator: &Operator,
     tenant: &TenantId,
     kind: CredentialKind,
     id: CredentialId,
 ) -> Result<(), StartError> {
     let tx = operator.begin_for(tenant).await?;
-    let done = credentials::revoke(tx, &Clock::system(), By::OPERATOR, kind, id).await;
+    let (master, clock) = (app::master_key(installation)?, Clock::system());
+    let done = credentials::revoke(tx, &master, &clock, By::OPERATOR, kind, id).await;
     let what = match kind {
         CredentialKind::ApiKey => "API key",
         CredentialKind::Application => "application",

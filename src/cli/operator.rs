@@ -173,7 +173,8 @@ pub(super) async fn tenant(
                 rate_burst: policy.burst.map(|Rate(rate)| rate),
                 rate_per_hour: policy.per_hour.map(|Rate(rate)| rate),
             };
-            let policy = operator::set_policy(&operator, &Clock::system(), &name, change).await;
+            let (master, clock) = (app::master_key(installation)?, Clock::system());
+            let policy = operator::set_policy(&operator, &master, &clock, &name, change).await;
             let policy = known(policy, &format!("there is no tenant {name}"))?;
             return print_json(&with_policy(name.as_str(), policy));
         }
@@ -191,14 +192,19 @@ pub(super) async fn tenant(
         TenantChange::Resume => "active",
         TenantChange::Delete => "deleted",
     };
-    let changed = operator::change_tenant(&operator, &Clock::system(), &name, change).await;
+    let (master, clock) = (app::master_key(installation)?, Clock::system());
+    let changed = operator::change_tenant(&operator, &master, &clock, &name, change).await;
     known(changed, &format!("there is no tenant {name}"))?;
     print_json(&json!({ "tenantId": name.as_str(), "status": status }))
 }
 
-pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<(), StartError> {
+pub(super) async fn account(
+    installation: &InstallationSettings,
+    store: &Store,
+    command: AccountCommand,
+) -> Result<(), StartError> {
     let operator = store.operator().await?;
-    let clock = Clock::system();
+    let (master, clock) = (app::master_key(installation)?, Clock::system());
     let (AccountName { tenant, username }, change, status) = match command {
         AccountCommand::List { tenant } => {
             let tx = operator.begin_for(&tenant).await?;
@@ -226,7 +232,7 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
                 role,
                 password: &hash,
             };
-            let created = accounts::create(tx, &clock, By::OPERATOR, new).await;
+            let created = accounts::create(tx, &master, &clock, By::OPERATOR, new).await;
             known(created, &format!("there is no tenant {tenant}"))?;
             return print_json(&with_password(
                 json!({
@@ -247,7 +253,8 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
             let AccountName { tenant, username } = account;
             let change = AccountChange::SetPassword(hashed(&password)?);
             let tx = operator.begin_for(&tenant).await?;
-            let changed = accounts::change(tx, &clock, By::OPERATOR, &username, change).await;
+            let changed =
+                accounts::change(tx, &master, &clock, By::OPERATOR, &username, change).await;
             known(
                 changed,
                 &format!("there is no account {username} in {tenant}"),
@@ -259,7 +266,7 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
         }
     };
     let tx = operator.begin_for(&tenant).await?;
-    let changed = accounts::change(tx, &clock, By::OPERATOR, &username, change).await;
+    let changed = accounts::change(tx, &master, &clock, By::OPERATOR, &username, change).await;
     known(
         changed,
         &format!("there is no account {username} in {tenant}"),

@@ -192,7 +192,7 @@ impl Bootstrap {
             role: Role::User,
             password: &hash,
         };
-        match accounts::create(tx, clock, By::OPERATOR, new).await {
+        match accounts::create(tx, master, clock, By::OPERATOR, new).await {
             Ok(()) | Err(service::Error::Conflict(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -249,7 +249,7 @@ async fn create_demo(
             role: Role::User,
             password: &hash,
         };
-        accounts::create(tx, clock, By::OPERATOR, new).await?;
+        accounts::create(tx, master, clock, By::OPERATOR, new).await?;
         writeln!(
             std::io::stderr(),
             "made the tenant demo with the account demo, password {}; also in {}",

@@ -157,6 +157,7 @@ actions! {
     TenantCreated "tenant.created" "The operator made the tenant.";
     TenantSuspended "tenant.suspended" "The operator suspended the tenant.";
     TenantResumed "tenant.resumed" "The operator ended the suspension.";
+    AuditSealed "audit.sealed" "The operator vouched for the log as it was, and sealed it.";
     TenantPolicyChanged "tenant.policy_changed" "The operator changed what holds for the tenant's photos.";
 }
 
@@ -239,6 +240,9 @@ pub struct Head {
     /// The hash of that event; [`ChainHash::ZERO`] when there is none.
     pub hash: ChainHash,
 }
+
+/// HMAC-SHA256 of a tenant and the head of its chain, under a key of the master key.
+pub type HeadSeal = [u8; 32];
 
 /// An event of the log, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

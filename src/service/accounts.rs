@@ -5,7 +5,7 @@
 
 use super::{Error, journal};
 use crate::{
-    auth::PasswordHash,
+    auth::{MasterKey, PasswordHash},
     clock::Clock,
     db::{
         TenantTransaction,
@@ -35,6 +35,7 @@ pub struct NewAccount<'a> {
 /// [`Error::NotFound`] without the tenant, [`Error::Conflict`] when the name is taken.
 pub async fn create(
     mut tx: TenantTransaction,
+    master: &MasterKey,
     clock: &Clock,
     by: By,
     new: NewAccount<'_>,
@@ -57,7 +58,7 @@ pub async fn create(
     }
     let subject = Subject::Account(username.clone());
     let entry = AuditEntry::new(by, Action::AccountCreated, subject).with("role", role.as_str());
-    journal::commit(tx, clock.now(), &entry).await
+    journal::commit(tx, master, clock.now(), &entry).await
 }
 
 /// Lists the accounts of the transaction's tenant by name.
@@ -86,6 +87,7 @@ pub enum AccountChange {
 /// [`Error::NotFound`] when there is none of that name.
 pub async fn change(
     mut tx: TenantTransaction,
+    master: &MasterKey,
     clock: &Clock,
     by: By,
     username: &Username,
@@ -113,5 +115,5 @@ pub async fn change(
         return Ok(());
     }
     let entry = AuditEntry::new(by, action, Subject::Account(username.clone()));
-    journal::commit(tx, clock.now(), &entry).await
+    journal::commit(tx, master, clock.now(), &entry).await
 }

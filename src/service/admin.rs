@@ -34,7 +34,7 @@ pub async fn create_account(
         role,
         password: &hash,
     };
-    accounts::create(tx, &ctx.clock, caller.by(), new).await?;
+    accounts::create(tx, &ctx.master, &ctx.clock, caller.by(), new).await?;
     access::refresh(ctx).await
 }
 
@@ -84,7 +84,7 @@ pub async fn change_account(
         AccountRequest::EndSessions => AccountChange::EndSessions,
     };
     let tx = ctx.db.begin(&caller.tenant).await?;
-    accounts::change(tx, &ctx.clock, caller.by(), username, change).await?;
+    accounts::change(tx, &ctx.master, &ctx.clock, caller.by(), username, change).await?;
     access::refresh(ctx).await
 }
 
@@ -147,7 +147,7 @@ pub async fn revoke_credential(
     id: CredentialId,
 ) -> Result<(), Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    credentials::revoke(tx, &ctx.clock, caller.by(), kind, id).await?;
+    credentials::revoke(tx, &ctx.master, &ctx.clock, caller.by(), kind, id).await?;
     access::refresh(ctx).await
 }
 

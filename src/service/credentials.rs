@@ -83,6 +83,7 @@ pub async fn create_api_key(
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
         tx,
+        master,
         by,
         &NewCredential {
             id,
@@ -120,6 +121,7 @@ pub async fn create_application(
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
         tx,
+        master,
         by,
         &NewCredential {
             id,
@@ -152,6 +154,7 @@ pub async fn list(
 /// [`Error::NotFound`] when there is none of that id and kind.
 pub async fn revoke(
     mut tx: TenantTransaction,
+    master: &MasterKey,
     clock: &Clock,
     by: By,
     kind: CredentialKind,
@@ -162,10 +165,15 @@ pub async fn revoke(
     }
     let subject = Subject::Credential(kind, id);
     let entry = AuditEntry::new(by, Action::CredentialRevoked, subject);
-    journal::commit(tx, clock.now(), &entry).await
+    journal::commit(tx, master, clock.now(), &entry).await
 }
 
-async fn insert(mut tx: TenantTransaction, by: By, new: &NewCredential<'_>) -> Result<(), Error> {
+async fn insert(
+    mut tx: TenantTransaction,
+    master: &MasterKey,
+    by: By,
+    new: &NewCredential<'_>,
+) -> Result<(), Error> {
     credentials::insert(&mut tx, new).await.map_err(|error| {
         if error.breaks("credentials_tenant_id_fkey") {
             Error::NotFound
@@ -177,7 +185,7 @@ async fn insert(mut tx: TenantTransaction, by: By, new: &NewCredential<'_>) -> R
     let entry = AuditEntry::new(by, Action::CredentialCreated, subject)
         .with("name", new.name)
         .with("scope", new.scopes);
-    journal::commit(tx, new.created_at, &entry).await
+    journal::commit(tx, master, new.created_at, &entry).await
 }
 
 fn checked(name: &str) -> Result<&str, Error> {

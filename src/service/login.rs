@@ -387,7 +387,7 @@ async fn session(
     if let Some(attempt) = new_source {
         sources::remember(ctx, &mut tx, &grant.username, attempt).await?;
     }
-    journal::commit(tx, ctx.clock.now(), &entry).await?;
+    journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
     if let Some(attempt) = new_source {
         ctx.known_sources.forget(attempt);
     }

@@ -23,7 +23,7 @@ pub async fn logout(ctx: &Context, session: &Claims, call: &CallTrace) -> Result
     let actor = audit::actor(&session.origin, &session.username);
     let subject = audit::subject(&session.origin, &session.username);
     let entry = AuditEntry::new(By::call(actor, call.clone()), Action::SessionEnded, subject);
-    journal::commit(tx, ctx.clock.now(), &entry).await?;
+    journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
     access::refresh(ctx).await?;
     tracing::info!(tenant.id = %session.tenant, account.name = %session.username, "logged out");
     Ok(())

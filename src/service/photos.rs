@@ -53,7 +53,7 @@ pub async fn delete(ctx: &Context, caller: &Caller, photo: PhotoId) -> Result<()
         return Err(Error::NotFound);
     }
     let entry = AuditEntry::new(caller.by(), Action::PhotoDeleted, Subject::Photo(photo));
-    journal::commit(tx, ctx.clock.now(), &entry).await?;
+    journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "deleted");
     Ok(())
 }

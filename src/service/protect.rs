@@ -398,6 +398,6 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
         .with("width", protected.width)
         .with("height", protected.height)
         .with("protectionLevel", protected.protection_level.as_str());
-    journal::commit(tx, now, &entry).await?;
+    journal::commit(tx, &ctx.master, now, &entry).await?;
     Ok(copies)
 }

@@ -116,7 +116,7 @@ async fn register_new(
     if let Some(hash) = registration.content_hash {
         entry = entry.with("contentHash", hash);
     }
-    journal::commit(tx, created_at, &entry).await?;
+    journal::commit(tx, &ctx.master, created_at, &entry).await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "registered");
     Ok(Registered {
         photo,

@@ -128,9 +128,16 @@ async fn an_api_key_and_a_form_give_a_token_that_is_good_beside_the_key() {
     }
 
     let tx = app.operator.begin_for(&acme.id).await.unwrap();
-    credentials::revoke(tx, &app.clock, By::OPERATOR, CredentialKind::ApiKey, key.id)
-        .await
-        .unwrap();
+    credentials::revoke(
+        tx,
+        &app.ctx.master,
+        &app.clock,
+        By::OPERATOR,
+        CredentialKind::ApiKey,
+        key.id,
+    )
+    .await
+    .unwrap();
     let mut tries = 0;
     while me(&bearer, Some(text)).await.status == 200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -264,6 +271,7 @@ async fn an_application_gets_a_long_lived_token_that_is_good_beside_its_id() {
     let tx = app.operator.begin_for(&acme.id).await.unwrap();
     credentials::revoke(
         tx,
+        &app.ctx.master,
         &app.clock,
         By::OPERATOR,
         CredentialKind::Application,

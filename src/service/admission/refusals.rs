@@ -317,7 +317,7 @@ pub async fn write(ctx: &Context, all: bool) {
     for (tenant, tally) in ctx.refused_sign_ins.take(now, all) {
         let written = async {
             let tx = ctx.db.begin(&tenant).await?;
-            journal::commit(tx, now, &tally.entry()?).await
+            journal::commit(tx, &ctx.master, now, &tally.entry()?).await
         };
         if let Err(error) = written.await {
             let subject = &tally.subject;

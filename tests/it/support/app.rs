@@ -158,7 +158,7 @@ impl App {
             role,
             password: &hash,
         };
-        accounts::create(tx, &self.clock, By::OPERATOR, new)
+        accounts::create(tx, &self.ctx.master, &self.clock, By::OPERATOR, new)
             .await
             .unwrap();
         username
@@ -181,9 +181,16 @@ impl App {
         change: AccountChange,
     ) {
         let tx = self.operator.begin_for(tenant).await.unwrap();
-        accounts::change(tx, &self.clock, By::OPERATOR, username, change)
-            .await
-            .unwrap();
+        accounts::change(
+            tx,
+            &self.ctx.master,
+            &self.clock,
+            By::OPERATOR,
+            username,
+            change,
+        )
+        .await
+        .unwrap();
     }
 
     /// A client without a token.
