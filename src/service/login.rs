@@ -93,6 +93,9 @@ pub enum ApiKeyRefusal {
     /// The API key is valid, but the user name or password is wrong.
     #[error("the user name or password is not right")]
     Account,
+    /// Both are right, but the account has none of the key's scopes: the token could do nothing.
+    #[error("the account has none of the API key's scopes")]
+    Scope,
     /// The login failed for a reason that has nothing to do with the credentials.
     #[error(transparent)]
     Other(#[from] Error),
@@ -129,11 +132,22 @@ pub async fn api_key(
         account,
         new_source,
     } = sent.check(ctx).await?.ok_or(ApiKeyRefusal::Account)?;
+    let scopes = account.role.scopes().and(credential.scopes);
+    if scopes == Scopes::NONE {
+        let refused = RefusedSignIn {
+            way: WayIn::ApiKey,
+            sought: Sought::Subject(&tenant, Subject::Account(username)),
+            reason: Refusal::NoCommonScope,
+            call,
+        };
+        refusals::note(ctx, &refused);
+        return Err(ApiKeyRefusal::Scope);
+    }
     let grant = Grant {
         tenant,
         username,
         role: account.role,
-        scopes: account.role.scopes().and(credential.scopes),
+        scopes,
         origin: Origin::ApiKey {
             generation: account.generation,
             credential: credential.id,

@@ -508,6 +508,22 @@ async fn a_client_of_oauth_looks_at_tokens_of_its_tenant_and_ends_its_own() {
 }
 
 #[tokio::test]
+async fn a_key_beside_an_account_that_cannot_use_it_is_refused_at_sign_in() {
+    let app = App::spawn().await;
+    let acme = app.tenant("acme").await;
+    app.account(&acme.id, "boss", Role::Admin).await;
+    let key = api_key(&app, &acme, Scopes::of(Scope::Admin)).await;
+    let key = key.key.expose_secret();
+    let refused = form_login(&app, key, "press", PASSWORD).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert_eq!(refused.json()["error"]["errors"][0]["error_code"], "00020");
+    let wrong = form_login(&app, key, "press", "wrong").await;
+    assert_eq!(wrong.status, 401, "only who knows the password is told");
+    let boss = form_login(&app, key, "boss", PASSWORD).await;
+    assert_eq!(boss.status, 200, "{boss:?}");
+}
+
+#[tokio::test]
 async fn each_route_refuses_a_token_without_its_scopes_and_names_all_that_it_lacks() {
     let app = App::spawn().await;
     let acme = app.tenant("acme").await;

@@ -94,6 +94,8 @@ enum ReasonCode {
     ApiKey,
     #[serde(rename = "00019")]
     Account,
+    #[serde(rename = "00020")]
+    Scope,
 }
 
 impl ReasonCode {
@@ -103,6 +105,7 @@ impl ReasonCode {
             Self::Incomplete => "api_key_00001",
             Self::ApiKey => "api_key_00018",
             Self::Account => "api_key_00019",
+            Self::Scope => "api_key_00020",
         }
     }
 }
@@ -125,6 +128,11 @@ impl From<ReasonCode> for ApiKeyRefusalJson {
                 "Unauthorized",
                 "Username or password invalid.",
             ),
+            ReasonCode::Scope => (
+                StatusCode::FORBIDDEN,
+                "Forbidden",
+                "The account has none of the API key's scopes.",
+            ),
         };
         Self {
             error: RefusalError {
@@ -146,6 +154,7 @@ impl IntoResponse for ReasonCode {
         match self {
             Self::Incomplete => refusal(StatusCode::BAD_REQUEST, &body, self.in_log()),
             Self::ApiKey | Self::Account => challenge(&body, self.in_log(), "Bearer"),
+            Self::Scope => refusal(StatusCode::FORBIDDEN, &body, self.in_log()),
         }
     }
 }
@@ -183,6 +192,11 @@ pub(in crate::http) fn describe() -> Operation {
         )
         .headers(&["WWW-Authenticate"]),
     )
+    .answers(Answer::json(
+        403,
+        "`00020`: both are right, but the account has none of the key's scopes.",
+        &ApiKeyRefusalJson::from(ReasonCode::Scope),
+    ))
     .refuses(&[
         ErrorCode::RateLimitExceeded,
         ErrorCode::ServerBusy,
@@ -212,6 +226,7 @@ pub(in crate::http) async fn handler(
         )),
         Err(ApiKeyRefusal::ApiKey) => Ok(ReasonCode::ApiKey.into_response()),
         Err(ApiKeyRefusal::Account) => Ok(ReasonCode::Account.into_response()),
+        Err(ApiKeyRefusal::Scope) => Ok(ReasonCode::Scope.into_response()),
         Err(ApiKeyRefusal::Other(error)) => Err(error.into()),
     }
 }

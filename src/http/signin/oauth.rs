@@ -439,14 +439,43 @@ impl<'a> ClientInForm<'a> {
     }
 }
 
-/// Reads `base64(id:secret)`, both of them form-encoded.
+/// Reads `base64(id:secret)`, both of them form-encoded (RFC 6749 section 2.3.1). The secret may have
+/// colons; an `&` or `=` that its client did not encode is part of it.
 fn read_basic(encoded: &str) -> Option<(String, SecretString)> {
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;
     let plain = |text: &str| {
-        form_urlencoded::parse(format!("x={text}").as_bytes())
+        let whole = format!("x={}", text.replace('&', "%26"));
+        form_urlencoded::parse(whole.as_bytes())
             .next()
             .map(|(_, value)| value.into_owned())
     };
     Some((plain(id)?, plain(secret)?.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_and_secret_are_decoded_whole() {
+        for (sent, id, secret) in [
+            ("id:secret", "id", "secret"),
+            ("id:a:b::c", "id", "a:b::c"),
+            ("id%3A7:a%3Ab", "id:7", "a:b"),
+            ("id:a%26b%3Dc%2Bd+e", "id", "a&b=c+d e"),
+            ("id:a&b=c", "id", "a&b=c"),
+            ("id:%C3%A9", "id", "é"),
+            ("id:", "id", ""),
+        ] {
+            let (read_id, read_secret) = read_basic(&STANDARD.encode(sent)).unwrap();
+            assert_eq!(
+                (read_id.as_str(), read_secret.expose_secret()),
+                (id, secret)
+            );
+        }
+        for wrong in ["", "!", "aWQ"] {
+            assert!(read_basic(wrong).is_none(), "{wrong}");
+        }
+    }
 }

@@ -98,6 +98,8 @@ names! {
         WrongToken "wrong_token",
         /// The secret is not the application's.
         WrongSecret "wrong_secret",
+        /// The account has none of the API key's scopes.
+        NoCommonScope "no_common_scope",
     }
 }
 
