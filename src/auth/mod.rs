@@ -14,7 +14,9 @@ mod token;
 pub use access::{AccessStates, TokenStatus};
 pub use issued_secret::{SecretHash, SecretUse, issue_secret};
 pub use master_key::{HashUse, MasterKey, SealError};
-pub use password::{PasswordHash, PasswordPolicyError, generate_password, hash_password};
+pub use password::{
+    PasswordHash, PasswordPolicyError, generate_password, hash_new_password, hash_password,
+};
 pub use signing::{Jwk, JwkSet, KeyRing, SigningKey, SigningKeyError};
 pub use tenant_secret::TenantSecret;
 pub use token::{Claims, Grant, Origin, TokenError, TokenService};

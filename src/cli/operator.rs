@@ -10,7 +10,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::print_line;
 use crate::{
     app::{self, StartError, Store},
-    auth::{PasswordHash, generate_password, hash_password},
+    auth::{PasswordHash, generate_password, hash_new_password},
     clock::Clock,
     config::{InstallationSettings, MOST_CALLS},
     domain::{
@@ -225,7 +225,10 @@ pub(super) async fn account(
             password_stdin,
         } => {
             let (password, shown) = take_password(password_stdin)?;
-            let hash = hashed(&password)?;
+            if Username::parse_new(username.as_str()).is_none() {
+                return Err(StartError::Setting(NEW_USERNAME.to_owned()));
+            }
+            let hash = hashed(&password, &tenant, &username)?;
             let tx = operator.begin_for(&tenant).await?;
             let new = NewAccount {
                 username: &username,
@@ -251,7 +254,7 @@ pub(super) async fn account(
         } => {
             let (password, shown) = take_password(password_stdin)?;
             let AccountName { tenant, username } = account;
-            let change = AccountChange::SetPassword(hashed(&password)?);
+            let change = AccountChange::SetPassword(hashed(&password, &tenant, &username)?);
             let tx = operator.begin_for(&tenant).await?;
             let changed =
                 accounts::change(tx, &master, &clock, By::OPERATOR, &username, change).await;
@@ -278,9 +281,19 @@ pub(super) async fn account(
     }))
 }
 
+/// The rule for names of accounts that are made.
+pub(super) const NEW_USERNAME: &str = "an account's name is 1 to 256 characters as in a name by RFC 8265, \
+    UsernameCasePreserved: letters, digits and ASCII signs, composed (NFC), words between single \
+    spaces, nothing invisible; and does not begin with LCUID-LU-";
+
 /// The hash to store of a password, if the password is acceptable.
-fn hashed(password: &SecretString) -> Result<PasswordHash, StartError> {
-    hash_password(password).map_err(|error| StartError::Setting(error.to_string()))
+fn hashed(
+    password: &SecretString,
+    tenant: &TenantId,
+    username: &Username,
+) -> Result<PasswordHash, StartError> {
+    hash_new_password(password, tenant, username)
+        .map_err(|error| StartError::Setting(error.to_string()))
 }
 
 /// A password from the first line of stdin, or a generated one; and whether it must be shown.

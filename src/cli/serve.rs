@@ -16,10 +16,10 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::print_line;
+use super::{operator::NEW_USERNAME, print_line};
 use crate::{
     app::{self, StartError, Store},
-    auth::{MasterKey, generate_password, hash_password},
+    auth::{MasterKey, generate_password, hash_new_password},
     clock::Clock,
     config::{Config, InstallationSettings, ServeSettings},
     db::{DbError, Operator},
@@ -183,7 +183,18 @@ impl Bootstrap {
         clock: &Clock,
     ) -> Result<(), StartError> {
         create_tenant(operator, master, clock, &self.tenant).await?;
-        let hash = hash_password(&self.password).map_err(|error| {
+        // An account of before keeps a name and a password that would not be taken now.
+        let present = accounts::list(operator.begin_for(&self.tenant).await?).await?;
+        let name = self.username.as_str();
+        if present.iter().any(|account| account.username == name) {
+            return Ok(());
+        }
+        if Username::parse_new(name).is_none() {
+            let why = format!("LUMATRACE_BOOTSTRAP_USERNAME: {NEW_USERNAME}");
+            return Err(StartError::Setting(why));
+        }
+        let hash = hash_new_password(&self.password, &self.tenant, &self.username);
+        let hash = hash.map_err(|error| {
             StartError::Setting(format!("LUMATRACE_BOOTSTRAP_PASSWORD: {error}"))
         })?;
         let tx = operator.begin_for(&self.tenant).await?;
@@ -242,8 +253,8 @@ async fn create_demo(
         write_private(&path, &credentials.to_string())
             .map_err(|error| StartError::Io(path.display().to_string(), error))?;
         let tx = operator.begin_for(&tenant).await?;
-        let hash =
-            hash_password(&password).map_err(|error| StartError::Setting(error.to_string()))?;
+        let hash = hash_new_password(&password, &tenant, &username)
+            .map_err(|error| StartError::Setting(error.to_string()))?;
         let new = NewAccount {
             username: &username,
             role: Role::User,

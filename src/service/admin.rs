@@ -8,9 +8,9 @@ use super::{
     accounts::{self, AccountChange, NewAccount},
     admission::access,
     credentials::{self, ApiKeyRequest, ApplicationRequest, NewApiKey, NewApplication},
+    password,
 };
 use crate::{
-    auth::{PasswordHash, hash_password},
     db::{accounts::Account, credentials::Credential},
     domain::{CredentialId, CredentialKind, Role, Username, audit::Actor},
 };
@@ -27,7 +27,7 @@ pub async fn create_account(
     role: Role,
     password: SecretString,
 ) -> Result<(), Error> {
-    let hash = hashed(ctx, password).await?;
+    let hash = password::hash_new(ctx, password, "password", &caller.tenant, username).await?;
     let tx = ctx.db.begin(&caller.tenant).await?;
     let new = NewAccount {
         username,
@@ -79,7 +79,8 @@ pub async fn change_account(
         AccountRequest::Disable => AccountChange::Disable,
         AccountRequest::Enable => AccountChange::Enable,
         AccountRequest::SetPassword(password) => {
-            AccountChange::SetPassword(hashed(ctx, password).await?)
+            let hash = password::hash_new(ctx, password, "password", &caller.tenant, username);
+            AccountChange::SetPassword(hash.await?)
         }
         AccountRequest::EndSessions => AccountChange::EndSessions,
     };
@@ -149,12 +150,4 @@ pub async fn revoke_credential(
     let tx = ctx.db.begin(&caller.tenant).await?;
     credentials::revoke(tx, &ctx.master, &ctx.clock, caller.by(), kind, id).await?;
     access::refresh(ctx).await
-}
-
-/// Hashes a password behind the gate that bounds such work.
-async fn hashed(ctx: &Context, password: SecretString) -> Result<PasswordHash, Error> {
-    ctx.passwords
-        .run(move |_| hash_password(&password))
-        .await?
-        .map_err(|error| Error::invalid("password", error.to_string()))
 }

@@ -1,4 +1,5 @@
-//! The check of an account's password: of a login, and of whoever changes his own.
+//! The check of an account's password, of a login and of whoever changes his own; and the hash of a
+//! new one.
 
 use secrecy::SecretString;
 
@@ -11,7 +12,7 @@ use super::{
     },
 };
 use crate::{
-    auth::PasswordHash,
+    auth::{PasswordHash, hash_new_password},
     db::accounts::{self, LoginAccount, LoginLookup},
     domain::{
         AccountStatus, SourceHash, TenantId, TenantStatus, Username,
@@ -169,6 +170,26 @@ impl SentPassword<'_> {
         };
         refusals::note(ctx, &refused);
     }
+}
+
+/// Hashes a password that is set for an account, behind the gate that bounds such work. `field` is
+/// its name on the wire.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] when it is not acceptable, [`Error::Busy`] when too many wait.
+pub(super) async fn hash_new(
+    ctx: &Context,
+    password: SecretString,
+    field: &'static str,
+    tenant: &TenantId,
+    username: &Username,
+) -> Result<PasswordHash, Error> {
+    let (tenant, username) = (tenant.clone(), username.clone());
+    ctx.passwords
+        .run(move |_| hash_new_password(&password, &tenant, &username))
+        .await?
+        .map_err(|error| Error::invalid(field, error.to_string()))
 }
 
 /// Why nobody may log in here, whatever the password.

@@ -48,6 +48,10 @@ async fn accounts_are_made_changed_and_their_sessions_ended() {
         json!({ "username": "x", "role": "ROLE_ROOT" }),
         json!({ "username": "x", "password": "short" }),
         json!({ "username": "a\u{0}b" }),
+        json!({ "username": "pre\u{200b}ss" }),
+        json!({ "username": "LCUID-LU-00000000-0000-4000-8000-000000000000" }),
+        json!({ "username": "x", "password": "Password1" }),
+        json!({ "username": "frontdesk", "password": "frontdesk123" }),
     ] {
         let refused = chief.post_json(ACCOUNTS, &bad).await;
         refused.problem(ErrorCode::ValidationFailed);

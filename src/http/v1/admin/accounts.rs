@@ -56,13 +56,15 @@ impl From<Account> for AccountJson {
 #[derive(JsonSchema)]
 #[schemars(rename = "NewAccount")]
 struct CreateRequest {
-    /// 1 to 256 characters, no control characters.
+    /// A name by RFC 8265 (`UsernameCasePreserved`), words between single spaces. `LCUID-LU-` begins
+    /// the names of applications.
     #[schemars(with = "String", length(min = 1, max = 256), regex(pattern = ONE_LINE))]
     username: Username,
     /// The role; `ROLE_USER` without it.
     #[schemars(with = "Option<Role>")]
     role: Role,
-    /// 8 to 1024 characters, no line break.
+    /// 8 to 1024 characters, no line break; none of the commonest, and more than the account's or
+    /// tenant's name.
     #[schemars(
         with = "Option<String>",
         length(min = 8, max = 1024),
@@ -93,7 +95,8 @@ struct CreateResponse<'a> {
 struct ChangeRequest {
     /// Whether it may log in.
     status: Option<AccountStatus>,
-    /// 8 to 1024 characters, no line break.
+    /// 8 to 1024 characters, no line break; none of the commonest, and more than the account's or
+    /// tenant's name.
     #[schemars(
         with = "Option<String>",
         length(min = 8, max = 1024),
@@ -207,11 +210,13 @@ impl CreateRequest {
     fn read(body: &Map<String, Value>) -> Result<Self, ApiError> {
         let mut fields = Fields::new(body);
         let name = fields.required_text("username");
-        let username = Username::parse(name);
+        let username = Username::parse_new(name);
         if username.is_none() && !name.is_empty() {
             fields.refuse(
                 "username",
-                "must have 1 to 256 bytes and no control characters",
+                "must be 1 to 256 characters as in a name by RFC 8265, UsernameCasePreserved: letters, \
+                 digits and ASCII signs, composed (NFC), words between single spaces, nothing \
+                 invisible; and not begin with LCUID-LU-",
             );
         }
         let role = fields.text("role").map_or(Some(Role::User), Role::parse);
