@@ -123,6 +123,16 @@ pub(super) enum AccountCommand {
     Disable(AccountName),
     /// Allow logins of a disabled account again
     Enable(AccountName),
+    /// Give an account another role and end its sessions
+    SetRole {
+        #[command(flatten)]
+        account: AccountName,
+        /// Role of the account: `ROLE_USER` or `ROLE_ADMIN`
+        #[arg(long, value_parser = parse_role)]
+        role: Role,
+    },
+    /// Delete an account and end its sessions; its name stays in the audit log
+    Delete(AccountName),
     /// Set a new password and end the account's sessions
     SetPassword {
         #[command(flatten)]
@@ -248,6 +258,10 @@ pub(super) async fn account(
         }
         AccountCommand::Disable(account) => (account, AccountChange::Disable, "disabled"),
         AccountCommand::Enable(account) => (account, AccountChange::Enable, "enabled"),
+        AccountCommand::Delete(account) => (account, AccountChange::Delete, "deleted"),
+        AccountCommand::SetRole { account, role } => {
+            (account, AccountChange::SetRole(role), role.as_str())
+        }
         AccountCommand::SetPassword {
             account,
             password_stdin,

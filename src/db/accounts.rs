@@ -155,6 +155,47 @@ pub async fn set_status(
     Ok(changed)
 }
 
+/// Gives an account another role and ends its tokens. Returns whether that changed anything, or
+/// `None` when there is no account of that name.
+pub async fn set_role(
+    tx: &mut TenantTransaction,
+    username: &Username,
+    role: Role,
+) -> Result<Option<bool>, DbError> {
+    let (db, tenant) = tx.parts();
+    let changed = sqlx::query_scalar!(
+        r#"with before as (
+             select role from accounts where tenant_id = $1 and username = $2 for update
+         ), changed as (
+             update accounts
+             set role = $3, generation = greatest(generation + 1, floor(extract(epoch from clock_timestamp()) * 1000))
+             from before
+             where tenant_id = $1 and username = $2 and before.role <> $3
+             returning accounts.username
+         )
+         select exists (select from changed) as "changed!" from before"#,
+        tenant,
+        username.as_str(),
+        role.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(changed)
+}
+
+/// Deletes an account, which ends its tokens; false when there is none of that name.
+pub async fn delete(tx: &mut TenantTransaction, username: &Username) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let done = sqlx::query!(
+        "delete from accounts where tenant_id = $1 and username = $2",
+        tenant,
+        username.as_str()
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Ends an account's tokens; false when there is none of that name.
 pub async fn end_sessions(
     tx: &mut TenantTransaction,
@@ -173,23 +214,25 @@ pub async fn end_sessions(
     Ok(done.rows_affected() == 1)
 }
 
-/// Sets a new password and ends the account's tokens; false when there is none of that name.
+/// Sets a new password and ends the account's tokens. Returns the generation of those that come
+/// after, or `None` when there is no account of that name.
 pub async fn set_password(
     tx: &mut TenantTransaction,
     username: &Username,
     password_hash: &str,
-) -> Result<bool, DbError> {
+) -> Result<Option<i64>, DbError> {
     let (db, tenant) = tx.parts();
-    let done = sqlx::query!(
+    let generation = sqlx::query_scalar!(
         "update accounts
          set password_hash = $3,
              generation = greatest(generation + 1, floor(extract(epoch from clock_timestamp()) * 1000))
-         where tenant_id = $1 and username = $2",
+         where tenant_id = $1 and username = $2
+         returning generation",
         tenant,
         username.as_str(),
         password_hash
     )
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(generation)
 }

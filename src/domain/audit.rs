@@ -151,6 +151,8 @@ actions! {
     AccountDisabled "account.disabled" "An account was disabled, and its tokens ended.";
     AccountEnabled "account.enabled" "An account was enabled.";
     AccountPasswordChanged "account.password_changed" "An account got a new password, and its tokens ended.";
+    AccountRoleChanged "account.role_changed" "An account got another role, and its tokens ended.";
+    AccountDeleted "account.deleted" "An account was deleted, and its tokens ended.";
     AccountSessionsEnded "account.sessions_ended" "The tokens of an account were ended.";
     CredentialCreated "credential.created" "An API key or application was made.";
     CredentialRevoked "credential.revoked" "An API key or application was revoked, and its tokens ended.";

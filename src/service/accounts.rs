@@ -66,8 +66,8 @@ pub async fn list(mut tx: TenantTransaction) -> Result<Vec<Account>, Error> {
     Ok(accounts::list(&mut tx).await?)
 }
 
-/// A change of an existing account. Each ends the account's tokens; setting the status that it
-/// already has changes nothing.
+/// A change of an existing account. Each ends the account's tokens; setting the status or role that
+/// it already has changes nothing.
 #[derive(Debug)]
 pub enum AccountChange {
     /// Refuses its logins from now on.
@@ -76,8 +76,12 @@ pub enum AccountChange {
     Enable,
     /// Replaces its password by the one with this hash.
     SetPassword(PasswordHash),
+    /// Gives it another role.
+    SetRole(Role),
     /// Ends its tokens and nothing else.
     EndSessions,
+    /// Deletes it. Its name stays in the audit log, and is free for another account.
+    Delete,
 }
 
 /// Changes an account of the transaction's tenant.
@@ -93,6 +97,10 @@ pub async fn change(
     username: &Username,
     change: AccountChange,
 ) -> Result<(), Error> {
+    let role = match change {
+        AccountChange::SetRole(role) => Some(role),
+        _ => None,
+    };
     let (changed, action) = match change {
         AccountChange::Disable => (
             accounts::set_status(&mut tx, username, AccountStatus::Disabled).await?,
@@ -103,17 +111,28 @@ pub async fn change(
             Action::AccountEnabled,
         ),
         AccountChange::SetPassword(password) => {
-            let found = accounts::set_password(&mut tx, username, password.as_str()).await?;
-            (found.then_some(true), Action::AccountPasswordChanged)
+            let generation = accounts::set_password(&mut tx, username, password.as_str()).await?;
+            (generation.map(|_| true), Action::AccountPasswordChanged)
         }
+        AccountChange::SetRole(role) => (
+            accounts::set_role(&mut tx, username, role).await?,
+            Action::AccountRoleChanged,
+        ),
         AccountChange::EndSessions => {
             let found = accounts::end_sessions(&mut tx, username).await?;
             (found.then_some(true), Action::AccountSessionsEnded)
+        }
+        AccountChange::Delete => {
+            let found = accounts::delete(&mut tx, username).await?;
+            (found.then_some(true), Action::AccountDeleted)
         }
     };
     if !changed.ok_or(Error::NotFound)? {
         return Ok(());
     }
-    let entry = AuditEntry::new(by, action, Subject::Account(username.clone()));
+    let mut entry = AuditEntry::new(by, action, Subject::Account(username.clone()));
+    if let Some(role) = role {
+        entry = entry.with("role", role.as_str());
+    }
     journal::commit(tx, master, clock.now(), &entry).await
 }

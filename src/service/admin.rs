@@ -56,8 +56,12 @@ pub enum AccountRequest {
     Enable,
     /// Replaces its password, which must have 8 to 1024 characters.
     SetPassword(SecretString),
+    /// Gives it another role.
+    SetRole(Role),
     /// Ends its tokens and nothing else.
     EndSessions,
+    /// Deletes it.
+    Delete,
 }
 
 /// Changes an account of the caller's tenant.
@@ -65,7 +69,7 @@ pub enum AccountRequest {
 /// # Errors
 ///
 /// [`Error::NotFound`] when there is none of that name; [`Error::Conflict`] when administrators
-/// would disable their own account.
+/// would disable or delete their own account, or change its role: somebody must be left to undo it.
 pub async fn change_account(
     ctx: &Context,
     caller: &Caller,
@@ -73,8 +77,12 @@ pub async fn change_account(
     request: AccountRequest,
 ) -> Result<(), Error> {
     let change = match request {
-        AccountRequest::Disable if caller.actor == Actor::Account(username.clone()) => {
-            return Err(Error::Conflict("an administrator cannot disable himself"));
+        AccountRequest::Disable | AccountRequest::Delete | AccountRequest::SetRole(_)
+            if caller.actor == Actor::Account(username.clone()) =>
+        {
+            return Err(Error::Conflict(
+                "nobody disables or deletes their own account, or changes its role",
+            ));
         }
         AccountRequest::Disable => AccountChange::Disable,
         AccountRequest::Enable => AccountChange::Enable,
@@ -82,7 +90,9 @@ pub async fn change_account(
             let hash = password::hash_new(ctx, password, "password", &caller.tenant, username);
             AccountChange::SetPassword(hash.await?)
         }
+        AccountRequest::SetRole(role) => AccountChange::SetRole(role),
         AccountRequest::EndSessions => AccountChange::EndSessions,
+        AccountRequest::Delete => AccountChange::Delete,
     };
     let tx = ctx.db.begin(&caller.tenant).await?;
     accounts::change(tx, &ctx.master, &ctx.clock, caller.by(), username, change).await?;

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Lifetime of a token issued with an API key, in seconds.
-const API_KEY_TOKEN_TTL_SECONDS: u32 = 86_400;
+pub(super) const API_KEY_TOKEN_TTL_SECONDS: u32 = 86_400;
 
 /// A token that was just issued.
 #[derive(Debug)]
@@ -385,7 +385,7 @@ async fn find_application(ctx: &Context, id: &str) -> Result<Option<FoundCredent
 
 /// Issues the token. `new_source` is the attempt that its account is known by from now on, if its
 /// source is new.
-async fn session(
+pub(super) async fn session(
     ctx: &Context,
     grant: &Grant,
     call: &CallTrace,

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod operator;
+pub mod own_account;
 mod page;
 mod password;
 pub mod photos;

@@ -205,3 +205,100 @@ async fn another_tenants_accounts_and_credentials_are_as_good_as_none() {
         404
     );
 }
+
+#[tokio::test]
+async fn who_holds_an_account_changes_its_password_and_goes_on_with_a_new_token() {
+    const PATH: &str = "/api/v1/me/password";
+    let app = App::spawn().await;
+    let acme = app.tenant("acme").await;
+    let (press, other) = (app.client(&acme).await, app.client(&acme).await);
+    let change =
+        |current: &str, new: &str| json!({ "currentPassword": current, "newPassword": new });
+    for (body, field) in [
+        (change("wrong", "one that nobody has"), "currentPassword"),
+        (change(PASSWORD, "short"), "newPassword"),
+        (change(PASSWORD, "password1"), "newPassword"),
+        (change(PASSWORD, "press-press"), "newPassword"),
+        (
+            json!({ "newPassword": "one that nobody has" }),
+            "currentPassword",
+        ),
+    ] {
+        let refused = press.post_json(PATH, &body).await;
+        let problem = refused.problem(ErrorCode::ValidationFailed);
+        assert_eq!(problem["errors"][0]["field"], field, "{body}");
+    }
+    let body = change(PASSWORD, "one that nobody has");
+    let changed = press.post_json(PATH, &body).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    for ended in [&press, &other] {
+        let answer = ended.get("/api/v1/me").await;
+        answer.problem(ErrorCode::AuthRevoked);
+    }
+    let renewed = app.with_token(changed.json()["token"].as_str().unwrap());
+    assert_eq!(renewed.get("/api/v1/me").await.status, 200);
+    assert_eq!(login(&app, "press", PASSWORD).await, 401);
+    assert_eq!(login(&app, "press", "one that nobody has").await, 200);
+
+    // A stolen token is no leave to guess the password.
+    let mut throttled = 0;
+    for _ in 0..15 {
+        let answer = renewed
+            .post_json(PATH, &change("wrong", "another of them"))
+            .await;
+        throttled += u32::from(answer.status == 429);
+    }
+    assert_eq!(throttled, 5);
+
+    let answer = renewed.call(&Method::DELETE, "/api/v1/me/sessions").await;
+    assert_eq!(answer.status, 204);
+    let ended = renewed.get("/api/v1/me").await;
+    ended.problem(ErrorCode::AuthRevoked);
+}
+
+#[tokio::test]
+async fn a_role_is_changed_and_an_account_deleted_and_either_ends_its_tokens() {
+    let app = App::spawn().await;
+    let (acme, chief) = app.administered("acme").await;
+    let path = format!("{ACCOUNTS}/press");
+    let press = app.client(&acme).await;
+    let promoted = json!({ "role": "ROLE_ADMIN" });
+    assert_eq!(patch(&chief, &path, &promoted).await, 204);
+    let ended = press.get("/api/v1/me").await;
+    ended.problem(ErrorCode::AuthRevoked);
+    let press = app.client(&acme).await;
+    assert_eq!(
+        press.get(ACCOUNTS).await.status,
+        200,
+        "an administrator now"
+    );
+    assert_eq!(patch(&chief, &path, &promoted).await, 204, "nothing to do");
+    assert_eq!(press.get(ACCOUNTS).await.status, 200);
+    for bad in [
+        json!({ "role": "ROLE_ROOT" }),
+        json!({ "role": "ROLE_USER", "status": "enabled" }),
+        json!({ "role": null }),
+    ] {
+        assert_eq!(patch(&chief, &path, &bad).await, 400, "{bad}");
+    }
+    let own = format!("{ACCOUNTS}/chief");
+    assert_eq!(
+        patch(&chief, &own, &json!({ "role": "ROLE_USER" })).await,
+        409
+    );
+    let answer = chief.call(&Method::DELETE, &own).await;
+    answer.problem(ErrorCode::Conflict);
+
+    assert_eq!(chief.call(&Method::DELETE, &path).await.status, 204);
+    let ended = press.get("/api/v1/me").await;
+    ended.problem(ErrorCode::AuthRevoked);
+    assert_eq!(login(&app, "press", PASSWORD).await, 401);
+    let again = chief.call(&Method::DELETE, &path).await;
+    again.problem(ErrorCode::NotFound);
+    // One of its name is another account: the tokens of the first stay ended.
+    app.account(&acme.id, "press", lumatrace::domain::Role::Admin)
+        .await;
+    assert_eq!(login(&app, "press", PASSWORD).await, 200);
+    let ended = press.get("/api/v1/me").await;
+    ended.problem(ErrorCode::AuthRevoked);
+}

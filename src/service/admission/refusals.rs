@@ -68,6 +68,8 @@ names! {
         ApiKey "api_key",
         /// `POST /api/v3/auth`.
         Application "application",
+        /// `POST /api/v1/me/password`, which asks for the present password.
+        PasswordChange "password_change",
         /// The endpoints of OAuth 2.0, which authenticate a client.
         Oauth "client_credentials",
     }

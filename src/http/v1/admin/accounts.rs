@@ -89,12 +89,14 @@ struct CreateResponse<'a> {
     password: Option<&'a str>,
 }
 
-/// Either a status or a password.
+/// A status, a role or a password.
 #[derive(JsonSchema)]
 #[schemars(rename = "AccountChange", extend("oneOf" = one_change()))]
 struct ChangeRequest {
     /// Whether it may log in.
     status: Option<AccountStatus>,
+    /// The role.
+    role: Option<Role>,
     /// 8 to 1024 characters, no line break; none of the commonest, and more than the account's or
     /// tenant's name.
     #[schemars(
@@ -106,10 +108,15 @@ struct ChangeRequest {
 }
 
 fn one_change() -> Value {
-    json!([
-        { "required": ["status"], "properties": { "status": { "type": "string" }, "password": { "type": "null" } } },
-        { "required": ["password"], "properties": { "password": { "type": "string" }, "status": { "type": "null" } } },
-    ])
+    let members = ["status", "role", "password"];
+    let one = |given: &str| {
+        let kinds = members.map(|member| {
+            let kind = if member == given { "string" } else { "null" };
+            (member.to_owned(), json!({ "type": kind }))
+        });
+        json!({ "required": [given], "properties": Map::from_iter(kinds) })
+    };
+    Value::from(members.map(one).to_vec())
 }
 
 pub(in crate::http) fn describe_list() -> Operation {
@@ -152,16 +159,24 @@ pub(in crate::http) fn describe_change() -> Operation {
     Operation::new(
         "changeAccount",
         Tag::Administration,
-        "An account's status or password",
+        "An account's status, role or password",
     )
     .about(
-        "Either, not both. Each ends the account's tokens; a status that it has already changes nothing. No administrator can \
-         disable their own account.",
+        "One of them. Each ends the account's tokens; a status or role that it has already changes nothing. No administrator can \
+         disable their own account or change its role.",
     )
     .path::<Username>("username", "The account.", "press")
     .takes_json::<ChangeRequest>(&json!({ "status": "disabled" }))
     .answers(Answer::empty(204, "Changed."))
     .refuses(&[ErrorCode::Conflict, ErrorCode::ServerBusy])
+}
+
+pub(in crate::http) fn describe_delete() -> Operation {
+    Operation::new("deleteAccount", Tag::Administration, "The end of an account")
+        .about("Its tokens end, too. Its name stays in the audit log, and is free for another account. No administrator can delete their own account.")
+        .path::<Username>("username", "The account.", "press")
+        .answers(Answer::empty(204, "It is deleted."))
+        .refuses(&[ErrorCode::Conflict])
 }
 
 pub(in crate::http) fn describe_end_sessions() -> Operation {
@@ -236,7 +251,7 @@ impl CreateRequest {
     }
 }
 
-/// Changes the status or the password of an account.
+/// Changes the status, the role or the password of an account.
 pub(in crate::http) async fn change(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
@@ -252,27 +267,46 @@ pub(in crate::http) async fn change(
 impl ChangeRequest {
     fn read(body: &Map<String, Value>) -> Result<Self, ApiError> {
         let mut fields = Fields::new(body);
-        let text = fields.text("status");
-        let status = text.and_then(AccountStatus::parse);
-        let password = fields.text("password").map(SecretString::from);
-        if text.is_some() != status.is_some() || status.is_some() == password.is_some() {
-            fields.refuse(
-                "status",
-                "send either status, enabled or disabled, or password",
-            );
+        let (status, role) = (fields.text("status"), fields.text("role"));
+        let request = Self {
+            status: status.and_then(AccountStatus::parse),
+            role: role.and_then(Role::parse),
+            password: fields.text("password").map(SecretString::from),
+        };
+        if status.is_some() != request.status.is_some() {
+            fields.refuse("status", "must be enabled or disabled");
+        }
+        if role.is_some() != request.role.is_some() {
+            fields.refuse("role", "must be ROLE_USER or ROLE_ADMIN");
+        }
+        let given = [status.is_some(), role.is_some(), request.password.is_some()];
+        if given.iter().filter(|given| **given).count() != 1 {
+            fields.refuse("status", "send one of status, role and password");
         }
         fields.finish()?;
-        Ok(Self { status, password })
+        Ok(request)
     }
 
     fn account_request(self) -> Result<AccountRequest, ApiError> {
-        match (self.status, self.password) {
-            (Some(AccountStatus::Enabled), _) => Ok(AccountRequest::Enable),
-            (Some(AccountStatus::Disabled), _) => Ok(AccountRequest::Disable),
-            (None, Some(password)) => Ok(AccountRequest::SetPassword(password)),
-            (None, None) => Err(ApiError::new(ErrorCode::ValidationFailed)),
+        match (self.status, self.role, self.password) {
+            (Some(AccountStatus::Enabled), ..) => Ok(AccountRequest::Enable),
+            (Some(AccountStatus::Disabled), ..) => Ok(AccountRequest::Disable),
+            (None, Some(role), _) => Ok(AccountRequest::SetRole(role)),
+            (None, None, Some(password)) => Ok(AccountRequest::SetPassword(password)),
+            (None, None, None) => Err(ApiError::new(ErrorCode::ValidationFailed)),
         }
     }
+}
+
+/// Deletes an account.
+pub(in crate::http) async fn delete(
+    caller: VerifiedCaller,
+    State(ctx): State<Context>,
+    Path(name): Path<String>,
+) -> Result<Response, ApiError> {
+    let username = parse(&name)?;
+    admin::change_account(&ctx, &caller, &username, AccountRequest::Delete).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Ends all tokens of an account.
