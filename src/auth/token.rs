@@ -300,8 +300,8 @@ impl TokenService {
     }
 }
 
-/// Whether `typ` names a token: a media type, whose `application/` may be left out and whose letters
-/// may be of either case (RFC 7515 section 4.1.9).
+/// Whether `typ` names a token: a media type, whose `application/` may be left out and whose
+/// letters may be of either case (RFC 7515 section 4.1.9).
 fn is_token_type(typ: Option<&str>) -> bool {
     let Some(typ) = typ else { return false };
     let short = match typ.split_at_checked("application/".len()) {

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::operator::{known, parse_tenant, print_json, rfc3339};
+use super::operator::{LISTED_AT_ONCE, known, parse_tenant, print_json, rfc3339};
 use crate::{
     app::{self, StartError, Store},
     clock::Clock,
@@ -189,18 +189,26 @@ async fn list(
     tenant: &TenantId,
     kind: CredentialKind,
 ) -> Result<(), StartError> {
-    let tx = operator.begin_for(tenant).await?;
-    for credential in credentials::list(tx, kind).await? {
-        let mut shown = json!({
-            "tenantId": tenant.as_str(),
-            "name": credential.name,
-            "scope": credential.scopes.to_string(),
-            "createdAt": rfc3339(credential.created_at),
-            "revokedAt": credential.revoked_at.map(rfc3339),
-        });
-        let (member, id) = named(kind, credential.id);
-        shown[member] = id.into();
-        print_json(&shown)?;
+    let mut cursor = None;
+    loop {
+        let tx = operator.begin_for(tenant).await?;
+        let page = credentials::list(tx, kind, cursor, LISTED_AT_ONCE).await?;
+        for credential in page.items {
+            let mut shown = json!({
+                "tenantId": tenant.as_str(),
+                "name": credential.name,
+                "scope": credential.scopes.to_string(),
+                "createdAt": rfc3339(credential.created_at),
+                "revokedAt": credential.revoked_at.map(rfc3339),
+            });
+            let (member, id) = named(kind, credential.id);
+            shown[member] = id.into();
+            print_json(&shown)?;
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
     }
     Ok(())
 }

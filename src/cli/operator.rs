@@ -13,6 +13,7 @@ use crate::{
     auth::{PasswordHash, generate_password, hash_new_password},
     clock::Clock,
     config::{InstallationSettings, MOST_CALLS},
+    db::Operator,
     domain::{
         ContentHashPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy, Username, audit::By,
     },
@@ -217,17 +218,7 @@ pub(super) async fn account(
     let (master, clock) = (app::master_key(installation)?, Clock::system());
     let (AccountName { tenant, username }, change, status) = match command {
         AccountCommand::List { tenant } => {
-            let tx = operator.begin_for(&tenant).await?;
-            for account in accounts::list(tx).await? {
-                print_json(&json!({
-                    "tenantId": tenant.as_str(),
-                    "username": account.username,
-                    "role": account.role.as_str(),
-                    "status": account.status.as_str(),
-                    "createdAt": rfc3339(account.created_at),
-                }))?;
-            }
-            return Ok(());
+            return list_accounts(&operator, &tenant).await;
         }
         AccountCommand::Create {
             account: AccountName { tenant, username },
@@ -294,6 +285,31 @@ pub(super) async fn account(
         "status": status,
     }))
 }
+
+/// Prints the accounts of a tenant, one a line.
+async fn list_accounts(operator: &Operator, tenant: &TenantId) -> Result<(), StartError> {
+    let mut after = None;
+    loop {
+        let tx = operator.begin_for(tenant).await?;
+        let page = accounts::list(tx, after.as_deref(), LISTED_AT_ONCE).await?;
+        for account in page.items {
+            print_json(&json!({
+                "tenantId": tenant.as_str(),
+                "username": account.username,
+                "role": account.role.as_str(),
+                "status": account.status.as_str(),
+                "createdAt": rfc3339(account.created_at),
+            }))?;
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Rows that a list of the command line reads at once.
+pub(super) const LISTED_AT_ONCE: u8 = 200;
 
 /// The rule for names of accounts that are made.
 pub(super) const NEW_USERNAME: &str = "an account's name is 1 to 256 characters as in a name by RFC 8265, \

@@ -184,12 +184,11 @@ impl Bootstrap {
     ) -> Result<(), StartError> {
         create_tenant(operator, master, clock, &self.tenant).await?;
         // An account of before keeps a name and a password that would not be taken now.
-        let present = accounts::list(operator.begin_for(&self.tenant).await?).await?;
-        let name = self.username.as_str();
-        if present.iter().any(|account| account.username == name) {
+        let tx = operator.begin_for(&self.tenant).await?;
+        if accounts::exists(tx, &self.username).await? {
             return Ok(());
         }
-        if Username::parse_new(name).is_none() {
+        if Username::parse_new(self.username.as_str()).is_none() {
             let why = format!("LUMATRACE_BOOTSTRAP_USERNAME: {NEW_USERNAME}");
             return Err(StartError::Setting(why));
         }
@@ -236,11 +235,7 @@ async fn create_demo(
     // Held to the end, so that two servers starting at once do not overwrite each other's file.
     let lock = operator.bootstrap().await?;
     create_tenant(operator, master, clock, &tenant).await?;
-    let present = accounts::list(operator.begin_for(&tenant).await?).await?;
-    if present
-        .iter()
-        .all(|account| account.username != username.as_str())
-    {
+    if !accounts::exists(operator.begin_for(&tenant).await?, &username).await? {
         let password = generate_password();
         let credentials = json!({
             "tenantId": tenant.as_str(),

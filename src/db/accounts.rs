@@ -66,12 +66,34 @@ pub async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
-/// Lists all accounts of the tenant by name.
-pub async fn list(tx: &mut TenantTransaction) -> Result<Vec<Account>, DbError> {
+/// Whether the tenant has an account of that name.
+pub async fn exists(tx: &mut TenantTransaction, username: &Username) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let found = sqlx::query_scalar!(
+        "select true from accounts where tenant_id = $1 and username = $2",
+        tenant,
+        username.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(found.is_some())
+}
+
+/// Lists at most `limit` accounts of the tenant by name, from after the name `after` on.
+pub async fn list(
+    tx: &mut TenantTransaction,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Account>, DbError> {
     let (db, tenant) = tx.parts();
     let rows = sqlx::query!(
-        "select username, role, status, created_at from accounts where tenant_id = $1 order by username",
-        tenant
+        "select username, role, status, created_at from accounts
+         where tenant_id = $1 and ($2::text is null or username > $2)
+         order by username
+         limit $3",
+        tenant,
+        after,
+        limit
     )
     .fetch_all(db)
     .await?;

@@ -201,17 +201,35 @@ pub async fn find_application(
     row.map(LoginRow::read).transpose()
 }
 
-/// Lists the tenant's credentials of a kind, newest first.
+/// Where a page of credentials ends: its last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialCursor {
+    /// When it was made, in microseconds since 1970.
+    pub created_at_us: i64,
+    /// Its id.
+    pub id: CredentialId,
+}
+
+/// Lists at most `limit` of the tenant's credentials of a kind after `cursor`, newest first.
 pub async fn list(
     tx: &mut TenantTransaction,
     kind: CredentialKind,
+    cursor: Option<CredentialCursor>,
+    limit: i64,
 ) -> Result<Vec<Credential>, DbError> {
     let (db, tenant) = tx.parts();
     let rows = sqlx::query!(
         "select credential_id, name, scope, created_at, revoked_at from credentials
-         where tenant_id = $1 and kind = $2 order by created_at desc, credential_id",
+         where tenant_id = $1 and kind = $2
+           and ($3::bigint is null
+                or (created_at, credential_id) < (timestamptz 'epoch' + $3::bigint * interval '1 microsecond', $4::uuid))
+         order by created_at desc, credential_id desc
+         limit $5",
         tenant,
-        kind.as_str()
+        kind.as_str(),
+        cursor.map(|cursor| cursor.created_at_us),
+        cursor.map(|cursor| cursor.id.as_uuid()),
+        limit
     )
     .fetch_all(db)
     .await?;

@@ -3,7 +3,7 @@
 //! Each function works in a transaction that its caller opened: the operator's, or that of an
 //! administrator of the tenant.
 
-use super::{Error, journal};
+use super::{Error, Page, journal};
 use crate::{
     auth::{MasterKey, PasswordHash},
     clock::Clock,
@@ -61,9 +61,21 @@ pub async fn create(
     journal::commit(tx, master, clock.now(), &entry).await
 }
 
-/// Lists the accounts of the transaction's tenant by name.
-pub async fn list(mut tx: TenantTransaction) -> Result<Vec<Account>, Error> {
-    Ok(accounts::list(&mut tx).await?)
+/// Whether the transaction's tenant has an account of that name.
+pub async fn exists(mut tx: TenantTransaction, username: &Username) -> Result<bool, Error> {
+    Ok(accounts::exists(&mut tx, username).await?)
+}
+
+/// Lists the accounts of the transaction's tenant by name, at most `limit` (1 to 200) from after the
+/// name `after` on.
+pub async fn list(
+    mut tx: TenantTransaction,
+    after: Option<&str>,
+    limit: u8,
+) -> Result<Page<Account, String>, Error> {
+    let rows = Page::<Account, String>::rows(limit);
+    let found = accounts::list(&mut tx, after, rows).await?;
+    Ok(Page::of_rows(found, limit, |last| last.username.clone()))
 }
 
 /// A change of an existing account. Each ends the account's tokens; setting the status or role that

@@ -4,14 +4,17 @@
 use secrecy::SecretString;
 
 use super::{
-    Caller, Context, Error,
+    Caller, Context, Error, Page,
     accounts::{self, AccountChange, NewAccount},
     admission::access,
     credentials::{self, ApiKeyRequest, ApplicationRequest, NewApiKey, NewApplication},
     password,
 };
 use crate::{
-    db::{accounts::Account, credentials::Credential},
+    db::{
+        accounts::Account,
+        credentials::{Credential, CredentialCursor},
+    },
     domain::{CredentialId, CredentialKind, Role, Username, audit::Actor},
 };
 
@@ -38,13 +41,18 @@ pub async fn create_account(
     access::refresh(ctx).await
 }
 
-/// Lists the accounts of the caller's tenant by name.
+/// Lists a page of the accounts of the caller's tenant by name, as [`accounts::list`] does.
 ///
 /// # Errors
 ///
 /// The database does not answer.
-pub async fn list_accounts(ctx: &Context, caller: &Caller) -> Result<Vec<Account>, Error> {
-    accounts::list(ctx.db.begin(&caller.tenant).await?).await
+pub async fn list_accounts(
+    ctx: &Context,
+    caller: &Caller,
+    after: Option<&str>,
+    limit: u8,
+) -> Result<Page<Account, String>, Error> {
+    accounts::list(ctx.db.begin(&caller.tenant).await?, after, limit).await
 }
 
 /// An administrator's change of an account; as [`AccountChange`], with the password not hashed yet.
@@ -133,7 +141,7 @@ pub async fn create_application(
     Ok(made)
 }
 
-/// Lists the credentials of a kind, newest first.
+/// Lists a page of the credentials of a kind, newest first, as [`credentials::list`] does.
 ///
 /// # Errors
 ///
@@ -142,8 +150,10 @@ pub async fn list_credentials(
     ctx: &Context,
     caller: &Caller,
     kind: CredentialKind,
-) -> Result<Vec<Credential>, Error> {
-    credentials::list(ctx.db.begin(&caller.tenant).await?, kind).await
+    cursor: Option<CredentialCursor>,
+    limit: u8,
+) -> Result<Page<Credential, CredentialCursor>, Error> {
+    credentials::list(ctx.db.begin(&caller.tenant).await?, kind, cursor, limit).await
 }
 
 /// Revokes a credential of the caller's tenant and ends its tokens.

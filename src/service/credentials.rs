@@ -6,13 +6,13 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Error, journal};
+use super::{Error, Page, journal};
 use crate::{
     auth::{MasterKey, SecretHash, SecretUse, issue_secret},
     clock::Clock,
     db::{
         TenantTransaction,
-        credentials::{self, Credential, NewCredential},
+        credentials::{self, Credential, CredentialCursor, NewCredential},
     },
     domain::{
         CredentialId, CredentialKind, Scopes,
@@ -139,12 +139,21 @@ pub async fn create_application(
     Ok(NewApplication { id, token, secret })
 }
 
-/// Lists the tenant's credentials of a kind, newest first, without anything secret.
+/// Lists the tenant's credentials of a kind, newest first, without anything secret: at most `limit`
+/// (1 to 200) after `cursor`.
 pub async fn list(
     mut tx: TenantTransaction,
     kind: CredentialKind,
-) -> Result<Vec<Credential>, Error> {
-    Ok(credentials::list(&mut tx, kind).await?)
+    cursor: Option<CredentialCursor>,
+    limit: u8,
+) -> Result<Page<Credential, CredentialCursor>, Error> {
+    let rows = Page::<Credential, CredentialCursor>::rows(limit);
+    let found = credentials::list(&mut tx, kind, cursor, rows).await?;
+    Ok(Page::of_rows(found, limit, |last| CredentialCursor {
+        created_at_us: i64::try_from(last.created_at.unix_timestamp_nanos() / 1_000)
+            .unwrap_or(i64::MAX),
+        id: last.id,
+    }))
 }
 
 /// Revokes a credential and ends its tokens, on every server within a second.

@@ -302,3 +302,58 @@ async fn a_role_is_changed_and_an_account_deleted_and_either_ends_its_tokens() {
     let ended = press.get("/api/v1/me").await;
     ended.problem(ErrorCode::AuthRevoked);
 }
+
+#[tokio::test]
+async fn lists_have_pages_that_show_each_item_once() {
+    let app = App::spawn().await;
+    let (acme, chief) = app.administered("acme").await;
+    let (_, other) = app.administered("bolt").await;
+    for name in ["Zoë", "desk", "a b", "محمد"] {
+        app.account(&acme.id, name, lumatrace::domain::Role::User)
+            .await;
+    }
+    for (path, id) in [(API_KEYS, "id"), (APPLICATIONS, "appId")] {
+        // All at one moment: the clock stands.
+        for number in 0..5 {
+            let body = json!({ "name": format!("number {number}") });
+            assert_eq!(chief.post_json(path, &body).await.status, 201);
+        }
+        assert_eq!(ids(&chief, path, id).await.len(), 5);
+        let page = chief.get(&format!("{path}?limit=2")).await.json();
+        let cursor = page["next"].as_str().unwrap();
+        let foreign = other.get(&format!("{path}?cursor={cursor}")).await.json();
+        assert_eq!(foreign["items"], json!([]), "the token says whose");
+        let refused = chief.get(&format!("{path}?cursor=nonsense")).await;
+        refused.problem(ErrorCode::ValidationFailed);
+    }
+    let names = ids(&chief, ACCOUNTS, "username").await;
+    assert_eq!(names.len(), 6, "{names:?}");
+    for query in ["cursor=%25", "limit=0", "limit=201"] {
+        let refused = chief.get(&format!("{ACCOUNTS}?{query}")).await;
+        refused.problem(ErrorCode::ValidationFailed);
+    }
+}
+
+/// The ids of a list that is read in pages of 2, none of them twice.
+async fn ids(client: &Client, path: &str, id: &str) -> Vec<String> {
+    let (mut seen, mut query) = (Vec::new(), String::new());
+    loop {
+        let page = client.get(&format!("{path}?limit=2{query}")).await.json();
+        let items = page["items"].as_array().unwrap();
+        assert!((1..=2).contains(&items.len()), "{page}");
+        seen.extend(
+            items
+                .iter()
+                .map(|item| item[id].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        query = format!("&cursor={next}");
+    }
+    let mut distinct = seen.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(distinct.len(), seen.len(), "{seen:?}");
+    seen
+}

@@ -129,8 +129,8 @@ impl From<ReasonCode> for ApiKeyRefusalJson {
                 "Username or password invalid.",
             ),
             ReasonCode::Scope => (
-                StatusCode::FORBIDDEN,
-                "Forbidden",
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized",
                 "The account has none of the API key's scopes.",
             ),
         };
@@ -153,8 +153,7 @@ impl IntoResponse for ReasonCode {
         let body = ApiKeyRefusalJson::from(self);
         match self {
             Self::Incomplete => refusal(StatusCode::BAD_REQUEST, &body, self.in_log()),
-            Self::ApiKey | Self::Account => challenge(&body, self.in_log(), "Bearer"),
-            Self::Scope => refusal(StatusCode::FORBIDDEN, &body, self.in_log()),
+            Self::ApiKey | Self::Account | Self::Scope => challenge(&body, self.in_log(), "Bearer"),
         }
     }
 }
@@ -187,16 +186,11 @@ pub(in crate::http) fn describe() -> Operation {
     .answers(
         Answer::json(
             401,
-            "`00018`: the API key is not right. `00019`: the user name or password is not.",
+            "`00018`: the API key is not right. `00019`: the user name or password is not. `00020`: the account has none of the key's scopes.",
             &ApiKeyRefusalJson::from(ReasonCode::ApiKey),
         )
         .headers(&["WWW-Authenticate"]),
     )
-    .answers(Answer::json(
-        403,
-        "`00020`: both are right, but the account has none of the key's scopes.",
-        &ApiKeyRefusalJson::from(ReasonCode::Scope),
-    ))
     .refuses(&[
         ErrorCode::RateLimitExceeded,
         ErrorCode::ServerBusy,

@@ -439,8 +439,8 @@ impl<'a> ClientInForm<'a> {
     }
 }
 
-/// Reads `base64(id:secret)`, both of them form-encoded (RFC 6749 section 2.3.1). The secret may have
-/// colons; an `&` or `=` that its client did not encode is part of it.
+/// Reads `base64(id:secret)`, both of them form-encoded (RFC 6749 section 2.3.1). The secret may
+/// have colons; an `&` or `=` that its client did not encode is part of it.
 fn read_basic(encoded: &str) -> Option<(String, SecretString)> {
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;

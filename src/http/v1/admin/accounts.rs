@@ -5,6 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -18,6 +19,7 @@ use crate::{
         error::{ApiError, ErrorCode},
         extract::{Fields, Json, VerifiedCaller},
         openapi::{Answer, Operation, Tag, example, schema::ONE_LINE},
+        v1::page,
         wire::{self, PageJson, Time},
     },
     service::{
@@ -131,9 +133,10 @@ pub(in crate::http) fn describe_list() -> Operation {
         Tag::Administration,
         "The tenant's accounts, by name",
     )
+    .paged(r"^[A-Za-z0-9_-]{1,1400}$")
     .answers(Answer::json(
         200,
-        "All accounts.",
+        "A page of accounts.",
         &PageJson::whole(vec![account]),
     ))
 }
@@ -196,10 +199,24 @@ pub(in crate::http) fn describe_end_sessions() -> Operation {
 pub(in crate::http) async fn list(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
+    query: page::Received,
 ) -> Result<Response, ApiError> {
-    let accounts = admin::list_accounts(&ctx, &caller).await?;
-    let items = accounts.into_iter().map(AccountJson::from).collect();
-    wire::json(&PageJson::whole(items))
+    let (query, limit) = page::read(query)?;
+    let cursor = query.get("cursor").map(|text| {
+        read_cursor(text).ok_or_else(|| ApiError::field("cursor", "is not one of ours"))
+    });
+    let after = cursor.transpose()?;
+    let page = admin::list_accounts(&ctx, &caller, after.as_deref(), limit).await?;
+    wire::json(&PageJson {
+        items: page.items.into_iter().map(AccountJson::from).collect(),
+        next: page.next.map(|last| URL_SAFE_NO_PAD.encode(last)),
+    })
+}
+
+/// A cursor is the name of the last account seen, in letters that need no escape in a URL.
+fn read_cursor(text: &str) -> Option<String> {
+    let name = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    Username::parse(&name).map(|_| name)
 }
 
 /// Adds an account; a password that was not sent is generated and shown once.
