@@ -48,10 +48,10 @@ impl Username {
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// Accepts the name of an account that is to be made: as [`Username::parse`], and as the profile
-    /// `UsernameCasePreserved` of RFC 8265 writes it, in words between single spaces. So there are no
-    /// invisible and no bidirectional characters in it, and no second way to write it. A name that
-    /// could be an application's is none. Accounts of before keep the names that they have.
+    /// Accepts the name of an account that is to be made: as [`Username::parse`], and as the
+    /// profile `UsernameCasePreserved` of RFC 8265 writes it, in words between single spaces. So
+    /// there are no invisible and no bidirectional characters in it, and no second way to write
+    /// it. A name that could be an application's is none. Accounts of before keep their names.
     pub fn parse_new(text: &str) -> Option<Self> {
         let is_application = (text.get(..USER_PREFIX.len()))
             .is_some_and(|start| start.eq_ignore_ascii_case(USER_PREFIX));

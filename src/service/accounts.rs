@@ -66,8 +66,8 @@ pub async fn exists(mut tx: TenantTransaction, username: &Username) -> Result<bo
     Ok(accounts::exists(&mut tx, username).await?)
 }
 
-/// Lists the accounts of the transaction's tenant by name, at most `limit` (1 to 200) from after the
-/// name `after` on.
+/// Lists the accounts of the transaction's tenant by name, at most `limit` (1 to 200) from after
+/// the name `after` on.
 pub async fn list(
     mut tx: TenantTransaction,
     after: Option<&str>,

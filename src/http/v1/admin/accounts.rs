@@ -58,8 +58,8 @@ impl From<Account> for AccountJson {
 #[derive(JsonSchema)]
 #[schemars(rename = "NewAccount")]
 struct CreateRequest {
-    /// A name by RFC 8265 (`UsernameCasePreserved`), words between single spaces. `LCUID-LU-` begins
-    /// the names of applications.
+    /// A name by RFC 8265 (`UsernameCasePreserved`), words between single spaces. `LCUID-LU-`
+    /// begins the names of applications.
     #[schemars(with = "String", length(min = 1, max = 256), regex(pattern = ONE_LINE))]
     username: Username,
     /// The role; `ROLE_USER` without it.
