@@ -31,7 +31,9 @@ use crate::{
             access::{self, AccessFeed},
             bodies::Bodies,
             limits::Limiter,
+            refusals::{self, RefusedSignIns},
             sign_ins::SignIns,
+            sources::KnownSources,
             throttle::Throttle,
         },
         keys,
@@ -171,6 +173,8 @@ pub async fn context(
         metrics: Metrics::new(),
         sign_ins: SignIns::default(),
         throttle: Throttle::new(serve.login_burst),
+        known_sources: KnownSources::default(),
+        refused_sign_ins: RefusedSignIns::default(),
         tokens: TokenService::new(
             keys,
             clock.clone(),
@@ -201,6 +205,10 @@ pub async fn context(
     let follow = access::follow(ctx.clone());
     background.spawn("access changes", |stopping| {
         stopping.run_until_cancelled_owned(follow)
+    });
+    let summarised = ctx.clone();
+    background.spawn("refused sign-ins", |stopping| {
+        refusals::summarise(summarised, stopping)
     });
     Ok((ctx, background))
 }

@@ -176,7 +176,8 @@ fn access_key(kind: &str, tenant: &str, subject: &str) -> AccessKey {
 }
 
 impl Origin {
-    fn generation(&self) -> Option<i64> {
+    /// The account's generation at the sign-in; `None` for an application.
+    pub fn generation(&self) -> Option<i64> {
         match self {
             Self::Account { generation } | Self::ApiKey { generation, .. } => Some(*generation),
             Self::Application { .. } | Self::Client { .. } => None,

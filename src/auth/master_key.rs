@@ -6,8 +6,13 @@
 
 use std::{collections::HashSet, fmt, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use hkdf::Hkdf;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::random_bytes;
@@ -39,8 +44,26 @@ pub enum MasterKeyError {
 /// Fewest different bytes among the 32 of a key. One random key in 10^30 has fewer.
 const FEWEST_BYTES: usize = 10;
 
-/// 256 random bits that seal the secrets in the database.
-pub struct MasterKey(LessSafeKey);
+/// What a keyed hash stands for. Each use has a key of its own, so that hashes of one tell nothing
+/// about those of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HashUse {
+    /// A network that an account has signed in from.
+    KnownSource,
+    /// A name that does not exist, which may be a password.
+    UnknownName,
+    /// The head of a tenant's audit log.
+    AuditHead,
+}
+
+/// 256 random bits that seal the secrets in the database, and the keys derived from them by
+/// HKDF-SHA256 (RFC 5869).
+pub struct MasterKey {
+    sealing: LessSafeKey,
+    known_sources: hmac::Key,
+    unknown_names: hmac::Key,
+    audit_heads: hmac::Key,
+}
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,8 +74,39 @@ impl fmt::Debug for MasterKey {
 impl MasterKey {
     /// Makes a key from its 32 bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SealError> {
-        let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| SealError)?;
-        Ok(Self(LessSafeKey::new(key)))
+        let sealing = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| SealError)?;
+        let root = Hkdf::<Sha256>::new(None, bytes);
+        let derived = |info: &str| {
+            let mut key = Zeroizing::new([0; 32]);
+            root.expand(info.as_bytes(), key.as_mut_slice())
+                .map_err(|_| SealError)?;
+            Ok(hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()))
+        };
+        Ok(Self {
+            sealing: LessSafeKey::new(sealing),
+            known_sources: derived("lumatrace known source v1")?,
+            unknown_names: derived("lumatrace unknown name v1")?,
+            audit_heads: derived("lumatrace audit head v1")?,
+        })
+    }
+
+    /// HMAC-SHA256 of `parts`, in that order, under the key of their use. Whoever does not have the
+    /// master key can neither compute it nor test a guess against it.
+    pub fn keyed_hash(&self, purpose: HashUse, parts: &[&[u8]]) -> [u8; 32] {
+        let key = match purpose {
+            HashUse::KnownSource => &self.known_sources,
+            HashUse::UnknownName => &self.unknown_names,
+            HashUse::AuditHead => &self.audit_heads,
+        };
+        let mut context = hmac::Context::with_key(key);
+        for part in parts {
+            // With its length, so that no two lists of parts are hashed alike.
+            context.update(&(part.len() as u64).to_le_bytes());
+            context.update(part);
+        }
+        let mut hash = [0; 32];
+        hash.copy_from_slice(context.sign().as_ref());
+        hash
     }
 
     /// Reads 32 bytes in base64, as [`MasterKey::load_or_create`] writes them.
@@ -117,7 +171,7 @@ impl MasterKey {
 
     /// Encrypts `secret`; only the same key with the same `purpose` opens it.
     pub fn seal(&self, purpose: &str, secret: &[u8]) -> Result<Vec<u8>, SealError> {
-        seal(&self.0, purpose.as_bytes(), secret)
+        seal(&self.sealing, purpose.as_bytes(), secret)
     }
 
     /// Encrypts a tenant's name, stored to find the tenant of a credential.
@@ -136,7 +190,7 @@ impl MasterKey {
 
     /// Decrypts the output of [`MasterKey::seal`] for the same purpose.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        open(&self.0, purpose.as_bytes(), sealed)
+        open(&self.sealing, purpose.as_bytes(), sealed)
     }
 }
 
@@ -199,6 +253,24 @@ mod tests {
             );
         }
         assert_eq!(key.open("tenant demo", &sealed[..5]), Err(SealError));
+    }
+
+    #[test]
+    fn a_keyed_hash_depends_on_the_key_and_on_where_each_part_ends() {
+        let [one, two] = [7, 8].map(|byte| MasterKey::from_bytes(&[byte; 32]).unwrap());
+        let hash = |key: &MasterKey, parts: &[&[u8]]| key.keyed_hash(HashUse::KnownSource, parts);
+        assert_eq!(
+            hash(&one, &[b"acme", b"press"]),
+            hash(&one, &[b"acme", b"press"])
+        );
+        assert_ne!(
+            hash(&one, &[b"acme", b"press"]),
+            hash(&one, &[b"acmep", b"ress"])
+        );
+        assert_ne!(
+            hash(&one, &[b"acme", b"press"]),
+            hash(&two, &[b"acme", b"press"])
+        );
     }
 
     #[test]

@@ -14,8 +14,10 @@ mod token;
 
 pub use access::{AccessStates, TokenStatus};
 pub use issued_secret::{SecretHash, SecretUse, issue_secret};
-pub use master_key::{MasterKey, MasterKeyError, SealError};
-pub use password::{PasswordHash, PasswordPolicyError, generate_password, hash_password};
+pub use master_key::{HashUse, MasterKey, MasterKeyError, SealError};
+pub use password::{
+    PasswordHash, PasswordPolicyError, generate_password, hash_new_password, hash_password,
+};
 pub use signing::{Jwk, JwkSet, KeyRing, SigningKey, SigningKeyError};
 pub use tenant_secret::TenantSecret;
 pub use token::{Claims, Grant, Origin, TokenError, TokenService};

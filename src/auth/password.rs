@@ -7,8 +7,10 @@ use argon2::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use super::random_bytes;
+use crate::domain::{TenantId, Username};
 
 /// Shortest password that an operator may set, in characters.
 const SHORTEST_CHARS: usize = 8;
@@ -16,6 +18,17 @@ const SHORTEST_CHARS: usize = 8;
 /// Longest password that an operator may set, in characters; bounds what one login can make us
 /// hash.
 const LONGEST_CHARS: usize = 1024;
+
+/// The passwords that are tried first by whoever guesses, in small letters, one a line. The first
+/// lines say where they are from, and are no passwords.
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// Characters that a password must have beside the name of its account or tenant.
+const LEAST_BESIDE_NAME_CHARS: usize = 5;
+
+/// Shortest name that is looked for in a password, in characters: shorter ones stand in good
+/// passwords by chance.
+const SHORTEST_NAME_CHARS: usize = 3;
 
 /// The hash of a password that nobody has, so that an unknown user costs the same work as a known
 /// one.
@@ -28,6 +41,12 @@ pub enum PasswordPolicyError {
     /// Too short, too long, or not one line.
     #[error("a password has 8 to 1024 characters and no line break")]
     Shape,
+    /// Among the commonest.
+    #[error("this password is among the commonest, which are guessed first")]
+    Common,
+    /// Hardly more than the name of the account or of the tenant.
+    #[error("a password is not the name of its account or tenant with little added")]
+    Name,
     /// The hash function failed, whatever the password.
     #[error("the password could not be hashed")]
     Hash,
@@ -65,17 +84,50 @@ impl PasswordHash {
     }
 }
 
+/// Hashes a password that is set for an account, under a fresh salt.
+///
+/// # Errors
+///
+/// As of [`hash_password`], and [`PasswordPolicyError::Name`].
+pub fn hash_new_password(
+    password: &SecretString,
+    tenant: &TenantId,
+    username: &Username,
+) -> Result<PasswordHash, PasswordPolicyError> {
+    let text = Zeroizing::new(password.expose_secret().to_lowercase());
+    let names = [tenant.as_str(), username.as_str()];
+    if names.iter().any(|name| is_hardly_more_than(name, &text)) {
+        return Err(PasswordPolicyError::Name);
+    }
+    hash_password(password)
+}
+
+/// Whether little is left of a password, in small letters, without a name.
+fn is_hardly_more_than(name: &str, text: &str) -> bool {
+    let name = name.to_lowercase();
+    if name.chars().count() < SHORTEST_NAME_CHARS || !text.contains(&name) {
+        return false;
+    }
+    let pieces = text.split(&name).map(|piece| piece.chars().count());
+    pieces.sum::<usize>() < LEAST_BESIDE_NAME_CHARS
+}
+
 /// Hashes a password under a fresh salt.
 ///
 /// # Errors
 ///
-/// [`PasswordPolicyError`] when it is too short, too long or has a line break.
+/// [`PasswordPolicyError`] when it is too short, too long, has a line break or is among the
+/// commonest.
 pub fn hash_password(password: &SecretString) -> Result<PasswordHash, PasswordPolicyError> {
     let text = password.expose_secret();
     if !(SHORTEST_CHARS..=LONGEST_CHARS).contains(&text.chars().count())
         || text.contains(['\n', '\r'])
     {
         return Err(PasswordPolicyError::Shape);
+    }
+    let small = Zeroizing::new(text.to_lowercase());
+    if COMMON.lines().any(|common| common == small.as_str()) {
+        return Err(PasswordPolicyError::Common);
     }
     Argon2::default()
         .hash_password(text.as_bytes())
@@ -117,5 +169,40 @@ mod tests {
             assert_eq!(refused.unwrap_err(), PasswordPolicyError::Shape);
         }
         assert_eq!(generate_password().expose_secret().len(), 32);
+        for common in [
+            "password",
+            "PassWord",
+            "qwertyuiop",
+            "1234567890",
+            "iloveyou",
+        ] {
+            let refused = hash_password(&SecretString::from(common));
+            assert_eq!(refused.unwrap_err(), PasswordPolicyError::Common);
+        }
+        let listed = COMMON.lines().filter(|line| !line.starts_with('#'));
+        assert_eq!(listed.clone().count(), 5000);
+        assert!(
+            listed
+                .clone()
+                .all(|line| line.chars().count() >= SHORTEST_CHARS)
+        );
+        assert!(listed.is_sorted());
+    }
+
+    #[test]
+    fn a_password_is_more_than_a_name() {
+        let tenant = TenantId::parse("acme-photo").unwrap();
+        let username = Username::parse("Front Desk").unwrap();
+        let set = |text: &str| hash_new_password(&SecretString::from(text), &tenant, &username);
+        for bad in [
+            "front desk",
+            "FRONT DESK2024",
+            "acme-photo",
+            "Acme-Photo!1",
+            "acme-photoacme-photo",
+        ] {
+            assert_eq!(set(bad).unwrap_err(), PasswordPolicyError::Name, "{bad}");
+        }
+        assert!(set("front desk and lamp").is_ok());
     }
 }

@@ -27,6 +27,9 @@ use zeroize::Zeroizing;
 
 use super::{MasterKey, SealError};
 
+/// `typ` of receipts, so that none can be taken for a token (RFC 8725 section 3.11).
+const RECEIPT_TYPE: &str = "lumatrace-receipt+jws";
+
 /// Why a signing key cannot be generated, opened or used.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
@@ -89,7 +92,8 @@ impl SigningKey {
         &self,
         claims: &BTreeMap<&str, String>,
     ) -> Result<String, SigningKeyError> {
-        let header = base64_json(&BTreeMap::from([("alg", "RS256"), ("kid", self.id())]))?;
+        let header = BTreeMap::from([("alg", "RS256"), ("kid", self.id()), ("typ", RECEIPT_TYPE)]);
+        let header = base64_json(&header)?;
         let message = format!("{header}.{}", base64_json(claims)?);
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair

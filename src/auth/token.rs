@@ -2,7 +2,9 @@
 //! it applies).
 //!
 //! The algorithm is pinned: nothing in a token's header chooses how it is checked, except `kid`,
-//! which is looked up among our own keys. `jwk`, `jku` and `x5u` are never read.
+//! which is looked up among our own keys. `jwk`, `jku` and `x5u` are never read. `typ` keeps tokens
+//! and receipts apart (RFC 8725 section 3.11), and what `crit` asks for is refused, since nothing
+//! that it may name is understood here (RFC 7515 section 4.1.11).
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -19,6 +21,12 @@ use crate::{
 
 /// Longest token that is parsed, in bytes; ours have about 1000.
 const LONGEST_TOKEN_BYTES: usize = 8 * 1024;
+
+/// `typ` of tokens (RFC 9068 section 2.1).
+const TOKEN_TYPE: &str = "at+jwt";
+
+/// `typ` of tokens of before, some of which last for years. No receipt ever had it.
+const OLD_TOKEN_TYPE: &str = "JWT";
 
 /// Clock difference between two servers that is tolerated, in seconds.
 const CLOCK_SKEW_SECONDS: i64 = 30;
@@ -246,6 +254,7 @@ impl TokenService {
         let key = keys.active();
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(key.id().to_owned());
+        header.typ = Some(TOKEN_TYPE.to_owned());
         jsonwebtoken::encode(&header, &claims, key.encoding()).map_err(|_| SigningKeyError::Key)
     }
 
@@ -260,6 +269,9 @@ impl TokenService {
             return Err(TokenError::Invalid);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        if !is_token_type(header.typ.as_deref()) || header.crit.is_some() {
+            return Err(TokenError::Invalid);
+        }
         let keys = self.keys();
         let id = header.kid.ok_or(TokenError::Invalid)?;
         let key = keys.decoding(&id).ok_or(TokenError::UnknownKey)?;
@@ -289,6 +301,19 @@ impl TokenService {
         }
         Ok(claims)
     }
+}
+
+/// Whether `typ` names a token: a media type, whose `application/` may be left out and whose
+/// letters may be of either case (RFC 7515 section 4.1.9).
+fn is_token_type(typ: Option<&str>) -> bool {
+    let Some(typ) = typ else { return false };
+    let short = match typ.split_at_checked("application/".len()) {
+        Some((kind, short)) if kind.eq_ignore_ascii_case("application/") => short,
+        _ => typ,
+    };
+    [TOKEN_TYPE, OLD_TOKEN_TYPE]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(short))
 }
 
 #[cfg(test)]
@@ -394,6 +419,37 @@ mod tests {
                 TokenService::new(ring, clock.clone(), issuer.to_owned(), audience.to_owned());
             assert_eq!(other.verify(&token).unwrap_err(), TokenError::Invalid);
         }
+    }
+
+    #[test]
+    fn what_is_no_token_by_its_header_is_none_though_we_signed_it() {
+        let tokens = service(&Clock::fixed(1_800_000_000));
+        let token = issue(&tokens, Role::User, login());
+        let header = jsonwebtoken::decode_header(&token).unwrap();
+        assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+        let claims = jsonwebtoken::dangerous::insecure_decode::<serde_json::Value>(&token);
+        let claims = claims.unwrap().claims;
+        let signed = |typ: Option<&str>, crit: Option<&str>| {
+            let mut header = header.clone();
+            header.typ = typ.map(str::to_owned);
+            header.crit = crit.map(|name| vec![name.to_owned()]);
+            let keys = tokens.keys();
+            let key = keys.active().encoding();
+            let token = jsonwebtoken::encode(&header, &claims, key).unwrap();
+            tokens.verify(&token).is_ok()
+        };
+        for typ in ["at+jwt", "application/at+jwt", "AT+JWT", "JWT"] {
+            assert!(signed(Some(typ), None), "{typ}");
+        }
+        for typ in [
+            None,
+            Some("lumatrace-receipt+jws"),
+            Some("dpop+jwt"),
+            Some(""),
+        ] {
+            assert!(!signed(typ, None), "{typ:?}");
+        }
+        assert!(!signed(Some("at+jwt"), Some("b64")));
     }
 
     #[test]

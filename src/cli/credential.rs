@@ -5,13 +5,13 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::operator::{known, parse_tenant, print_json, rfc3339};
+use super::operator::{LISTED_AT_ONCE, known, parse_tenant, print_json, rfc3339};
 use crate::{
     app::{self, StartError, Store},
     clock::Clock,
     config::InstallationSettings,
     db::Operator,
-    domain::{CredentialId, CredentialKind, Scopes, TenantId, audit::Actor},
+    domain::{CredentialId, CredentialKind, Scopes, TenantId, audit::By},
     service::{credentials, keys},
 };
 
@@ -111,7 +111,7 @@ pub(super) async fn api_key(
                 tx,
                 &master,
                 &clock,
-                Actor::Operator,
+                By::OPERATOR,
                 credentials::ApiKeyRequest {
                     name: &new.name,
                     scopes,
@@ -133,7 +133,7 @@ pub(super) async fn api_key(
         ApiKeyCommand::Revoke {
             tenant: TenantArg { tenant },
             id,
-        } => revoke(&operator, &tenant, CredentialKind::ApiKey, id).await,
+        } => revoke(installation, &operator, &tenant, CredentialKind::ApiKey, id).await,
     }
 }
 
@@ -154,8 +154,7 @@ pub(super) async fn app(
                 token_ttl_seconds: token_days * 86_400,
             };
             let made =
-                credentials::create_application(tx, &master, &clock, Actor::Operator, request)
-                    .await;
+                credentials::create_application(tx, &master, &clock, By::OPERATOR, request).await;
             let made = known(made, &format!("there is no tenant {tenant}"))?;
             print_json(&json!({
                 "appId": made.id.as_application(),
@@ -172,7 +171,16 @@ pub(super) async fn app(
         AppCommand::Revoke {
             tenant: TenantArg { tenant },
             id,
-        } => revoke(&operator, &tenant, CredentialKind::Application, id).await,
+        } => {
+            revoke(
+                installation,
+                &operator,
+                &tenant,
+                CredentialKind::Application,
+                id,
+            )
+            .await
+        }
     }
 }
 
@@ -181,30 +189,40 @@ async fn list(
     tenant: &TenantId,
     kind: CredentialKind,
 ) -> Result<(), StartError> {
-    let tx = operator.begin_for(tenant).await?;
-    for credential in credentials::list(tx, kind).await? {
-        let mut shown = json!({
-            "tenantId": tenant.as_str(),
-            "name": credential.name,
-            "scope": credential.scopes.to_string(),
-            "createdAt": rfc3339(credential.created_at),
-            "revokedAt": credential.revoked_at.map(rfc3339),
-        });
-        let (member, id) = named(kind, credential.id);
-        shown[member] = id.into();
-        print_json(&shown)?;
+    let mut cursor = None;
+    loop {
+        let tx = operator.begin_for(tenant).await?;
+        let page = credentials::list(tx, kind, cursor, LISTED_AT_ONCE).await?;
+        for credential in page.items {
+            let mut shown = json!({
+                "tenantId": tenant.as_str(),
+                "name": credential.name,
+                "scope": credential.scopes.to_string(),
+                "createdAt": rfc3339(credential.created_at),
+                "revokedAt": credential.revoked_at.map(rfc3339),
+            });
+            let (member, id) = named(kind, credential.id);
+            shown[member] = id.into();
+            print_json(&shown)?;
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
     }
     Ok(())
 }
 
 async fn revoke(
+    installation: &InstallationSettings,
     operator: &Operator,
     tenant: &TenantId,
     kind: CredentialKind,
     id: CredentialId,
 ) -> Result<(), StartError> {
     let tx = operator.begin_for(tenant).await?;
-    let done = credentials::revoke(tx, &Clock::system(), Actor::Operator, kind, id).await;
+    let (master, clock) = (app::master_key(installation)?, Clock::system());
+    let done = credentials::revoke(tx, &master, &clock, By::OPERATOR, kind, id).await;
     let what = match kind {
         CredentialKind::ApiKey => "API key",
         CredentialKind::Application => "application",

@@ -54,7 +54,7 @@ enum Command {
     /// List and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(credential::KeyCommand),
-    /// Check the audit logs of tenants
+    /// Check and seal the audit logs of tenants
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Exit 0 if the server answers; for containers
@@ -236,11 +236,11 @@ async fn run_command(
         }
         Command::Migrate => serve::migrate(&installation, store).await,
         Command::Tenant(command) => operator::tenant(&installation, store, command).await,
-        Command::Account(command) => operator::account(store, command).await,
+        Command::Account(command) => operator::account(&installation, store, command).await,
         Command::ApiKey(command) => credential::api_key(&installation, store, command).await,
         Command::App(command) => credential::app(&installation, store, command).await,
         Command::Key(command) => credential::key(&installation, store, &command).await,
-        Command::Audit(command) => audit::run(store, command).await,
+        Command::Audit(command) => audit::run(&installation, store, command).await,
         // These two need no data, and are done by now.
         Command::Healthcheck(_) | Command::Completions { .. } => Ok(()),
     }

@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 use super::print_line;
 use crate::{
     app::{self, StartError, Store},
-    auth::{PasswordHash, generate_password, hash_password},
+    auth::{PasswordHash, generate_password, hash_new_password},
     clock::Clock,
     config::{InstallationSettings, MOST_CALLS},
+    db::Operator,
     domain::{
-        ContentHashPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy, Username,
-        audit::Actor,
+        ContentHashPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy, Username, audit::By,
     },
     service::{
         self,
@@ -125,6 +125,16 @@ pub(super) enum AccountCommand {
     Disable(AccountName),
     /// Allow logins of a disabled account again
     Enable(AccountName),
+    /// Give an account another role and end its sessions
+    SetRole {
+        #[command(flatten)]
+        account: AccountName,
+        /// Role of the account: `ROLE_USER` or `ROLE_ADMIN`
+        #[arg(long, value_parser = parse_role)]
+        role: Role,
+    },
+    /// Delete an account and end its sessions; its name stays in the audit log
+    Delete(AccountName),
     /// Set a new password and end the account's sessions
     SetPassword {
         #[command(flatten)]
@@ -175,7 +185,8 @@ pub(super) async fn tenant(
                 rate_burst: policy.burst.map(|Rate(rate)| rate),
                 rate_per_hour: policy.per_hour.map(|Rate(rate)| rate),
             };
-            let policy = operator::set_policy(&operator, &Clock::system(), &name, change).await;
+            let (master, clock) = (app::master_key(installation)?, Clock::system());
+            let policy = operator::set_policy(&operator, &master, &clock, &name, change).await;
             let policy = known(policy, &format!("there is no tenant {name}"))?;
             return print_json(&with_policy(name.as_str(), policy));
         }
@@ -193,27 +204,22 @@ pub(super) async fn tenant(
         TenantChange::Resume => "active",
         TenantChange::Delete => "deleted",
     };
-    let changed = operator::change_tenant(&operator, &Clock::system(), &name, change).await;
+    let (master, clock) = (app::master_key(installation)?, Clock::system());
+    let changed = operator::change_tenant(&operator, &master, &clock, &name, change).await;
     known(changed, &format!("there is no tenant {name}"))?;
     print_json(&json!({ "tenantId": name.as_str(), "status": status }))
 }
 
-pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<(), StartError> {
+pub(super) async fn account(
+    installation: &InstallationSettings,
+    store: &Store,
+    command: AccountCommand,
+) -> Result<(), StartError> {
     let operator = store.operator().await?;
-    let clock = Clock::system();
+    let (master, clock) = (app::master_key(installation)?, Clock::system());
     let (AccountName { tenant, username }, change, status) = match command {
         AccountCommand::List { tenant } => {
-            let tx = operator.begin_for(&tenant).await?;
-            for account in accounts::list(tx).await? {
-                print_json(&json!({
-                    "tenantId": tenant.as_str(),
-                    "username": account.username,
-                    "role": account.role.as_str(),
-                    "status": account.status.as_str(),
-                    "createdAt": rfc3339(account.created_at),
-                }))?;
-            }
-            return Ok(());
+            return list_accounts(&operator, &tenant).await;
         }
         AccountCommand::Create {
             account: AccountName { tenant, username },
@@ -221,14 +227,17 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
             password_stdin,
         } => {
             let (password, shown) = take_password(password_stdin)?;
-            let hash = hashed(&password)?;
+            if Username::parse_new(username.as_str()).is_none() {
+                return Err(StartError::Setting(NEW_USERNAME.to_owned()));
+            }
+            let hash = hashed(&password, &tenant, &username)?;
             let tx = operator.begin_for(&tenant).await?;
             let new = NewAccount {
                 username: &username,
                 role,
                 password: &hash,
             };
-            let created = accounts::create(tx, &clock, Actor::Operator, new).await;
+            let created = accounts::create(tx, &master, &clock, By::OPERATOR, new).await;
             known(created, &format!("there is no tenant {tenant}"))?;
             return print_json(&with_password(
                 json!({
@@ -241,15 +250,20 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
         }
         AccountCommand::Disable(account) => (account, AccountChange::Disable, "disabled"),
         AccountCommand::Enable(account) => (account, AccountChange::Enable, "enabled"),
+        AccountCommand::Delete(account) => (account, AccountChange::Delete, "deleted"),
+        AccountCommand::SetRole { account, role } => {
+            (account, AccountChange::SetRole(role), role.as_str())
+        }
         AccountCommand::SetPassword {
             account,
             password_stdin,
         } => {
             let (password, shown) = take_password(password_stdin)?;
             let AccountName { tenant, username } = account;
-            let change = AccountChange::SetPassword(hashed(&password)?);
+            let change = AccountChange::SetPassword(hashed(&password, &tenant, &username)?);
             let tx = operator.begin_for(&tenant).await?;
-            let changed = accounts::change(tx, &clock, Actor::Operator, &username, change).await;
+            let changed =
+                accounts::change(tx, &master, &clock, By::OPERATOR, &username, change).await;
             known(
                 changed,
                 &format!("there is no account {username} in {tenant}"),
@@ -261,7 +275,7 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
         }
     };
     let tx = operator.begin_for(&tenant).await?;
-    let changed = accounts::change(tx, &clock, Actor::Operator, &username, change).await;
+    let changed = accounts::change(tx, &master, &clock, By::OPERATOR, &username, change).await;
     known(
         changed,
         &format!("there is no account {username} in {tenant}"),
@@ -273,9 +287,44 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
     }))
 }
 
+/// Prints the accounts of a tenant, one a line.
+async fn list_accounts(operator: &Operator, tenant: &TenantId) -> Result<(), StartError> {
+    let mut after = None;
+    loop {
+        let tx = operator.begin_for(tenant).await?;
+        let page = accounts::list(tx, after.as_deref(), LISTED_AT_ONCE).await?;
+        for account in page.items {
+            print_json(&json!({
+                "tenantId": tenant.as_str(),
+                "username": account.username,
+                "role": account.role.as_str(),
+                "status": account.status.as_str(),
+                "createdAt": rfc3339(account.created_at),
+            }))?;
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Rows that a list of the command line reads at once.
+pub(super) const LISTED_AT_ONCE: u8 = 200;
+
+/// The rule for names of accounts that are made.
+pub(super) const NEW_USERNAME: &str = "an account's name is 1 to 256 characters as in a name by RFC 8265, \
+    UsernameCasePreserved: letters, digits and ASCII signs, composed (NFC), words between single \
+    spaces, nothing invisible; and does not begin with LCUID-LU-";
+
 /// The hash to store of a password, if the password is acceptable.
-fn hashed(password: &SecretString) -> Result<PasswordHash, StartError> {
-    hash_password(password).map_err(|error| StartError::Setting(error.to_string()))
+fn hashed(
+    password: &SecretString,
+    tenant: &TenantId,
+    username: &Username,
+) -> Result<PasswordHash, StartError> {
+    hash_new_password(password, tenant, username)
+        .map_err(|error| StartError::Setting(error.to_string()))
 }
 
 /// A password from the first line of stdin, or a generated one; and whether it must be shown.

@@ -16,14 +16,14 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::print_line;
+use super::{operator::NEW_USERNAME, print_line};
 use crate::{
     app::{self, StartError, Store},
-    auth::{MasterKey, generate_password, hash_password},
+    auth::{MasterKey, generate_password, hash_new_password},
     clock::Clock,
     config::{Config, InstallationSettings, ServeSettings},
     db::{DbError, Operator},
-    domain::{Role, TenantId, Username, audit::Actor},
+    domain::{Role, TenantId, Username, audit::By},
     service::{
         self,
         accounts::{self, NewAccount},
@@ -182,16 +182,22 @@ impl Bootstrap {
         master: &MasterKey,
         clock: &Clock,
     ) -> Result<(), StartError> {
-        // Asked first, so that a database that takes no changes will do where nothing is missing.
+        // Asked first, so that a database that takes no changes will do where nothing is missing. An
+        // account of before keeps a name and a password that would not be taken now.
         if has_account(operator, &self.tenant, &self.username).await? {
             return Ok(());
+        }
+        if Username::parse_new(self.username.as_str()).is_none() {
+            let why = format!("LUMATRACE_BOOTSTRAP_USERNAME: {NEW_USERNAME}");
+            return Err(StartError::Setting(why));
         }
         create_tenant(operator, master, clock, &self.tenant)
             .await
             .map_err(StartError::on_writing(
                 "the account of LUMATRACE_BOOTSTRAP_USERNAME",
             ))?;
-        let hash = hash_password(&self.password).map_err(|error| {
+        let hash = hash_new_password(&self.password, &self.tenant, &self.username);
+        let hash = hash.map_err(|error| {
             StartError::Setting(format!("LUMATRACE_BOOTSTRAP_PASSWORD: {error}"))
         })?;
         let tx = operator.begin_for(&self.tenant).await?;
@@ -200,7 +206,7 @@ impl Bootstrap {
             role: Role::User,
             password: &hash,
         };
-        match accounts::create(tx, clock, Actor::Operator, new).await {
+        match accounts::create(tx, master, clock, By::OPERATOR, new).await {
             Ok(()) | Err(service::Error::Conflict(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -212,10 +218,8 @@ async fn has_account(
     tenant: &TenantId,
     username: &Username,
 ) -> Result<bool, StartError> {
-    let present = accounts::list(operator.begin_for(tenant).await?).await?;
-    Ok(present
-        .iter()
-        .any(|account| account.username == username.as_str()))
+    let tx = operator.begin_for(tenant).await?;
+    Ok(accounts::exists(tx, username).await?)
 }
 
 async fn create_tenant(
@@ -257,14 +261,14 @@ async fn create_demo(
         write_private(&path, &credentials.to_string())
             .map_err(|error| StartError::Io(path.display().to_string(), error))?;
         let tx = operator.begin_for(&tenant).await?;
-        let hash =
-            hash_password(&password).map_err(|error| StartError::Setting(error.to_string()))?;
+        let hash = hash_new_password(&password, &tenant, &username)
+            .map_err(|error| StartError::Setting(error.to_string()))?;
         let new = NewAccount {
             username: &username,
             role: Role::User,
             password: &hash,
         };
-        accounts::create(tx, clock, Actor::Operator, new).await?;
+        accounts::create(tx, master, clock, By::OPERATOR, new).await?;
         tracing::info!(
             file = %path.display(),
             "made the tenant demo with the account demo; its password is in the file"

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{DbError, TenantTransaction};
 use crate::domain::{
     TenantId,
-    audit::{AuditEntry, ChainHash, Detail, Event, Head},
+    audit::{AuditEntry, ChainHash, Detail, Event, Head, HeadSeal},
 };
 
 /// A row of the log and its place in the chain.
@@ -22,18 +22,30 @@ pub struct Stored {
     pub event: Option<Event>,
 }
 
+/// When a head is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sealing {
+    /// Where the head before it is, or is none. A head that lost its seal, or has a wrong one, does
+    /// not get a right one by what comes after it.
+    Continue,
+    /// Whatever the head before it is: somebody has checked the chain and vouches for it.
+    Begin,
+}
+
 /// Appends an event to the tenant's chain. Its head stays locked until the transaction ends, so
-/// this comes last in it.
+/// this comes last in it. `seal` computes the seal of a head.
 pub async fn append(
     tx: &mut TenantTransaction,
     now: OffsetDateTime,
     entry: &AuditEntry,
+    sealing: Sealing,
+    seal: impl Fn(&TenantId, &Head) -> HeadSeal,
 ) -> Result<(), DbError> {
     let tenant = tx.tenant().clone();
     let (db, _) = tx.parts();
     let corrupt = || DbError::Corrupt("audit_heads");
     let row = sqlx::query!(
-        "select sequence, hash from audit_heads where tenant_id = $1 for update",
+        "select sequence, hash, seal from audit_heads where tenant_id = $1 for update",
         tenant.as_str()
     )
     .fetch_optional(&mut *db)
@@ -49,13 +61,24 @@ pub async fn append(
         .unwrap_or(now);
     let event = Event::after(&head, &tenant, at, entry).map_err(|_| corrupt())?;
     let detail = serde_json::to_value(&event.detail).map_err(|_| corrupt())?;
+    let is_sealed = head.sequence == 0
+        || (row.seal.as_deref()).is_some_and(|stored| stored == seal(&tenant, &head));
+    let new_seal = if is_sealed || sealing == Sealing::Begin {
+        let head = Head {
+            sequence: event.sequence,
+            hash: event.hash,
+        };
+        Some(seal(&tenant, &head).to_vec())
+    } else {
+        row.seal
+    };
     sqlx::query!(
         "with added as (
              insert into audit_events
                  (tenant_id, sequence, event_id, at, actor, action, subject, detail, previous_hash, hash)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          )
-         update audit_heads set sequence = $2, hash = $10 where tenant_id = $1",
+         update audit_heads set sequence = $2, hash = $10, seal = $11 where tenant_id = $1",
         tenant.as_str(),
         event.sequence,
         event.id,
@@ -65,7 +88,8 @@ pub async fn append(
         event.subject,
         detail,
         event.previous_hash.as_bytes(),
-        event.hash.as_bytes()
+        event.hash.as_bytes(),
+        new_seal
     )
     .execute(db)
     .await?;
@@ -135,19 +159,31 @@ pub async fn list(
         .collect()
 }
 
+/// A head as it is stored.
+#[derive(Debug)]
+pub struct StoredHead {
+    /// The last event of the chain.
+    pub head: Head,
+    /// Its seal; `None` if it has none.
+    pub seal: Option<Vec<u8>>,
+}
+
 /// The head of the chain; `None` when its row is missing.
-pub async fn head(tx: &mut TenantTransaction) -> Result<Option<Head>, DbError> {
+pub async fn head(tx: &mut TenantTransaction) -> Result<Option<StoredHead>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query!(
-        "select sequence, hash from audit_heads where tenant_id = $1",
+        "select sequence, hash, seal from audit_heads where tenant_id = $1",
         tenant
     )
     .fetch_optional(db)
     .await?;
     row.map(|row| {
-        Ok(Head {
-            sequence: row.sequence,
-            hash: ChainHash::from_bytes(&row.hash).ok_or(DbError::Corrupt("audit_heads"))?,
+        Ok(StoredHead {
+            head: Head {
+                sequence: row.sequence,
+                hash: ChainHash::from_bytes(&row.hash).ok_or(DbError::Corrupt("audit_heads"))?,
+            },
+            seal: row.seal,
         })
     })
     .transpose()

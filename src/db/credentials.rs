@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Database, DbError, TenantTransaction};
-use crate::domain::{CredentialId, CredentialKind, Scopes};
+use crate::domain::{CredentialId, CredentialKind, Scopes, TenantStatus};
 
 /// A credential to be stored.
 #[derive(Debug)]
@@ -31,9 +31,22 @@ pub struct NewCredential<'a> {
     pub created_at: OffsetDateTime,
 }
 
-/// A credential that is not revoked, as far as a login needs it.
+/// Whether a credential may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialState {
+    /// It may.
+    Live,
+    /// It was revoked.
+    Revoked,
+    /// Its tenant is suspended.
+    TenantSuspended,
+}
+
+/// A credential, as far as a login needs it.
 #[derive(Debug)]
-pub struct LiveCredential {
+pub struct LoginCredential {
+    /// Whether it may be used.
+    pub state: CredentialState,
     /// Random; part of an application's public name.
     pub id: CredentialId,
     /// SHA-256 of an API key, or of an application's token.
@@ -111,18 +124,26 @@ impl Database {
 }
 
 /// A row as PostgreSQL gives it.
-struct LiveRow {
+struct LoginRow {
     credential_id: Uuid,
     key_hash: Vec<u8>,
     secret_hash: Option<Vec<u8>>,
     scope: String,
     token_ttl_seconds: i32,
+    revoked_at: Option<OffsetDateTime>,
+    tenant_status: String,
 }
 
-impl LiveRow {
-    fn read(self) -> Result<LiveCredential, DbError> {
+impl LoginRow {
+    fn read(self) -> Result<LoginCredential, DbError> {
         let corrupt = || DbError::Corrupt("credentials");
-        Ok(LiveCredential {
+        let tenant = TenantStatus::parse(&self.tenant_status).ok_or_else(corrupt)?;
+        Ok(LoginCredential {
+            state: match (tenant, self.revoked_at) {
+                (TenantStatus::Suspended, _) => CredentialState::TenantSuspended,
+                (TenantStatus::Active, Some(_)) => CredentialState::Revoked,
+                (TenantStatus::Active, None) => CredentialState::Live,
+            },
             id: self.credential_id.into(),
             key_hash: self.key_hash,
             secret_hash: self.secret_hash,
@@ -132,57 +153,75 @@ impl LiveRow {
     }
 }
 
-/// Finds an API key by its SHA-256, if it is not revoked and its tenant is active.
+/// Finds an API key by its SHA-256.
 pub async fn find_api_key(
     tx: &mut TenantTransaction,
     key_hash: &[u8; 32],
-) -> Result<Option<LiveCredential>, DbError> {
+) -> Result<Option<LoginCredential>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
-        LiveRow,
-        "select credential_id, key_hash, secret_hash, scope, token_ttl_seconds
+        LoginRow,
+        "select credential_id, key_hash, secret_hash, scope, token_ttl_seconds, revoked_at,
+                tenants.status as tenant_status
          from credentials join tenants using (tenant_id)
-         where tenant_id = $1 and kind = 'api_key' and key_hash = $2 and revoked_at is null
-           and tenants.status = 'active'",
+         where tenant_id = $1 and kind = 'api_key' and key_hash = $2",
         tenant,
         key_hash.as_slice()
     )
     .fetch_optional(db)
     .await?;
-    row.map(LiveRow::read).transpose()
+    row.map(LoginRow::read).transpose()
 }
 
-/// Finds an application, if it is not revoked and its tenant is active.
+/// Finds an application.
 pub async fn find_application(
     tx: &mut TenantTransaction,
     id: CredentialId,
-) -> Result<Option<LiveCredential>, DbError> {
+) -> Result<Option<LoginCredential>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
-        LiveRow,
-        "select credential_id, key_hash, secret_hash, scope, token_ttl_seconds
+        LoginRow,
+        "select credential_id, key_hash, secret_hash, scope, token_ttl_seconds, revoked_at,
+                tenants.status as tenant_status
          from credentials join tenants using (tenant_id)
-         where tenant_id = $1 and kind = 'application' and credential_id = $2 and revoked_at is null
-           and tenants.status = 'active'",
+         where tenant_id = $1 and kind = 'application' and credential_id = $2",
         tenant,
         id.as_uuid()
     )
     .fetch_optional(db)
     .await?;
-    row.map(LiveRow::read).transpose()
+    row.map(LoginRow::read).transpose()
 }
 
-/// Lists the tenant's credentials of a kind, newest first.
+/// Where a page of credentials ends: its last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialCursor {
+    /// When it was made, in microseconds since 1970.
+    pub created_at_us: i64,
+    /// Its id.
+    pub id: CredentialId,
+}
+
+/// Lists at most `limit` of the tenant's credentials of a kind after `cursor`, newest first.
 pub async fn list(
     tx: &mut TenantTransaction,
     kind: CredentialKind,
+    cursor: Option<CredentialCursor>,
+    limit: i64,
 ) -> Result<Vec<Credential>, DbError> {
     let (db, tenant) = tx.parts();
     let rows = sqlx::query!(
         "select credential_id, name, scope, created_at, revoked_at from credentials
-         where tenant_id = $1 and kind = $2 order by created_at desc, credential_id",
+         where tenant_id = $1 and kind = $2
+           and ($3::bigint is null
+                or (created_at, credential_id) < (timestamptz 'epoch' + $3::bigint * interval '1 microsecond', $4::uuid))
+         order by created_at desc, credential_id desc
+         limit $5",
         tenant,
-        kind.as_str()
+        kind.as_str(),
+        cursor.map(|cursor| cursor.created_at_us),
+        cursor.map(|cursor| cursor.id.as_uuid()),
+        limit
     )
     .fetch_all(db)
     .await?;

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod credentials;
 mod error;
 pub mod idempotency_keys;
+pub mod known_sources;
 pub mod photos;
 mod pool;
 mod pool_shares;

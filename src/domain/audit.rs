@@ -11,7 +11,7 @@
 //! Changing, removing, adding or moving an event breaks the chain at that place. `docs/audit.md`
 //! explains the same to people who check it without this program.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -32,6 +32,8 @@ pub enum Actor {
     Account(Username),
     /// An application of the tenant.
     Application(CredentialId),
+    /// The server, which sums up what nobody in particular did.
+    Server,
 }
 
 impl fmt::Display for Actor {
@@ -40,8 +42,49 @@ impl fmt::Display for Actor {
             Self::Operator => f.write_str("operator"),
             Self::Account(name) => write!(f, "account:{name}"),
             Self::Application(id) => write!(f, "application:{id}"),
+            Self::Server => f.write_str("server"),
         }
     }
+}
+
+/// The call by which somebody acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallTrace {
+    /// The address that it came from, as far as proxies may be believed.
+    pub source: IpAddr,
+    /// Its id: `X-Request-Id` of the answer, `traceId` of errors and of the server's log. At most
+    /// 128 letters, digits and `._:-`.
+    pub id: Arc<str>,
+}
+
+/// Whoever acts, and by which call: none for the operator, who works on the command line, and for
+/// the server.
+#[derive(Debug, Clone)]
+pub struct By {
+    actor: Actor,
+    call: Option<CallTrace>,
+}
+
+impl By {
+    /// Somebody who acts by a call.
+    pub fn call(actor: Actor, call: CallTrace) -> Self {
+        Self {
+            actor,
+            call: Some(call),
+        }
+    }
+
+    /// The operator.
+    pub const OPERATOR: Self = Self {
+        actor: Actor::Operator,
+        call: None,
+    };
+
+    /// The server.
+    pub const SERVER: Self = Self {
+        actor: Actor::Server,
+        call: None,
+    };
 }
 
 /// The thing that was acted on.
@@ -103,16 +146,20 @@ actions! {
     PhotoDeleted "photo.deleted" "What was kept of a photo was deleted.";
     SessionStarted "session.started" "An account or application got a token.";
     SessionEnded "session.ended" "A token was ended by who held it.";
+    SessionRefused "session.refused" "Sign-ins were refused: one event sums up an hour of an account or credential.";
     AccountCreated "account.created" "An account was made.";
     AccountDisabled "account.disabled" "An account was disabled, and its tokens ended.";
     AccountEnabled "account.enabled" "An account was enabled.";
     AccountPasswordChanged "account.password_changed" "An account got a new password, and its tokens ended.";
+    AccountRoleChanged "account.role_changed" "An account got another role, and its tokens ended.";
+    AccountDeleted "account.deleted" "An account was deleted, and its tokens ended.";
     AccountSessionsEnded "account.sessions_ended" "The tokens of an account were ended.";
     CredentialCreated "credential.created" "An API key or application was made.";
     CredentialRevoked "credential.revoked" "An API key or application was revoked, and its tokens ended.";
     TenantCreated "tenant.created" "The operator made the tenant.";
     TenantSuspended "tenant.suspended" "The operator suspended the tenant.";
     TenantResumed "tenant.resumed" "The operator ended the suspension.";
+    AuditSealed "audit.sealed" "The operator vouched for the log as it was, and sealed it.";
     TenantPolicyChanged "tenant.policy_changed" "The operator changed what holds for the tenant's photos.";
 }
 
@@ -131,13 +178,20 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// An entry without detail.
-    pub fn new(actor: Actor, action: Action, subject: Subject) -> Self {
-        Self {
+    /// An entry without detail but for where the call came from: `source` and `traceId`.
+    pub fn new(by: By, action: Action, subject: Subject) -> Self {
+        let By { actor, call } = by;
+        let entry = Self {
             actor,
             action,
             subject,
             detail: Detail::new(),
+        };
+        match call {
+            Some(call) => entry
+                .with("source", call.source.to_canonical())
+                .with("traceId", call.id),
+            None => entry,
         }
     }
 
@@ -188,6 +242,9 @@ pub struct Head {
     /// The hash of that event; [`ChainHash::ZERO`] when there is none.
     pub hash: ChainHash,
 }
+
+/// HMAC-SHA256 of a tenant and the head of its chain, under a key of the master key.
+pub type HeadSeal = [u8; 32];
 
 /// An event of the log, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,8 +354,12 @@ mod tests {
 
     fn event() -> Event {
         let name = Username::parse("Zoë \"press\"").unwrap();
+        let by = By {
+            actor: Actor::Account(name),
+            call: None,
+        };
         let entry = AuditEntry::new(
-            Actor::Account(name),
+            by,
             Action::PhotoProtected,
             Subject::Photo(Uuid::from_u128(7).into()),
         )

@@ -46,7 +46,7 @@ impl CredentialId {
 /// Prefix of an application's public id.
 const APPLICATION_PREFIX: &str = "LCUID-LAP-";
 /// Prefix of an application's user name.
-const USER_PREFIX: &str = "LCUID-LU-";
+pub(super) const USER_PREFIX: &str = "LCUID-LU-";
 
 impl From<Uuid> for CredentialId {
     fn from(id: Uuid) -> Self {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use precis_profiles::{UsernameCasePreserved, precis_core::profile::PrecisFastInvocation};
 use uuid::Uuid;
+
+use super::credential::USER_PREFIX;
 
 /// The name that the operator gave a tenant: `^[a-z0-9][a-z0-9_-]{1,62}$`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,6 +46,20 @@ impl Username {
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         fits.then(|| Self(text.to_owned()))
+    }
+
+    /// Accepts the name of an account that is to be made: as [`Username::parse`], and as the
+    /// profile `UsernameCasePreserved` of RFC 8265 writes it, in words between single spaces. So
+    /// there are no invisible and no bidirectional characters in it, and no second way to write
+    /// it. A name that could be an application's is none. Accounts of before keep their names.
+    pub fn parse_new(text: &str) -> Option<Self> {
+        let is_application = (text.get(..USER_PREFIX.len()))
+            .is_some_and(|start| start.eq_ignore_ascii_case(USER_PREFIX));
+        let is_written_so = |word: &str| {
+            UsernameCasePreserved::enforce(word).is_ok_and(|enforced| enforced == word)
+        };
+        let fits = !is_application && text.split(' ').all(is_written_so);
+        fits.then(|| Self::parse(text)).flatten()
     }
 
     /// The name as text.
@@ -147,6 +164,43 @@ mod tests {
         for bad in ["", "a\0b", "a\r\nb"] {
             assert!(Username::parse(bad).is_none(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_new_name_is_written_in_one_way_and_seen_whole() {
+        for good in [
+            "press",
+            "Zoë",
+            "press@acme.example",
+            "Front Desk",
+            "editor_2-b",
+            "محمد",
+            "田中",
+        ] {
+            assert!(Username::parse_new(good).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            " press",
+            "press ",
+            "front  desk",
+            "pre\u{200b}ss",
+            "pre\u{ad}ss",
+            "\u{202e}sserp",
+            "pre\u{2066}ss",
+            "press\u{feff}",
+            "Zoe\u{308}",
+            "\u{ff50}ress",
+            "a\tb",
+            "🦊",
+            "LCUID-LU-7",
+            "lcuid-lu-00000000-0000-4000-8000-000000000000",
+        ] {
+            assert!(Username::parse_new(bad).is_none(), "{bad:?}");
+        }
+        let longest = "a".repeat(256);
+        assert!(Username::parse_new(&longest).is_some());
+        assert!(Username::parse_new(&format!("{longest}a")).is_none());
     }
 
     #[test]

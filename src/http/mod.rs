@@ -150,6 +150,18 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.extend([
         Endpoint::post(LOGOUT, ANY_TOKEN, v1::logout::handler, v1::logout::describe),
         Endpoint::get("/api/v1/me", ANY_TOKEN, v1::me::handler, v1::me::describe),
+        Endpoint::post(
+            "/api/v1/me/password",
+            ANY_TOKEN,
+            v1::own_account::set_password,
+            v1::own_account::describe_set_password,
+        ),
+        Endpoint::delete(
+            "/api/v1/me/sessions",
+            ANY_TOKEN,
+            v1::own_account::end_sessions,
+            v1::own_account::describe_end_sessions,
+        ),
         Endpoint::get(
             "/api/v1/usage",
             ANY_TOKEN,
@@ -228,6 +240,12 @@ fn administration() -> Vec<Endpoint> {
             ADMIN,
             accounts::change,
             accounts::describe_change,
+        ),
+        Endpoint::delete(
+            "/api/v1/admin/accounts/{username}",
+            ADMIN,
+            accounts::delete,
+            accounts::describe_delete,
         ),
         Endpoint::delete(
             "/api/v1/admin/accounts/{username}/sessions",

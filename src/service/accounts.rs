@@ -3,9 +3,9 @@
 //! Each function works in a transaction that its caller opened: the operator's, or that of an
 //! administrator of the tenant.
 
-use super::{Error, journal};
+use super::{Error, Page, journal};
 use crate::{
-    auth::PasswordHash,
+    auth::{MasterKey, PasswordHash},
     clock::Clock,
     db::{
         TenantTransaction,
@@ -13,7 +13,7 @@ use crate::{
     },
     domain::{
         AccountStatus, Role, Username,
-        audit::{Action, Actor, AuditEntry, Subject},
+        audit::{Action, AuditEntry, By, Subject},
     },
 };
 
@@ -35,8 +35,9 @@ pub struct NewAccount<'a> {
 /// [`Error::NotFound`] without the tenant, [`Error::Conflict`] when the name is taken.
 pub async fn create(
     mut tx: TenantTransaction,
+    master: &MasterKey,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     new: NewAccount<'_>,
 ) -> Result<(), Error> {
     let NewAccount {
@@ -56,17 +57,29 @@ pub async fn create(
         return Err(Error::Conflict("the tenant has an account of that name"));
     }
     let subject = Subject::Account(username.clone());
-    let entry = AuditEntry::new(actor, Action::AccountCreated, subject).with("role", role.as_str());
-    journal::commit(tx, clock.now(), &entry).await
+    let entry = AuditEntry::new(by, Action::AccountCreated, subject).with("role", role.as_str());
+    journal::commit(tx, master, clock.now(), &entry).await
 }
 
-/// Lists the accounts of the transaction's tenant by name.
-pub async fn list(mut tx: TenantTransaction) -> Result<Vec<Account>, Error> {
-    Ok(accounts::list(&mut tx).await?)
+/// Whether the transaction's tenant has an account of that name.
+pub async fn exists(mut tx: TenantTransaction, username: &Username) -> Result<bool, Error> {
+    Ok(accounts::exists(&mut tx, username).await?)
 }
 
-/// A change of an existing account. Each ends the account's tokens; setting the status that it
-/// already has changes nothing.
+/// Lists the accounts of the transaction's tenant by name, at most `limit` (1 to 200) from after
+/// the name `after` on.
+pub async fn list(
+    mut tx: TenantTransaction,
+    after: Option<&str>,
+    limit: u8,
+) -> Result<Page<Account, String>, Error> {
+    let rows = Page::<Account, String>::rows(limit);
+    let found = accounts::list(&mut tx, after, rows).await?;
+    Ok(Page::of_rows(found, limit, |last| last.username.clone()))
+}
+
+/// A change of an existing account. Each ends the account's tokens; setting the status or role that
+/// it already has changes nothing.
 #[derive(Debug)]
 pub enum AccountChange {
     /// Refuses its logins from now on.
@@ -75,8 +88,12 @@ pub enum AccountChange {
     Enable,
     /// Replaces its password by the one with this hash.
     SetPassword(PasswordHash),
+    /// Gives it another role.
+    SetRole(Role),
     /// Ends its tokens and nothing else.
     EndSessions,
+    /// Deletes it. Its name stays in the audit log, and is free for another account.
+    Delete,
 }
 
 /// Changes an account of the transaction's tenant.
@@ -86,11 +103,16 @@ pub enum AccountChange {
 /// [`Error::NotFound`] when there is none of that name.
 pub async fn change(
     mut tx: TenantTransaction,
+    master: &MasterKey,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     username: &Username,
     change: AccountChange,
 ) -> Result<(), Error> {
+    let role = match change {
+        AccountChange::SetRole(role) => Some(role),
+        _ => None,
+    };
     let (changed, action) = match change {
         AccountChange::Disable => (
             accounts::set_status(&mut tx, username, AccountStatus::Disabled).await?,
@@ -101,17 +123,28 @@ pub async fn change(
             Action::AccountEnabled,
         ),
         AccountChange::SetPassword(password) => {
-            let found = accounts::set_password(&mut tx, username, password.as_str()).await?;
-            (found.then_some(true), Action::AccountPasswordChanged)
+            let generation = accounts::set_password(&mut tx, username, password.as_str()).await?;
+            (generation.map(|_| true), Action::AccountPasswordChanged)
         }
+        AccountChange::SetRole(role) => (
+            accounts::set_role(&mut tx, username, role).await?,
+            Action::AccountRoleChanged,
+        ),
         AccountChange::EndSessions => {
             let found = accounts::end_sessions(&mut tx, username).await?;
             (found.then_some(true), Action::AccountSessionsEnded)
+        }
+        AccountChange::Delete => {
+            let found = accounts::delete(&mut tx, username).await?;
+            (found.then_some(true), Action::AccountDeleted)
         }
     };
     if !changed.ok_or(Error::NotFound)? {
         return Ok(());
     }
-    let entry = AuditEntry::new(actor, action, Subject::Account(username.clone()));
-    journal::commit(tx, clock.now(), &entry).await
+    let mut entry = AuditEntry::new(by, action, Subject::Account(username.clone()));
+    if let Some(role) = role {
+        entry = entry.with("role", role.as_str());
+    }
+    journal::commit(tx, master, clock.now(), &entry).await
 }

@@ -4,15 +4,18 @@
 use secrecy::SecretString;
 
 use super::{
-    Caller, Context, Error,
+    Caller, Context, Error, Page,
     accounts::{self, AccountChange, NewAccount},
     admission::access,
     credentials::{self, ApiKeyRequest, ApplicationRequest, NewApiKey, NewApplication},
+    password,
 };
 use crate::{
-    auth::{PasswordHash, hash_password},
-    db::{accounts::Account, credentials::Credential},
-    domain::{CredentialId, CredentialKind, Role, TenantId, Username, audit::Actor},
+    db::{
+        accounts::Account,
+        credentials::{Credential, CredentialCursor},
+    },
+    domain::{CredentialId, CredentialKind, Role, Username, audit::Actor},
 };
 
 /// Adds an account to the caller's tenant.
@@ -27,24 +30,29 @@ pub async fn create_account(
     role: Role,
     password: SecretString,
 ) -> Result<(), Error> {
-    let hash = hashed(ctx, &caller.tenant, password).await?;
+    let hash = password::hash_new(ctx, password, "password", &caller.tenant, username).await?;
     let tx = ctx.db.begin(&caller.tenant).await?;
     let new = NewAccount {
         username,
         role,
         password: &hash,
     };
-    accounts::create(tx, &ctx.clock, caller.actor.clone(), new).await?;
+    accounts::create(tx, &ctx.master, &ctx.clock, caller.by(), new).await?;
     access::refresh(ctx).await
 }
 
-/// Lists the accounts of the caller's tenant by name.
+/// Lists a page of the accounts of the caller's tenant by name, as [`accounts::list`] does.
 ///
 /// # Errors
 ///
 /// The database does not answer.
-pub async fn list_accounts(ctx: &Context, caller: &Caller) -> Result<Vec<Account>, Error> {
-    accounts::list(ctx.db.begin(&caller.tenant).await?).await
+pub async fn list_accounts(
+    ctx: &Context,
+    caller: &Caller,
+    after: Option<&str>,
+    limit: u8,
+) -> Result<Page<Account, String>, Error> {
+    accounts::list(ctx.db.begin(&caller.tenant).await?, after, limit).await
 }
 
 /// An administrator's change of an account; as [`AccountChange`], with the password not hashed yet.
@@ -56,8 +64,12 @@ pub enum AccountRequest {
     Enable,
     /// Replaces its password, which must have 8 to 1024 characters.
     SetPassword(SecretString),
+    /// Gives it another role.
+    SetRole(Role),
     /// Ends its tokens and nothing else.
     EndSessions,
+    /// Deletes it.
+    Delete,
 }
 
 /// Changes an account of the caller's tenant.
@@ -65,7 +77,7 @@ pub enum AccountRequest {
 /// # Errors
 ///
 /// [`Error::NotFound`] when there is none of that name; [`Error::Conflict`] when administrators
-/// would disable their own account.
+/// would disable or delete their own account, or change its role: somebody must be left to undo it.
 pub async fn change_account(
     ctx: &Context,
     caller: &Caller,
@@ -73,18 +85,25 @@ pub async fn change_account(
     request: AccountRequest,
 ) -> Result<(), Error> {
     let change = match request {
-        AccountRequest::Disable if caller.actor == Actor::Account(username.clone()) => {
-            return Err(Error::Conflict("an administrator cannot disable himself"));
+        AccountRequest::Disable | AccountRequest::Delete | AccountRequest::SetRole(_)
+            if caller.actor == Actor::Account(username.clone()) =>
+        {
+            return Err(Error::Conflict(
+                "nobody disables or deletes their own account, or changes its role",
+            ));
         }
         AccountRequest::Disable => AccountChange::Disable,
         AccountRequest::Enable => AccountChange::Enable,
         AccountRequest::SetPassword(password) => {
-            AccountChange::SetPassword(hashed(ctx, &caller.tenant, password).await?)
+            let hash = password::hash_new(ctx, password, "password", &caller.tenant, username);
+            AccountChange::SetPassword(hash.await?)
         }
+        AccountRequest::SetRole(role) => AccountChange::SetRole(role),
         AccountRequest::EndSessions => AccountChange::EndSessions,
+        AccountRequest::Delete => AccountChange::Delete,
     };
     let tx = ctx.db.begin(&caller.tenant).await?;
-    accounts::change(tx, &ctx.clock, caller.actor.clone(), username, change).await?;
+    accounts::change(tx, &ctx.master, &ctx.clock, caller.by(), username, change).await?;
     access::refresh(ctx).await
 }
 
@@ -99,7 +118,7 @@ pub async fn create_api_key(
     request: ApiKeyRequest<'_>,
 ) -> Result<NewApiKey, Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    let by = caller.actor.clone();
+    let by = caller.by();
     let made = credentials::create_api_key(tx, &ctx.master, &ctx.clock, by, request).await?;
     access::refresh(ctx).await?;
     Ok(made)
@@ -116,13 +135,13 @@ pub async fn create_application(
     request: ApplicationRequest<'_>,
 ) -> Result<NewApplication, Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    let by = caller.actor.clone();
+    let by = caller.by();
     let made = credentials::create_application(tx, &ctx.master, &ctx.clock, by, request).await?;
     access::refresh(ctx).await?;
     Ok(made)
 }
 
-/// Lists the credentials of a kind, newest first.
+/// Lists a page of the credentials of a kind, newest first, as [`credentials::list`] does.
 ///
 /// # Errors
 ///
@@ -131,8 +150,10 @@ pub async fn list_credentials(
     ctx: &Context,
     caller: &Caller,
     kind: CredentialKind,
-) -> Result<Vec<Credential>, Error> {
-    credentials::list(ctx.db.begin(&caller.tenant).await?, kind).await
+    cursor: Option<CredentialCursor>,
+    limit: u8,
+) -> Result<Page<Credential, CredentialCursor>, Error> {
+    credentials::list(ctx.db.begin(&caller.tenant).await?, kind, cursor, limit).await
 }
 
 /// Revokes a credential of the caller's tenant and ends its tokens.
@@ -147,18 +168,6 @@ pub async fn revoke_credential(
     id: CredentialId,
 ) -> Result<(), Error> {
     let tx = ctx.db.begin(&caller.tenant).await?;
-    credentials::revoke(tx, &ctx.clock, caller.actor.clone(), kind, id).await?;
+    credentials::revoke(tx, &ctx.master, &ctx.clock, caller.by(), kind, id).await?;
     access::refresh(ctx).await
-}
-
-/// Hashes a password behind the gate that bounds such work.
-async fn hashed(
-    ctx: &Context,
-    tenant: &TenantId,
-    password: SecretString,
-) -> Result<PasswordHash, Error> {
-    ctx.passwords
-        .run(Some(tenant.clone()), move |_| hash_password(&password))
-        .await?
-        .map_err(|error| Error::invalid("password", error.to_string()))
 }

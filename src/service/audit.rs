@@ -1,13 +1,14 @@
 //! The audit log as it is read: how it names the holder of a token, its pages, and whether its
 //! chain is whole. Use cases write it through [`super::journal`].
 
-use super::{Context, Error, Page};
+use super::{Context, Error, Page, journal};
 use crate::{
-    auth::Origin,
+    auth::{HashUse, MasterKey, Origin},
+    clock::Clock,
     db::{DbError, Operator, TenantTransaction, audit, tenants},
     domain::{
         CredentialKind, TenantId, Username,
-        audit::{Actor, ChainHash, Event, Head, Subject},
+        audit::{Action, Actor, AuditEntry, By, ChainHash, Event, Head, HeadSeal, Subject},
     },
 };
 
@@ -34,6 +35,13 @@ pub(super) fn subject(origin: &Origin, username: &Username) -> Subject {
     }
 }
 
+/// The seal of a head, which nobody can make without the master key.
+pub(super) fn seal(master: &MasterKey, tenant: &TenantId, head: &Head) -> HeadSeal {
+    let sequence = head.sequence.to_le_bytes();
+    let parts = [tenant.as_str().as_bytes(), &sequence, head.hash.as_bytes()];
+    master.keyed_hash(HashUse::AuditHead, &parts)
+}
+
 /// Lists the events of the tenant, newest first, at most `limit` (1 to 200).
 pub async fn list(
     ctx: &Context,
@@ -50,8 +58,11 @@ pub async fn list(
 /// The result of checking a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChainStatus {
-    /// All events are there as they were written, up to this head.
+    /// All events are there as they were written, up to this head, which has its seal.
     Intact(Head),
+    /// The events are a whole chain up to this head, which has no seal: it was written before there
+    /// were seals, or somebody has taken it away.
+    Unsealed(Head),
     /// The first link that is wrong.
     Broken {
         /// The sequence of the event.
@@ -69,27 +80,73 @@ pub enum ChainStatus {
 /// A tenant that does not exist is [`Error::NotFound`].
 pub async fn verify(
     operator: &Operator,
+    master: &MasterKey,
     tenant: &TenantId,
     kept: Option<Head>,
 ) -> Result<ChainStatus, Error> {
     let mut tx = operator.begin_for(tenant).await?;
-    if tenants::find_policy(&mut tx).await?.is_none() {
+    examine(&mut tx, master, kept).await
+}
+
+/// Seals the head of a tenant's chain that has no seal, if the chain is whole: the operator vouches
+/// for it. Returns what was found; only a log without a seal is changed.
+///
+/// # Errors
+///
+/// A tenant that does not exist is [`Error::NotFound`].
+pub async fn seal_head(
+    operator: &Operator,
+    master: &MasterKey,
+    clock: &Clock,
+    tenant: &TenantId,
+    kept: Option<Head>,
+) -> Result<ChainStatus, Error> {
+    let mut tx = operator.begin_for(tenant).await?;
+    let found = examine(&mut tx, master, kept).await?;
+    if matches!(found, ChainStatus::Unsealed(_)) {
+        let subject = Subject::Tenant(tenant.clone());
+        let entry = AuditEntry::new(By::OPERATOR, Action::AuditSealed, subject);
+        journal::vouch(tx, master, clock.now(), &entry).await?;
+    }
+    Ok(found)
+}
+
+/// Checks the chain of the transaction's tenant.
+async fn examine(
+    tx: &mut TenantTransaction,
+    master: &MasterKey,
+    kept: Option<Head>,
+) -> Result<ChainStatus, Error> {
+    if tenants::find_policy(tx).await?.is_none() {
         return Err(Error::NotFound);
     }
-    let head = match audit::head(&mut tx).await {
+    let audit::StoredHead {
+        head,
+        seal: stored_seal,
+    } = match audit::head(tx).await {
         Ok(Some(head)) => head,
         Ok(None) => return Ok(broken(1, "the head of the chain is missing")),
         Err(DbError::Corrupt(_)) => return Ok(broken(1, "the head of the chain is damaged")),
         Err(error) => return Err(error.into()),
     };
     // Events appended from now on are ignored: the server may be running.
-    if let Some(finding) = walk(&mut tx, &head, kept).await? {
+    if let Some(finding) = walk(tx, &head, kept).await? {
         return Ok(finding);
     }
-    if let Some(sequence) = audit::stray(&mut tx).await? {
+    if let Some(sequence) = audit::stray(tx).await? {
         return Ok(broken(sequence, "the event is outside of the chain"));
     }
-    Ok(ChainStatus::Intact(head))
+    let expected = seal(master, tx.tenant(), &head);
+    Ok(match stored_seal {
+        // Nothing was written yet.
+        None if head.sequence == 0 => ChainStatus::Intact(head),
+        None => ChainStatus::Unsealed(head),
+        Some(stored) if stored == expected => ChainStatus::Intact(head),
+        Some(_) => broken(
+            head.sequence,
+            "the seal of the head is wrong: it was written by somebody without the master key",
+        ),
+    })
 }
 
 /// Follows the chain to `head`; `None` when every link is right.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::admission::{
-    access::AccessFeed, bodies::Bodies, limits::Limiter, sign_ins::SignIns, throttle::Throttle,
+    access::AccessFeed, bodies::Bodies, limits::Limiter, refusals::RefusedSignIns,
+    sign_ins::SignIns, sources::KnownSources, throttle::Throttle,
 };
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
@@ -63,6 +64,10 @@ pub struct Inner {
     pub sign_ins: SignIns,
     /// Slows down password guessing.
     pub throttle: Throttle,
+    /// The sources of accounts that are being guessed at.
+    pub known_sources: KnownSources,
+    /// Sign-ins that were refused, for the audit log.
+    pub refused_sign_ins: RefusedSignIns,
     /// Opens what is sealed in the database.
     pub master: MasterKey,
     /// The memory budget of bodies that are being received or sent.

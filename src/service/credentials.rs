@@ -6,17 +6,17 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Error, journal};
+use super::{Error, Page, journal};
 use crate::{
     auth::{MasterKey, SecretHash, SecretUse, issue_secret},
     clock::Clock,
     db::{
         TenantTransaction,
-        credentials::{self, Credential, NewCredential},
+        credentials::{self, Credential, CredentialCursor, NewCredential},
     },
     domain::{
         CredentialId, CredentialKind, Scopes,
-        audit::{Action, Actor, AuditEntry, Subject},
+        audit::{Action, AuditEntry, By, Subject},
     },
 };
 
@@ -75,7 +75,7 @@ pub async fn create_api_key(
     tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     request: ApiKeyRequest<'_>,
 ) -> Result<NewApiKey, Error> {
     let (id, key) = (CredentialId::random(), issue_secret(SecretUse::ApiKey));
@@ -83,7 +83,8 @@ pub async fn create_api_key(
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
         tx,
-        actor,
+        master,
+        by,
         &NewCredential {
             id,
             kind: CredentialKind::ApiKey,
@@ -109,7 +110,7 @@ pub async fn create_application(
     tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     request: ApplicationRequest<'_>,
 ) -> Result<NewApplication, Error> {
     let id = CredentialId::random();
@@ -120,7 +121,8 @@ pub async fn create_application(
     let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
     insert(
         tx,
-        actor,
+        master,
+        by,
         &NewCredential {
             id,
             kind: CredentialKind::Application,
@@ -137,12 +139,21 @@ pub async fn create_application(
     Ok(NewApplication { id, token, secret })
 }
 
-/// Lists the tenant's credentials of a kind, newest first, without anything secret.
+/// Lists the tenant's credentials of a kind, newest first, without anything secret: at most `limit`
+/// (1 to 200) after `cursor`.
 pub async fn list(
     mut tx: TenantTransaction,
     kind: CredentialKind,
-) -> Result<Vec<Credential>, Error> {
-    Ok(credentials::list(&mut tx, kind).await?)
+    cursor: Option<CredentialCursor>,
+    limit: u8,
+) -> Result<Page<Credential, CredentialCursor>, Error> {
+    let rows = Page::<Credential, CredentialCursor>::rows(limit);
+    let found = credentials::list(&mut tx, kind, cursor, rows).await?;
+    Ok(Page::of_rows(found, limit, |last| CredentialCursor {
+        created_at_us: i64::try_from(last.created_at.unix_timestamp_nanos() / 1_000)
+            .unwrap_or(i64::MAX),
+        id: last.id,
+    }))
 }
 
 /// Revokes a credential and ends its tokens, on every server within a second.
@@ -152,8 +163,9 @@ pub async fn list(
 /// [`Error::NotFound`] when there is none of that id and kind.
 pub async fn revoke(
     mut tx: TenantTransaction,
+    master: &MasterKey,
     clock: &Clock,
-    actor: Actor,
+    by: By,
     kind: CredentialKind,
     id: CredentialId,
 ) -> Result<(), Error> {
@@ -161,13 +173,14 @@ pub async fn revoke(
         return Err(Error::NotFound);
     }
     let subject = Subject::Credential(kind, id);
-    let entry = AuditEntry::new(actor, Action::CredentialRevoked, subject);
-    journal::commit(tx, clock.now(), &entry).await
+    let entry = AuditEntry::new(by, Action::CredentialRevoked, subject);
+    journal::commit(tx, master, clock.now(), &entry).await
 }
 
 async fn insert(
     mut tx: TenantTransaction,
-    actor: Actor,
+    master: &MasterKey,
+    by: By,
     new: &NewCredential<'_>,
 ) -> Result<(), Error> {
     credentials::insert(&mut tx, new).await.map_err(|error| {
@@ -178,10 +191,10 @@ async fn insert(
         }
     })?;
     let subject = Subject::Credential(new.kind, new.id);
-    let entry = AuditEntry::new(actor, Action::CredentialCreated, subject)
+    let entry = AuditEntry::new(by, Action::CredentialCreated, subject)
         .with("name", new.name)
         .with("scope", new.scopes);
-    journal::commit(tx, new.created_at, &entry).await
+    journal::commit(tx, master, new.created_at, &entry).await
 }
 
 fn checked(name: &str) -> Result<&str, Error> {

@@ -7,7 +7,7 @@ use super::{
     login::Client,
     logout,
 };
-use crate::auth::Claims;
+use crate::{auth::Claims, domain::audit::CallTrace};
 
 /// Returns the claims of a token if it is live and belongs to the client's tenant; `None` for any
 /// other. A call of the client's tenant, which counts against its limits.
@@ -34,7 +34,12 @@ pub async fn introspect(
 /// # Errors
 ///
 /// The database does not answer.
-pub async fn revoke(ctx: &Context, client: &Client, token: &str) -> Result<(), Error> {
+pub async fn revoke(
+    ctx: &Context,
+    client: &Client,
+    token: &str,
+    call: &CallTrace,
+) -> Result<(), Error> {
     limits::admit(ctx, &client.tenant, LimitMode::CountOnly).await?;
     let Some(claims) = read(ctx, token).await? else {
         return Ok(());
@@ -42,7 +47,7 @@ pub async fn revoke(ctx: &Context, client: &Client, token: &str) -> Result<(), E
     let own =
         claims.tenant == client.tenant && claims.origin.credential() == Some(client.application.id);
     if own && is_live(ctx, &claims).await? {
-        logout::logout(ctx, &claims).await?;
+        logout::logout(ctx, &claims, call).await?;
     }
     Ok(())
 }

@@ -2,14 +2,18 @@
 
 use time::OffsetDateTime;
 
-use super::Error;
+use super::{Error, audit::seal};
 use crate::{
-    db::{TenantTransaction, audit},
+    auth::MasterKey,
+    db::{
+        TenantTransaction,
+        audit::{self, Sealing},
+    },
     domain::audit::AuditEntry,
 };
 
 /// Appends what happened to the audit log of the transaction's tenant, then commits: either the
-/// change and its event are stored, or neither is.
+/// change and its event are stored, or neither is. The new head is sealed if the one before it is.
 ///
 /// The append locks the head of the tenant's chain, so every other change of that tenant waits for
 /// it. Taking the transaction by value makes it the last statement, and keeps that wait short.
@@ -18,10 +22,36 @@ use crate::{
 ///
 /// The database refuses the event or the commit; nothing of the transaction is stored then.
 pub(super) async fn commit(
-    mut tx: TenantTransaction,
+    tx: TenantTransaction,
+    master: &MasterKey,
     now: OffsetDateTime,
     entry: &AuditEntry,
 ) -> Result<(), Error> {
-    audit::append(&mut tx, now, entry).await?;
+    append(tx, master, now, entry, Sealing::Continue).await
+}
+
+/// The same for a log that has been checked in this transaction: its head is sealed from now on.
+///
+/// # Errors
+///
+/// As of [`commit`].
+pub(super) async fn vouch(
+    tx: TenantTransaction,
+    master: &MasterKey,
+    now: OffsetDateTime,
+    entry: &AuditEntry,
+) -> Result<(), Error> {
+    append(tx, master, now, entry, Sealing::Begin).await
+}
+
+async fn append(
+    mut tx: TenantTransaction,
+    master: &MasterKey,
+    now: OffsetDateTime,
+    entry: &AuditEntry,
+    sealing: Sealing,
+) -> Result<(), Error> {
+    let seal = |tenant: &_, head: &_| seal(master, tenant, head);
+    audit::append(&mut tx, now, entry, sealing, seal).await?;
     Ok(tx.commit().await?)
 }

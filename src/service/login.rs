@@ -7,32 +7,30 @@
 //! client credentials  an application's id and secret (RFC 6749 4.4)    bearer token
 //! ```
 
-use std::net::IpAddr;
-
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     Context, Error,
     admission::{
         limits::{self, LimitMode},
+        refusals::{self, Refusal, RefusedSignIn, Sought, WayIn},
+        sources,
         throttle::Attempt,
     },
     audit, journal, keys,
+    password::{ProvenAccount, SentPassword},
 };
 use crate::{
-    auth::{Grant, Origin, PasswordHash, SecretHash},
-    db::{
-        accounts::{self, LoginAccount},
-        credentials::{self, LiveCredential},
-    },
+    auth::{Grant, Origin, SecretHash},
+    db::credentials::{self, CredentialState, LoginCredential},
     domain::{
-        CredentialId, Role, Scope, Scopes, TenantId, Username,
-        audit::{Action, AuditEntry},
+        CredentialId, CredentialKind, Role, Scope, Scopes, TenantId, Username,
+        audit::{Action, AuditEntry, By, CallTrace, Subject},
     },
 };
 
 /// Lifetime of a token issued with an API key, in seconds.
-const API_KEY_TOKEN_TTL_SECONDS: u32 = 86_400;
+pub(super) const API_KEY_TOKEN_TTL_SECONDS: u32 = 86_400;
 
 /// A token that was just issued.
 #[derive(Debug)]
@@ -59,16 +57,21 @@ pub async fn account(
     tenant: &str,
     username: &str,
     password: SecretString,
-    source: IpAddr,
+    call: &CallTrace,
 ) -> Result<Session, Error> {
-    let name = (TenantId::parse(tenant).zip(Username::parse(username)))
-        .map(|(tenant, username)| LoginName { tenant, username });
-    let attempt = Attempt::new(tenant, username, source);
-    let found = check_password(ctx, name, password, attempt).await?;
-    let LoggedIn {
-        name: LoginName { tenant, username },
+    let sent = SentPassword {
+        way: WayIn::Login,
+        tenant,
+        username,
+        password,
+        call,
+    };
+    let ProvenAccount {
+        tenant,
+        username,
         account,
-    } = found.ok_or(Error::Credentials)?;
+        new_source,
+    } = sent.check(ctx).await?.ok_or(Error::Credentials)?;
     let grant = Grant {
         tenant,
         username,
@@ -79,7 +82,7 @@ pub async fn account(
         },
         ttl_seconds: ctx.settings.token_ttl_seconds,
     };
-    session(ctx, &grant).await
+    session(ctx, &grant, call, new_source.as_ref()).await
 }
 
 /// Why a login with an API key is refused.
@@ -91,6 +94,9 @@ pub enum ApiKeyRefusal {
     /// The API key is valid, but the user name or password is wrong.
     #[error("the user name or password is not right")]
     Account,
+    /// Both are right, but the account has none of the key's scopes: the token could do nothing.
+    #[error("the account has none of the API key's scopes")]
+    Scope,
     /// The login failed for a reason that has nothing to do with the credentials.
     #[error(transparent)]
     Other(#[from] Error),
@@ -107,24 +113,42 @@ pub async fn api_key(
     key: &str,
     username: &str,
     password: SecretString,
-    source: IpAddr,
+    call: &CallTrace,
 ) -> Result<Session, ApiKeyRefusal> {
     let key = SecretHash::of(key);
-    let LiveOfTenant { tenant, credential } = find_api_key(ctx, &key)
-        .await?
-        .ok_or(ApiKeyRefusal::ApiKey)?;
-    let attempt = Attempt::new(tenant.as_str(), username, source);
-    let name = Username::parse(username).map(|username| LoginName { tenant, username });
-    let found = check_password(ctx, name, password, attempt).await?;
-    let LoggedIn {
-        name: LoginName { tenant, username },
+    let found = find_api_key(ctx, &key).await?;
+    let unknown = (Sought::Names(None, username), Refusal::UnknownApiKey);
+    let FoundCredential { tenant, credential } =
+        usable(ctx, WayIn::ApiKey, found, unknown, call).ok_or(ApiKeyRefusal::ApiKey)?;
+    let sent = SentPassword {
+        way: WayIn::ApiKey,
+        tenant: tenant.as_str(),
+        username,
+        password,
+        call,
+    };
+    let ProvenAccount {
+        tenant,
+        username,
         account,
-    } = found.ok_or(ApiKeyRefusal::Account)?;
+        new_source,
+    } = sent.check(ctx).await?.ok_or(ApiKeyRefusal::Account)?;
+    let scopes = account.role.scopes().and(credential.scopes);
+    if scopes == Scopes::NONE {
+        let refused = RefusedSignIn {
+            way: WayIn::ApiKey,
+            sought: Sought::Subject(&tenant, Subject::Account(username)),
+            reason: Refusal::NoCommonScope,
+            call,
+        };
+        refusals::note(ctx, &refused);
+        return Err(ApiKeyRefusal::Scope);
+    }
     let grant = Grant {
         tenant,
         username,
         role: account.role,
-        scopes: account.role.scopes().and(credential.scopes),
+        scopes,
         origin: Origin::ApiKey {
             generation: account.generation,
             credential: credential.id,
@@ -132,7 +156,7 @@ pub async fn api_key(
         },
         ttl_seconds: API_KEY_TOKEN_TTL_SECONDS,
     };
-    Ok(session(ctx, &grant).await?)
+    Ok(session(ctx, &grant, call, new_source.as_ref()).await?)
 }
 
 /// Why the sign-in of an application is refused.
@@ -163,27 +187,39 @@ pub async fn application(
     id: &str,
     token: &SecretString,
     secret: &SecretString,
+    call: &CallTrace,
 ) -> Result<(Session, CredentialId), ApplicationRefusal> {
-    let LiveOfTenant {
-        tenant,
-        credential: found,
-    } = match CredentialId::parse_application(id) {
-        Some(id) => find_application(ctx, id).await?,
-        None => None,
-    }
-    .ok_or(ApplicationRefusal::Application)?;
+    let found = find_application(ctx, id).await?;
+    let unknown = (Sought::Names(None, id), Refusal::UnknownApplication);
+    let FoundCredential { tenant, credential } =
+        usable(ctx, WayIn::Application, found, unknown, call)
+            .ok_or(ApplicationRefusal::Application)?;
+    let wrong = |reason| {
+        let sought = Sought::Subject(&tenant, credential.subject());
+        refusals::note(
+            ctx,
+            &RefusedSignIn {
+                way: WayIn::Application,
+                sought,
+                reason,
+                call,
+            },
+        );
+    };
     let sent = |text: &SecretString| SecretHash::of(text.expose_secret());
-    if !sent(token).matches(&found.key_hash) {
+    if !sent(token).matches(&credential.key_hash) {
+        wrong(Refusal::WrongToken);
         return Err(ApplicationRefusal::Token);
     }
-    if !sent(secret).matches(found.secret_hash.as_deref().unwrap_or_default()) {
+    if !sent(secret).matches(credential.secret_hash.as_deref().unwrap_or_default()) {
+        wrong(Refusal::WrongSecret);
         return Err(ApplicationRefusal::Secret);
     }
-    let credential = found.id;
-    let origin = Origin::Application { credential };
-    let ttl_seconds = found.token_ttl_seconds;
-    let grant = of_application(tenant, &found, found.scopes, origin, ttl_seconds)?;
-    Ok((session(ctx, &grant).await?, credential))
+    let id = credential.id;
+    let origin = Origin::Application { credential: id };
+    let ttl_seconds = credential.token_ttl_seconds;
+    let grant = of_application(tenant, &credential, credential.scopes, origin, ttl_seconds)?;
+    Ok((session(ctx, &grant, call, None).await?, id))
 }
 
 /// A client of OAuth 2.0 whose secret was right.
@@ -192,7 +228,7 @@ pub struct Client {
     /// The tenant that it belongs to.
     pub(super) tenant: TenantId,
     /// The application that it is.
-    pub(super) application: LiveCredential,
+    pub(super) application: LoginCredential,
 }
 
 /// Authenticates a client of OAuth 2.0 by its id and secret.
@@ -204,22 +240,27 @@ pub async fn oauth_client(
     ctx: &Context,
     client: &str,
     secret: &SecretString,
+    call: &CallTrace,
 ) -> Result<Client, Error> {
-    let id = CredentialId::parse_application(client).ok_or(Error::Credentials)?;
-    let found = find_application(ctx, id).await?.ok_or(Error::Credentials)?;
-    let LiveOfTenant {
-        tenant,
-        credential: application,
-    } = found;
-    let stored = application.secret_hash.as_deref().unwrap_or_default();
+    let found = find_application(ctx, client).await?;
+    let unknown = (Sought::Names(None, client), Refusal::UnknownApplication);
+    let FoundCredential { tenant, credential } =
+        usable(ctx, WayIn::Oauth, found, unknown, call).ok_or(Error::Credentials)?;
+    let stored = credential.secret_hash.as_deref().unwrap_or_default();
     if SecretHash::of(secret.expose_secret()).matches(stored) {
-        Ok(Client {
+        return Ok(Client {
             tenant,
-            application,
-        })
-    } else {
-        Err(Error::Credentials)
+            application: credential,
+        });
     }
+    let refused = RefusedSignIn {
+        way: WayIn::Oauth,
+        sought: Sought::Subject(&tenant, credential.subject()),
+        reason: Refusal::WrongSecret,
+        call,
+    };
+    refusals::note(ctx, &refused);
+    Err(Error::Credentials)
 }
 
 /// Issues a bearer token for a client of OAuth 2.0, with the wanted scopes or all that it has.
@@ -231,6 +272,7 @@ pub async fn client_credentials(
     ctx: &Context,
     client: Client,
     wanted: Option<Scopes>,
+    call: &CallTrace,
 ) -> Result<Session, Error> {
     let Client {
         tenant,
@@ -245,12 +287,12 @@ pub async fn client_credentials(
     };
     let ttl_seconds = ctx.settings.token_ttl_seconds;
     let grant = of_application(tenant, &application, scopes, origin, ttl_seconds)?;
-    session(ctx, &grant).await
+    session(ctx, &grant, call, None).await
 }
 
 fn of_application(
     tenant: TenantId,
-    application: &LiveCredential,
+    application: &LoginCredential,
     scopes: Scopes,
     origin: Origin,
     ttl_seconds: u32,
@@ -270,76 +312,54 @@ fn of_application(
     })
 }
 
-/// An account that a client names.
-struct LoginName {
+/// A credential and its tenant.
+struct FoundCredential {
     tenant: TenantId,
-    username: Username,
+    credential: LoginCredential,
 }
 
-/// An account whose password was right.
-struct LoggedIn {
-    name: LoginName,
-    account: LoginAccount,
-}
-
-/// A credential that is not revoked, and its tenant.
-struct LiveOfTenant {
-    tenant: TenantId,
-    credential: LiveCredential,
-}
-
-/// Checks a password, with the same work for any name; an attempt too many is refused before any
-/// work. `None` when the name or the password is wrong.
-async fn check_password(
-    ctx: &Context,
-    name: Option<LoginName>,
-    password: SecretString,
-    attempt: Attempt,
-) -> Result<Option<LoggedIn>, Error> {
-    let admit = move |ctx: &Context| {
-        ctx.throttle
-            .admit(&attempt, ctx.clock.now())
-            .map_err(Error::Throttled)
-    };
-    admit(ctx)?;
-    // As claimed, whether or not there is such a tenant, so that a wait tells nothing of it.
-    let party = name.as_ref().map(|name| name.tenant.clone());
-    ctx.passwords.admits(&party)?;
-    let account = match &name {
-        Some(LoginName { tenant, username }) => {
-            let mut tx = ctx.db.begin(tenant).await?;
-            let account = accounts::find_for_login(&mut tx, username).await?;
-            tx.commit().await?;
-            account
-        }
-        None => None,
-    };
-    let hash = match &account {
-        Some(account) => PasswordHash::from_stored(account.password_hash.clone()),
-        None => PasswordHash::of_nobody(),
-    };
-    let gated = ctx.clone();
-    let matches = ctx
-        .passwords
-        .run(party, move |_| {
-            // Checked again when its turn comes: many guesses may have waited side by side.
-            admit(&gated)?;
-            Ok::<bool, Error>(hash.matches(&password))
-        })
-        .await??;
-    match name.zip(account) {
-        Some((name, account)) if matches => {
-            ctx.throttle.succeeded(&attempt);
-            Ok(Some(LoggedIn { name, account }))
-        }
-        _ => {
-            ctx.throttle.failed(&attempt, ctx.clock.now());
-            Ok(None)
-        }
+impl LoginCredential {
+    /// The credential, as the audit log names what a sign-in was for.
+    fn subject(&self) -> Subject {
+        let kind = match self.secret_hash {
+            Some(_) => CredentialKind::Application,
+            None => CredentialKind::ApiKey,
+        };
+        Subject::Credential(kind, self.id)
     }
 }
 
-async fn find_api_key(ctx: &Context, key: &SecretHash) -> Result<Option<LiveOfTenant>, Error> {
+/// A credential that was found and may be used; else the refusal is noted, that of one that was not
+/// found as `unknown` says.
+fn usable(
+    ctx: &Context,
+    way: WayIn,
+    found: Option<FoundCredential>,
+    unknown: (Sought<'_>, Refusal),
+    call: &CallTrace,
+) -> Option<FoundCredential> {
+    let (sought, reason) = match &found {
+        None => unknown,
+        Some(FoundCredential { tenant, credential }) => {
+            let reason = match credential.state {
+                CredentialState::Live => return found,
+                CredentialState::Revoked => Refusal::Revoked,
+                CredentialState::TenantSuspended => Refusal::TenantSuspended,
+            };
+            (Sought::Subject(tenant, credential.subject()), reason)
+        }
+    };
+    let refused = RefusedSignIn {
+        way,
+        sought,
+        reason,
+        call,
+    };
+    refusals::note(ctx, &refused);
+    None
+}
+
+async fn find_api_key(ctx: &Context, key: &SecretHash) -> Result<Option<FoundCredential>, Error> {
     let Some(sealed) = ctx.db.api_key_route(key.as_bytes()).await? else {
         return Ok(None);
     };
@@ -347,10 +367,13 @@ async fn find_api_key(ctx: &Context, key: &SecretHash) -> Result<Option<LiveOfTe
     let mut tx = ctx.db.begin(&tenant).await?;
     let found = credentials::find_api_key(&mut tx, key.as_bytes()).await?;
     tx.commit().await?;
-    Ok(found.map(|credential| LiveOfTenant { tenant, credential }))
+    Ok(found.map(|credential| FoundCredential { tenant, credential }))
 }
 
-async fn find_application(ctx: &Context, id: CredentialId) -> Result<Option<LiveOfTenant>, Error> {
+async fn find_application(ctx: &Context, id: &str) -> Result<Option<FoundCredential>, Error> {
+    let Some(id) = CredentialId::parse_application(id) else {
+        return Ok(None);
+    };
     let Some(sealed) = ctx.db.application_route(id).await? else {
         return Ok(None);
     };
@@ -358,21 +381,34 @@ async fn find_application(ctx: &Context, id: CredentialId) -> Result<Option<Live
     let mut tx = ctx.db.begin(&tenant).await?;
     let found = credentials::find_application(&mut tx, id).await?;
     tx.commit().await?;
-    Ok(found.map(|credential| LiveOfTenant { tenant, credential }))
+    Ok(found.map(|credential| FoundCredential { tenant, credential }))
 }
 
 /// Issues the token, if neither the holder nor the tenant signs in or calls too often. Every way in
 /// ends here, and wrong credentials do not come this far: they count against nobody's tenant.
-async fn session(ctx: &Context, grant: &Grant) -> Result<Session, Error> {
+/// `new_source` is the attempt that its account is known by from now on, if its source is new.
+pub(super) async fn session(
+    ctx: &Context,
+    grant: &Grant,
+    call: &CallTrace,
+    new_source: Option<&Attempt>,
+) -> Result<Session, Error> {
     ctx.sign_ins.admit(&grant.tenant, &grant.username)?;
     limits::admit(ctx, &grant.tenant, LimitMode::Enforce).await?;
     let token = keys::sign(ctx, grant).await?;
     let actor = audit::actor(&grant.origin, &grant.username);
     let subject = audit::subject(&grant.origin, &grant.username);
+    let by = By::call(actor, call.clone());
     let entry =
-        AuditEntry::new(actor, Action::SessionStarted, subject).with("by", grant.origin.name());
-    let tx = ctx.db.begin(&grant.tenant).await?;
-    journal::commit(tx, ctx.clock.now(), &entry).await?;
+        AuditEntry::new(by, Action::SessionStarted, subject).with("by", grant.origin.name());
+    let mut tx = ctx.db.begin(&grant.tenant).await?;
+    if let Some(attempt) = new_source {
+        sources::remember(ctx, &mut tx, &grant.username, attempt).await?;
+    }
+    journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
+    if let Some(attempt) = new_source {
+        ctx.known_sources.forget(attempt);
+    }
     tracing::info!(tenant.id = %grant.tenant, account.name = %grant.username, "logged in");
     Ok(Session {
         token: token.into(),

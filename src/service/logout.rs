@@ -6,7 +6,7 @@ use super::{Context, Error, admission::access, audit, journal};
 use crate::{
     auth::Claims,
     db::revoked_tokens::{self, EndedToken},
-    domain::audit::{Action, AuditEntry},
+    domain::audit::{Action, AuditEntry, By, CallTrace},
 };
 
 /// Entries are kept a little longer than their tokens live, since clocks differ.
@@ -19,7 +19,7 @@ const MOST_SINGLE_ENDS: i32 = 1_000;
 /// Refuses a token from now on, on this server and on every other within a second, and deletes
 /// entries whose tokens have expired. A token that was ended before is no event: there are never
 /// more ends than tokens were issued.
-pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
+pub async fn logout(ctx: &Context, session: &Claims, call: &CallTrace) -> Result<(), Error> {
     let moment = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(Error::internal);
     let ended = EndedToken {
         id: session.token,
@@ -35,11 +35,11 @@ pub async fn logout(ctx: &Context, session: &Claims) -> Result<(), Error> {
     let folded = revoked_tokens::fold(&mut tx, ended.holder, MOST_SINGLE_ENDS).await?;
     let actor = audit::actor(&session.origin, &session.username);
     let subject = audit::subject(&session.origin, &session.username);
-    let mut entry = AuditEntry::new(actor, Action::SessionEnded, subject);
+    let mut entry = AuditEntry::new(By::call(actor, call.clone()), Action::SessionEnded, subject);
     if let Some(moment) = folded {
         entry = entry.with("issuedBefore", moment.unix_timestamp());
     }
-    journal::commit(tx, ctx.clock.now(), &entry).await?;
+    journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
     access::refresh(ctx).await?;
     tracing::info!(tenant.id = %session.tenant, account.name = %session.username, "logged out");
     Ok(())

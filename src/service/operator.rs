@@ -12,7 +12,7 @@ use crate::{
     },
     domain::{
         ContentHashPolicy, Megapixels, Privacy, TenantId, TenantPolicy, TenantStatus,
-        audit::{Action, Actor, AuditEntry, Subject},
+        audit::{Action, AuditEntry, By, Subject},
     },
 };
 
@@ -35,12 +35,12 @@ pub async fn create_tenant(
         return Err(Error::Conflict("there is a tenant of that name"));
     }
     let entry = on_tenant(Action::TenantCreated, tenant);
-    journal::commit(tx, clock.now(), &entry).await
+    journal::commit(tx, master, clock.now(), &entry).await
 }
 
 /// Makes the event for the operator's work on a tenant.
 fn on_tenant(action: Action, tenant: &TenantId) -> AuditEntry {
-    AuditEntry::new(Actor::Operator, action, Subject::Tenant(tenant.clone()))
+    AuditEntry::new(By::OPERATOR, action, Subject::Tenant(tenant.clone()))
 }
 
 /// Lists all tenants by name.
@@ -68,6 +68,7 @@ pub enum TenantChange {
 /// [`Error::NotFound`] when there is none of that name.
 pub async fn change_tenant(
     operator: &Operator,
+    master: &MasterKey,
     clock: &Clock,
     tenant: &TenantId,
     change: TenantChange,
@@ -88,7 +89,7 @@ pub async fn change_tenant(
         return Err(Error::NotFound);
     }
     match action {
-        Some(action) => journal::commit(tx, clock.now(), &on_tenant(action, tenant)).await,
+        Some(action) => journal::commit(tx, master, clock.now(), &on_tenant(action, tenant)).await,
         // The log is deleted with its tenant.
         None => Ok(tx.commit().await?),
     }
@@ -120,6 +121,7 @@ pub struct PolicyChange {
 /// [`Error::NotFound`] when there is none of that name.
 pub async fn set_policy(
     operator: &Operator,
+    master: &MasterKey,
     clock: &Clock,
     tenant: &TenantId,
     change: PolicyChange,
@@ -148,6 +150,6 @@ pub async fn set_policy(
         .with("maxCopies", copies)
         .with("contentHashPolicy", policy.content_hash.as_str())
         .with("maxMegapixels", megapixels);
-    journal::commit(tx, clock.now(), &entry).await?;
+    journal::commit(tx, master, clock.now(), &entry).await?;
     Ok(policy)
 }

@@ -52,12 +52,8 @@ pub async fn delete(ctx: &Context, caller: &Caller, photo: PhotoId) -> Result<()
     if !photos::delete(&mut tx, photo).await? {
         return Err(Error::NotFound);
     }
-    let entry = AuditEntry::new(
-        caller.actor.clone(),
-        Action::PhotoDeleted,
-        Subject::Photo(photo),
-    );
-    journal::commit(tx, ctx.clock.now(), &entry).await?;
+    let entry = AuditEntry::new(caller.by(), Action::PhotoDeleted, Subject::Photo(photo));
+    journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "deleted");
     Ok(())
 }

@@ -400,16 +400,12 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
         words::insert(&mut tx, photo, &tokens).await?;
     }
     usage::charge(ctx, &mut tx, MeteredOperation::Protect).await?;
-    let entry = AuditEntry::new(
-        caller.actor.clone(),
-        Action::PhotoProtected,
-        Subject::Photo(photo),
-    )
-    .with("contentHash", marked.source)
-    .with("format", protected.format.as_str())
-    .with("width", protected.width)
-    .with("height", protected.height)
-    .with("protectionLevel", protected.protection_level.as_str());
-    journal::commit(tx, now, &entry).await?;
+    let entry = AuditEntry::new(caller.by(), Action::PhotoProtected, Subject::Photo(photo))
+        .with("contentHash", marked.source)
+        .with("format", protected.format.as_str())
+        .with("width", protected.width)
+        .with("height", protected.height)
+        .with("protectionLevel", protected.protection_level.as_str());
+    journal::commit(tx, &ctx.master, now, &entry).await?;
     Ok(copies)
 }

@@ -112,15 +112,11 @@ async fn register_new(
     let outcome = RegisterOutcome { signature };
     claim.complete(&mut tx, &outcome).await?;
     usage::charge(ctx, &mut tx, MeteredOperation::Register).await?;
-    let mut entry = AuditEntry::new(
-        caller.actor.clone(),
-        Action::PhotoRegistered,
-        Subject::Photo(photo),
-    );
+    let mut entry = AuditEntry::new(caller.by(), Action::PhotoRegistered, Subject::Photo(photo));
     if let Some(hash) = registration.content_hash {
         entry = entry.with("contentHash", hash);
     }
-    journal::commit(tx, created_at, &entry).await?;
+    journal::commit(tx, &ctx.master, created_at, &entry).await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "registered");
     Ok(Registered {
         photo,

@@ -9,7 +9,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lumatrace::{
-    domain::{Scopes, audit::Actor},
+    domain::{Scopes, audit::By},
     http::ErrorCode,
     service::credentials::{self, APPLICATION_TOKEN_TTL_SECONDS, ApplicationRequest},
 };
@@ -103,7 +103,7 @@ async fn a_token_is_ended_once_however_often_that_is_asked() {
         token_ttl_seconds: APPLICATION_TOKEN_TTL_SECONDS,
     };
     let made =
-        credentials::create_application(tx, &app.ctx.master, &app.clock, Actor::Operator, request)
+        credentials::create_application(tx, &app.ctx.master, &app.clock, By::OPERATOR, request)
             .await
             .unwrap();
     let client = format!(

@@ -248,7 +248,7 @@ async fn a_photo_under_strict_privacy_is_found_by_its_bytes_alone() {
         privacy: Some(Privacy::Strict),
         ..PolicyChange::default()
     };
-    operator::set_policy(&app.operator, &app.clock, &tenant, strict)
+    operator::set_policy(&app.operator, &app.ctx.master, &app.clock, &tenant, strict)
         .await
         .unwrap();
     let (id, file) = protect(&client, &pictures::scene(400, 300, 48)).await;

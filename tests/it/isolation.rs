@@ -3,7 +3,7 @@
 use axum::http::Method;
 use lumatrace::{
     db::{DbError, accounts},
-    domain::{CredentialId, Scopes, SeenTransactions, TenantId, Username, audit::Actor},
+    domain::{CredentialId, Scopes, SeenTransactions, TenantId, Username, audit::By},
     http::ErrorCode,
     service::credentials,
 };
@@ -56,7 +56,7 @@ async fn two_tenants() -> (App, PgConnection) {
             tx,
             &app.ctx.master,
             &app.clock,
-            Actor::Operator,
+            By::OPERATOR,
             credentials::ApiKeyRequest {
                 name: "desk",
                 scopes: Scopes::PHOTOS,
@@ -435,7 +435,10 @@ async fn every_statement_of_a_server_runs_as_the_serving_role() {
     let seen = SeenTransactions("1:1:".to_owned());
     let mut tenant = db.begin(&acme.id).await.unwrap();
     for (what, refused) in [
-        ("accounts", accounts::list(&mut tenant).await.err()),
+        (
+            "accounts",
+            accounts::list(&mut tenant, None, 100).await.err(),
+        ),
         ("signing keys", db.signing_keys().await.err()),
         (
             "a key's date",
@@ -461,7 +464,13 @@ async fn every_statement_of_a_server_runs_as_the_serving_role() {
     drop(tenant);
     // Nor does anything stay behind on a connection that another client of a pooler may be lent.
     let free = app.operator.begin_for(&acme.id).await;
-    assert_eq!(accounts::list(&mut free.unwrap()).await.unwrap().len(), 1);
+    assert_eq!(
+        accounts::list(&mut free.unwrap(), None, 100)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -539,7 +548,8 @@ async fn the_serving_role_writes_only_for_the_tenant_of_the_transaction() {
         revoke.as_str(),
         "update photos set tenant_id = 'bolt'",
         "insert into tenants (tenant_id, sealed_secret, created_at) values ('evil', '', now())",
-        "update accounts set role = 'ROLE_ADMIN'",
+        "update accounts set tenant_id = 'bolt'",
+        "update accounts set username = 'chief'",
         "insert into signing_keys (key_id, sealed_private_key, created_at) values ('x', '', now())",
         "alter table photos disable row level security",
         "drop policy photos_tenant on photos",

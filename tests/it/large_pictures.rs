@@ -24,7 +24,8 @@ async fn allow(app: &App, tenant: &str, millions: Option<u32>) {
         ..PolicyChange::default()
     };
     let tenant = TenantId::parse(tenant).unwrap();
-    let policy = operator::set_policy(&app.operator, &app.clock, &tenant, change).await;
+    let policy =
+        operator::set_policy(&app.operator, &app.ctx.master, &app.clock, &tenant, change).await;
     assert_eq!(policy.unwrap().max_megapixels, max);
 }
 

@@ -290,7 +290,7 @@ async fn the_operator_sets_a_tenants_limits_and_servers_follow_within_a_second()
     let (acme, id) = (client(&app, "acme").await, TenantId::parse("acme").unwrap());
     well_before_the_hour_ends(&app).await;
     let set = async |change: PolicyChange| {
-        operator::set_policy(&app.operator, &app.clock, &id, change)
+        operator::set_policy(&app.operator, &app.ctx.master, &app.clock, &id, change)
             .await
             .unwrap()
     };

@@ -115,9 +115,15 @@ async fn whatever_part_is_wrong_the_answer_is_the_same() {
     let change = AccountChange::Disable;
     app.change_account(&acme.id, &disabled, change).await;
     let asleep = TenantId::parse("asleep").unwrap();
-    operator::change_tenant(&app.operator, &app.clock, &asleep, TenantChange::Suspend)
-        .await
-        .unwrap();
+    operator::change_tenant(
+        &app.operator,
+        &app.ctx.master,
+        &app.clock,
+        &asleep,
+        TenantChange::Suspend,
+    )
+    .await
+    .unwrap();
 
     let mut bodies = Vec::new();
     for (tenant, username, password) in [
@@ -245,12 +251,24 @@ async fn a_changed_account_or_a_suspended_tenant_ends_sessions() {
         client.is_refused_within_a_second().await;
     }
     let client = app.client(&tenant).await;
-    operator::change_tenant(&app.operator, &app.clock, &tenant.id, TenantChange::Suspend)
-        .await
-        .unwrap();
+    operator::change_tenant(
+        &app.operator,
+        &app.ctx.master,
+        &app.clock,
+        &tenant.id,
+        TenantChange::Suspend,
+    )
+    .await
+    .unwrap();
     client.is_refused_within_a_second().await;
-    operator::change_tenant(&app.operator, &app.clock, &tenant.id, TenantChange::Resume)
-        .await
-        .unwrap();
+    operator::change_tenant(
+        &app.operator,
+        &app.ctx.master,
+        &app.clock,
+        &tenant.id,
+        TenantChange::Resume,
+    )
+    .await
+    .unwrap();
     client.is_let_in_within_a_second().await;
 }

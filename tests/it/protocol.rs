@@ -129,7 +129,7 @@ async fn a_wrong_hash_passes_where_the_tenant_asks_for_its_form_alone() {
         content_hash: Some(ContentHashPolicy::Format),
         ..PolicyChange::default()
     };
-    operator::set_policy(&app.operator, &app.clock, &acme.id, change)
+    operator::set_policy(&app.operator, &app.ctx.master, &app.clock, &acme.id, change)
         .await
         .unwrap();
     let protected = with_hash(&wrong).await;

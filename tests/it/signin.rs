@@ -9,7 +9,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lumatrace::{
-    domain::{CredentialKind, Role, Scope, Scopes, audit::Actor},
+    domain::{CredentialKind, Role, Scope, Scopes, audit::By},
     http::{Access, ErrorCode, endpoints},
     service::{
         accounts::AccountChange,
@@ -26,13 +26,13 @@ use crate::{
     support::{Answer, App, PASSWORD, Tenant},
 };
 
-async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
+pub(crate) async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
     credentials::create_api_key(
         tx,
         &app.ctx.master,
         &app.clock,
-        Actor::Operator,
+        By::OPERATOR,
         ApiKeyRequest {
             name: "the desk",
             scopes,
@@ -42,14 +42,14 @@ async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
     .unwrap()
 }
 
-async fn application(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApplication {
+pub(crate) async fn application(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApplication {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
     let request = ApplicationRequest {
         name: "the app",
         scopes,
         token_ttl_seconds: credentials::APPLICATION_TOKEN_TTL_SECONDS,
     };
-    credentials::create_application(tx, &app.ctx.master, &app.clock, Actor::Operator, request)
+    credentials::create_application(tx, &app.ctx.master, &app.clock, By::OPERATOR, request)
         .await
         .unwrap()
 }
@@ -134,8 +134,9 @@ async fn an_api_key_and_a_form_give_a_token_that_is_good_beside_the_key() {
     let tx = app.operator.begin_for(&acme.id).await.unwrap();
     credentials::revoke(
         tx,
+        &app.ctx.master,
         &app.clock,
-        Actor::Operator,
+        By::OPERATOR,
         CredentialKind::ApiKey,
         key.id,
     )
@@ -274,8 +275,9 @@ async fn an_application_gets_a_long_lived_token_that_is_good_beside_its_id() {
     let tx = app.operator.begin_for(&acme.id).await.unwrap();
     credentials::revoke(
         tx,
+        &app.ctx.master,
         &app.clock,
-        Actor::Operator,
+        By::OPERATOR,
         CredentialKind::Application,
         made.id,
     )
@@ -507,6 +509,23 @@ async fn a_client_of_oauth_looks_at_tokens_of_its_tenant_and_ends_its_own() {
         .await
         .problem(ErrorCode::AuthRevoked);
     assert_eq!(look(&theirs, &token).await, json!({ "active": false }));
+}
+
+#[tokio::test]
+async fn a_key_beside_an_account_that_cannot_use_it_is_refused_at_sign_in() {
+    let app = App::spawn().await;
+    let acme = app.tenant("acme").await;
+    app.account(&acme.id, "boss", Role::Admin).await;
+    let key = api_key(&app, &acme, Scopes::of(Scope::Admin)).await;
+    let key = key.key.expose_secret();
+    let refused = form_login(&app, key, "press", PASSWORD).await;
+    assert_eq!(refused.status, 401, "{refused:?}");
+    let code = |answer: &Answer| answer.json()["error"]["errors"][0]["error_code"].clone();
+    assert_eq!(code(&refused), "00020");
+    let wrong = form_login(&app, key, "press", "wrong").await;
+    assert_eq!(code(&wrong), "00019", "only who knows the password is told");
+    let boss = form_login(&app, key, "boss", PASSWORD).await;
+    assert_eq!(boss.status, 200, "{boss:?}");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn client(app: &App, tenant: &str) -> Client {
 
 async fn set(app: &App, tenant: &str, change: PolicyChange) -> TenantPolicy {
     let tenant = TenantId::parse(tenant).unwrap();
-    operator::set_policy(&app.operator, &app.clock, &tenant, change)
+    operator::set_policy(&app.operator, &app.ctx.master, &app.clock, &tenant, change)
         .await
         .unwrap()
 }
@@ -59,7 +59,8 @@ async fn what_is_not_named_stays_as_it_was() {
     assert_eq!(policy("acme"), now);
     assert_eq!(policy("bolt"), TenantPolicy::default());
     let nobody = TenantId::parse("nobody").unwrap();
-    let missing = operator::set_policy(&app.operator, &app.clock, &nobody, strict).await;
+    let missing =
+        operator::set_policy(&app.operator, &app.ctx.master, &app.clock, &nobody, strict).await;
     assert!(matches!(missing, Err(service::Error::NotFound)));
 }
 

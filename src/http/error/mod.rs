@@ -259,9 +259,13 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Marks an answer whose body is not ours to write: the sign-ins of other protocols.
+/// Marks an answer whose body is not ours to write: the sign-ins of other protocols. A refusal has
+/// a code of that protocol, which is logged and counted as ours are.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct AsItIs;
+pub(super) struct AsItIs {
+    /// The code; `None` unless it is a refusal.
+    pub(super) code: Option<&'static str>,
+}
 
 /// The answer where no route leads.
 pub(super) async fn not_found() -> ApiError {
@@ -294,7 +298,11 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
         .cloned()
         .unwrap_or_default();
     let response = next.run(request).await;
-    if response.extensions().get::<AsItIs>().is_some() {
+    if let Some(AsItIs { code }) = response.extensions().get() {
+        if let Some(code) = code {
+            tracing::info!(error.code = code, "refused");
+            ctx.metrics.count_refusal(code);
+        }
         return response;
     }
     let status = response.status();

@@ -5,6 +5,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 
 use crate::{
     auth::Claims,
+    domain::audit::CallTrace,
     http::error::{ApiError, ErrorCode},
     service::Caller,
 };
@@ -18,8 +19,8 @@ pub(in crate::http) struct VerifiedCaller {
 
 impl VerifiedCaller {
     /// For the authentication layer alone.
-    pub(in crate::http) fn verified(claims: Claims) -> Self {
-        let caller = Caller::of_token(&claims);
+    pub(in crate::http) fn verified(claims: Claims, call: CallTrace) -> Self {
+        let caller = Caller::of_token(&claims, call);
         Self { claims, caller }
     }
 

@@ -18,8 +18,8 @@ pub(super) use form::{Form, Repeated};
 pub(super) use idempotency::Idempotency;
 pub(super) use json::{Json, parse_object};
 pub(super) use photo_form::PhotoForm;
+pub(super) use source::Call;
 pub use source::Peer;
-pub(super) use source::Source;
 pub(super) use standing::Standing;
 
 /// Header with an API key.

@@ -1,37 +1,46 @@
 //! Where a request comes from.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, request::Parts},
+    http::{Extensions, HeaderMap, request::Parts},
 };
 use ipnet::IpNet;
 
-use crate::{http::error::ApiError, service::Context};
+use crate::{domain::audit::CallTrace, http::middleware::RequestId, service::Context};
 
 /// The address at the other end of the connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
 
-/// The address that a request came from first, as far as proxies may be believed.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct Source(pub(in crate::http) IpAddr);
+/// Where a request came from first, as far as proxies may be believed, and its id.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct Call(pub(in crate::http) CallTrace);
 
-impl FromRequestParts<Context> for Source {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, ctx: &Context) -> Result<Self, ApiError> {
+impl Call {
+    /// The call of a request that has these.
+    pub(in crate::http) fn of(extensions: &Extensions, headers: &HeaderMap, ctx: &Context) -> Self {
         // Without a connection, in tests, all are one.
-        let peer = parts
-            .extensions
+        let peer = extensions
             .get::<Peer>()
             .map_or(Ipv6Addr::UNSPECIFIED.into(), |Peer(peer)| *peer);
-        Ok(Self(source(
-            peer,
-            &parts.headers,
-            &ctx.settings.trusted_proxies,
-        )))
+        let id = extensions.get::<RequestId>().cloned().unwrap_or_default();
+        Self(CallTrace {
+            source: source(peer, headers, &ctx.settings.trusted_proxies),
+            id: id.into_inner(),
+        })
+    }
+}
+
+impl FromRequestParts<Context> for Call {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Context) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions, &parts.headers, ctx))
     }
 }
 

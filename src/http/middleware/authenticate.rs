@@ -15,7 +15,7 @@ use crate::{
     domain::Scopes,
     http::{
         error::{ApiError, ErrorCode},
-        extract::{API_KEY, APPLICATION, VerifiedCaller},
+        extract::{API_KEY, APPLICATION, Call, VerifiedCaller},
     },
     service::{self, Context, authenticate::Presented},
 };
@@ -37,9 +37,10 @@ pub(in crate::http) async fn authenticate(
         Ok(claims) => {
             let tenant = claims.tenant.clone();
             tracing::Span::current().record("tenant.id", claims.tenant.as_str());
+            let Call(call) = Call::of(request.extensions(), request.headers(), &ctx);
             request
                 .extensions_mut()
-                .insert(VerifiedCaller::verified(claims));
+                .insert(VerifiedCaller::verified(claims, call));
             let mut response = next.run(request).await;
             if let Some(bytes) = response.body().size_hint().exact() {
                 let memory = ctx

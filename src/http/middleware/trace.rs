@@ -42,6 +42,11 @@ impl RequestId {
     pub(in crate::http) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as text that is shared.
+    pub(in crate::http) fn into_inner(self) -> Arc<str> {
+        self.0
+    }
 }
 
 /// Gives the request its id and span, counts it, and logs how it was answered.

@@ -10,12 +10,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{answer, challenge};
+use super::{answer, challenge, refusal};
 use crate::{
     http::{
         ErrorCode,
         error::ApiError,
-        extract::{API_KEY, Form, Repeated, Source},
+        extract::{API_KEY, Call, Form, Repeated},
         openapi::{Answer, Operation, Tag, example},
     },
     service::{
@@ -94,6 +94,20 @@ enum ReasonCode {
     ApiKey,
     #[serde(rename = "00019")]
     Account,
+    #[serde(rename = "00020")]
+    Scope,
+}
+
+impl ReasonCode {
+    /// The code in the log, where a number alone would say little.
+    fn in_log(self) -> &'static str {
+        match self {
+            Self::Incomplete => "api_key_00001",
+            Self::ApiKey => "api_key_00018",
+            Self::Account => "api_key_00019",
+            Self::Scope => "api_key_00020",
+        }
+    }
 }
 
 impl From<ReasonCode> for ApiKeyRefusalJson {
@@ -114,6 +128,11 @@ impl From<ReasonCode> for ApiKeyRefusalJson {
                 "Unauthorized",
                 "Username or password invalid.",
             ),
+            ReasonCode::Scope => (
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized",
+                "The account has none of the API key's scopes.",
+            ),
         };
         Self {
             error: RefusalError {
@@ -133,8 +152,8 @@ impl IntoResponse for ReasonCode {
     fn into_response(self) -> response::Response {
         let body = ApiKeyRefusalJson::from(self);
         match self {
-            Self::Incomplete => answer(StatusCode::BAD_REQUEST, &body),
-            Self::ApiKey | Self::Account => challenge(&body, "Bearer"),
+            Self::Incomplete => refusal(StatusCode::BAD_REQUEST, &body, self.in_log()),
+            Self::ApiKey | Self::Account | Self::Scope => challenge(&body, self.in_log(), "Bearer"),
         }
     }
 }
@@ -167,7 +186,7 @@ pub(in crate::http) fn describe() -> Operation {
     .answers(
         Answer::json(
             401,
-            "`00018`: the API key is not right. `00019`: the user name or password is not.",
+            "`00018`: the API key is not right. `00019`: the user name or password is not. `00020`: the account has none of the key's scopes.",
             &ApiKeyRefusalJson::from(ReasonCode::ApiKey),
         )
         .headers(&["WWW-Authenticate"]),
@@ -182,7 +201,7 @@ pub(in crate::http) fn describe() -> Operation {
 /// Logs an account in beside an API key.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
-    Source(source): Source,
+    Call(call): Call,
     headers: HeaderMap,
     form: Form,
 ) -> Result<response::Response, ApiError> {
@@ -191,7 +210,7 @@ pub(in crate::http) async fn handler(
         return Ok(ReasonCode::Incomplete.into_response());
     };
     let key = key.unwrap_or_default();
-    match login::api_key(&ctx, key, username, password, source).await {
+    match login::api_key(&ctx, key, username, password, &call).await {
         Ok(session) => Ok(answer(
             StatusCode::OK,
             &Response {
@@ -201,6 +220,7 @@ pub(in crate::http) async fn handler(
         )),
         Err(ApiKeyRefusal::ApiKey) => Ok(ReasonCode::ApiKey.into_response()),
         Err(ApiKeyRefusal::Account) => Ok(ReasonCode::Account.into_response()),
+        Err(ApiKeyRefusal::Scope) => Ok(ReasonCode::Scope.into_response()),
         Err(ApiKeyRefusal::Other(error)) => Err(error.into()),
     }
 }

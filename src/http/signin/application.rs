@@ -16,7 +16,7 @@ use crate::{
     http::{
         ErrorCode,
         error::ApiError,
-        extract::{APPLICATION, Fields, Json},
+        extract::{APPLICATION, Call, Fields, Json},
         openapi::{Answer, Operation, Tag, example},
     },
     service::{
@@ -133,7 +133,12 @@ impl From<RefusalCode> for ApplicationRefusalJson {
 
 impl IntoResponse for RefusalCode {
     fn into_response(self) -> response::Response {
-        challenge(&ApplicationRefusalJson::from(self), "Bearer")
+        let code = match self {
+            Self::Application => "app_is_invalid",
+            Self::Token => "token_invalid_or_unauthorized",
+            Self::Secret => "secret_invalid",
+        };
+        challenge(&ApplicationRefusalJson::from(self), code, "Bearer")
     }
 }
 
@@ -172,6 +177,7 @@ pub(in crate::http) fn describe() -> Operation {
 /// Logs an application in.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
+    Call(call): Call,
     headers: HeaderMap,
     Json(body): Json,
 ) -> Result<response::Response, ApiError> {
@@ -180,18 +186,20 @@ pub(in crate::http) async fn handler(
         .get(APPLICATION)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    Ok(match login::application(&ctx, id, &token, &secret).await {
-        Ok((session, application)) => answer(
-            StatusCode::OK,
-            &Response {
-                ok: true,
-                token: session.token.expose_secret(),
-                user_lcuid: application.as_user(),
-            },
-        ),
-        Err(ApplicationRefusal::Application) => RefusalCode::Application.into_response(),
-        Err(ApplicationRefusal::Token) => RefusalCode::Token.into_response(),
-        Err(ApplicationRefusal::Secret) => RefusalCode::Secret.into_response(),
-        Err(ApplicationRefusal::Other(error)) => ApiError::from(error).into_response(),
-    })
+    Ok(
+        match login::application(&ctx, id, &token, &secret, &call).await {
+            Ok((session, application)) => answer(
+                StatusCode::OK,
+                &Response {
+                    ok: true,
+                    token: session.token.expose_secret(),
+                    user_lcuid: application.as_user(),
+                },
+            ),
+            Err(ApplicationRefusal::Application) => RefusalCode::Application.into_response(),
+            Err(ApplicationRefusal::Token) => RefusalCode::Token.into_response(),
+            Err(ApplicationRefusal::Secret) => RefusalCode::Secret.into_response(),
+            Err(ApplicationRefusal::Other(error)) => ApiError::from(error).into_response(),
+        },
+    )
 }

@@ -12,14 +12,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{answer, challenge};
+use super::{answer, challenge, refusal};
 use crate::{
     auth::Claims,
-    domain::{CredentialId, Scope, Scopes},
+    domain::{CredentialId, Scope, Scopes, audit::CallTrace},
     http::{
         ErrorCode,
         error::ApiError,
-        extract::{Form, Repeated},
+        extract::{Call, Form, Repeated},
         openapi::{Answer, Operation, Tag, example, schema::without_null},
     },
     service::{Context, Error, introspect, login, login::Client},
@@ -152,6 +152,18 @@ enum OauthErrorCode {
     InvalidClient,
     UnsupportedGrantType,
     InvalidScope,
+}
+
+impl OauthErrorCode {
+    /// The code, for the log.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+        }
+    }
 }
 
 pub(in crate::http) fn describe_token() -> Operation {
@@ -294,20 +306,22 @@ impl IntoResponse for OauthError {
         match self {
             Self::Other(error) => ApiError::from(error).into_response(),
             Self::Refused(body) if body.error == OauthErrorCode::InvalidClient => {
-                challenge(&body, r#"Basic realm="lumatrace", charset="UTF-8""#)
+                let basic = r#"Basic realm="lumatrace", charset="UTF-8""#;
+                challenge(&body, body.error.as_str(), basic)
             }
-            Self::Refused(body) => answer(StatusCode::BAD_REQUEST, &body),
+            Self::Refused(body) => refusal(StatusCode::BAD_REQUEST, &body, body.error.as_str()),
         }
     }
 }
 
 pub(in crate::http) async fn token(
     State(ctx): State<Context>,
+    Call(call): Call,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, OauthError> {
     let request = TokenRequest::read(&form)?;
-    let client = request.client.authenticate(&ctx, &headers).await?;
+    let client = request.client.authenticate(&ctx, &headers, &call).await?;
     match request.grant_type? {
         Some("client_credentials") => {}
         None => return Err(OauthRefusal::of_request("grant_type is required").into()),
@@ -317,7 +331,7 @@ pub(in crate::http) async fn token(
         .scope?
         .map(|scope| Scopes::parse(scope).ok_or(NOT_GRANTED))
         .transpose()?;
-    let session = login::client_credentials(&ctx, client, wanted).await?;
+    let session = login::client_credentials(&ctx, client, wanted, &call).await?;
     Ok(answer(
         StatusCode::OK,
         &TokenResponse {
@@ -333,24 +347,26 @@ pub(in crate::http) async fn token(
 /// business, and no error.
 pub(in crate::http) async fn revoke(
     State(ctx): State<Context>,
+    Call(call): Call,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, OauthError> {
     let TokenQuestion { token, client } = TokenQuestion::read(&form)?;
-    let client = client.authenticate(&ctx, &headers).await?;
+    let client = client.authenticate(&ctx, &headers, &call).await?;
     let token = token?.ok_or(NO_TOKEN)?;
-    introspect::revoke(&ctx, &client, token).await?;
+    introspect::revoke(&ctx, &client, token, &call).await?;
     Ok(answer(StatusCode::OK, &Nothing {}))
 }
 
 /// `POST /oauth2/introspect`: what a token of the client's tenant says, while it is good.
 pub(in crate::http) async fn introspect(
     State(ctx): State<Context>,
+    Call(call): Call,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, OauthError> {
     let TokenQuestion { token, client } = TokenQuestion::read(&form)?;
-    let client = client.authenticate(&ctx, &headers).await?;
+    let client = client.authenticate(&ctx, &headers, &call).await?;
     let token = token?.ok_or(NO_TOKEN)?;
     let claims = introspect::introspect(&ctx, &client, token).await?;
     Ok(answer(
@@ -393,7 +409,12 @@ impl<'a> ClientInForm<'a> {
 
     /// Finds the client: by HTTP Basic, or in the form, but not both (RFC 6749 section 2.3.1).
     /// Other schemes, such as the token that many HTTP clients put on every call, name no client.
-    async fn authenticate(self, ctx: &Context, headers: &HeaderMap) -> Result<Client, OauthError> {
+    async fn authenticate(
+        self,
+        ctx: &Context,
+        headers: &HeaderMap,
+        call: &CallTrace,
+    ) -> Result<Client, OauthError> {
         let basic = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok()?.split_once(' '))
@@ -403,28 +424,60 @@ impl<'a> ClientInForm<'a> {
                 let both = "the client authenticates by Basic or in the form, not both";
                 return Err(OauthRefusal::of_request(both).into());
             }
-            (Some((_, encoded)), None) => {
-                let (id, secret) = read_basic(encoded).ok_or(UNKNOWN_CLIENT)?;
-                if self.client_id.is_some_and(|named| named != id) {
+            (Some((_, encoded)), None) => match read_basic(encoded) {
+                Some((id, _)) if self.client_id.is_some_and(|named| named != id) => {
                     return Err(OauthRefusal::of_request("client_id is another in the form").into());
                 }
-                (id, secret)
-            }
+                // What cannot be read names no client, which is refused, and noted, as any other.
+                read => read.unwrap_or_default(),
+            },
             (None, Some(secret)) => (self.client_id.unwrap_or_default().to_owned(), secret.into()),
-            (None, None) => return Err(UNKNOWN_CLIENT.into()),
+            (None, None) => (
+                self.client_id.unwrap_or_default().to_owned(),
+                SecretString::default(),
+            ),
         };
-        Ok(login::oauth_client(ctx, &id, &secret).await?)
+        Ok(login::oauth_client(ctx, &id, &secret, call).await?)
     }
 }
 
-/// Reads `base64(id:secret)`, both of them form-encoded.
+/// Reads `base64(id:secret)`, both of them form-encoded (RFC 6749 section 2.3.1). The secret may
+/// have colons; an `&` or `=` that its client did not encode is part of it.
 fn read_basic(encoded: &str) -> Option<(String, SecretString)> {
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;
     let plain = |text: &str| {
-        form_urlencoded::parse(format!("x={text}").as_bytes())
+        let whole = format!("x={}", text.replace('&', "%26"));
+        form_urlencoded::parse(whole.as_bytes())
             .next()
             .map(|(_, value)| value.into_owned())
     };
     Some((plain(id)?, plain(secret)?.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_and_secret_are_decoded_whole() {
+        for (sent, id, secret) in [
+            ("id:secret", "id", "secret"),
+            ("id:a:b::c", "id", "a:b::c"),
+            ("id%3A7:a%3Ab", "id:7", "a:b"),
+            ("id:a%26b%3Dc%2Bd+e", "id", "a&b=c+d e"),
+            ("id:a&b=c", "id", "a&b=c"),
+            ("id:%C3%A9", "id", "é"),
+            ("id:", "id", ""),
+        ] {
+            let (read_id, read_secret) = read_basic(&STANDARD.encode(sent)).unwrap();
+            assert_eq!(
+                (read_id.as_str(), read_secret.expose_secret()),
+                (id, secret)
+            );
+        }
+        for wrong in ["", "!", "aWQ"] {
+            assert!(read_basic(wrong).is_none(), "{wrong}");
+        }
+    }
 }

@@ -33,7 +33,7 @@ struct Item {
     /// When it was, to the microsecond.
     #[schemars(with = "Time")]
     at: String,
-    /// Who did it: `operator`, `account:` or `application:` and a name.
+    /// Who did it: `operator`, `server`, or `account:` or `application:` and a name.
     actor: String,
     /// What was done, one of the listed actions.
     #[schemars(schema_with = "actions")]

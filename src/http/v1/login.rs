@@ -10,7 +10,7 @@ use crate::{
     http::{
         ErrorCode,
         error::ApiError,
-        extract::{Fields, Json, Source},
+        extract::{Call, Fields, Json},
         openapi::{Answer, Operation, Tag, example},
         wire,
     },
@@ -49,7 +49,7 @@ impl<'a> Request<'a> {
 /// A token, under its own name and under that of OAuth 2.0.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
-struct Response<'a> {
+pub(super) struct SessionJson<'a> {
     /// The token, a JWT.
     #[schemars(length(min = 1))]
     token: &'a str,
@@ -62,8 +62,9 @@ struct Response<'a> {
     access_token: &'a str,
 }
 
-impl<'a> Response<'a> {
-    fn new(token: &'a str, expires_in: u32) -> Self {
+impl<'a> SessionJson<'a> {
+    /// A token that lasts so many seconds.
+    pub(super) fn new(token: &'a str, expires_in: u32) -> Self {
         Self {
             token,
             expires_in,
@@ -82,7 +83,7 @@ pub(in crate::http) fn describe() -> Operation {
         .answers(Answer::json(
             200,
             "The token, twice: under its own name, and under that of OAuth 2.0.",
-            &Response::new(example::TOKEN, 3600),
+            &SessionJson::new(example::TOKEN, 3600),
         ))
         .refuses(&[
             ErrorCode::AuthFailed,
@@ -95,7 +96,7 @@ pub(in crate::http) fn describe() -> Operation {
 /// Logs an account in.
 pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
-    Source(source): Source,
+    Call(call): Call,
     Json(body): Json,
 ) -> Result<response::Response, ApiError> {
     let Request {
@@ -103,8 +104,8 @@ pub(in crate::http) async fn handler(
         username,
         password,
     } = Request::read(&body)?;
-    let session = login::account(&ctx, tenant_id, username, password, source).await?;
-    wire::json(&Response::new(
+    let session = login::account(&ctx, tenant_id, username, password, &call).await?;
+    wire::json(&SessionJson::new(
         session.token.expose_secret(),
         session.expires_in_seconds,
     ))

@@ -42,6 +42,6 @@ pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
 ) -> Result<response::Response, ApiError> {
-    logout::logout(&ctx, caller.claims()).await?;
+    logout::logout(&ctx, caller.claims(), &caller.call).await?;
     wire::json(&ENDED)
 }

@@ -10,6 +10,7 @@ pub(super) mod login;
 pub(super) mod logout;
 pub(super) mod me;
 mod message;
+pub(super) mod own_account;
 mod page;
 pub(super) mod photos;
 pub(super) mod protect;

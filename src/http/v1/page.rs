@@ -11,10 +11,10 @@ const PAGE: u8 = 50;
 const LARGEST_PAGE: u8 = 200;
 
 /// A query as axum gives it.
-pub(super) type Received = Result<Query<HashMap<String, String>>, QueryRejection>;
+pub(in crate::http) type Received = Result<Query<HashMap<String, String>>, QueryRejection>;
 
 /// The parameters that have a value, and how many items are asked for.
-pub(super) fn read(query: Received) -> Result<(HashMap<String, String>, u8), ApiError> {
+pub(in crate::http) fn read(query: Received) -> Result<(HashMap<String, String>, u8), ApiError> {
     let Query(mut query) = query.map_err(|_| ApiError::field("query", "is not well-formed"))?;
     // `?cursor=&limit=` is what a client sends that fills in a template with nothing.
     query.retain(|_, value| !value.is_empty());
@@ -31,7 +31,7 @@ pub(super) fn read(query: Received) -> Result<(HashMap<String, String>, u8), Api
 
 /// A whole number of 1 to 18 digits, as cursors have it: far from where the arithmetic of the
 /// database ends.
-pub(super) fn whole(text: &str) -> Option<i64> {
+pub(in crate::http) fn whole(text: &str) -> Option<i64> {
     let fits = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     fits.then(|| text.parse().ok())?
 }

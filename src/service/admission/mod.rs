@@ -1,8 +1,11 @@
-//! Admission: rate limits of tenants, sign-ins of one holder, the throttle on password guessing,
-//! the memory budget of bodies, and ended tokens. Machinery beneath the use cases.
+//! Admission: rate limits of tenants, sign-ins of one holder, the throttle on password guessing and
+//! what it knows of accounts, the memory budget of bodies, and ended tokens. Machinery beneath the
+//! use cases.
 
 pub mod access;
 pub mod bodies;
 pub mod limits;
+pub mod refusals;
 pub mod sign_ins;
+pub mod sources;
 pub mod throttle;

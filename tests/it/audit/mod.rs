@@ -7,7 +7,7 @@ use lumatrace::{
     auth::hash_password,
     domain::{
         ContentHash, TenantId, Username,
-        audit::{Actor, Head},
+        audit::{By, Head},
     },
     http::ErrorCode,
     service::{
@@ -59,7 +59,7 @@ async fn owner(app: &App) -> PgConnection {
 }
 
 async fn finding(app: &App, tenant: &str) -> ChainStatus {
-    verify(&app.operator, &tenant_id(tenant), None)
+    verify(&app.operator, &app.ctx.master, &tenant_id(tenant), None)
         .await
         .unwrap()
 }
@@ -67,7 +67,7 @@ async fn finding(app: &App, tenant: &str) -> ChainStatus {
 async fn intact(app: &App, tenant: &str) -> Head {
     match finding(app, tenant).await {
         ChainStatus::Intact(head) => head,
-        broken @ ChainStatus::Broken { .. } => panic!("{broken:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -116,12 +116,19 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
     }
     let nobody = Username::parse("nobody").unwrap();
     let tx = app.operator.begin_for(&acme.id).await.unwrap();
-    let by = Actor::Operator;
-    accounts::change(tx, &app.clock, by, &nobody, AccountChange::Disable)
-        .await
-        .unwrap_err();
+    let by = By::OPERATOR;
+    accounts::change(
+        tx,
+        &app.ctx.master,
+        &app.clock,
+        by,
+        &nobody,
+        AccountChange::Disable,
+    )
+    .await
+    .unwrap_err();
     let change = async |change| {
-        operator::change_tenant(&app.operator, &app.clock, &acme.id, change)
+        operator::change_tenant(&app.operator, &app.ctx.master, &app.clock, &acme.id, change)
             .await
             .unwrap();
     };
@@ -134,7 +141,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
         max_copies: Some(std::num::NonZeroU32::new(4)),
         ..PolicyChange::default()
     };
-    operator::set_policy(&app.operator, &app.clock, &acme.id, policy)
+    operator::set_policy(&app.operator, &app.ctx.master, &app.clock, &acme.id, policy)
         .await
         .unwrap();
 
@@ -168,6 +175,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
         log[6]["detail"],
         json!({
             "contentHash": hash, "format": "png", "width": "256", "height": "192", "protectionLevel": "FULL",
+            "source": "::", "traceId": protected.header("x-request-id"),
         })
     );
     assert_eq!(log[14]["detail"]["maxCopies"], "4");
@@ -274,9 +282,15 @@ async fn calls_in_parallel_leave_one_chain_a_tenant_without_gap() {
     }
     // The operator works beside them, and so does the check.
     for _ in 0..5 {
-        operator::set_policy(&app.operator, &app.clock, &acme.id, PolicyChange::default())
-            .await
-            .unwrap();
+        operator::set_policy(
+            &app.operator,
+            &app.ctx.master,
+            &app.clock,
+            &acme.id,
+            PolicyChange::default(),
+        )
+        .await
+        .unwrap();
         intact(&app, "acme").await;
     }
     while let Some(answer) = calls.join_next().await {

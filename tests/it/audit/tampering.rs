@@ -1,7 +1,11 @@
 //! Somebody touches the log: the check names the place, in the library and on the command line.
 
 use lumatrace::{
-    domain::audit::Head,
+    db::audit,
+    domain::{
+        TenantId,
+        audit::{ChainHash, Head},
+    },
     http::ErrorCode,
     service::{
         audit::{ChainStatus, verify},
@@ -11,7 +15,7 @@ use lumatrace::{
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
-use super::{intact, owner};
+use super::{finding, intact, owner};
 use crate::{
     process::{DataDir, lumatrace},
     support::{App, MASTER_KEY},
@@ -24,13 +28,18 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
     let (acme, _) = app.administered("acme").await;
     app.administered("bolt").await;
     let press = app.client(&acme).await;
-    for _ in 0..4 {
+    for _ in 0..3 {
         press.post_json("/api/v1/photos/register", &json!({})).await;
     }
+    let mut owner = owner(&app).await;
+    owner
+        .execute("create table old_heads as table audit_heads")
+        .await
+        .unwrap();
+    press.post_json("/api/v1/photos/register", &json!({})).await;
     let head = intact(&app, "acme").await;
     let last = head.sequence;
     assert_eq!(last, 9);
-    let mut owner = owner(&app).await;
     for table in ["audit_events", "audit_heads"] {
         let statement = format!("alter table {table} disable trigger user");
         owner.execute(AssertSqlSafe(statement)).await.unwrap();
@@ -80,18 +89,21 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
             .await
             .unwrap();
         for kept in [None, kept] {
-            match verify(&app.operator, &acme.id, kept).await.unwrap() {
+            match verify(&app.operator, &app.ctx.master, &acme.id, kept)
+                .await
+                .unwrap()
+            {
                 ChainStatus::Broken { sequence, reason } => {
                     assert_eq!(sequence, expected, "{statement}: {reason}");
                 }
-                ChainStatus::Intact(head) => panic!("{statement}: {head:?}"),
+                other => panic!("{statement}: {other:?}"),
             }
         }
         intact(&app, "bolt").await;
         owner
             .execute(
                 "delete from audit_events; insert into audit_heads table was_heads on conflict (tenant_id)
-                     do update set sequence = excluded.sequence, hash = excluded.hash;
+                     do update set sequence = excluded.sequence, hash = excluded.hash, seal = excluded.seal;
                  insert into audit_events table was_events; drop table was_events, was_heads",
             )
             .await
@@ -99,8 +111,7 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
         intact(&app, "acme").await;
     }
 
-    // The end cut off with the head moved back is a whole chain: only a head that was kept
-    // elsewhere tells.
+    // The end cut off with the head moved back is a whole chain, but the seal is not that head's.
     owner
         .execute(
             "delete from audit_events where tenant_id = 'acme' and sequence = 9;
@@ -109,8 +120,23 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
         )
         .await
         .unwrap();
+    let told = finding(&app, "acme").await;
+    assert!(
+        matches!(told, ChainStatus::Broken { sequence: 8, .. }),
+        "{told:?}"
+    );
+    // With the seal that it had then, only a head that was kept elsewhere tells.
+    owner
+        .execute(
+            "update audit_heads set seal = old_heads.seal from old_heads
+             where audit_heads.tenant_id = 'acme' and old_heads.tenant_id = 'acme'",
+        )
+        .await
+        .unwrap();
     intact(&app, "acme").await;
-    let told = verify(&app.operator, &acme.id, kept).await.unwrap();
+    let told = verify(&app.operator, &app.ctx.master, &acme.id, kept)
+        .await
+        .unwrap();
     assert!(
         matches!(told, ChainStatus::Broken { sequence: 9, .. }),
         "{told:?}"
@@ -118,7 +144,9 @@ async fn the_first_broken_link_is_named_wherever_somebody_touched_it() {
     // The same after others were written in its place.
     press.post_json("/api/v1/photos/register", &json!({})).await;
     intact(&app, "acme").await;
-    let told = verify(&app.operator, &acme.id, kept).await.unwrap();
+    let told = verify(&app.operator, &app.ctx.master, &acme.id, kept)
+        .await
+        .unwrap();
     assert!(
         matches!(told, ChainStatus::Broken { sequence: 9, .. }),
         "{told:?}"
@@ -155,9 +183,15 @@ async fn of_a_deleted_tenants_log_a_tombstone_stays() {
     let mut owner = owner(&app).await;
     for round in 1..3 {
         let last = intact(&app, "acme").await;
-        operator::change_tenant(&app.operator, &app.clock, &acme.id, TenantChange::Delete)
-            .await
-            .unwrap();
+        operator::change_tenant(
+            &app.operator,
+            &app.ctx.master,
+            &app.clock,
+            &acme.id,
+            TenantChange::Delete,
+        )
+        .await
+        .unwrap();
         let rows = sqlx::query(
             "select tenant_id, events, last_hash,
                     (select count(*) from audit_events e where e.tenant_id = d.tenant_id)
@@ -186,10 +220,20 @@ async fn of_a_deleted_tenants_log_a_tombstone_stays() {
 
 /// Runs `lumatrace audit verify`: whether it succeeded, and its lines.
 fn check(app: &App, data_dir: &DataDir, arguments: &[&str]) -> (bool, Vec<Value>) {
+    lines_of(app, data_dir, "verify", arguments)
+}
+
+/// Runs a command of `lumatrace audit`.
+fn lines_of(
+    app: &App,
+    data_dir: &DataDir,
+    command: &str,
+    arguments: &[&str],
+) -> (bool, Vec<Value>) {
     let output = lumatrace(&data_dir.0)
         .env("DATABASE_URL", app.database.url())
         .env("LUMATRACE_MASTER_KEY", MASTER_KEY)
-        .args(["audit", "verify"])
+        .args(["audit", command])
         .args(arguments)
         .output()
         .unwrap();
@@ -238,4 +282,102 @@ async fn the_command_checks_one_tenant_or_all_and_fails_when_one_is_broken() {
     ] {
         assert_eq!(check(&app, &data_dir, &wrong), (false, vec![]), "{wrong:?}");
     }
+}
+
+/// Writes the log of `acme` anew, as whoever owns the tables could: other words in its second
+/// event, and hashes and a head to match. `seal` is what is done about the seal.
+async fn forge(app: &App, acme: &TenantId, seal: &str) {
+    let mut owner = owner(app).await;
+    let mut tx = app.operator.begin_for(acme).await.unwrap();
+    let stored = audit::read(&mut tx, 0, i64::MAX, 100).await.unwrap();
+    drop(tx);
+    owner
+        .execute("set session_replication_role = replica")
+        .await
+        .unwrap();
+    let mut previous = ChainHash::ZERO;
+    for row in stored {
+        let mut event = row.event.unwrap();
+        if event.sequence == 2 {
+            "account:eve".clone_into(&mut event.subject);
+        }
+        event.previous_hash = previous;
+        event.hash = event.computed_hash().unwrap();
+        previous = event.hash;
+        sqlx::query(
+            "update audit_events set subject = $3, previous_hash = $4, hash = $5
+             where tenant_id = $1 and sequence = $2",
+        )
+        .bind(acme.as_str())
+        .bind(event.sequence)
+        .bind(event.subject)
+        .bind(event.previous_hash.as_bytes().as_slice())
+        .bind(event.hash.as_bytes().as_slice())
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    }
+    let statement = format!("update audit_heads set hash = $2, seal = {seal} where tenant_id = $1");
+    sqlx::query(AssertSqlSafe(statement))
+        .bind(acme.as_str())
+        .bind(previous.as_bytes().as_slice())
+        .execute(&mut owner)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn who_writes_the_whole_chain_anew_without_the_master_key_is_found_out() {
+    let app = App::spawn().await;
+    let (acme, _) = app.administered("acme").await;
+    let press = app.client(&acme).await;
+    forge(&app, &acme.id, "seal").await;
+    let told = finding(&app, "acme").await;
+    assert!(
+        matches!(told, ChainStatus::Broken { sequence: 5, .. }),
+        "{told:?}"
+    );
+    // What the server appends does not make it good.
+    press.post_json("/api/v1/photos/register", &json!({})).await;
+    let told = finding(&app, "acme").await;
+    assert!(
+        matches!(told, ChainStatus::Broken { sequence: 6, .. }),
+        "{told:?}"
+    );
+    forge(&app, &acme.id, "null").await;
+    press.post_json("/api/v1/photos/register", &json!({})).await;
+    let told = finding(&app, "acme").await;
+    assert!(matches!(told, ChainStatus::Unsealed(_)), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_log_from_before_there_were_seals_is_sealed_when_the_operator_vouches_for_it() {
+    let app = App::spawn().await;
+    let data_dir = DataDir::new();
+    let (acme, _) = app.administered("acme").await;
+    owner(&app)
+        .await
+        .execute("set session_replication_role = replica; update audit_heads set seal = null")
+        .await
+        .unwrap();
+    let run = |command: &'static str| lines_of(&app, &data_dir, command, &[]);
+    let (good, lines) = run("verify");
+    assert!(!good && lines[0]["status"] == "unsealed", "{lines:?}");
+    let (good, lines) = run("seal");
+    assert!(good && lines[0]["status"] == "sealed", "{lines:?}");
+    let (good, lines) = run("verify");
+    assert!(good && lines[0]["status"] == "intact", "{lines:?}");
+    let (good, again) = run("seal");
+    assert!(good && again == lines, "nothing to do: {again:?}");
+    forge(&app, &acme.id, "seal").await;
+    let (good, lines) = run("seal");
+    assert!(!good && lines[0]["status"] == "broken", "{lines:?}");
+
+    // Another master key would call every log forged: it is not asked.
+    let output = lumatrace(&data_dir.0)
+        .env("DATABASE_URL", app.database.url())
+        .args(["audit", "verify"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty());
 }

@@ -10,7 +10,7 @@ use lumatrace::{
     clock::Clock,
     config::Config,
     db::Operator,
-    domain::{Role, TenantId, Username, audit::Actor},
+    domain::{Role, TenantId, Username, audit::By},
     http,
     service::{
         Context,
@@ -173,7 +173,7 @@ impl App {
             role,
             password: &hash,
         };
-        accounts::create(tx, &self.clock, Actor::Operator, new)
+        accounts::create(tx, &self.ctx.master, &self.clock, By::OPERATOR, new)
             .await
             .unwrap();
         username
@@ -196,9 +196,16 @@ impl App {
         change: AccountChange,
     ) {
         let tx = self.operator.begin_for(tenant).await.unwrap();
-        accounts::change(tx, &self.clock, Actor::Operator, username, change)
-            .await
-            .unwrap();
+        accounts::change(
+            tx,
+            &self.ctx.master,
+            &self.clock,
+            By::OPERATOR,
+            username,
+            change,
+        )
+        .await
+        .unwrap();
     }
 
     /// A client without a token.

@@ -5,6 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -18,6 +19,7 @@ use crate::{
         error::{ApiError, ErrorCode},
         extract::{Fields, Json, VerifiedCaller},
         openapi::{Answer, Operation, Tag, example, schema::ONE_LINE},
+        v1::page,
         wire::{self, PageJson, Time},
     },
     service::{
@@ -56,13 +58,15 @@ impl From<Account> for AccountJson {
 #[derive(JsonSchema)]
 #[schemars(rename = "NewAccount")]
 struct CreateRequest {
-    /// 1 to 256 characters, no control characters.
+    /// A name by RFC 8265 (`UsernameCasePreserved`), words between single spaces. `LCUID-LU-`
+    /// begins the names of applications.
     #[schemars(with = "String", length(min = 1, max = 256), regex(pattern = ONE_LINE))]
     username: Username,
     /// The role; `ROLE_USER` without it.
     #[schemars(with = "Option<Role>")]
     role: Role,
-    /// 8 to 1024 characters, no line break.
+    /// 8 to 1024 characters, no line break; none of the commonest, and more than the account's or
+    /// tenant's name.
     #[schemars(
         with = "Option<String>",
         length(min = 8, max = 1024),
@@ -87,13 +91,16 @@ struct CreateResponse<'a> {
     password: Option<&'a str>,
 }
 
-/// Either a status or a password.
+/// A status, a role or a password.
 #[derive(JsonSchema)]
 #[schemars(rename = "AccountChange", extend("oneOf" = one_change()))]
 struct ChangeRequest {
     /// Whether it may log in.
     status: Option<AccountStatus>,
-    /// 8 to 1024 characters, no line break.
+    /// The role.
+    role: Option<Role>,
+    /// 8 to 1024 characters, no line break; none of the commonest, and more than the account's or
+    /// tenant's name.
     #[schemars(
         with = "Option<String>",
         length(min = 8, max = 1024),
@@ -103,10 +110,15 @@ struct ChangeRequest {
 }
 
 fn one_change() -> Value {
-    json!([
-        { "required": ["status"], "properties": { "status": { "type": "string" }, "password": { "type": "null" } } },
-        { "required": ["password"], "properties": { "password": { "type": "string" }, "status": { "type": "null" } } },
-    ])
+    let members = ["status", "role", "password"];
+    let one = |given: &str| {
+        let kinds = members.map(|member| {
+            let kind = if member == given { "string" } else { "null" };
+            (member.to_owned(), json!({ "type": kind }))
+        });
+        json!({ "required": [given], "properties": Map::from_iter(kinds) })
+    };
+    Value::from(members.map(one).to_vec())
 }
 
 pub(in crate::http) fn describe_list() -> Operation {
@@ -121,9 +133,10 @@ pub(in crate::http) fn describe_list() -> Operation {
         Tag::Administration,
         "The tenant's accounts, by name",
     )
+    .paged(r"^[A-Za-z0-9_-]{1,1400}$")
     .answers(Answer::json(
         200,
-        "All accounts.",
+        "A page of accounts.",
         &PageJson::whole(vec![account]),
     ))
 }
@@ -149,16 +162,24 @@ pub(in crate::http) fn describe_change() -> Operation {
     Operation::new(
         "changeAccount",
         Tag::Administration,
-        "An account's status or password",
+        "An account's status, role or password",
     )
     .about(
-        "Either, not both. Each ends the account's tokens; a status that it has already changes nothing. No administrator can \
-         disable their own account.",
+        "One of them. Each ends the account's tokens; a status or role that it has already changes nothing. No administrator can \
+         disable their own account or change its role.",
     )
     .path::<Username>("username", "The account.", "press")
     .takes_json::<ChangeRequest>(&json!({ "status": "disabled" }))
     .answers(Answer::empty(204, "Changed."))
     .refuses(&[ErrorCode::Conflict, ErrorCode::ServerBusy])
+}
+
+pub(in crate::http) fn describe_delete() -> Operation {
+    Operation::new("deleteAccount", Tag::Administration, "The end of an account")
+        .about("Its tokens end, too. Its name stays in the audit log, and is free for another account. No administrator can delete their own account.")
+        .path::<Username>("username", "The account.", "press")
+        .answers(Answer::empty(204, "It is deleted."))
+        .refuses(&[ErrorCode::Conflict])
 }
 
 pub(in crate::http) fn describe_end_sessions() -> Operation {
@@ -178,10 +199,24 @@ pub(in crate::http) fn describe_end_sessions() -> Operation {
 pub(in crate::http) async fn list(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
+    query: page::Received,
 ) -> Result<Response, ApiError> {
-    let accounts = admin::list_accounts(&ctx, &caller).await?;
-    let items = accounts.into_iter().map(AccountJson::from).collect();
-    wire::json(&PageJson::whole(items))
+    let (query, limit) = page::read(query)?;
+    let cursor = query.get("cursor").map(|text| {
+        read_cursor(text).ok_or_else(|| ApiError::field("cursor", "is not one of ours"))
+    });
+    let after = cursor.transpose()?;
+    let page = admin::list_accounts(&ctx, &caller, after.as_deref(), limit).await?;
+    wire::json(&PageJson {
+        items: page.items.into_iter().map(AccountJson::from).collect(),
+        next: page.next.map(|last| URL_SAFE_NO_PAD.encode(last)),
+    })
+}
+
+/// A cursor is the name of the last account seen, in letters that need no escape in a URL.
+fn read_cursor(text: &str) -> Option<String> {
+    let name = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    Username::parse(&name).map(|_| name)
 }
 
 /// Adds an account; a password that was not sent is generated and shown once.
@@ -207,11 +242,13 @@ impl CreateRequest {
     fn read(body: &Map<String, Value>) -> Result<Self, ApiError> {
         let mut fields = Fields::new(body);
         let name = fields.required_text("username");
-        let username = Username::parse(name);
+        let username = Username::parse_new(name);
         if username.is_none() && !name.is_empty() {
             fields.refuse(
                 "username",
-                "must have 1 to 256 bytes and no control characters",
+                "must be 1 to 256 characters as in a name by RFC 8265, UsernameCasePreserved: letters, \
+                 digits and ASCII signs, composed (NFC), words between single spaces, nothing \
+                 invisible; and not begin with LCUID-LU-",
             );
         }
         let role = fields.text("role").map_or(Some(Role::User), Role::parse);
@@ -231,7 +268,7 @@ impl CreateRequest {
     }
 }
 
-/// Changes the status or the password of an account.
+/// Changes the status, the role or the password of an account.
 pub(in crate::http) async fn change(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
@@ -247,27 +284,46 @@ pub(in crate::http) async fn change(
 impl ChangeRequest {
     fn read(body: &Map<String, Value>) -> Result<Self, ApiError> {
         let mut fields = Fields::new(body);
-        let text = fields.text("status");
-        let status = text.and_then(AccountStatus::parse);
-        let password = fields.text("password").map(SecretString::from);
-        if text.is_some() != status.is_some() || status.is_some() == password.is_some() {
-            fields.refuse(
-                "status",
-                "send either status, enabled or disabled, or password",
-            );
+        let (status, role) = (fields.text("status"), fields.text("role"));
+        let request = Self {
+            status: status.and_then(AccountStatus::parse),
+            role: role.and_then(Role::parse),
+            password: fields.text("password").map(SecretString::from),
+        };
+        if status.is_some() != request.status.is_some() {
+            fields.refuse("status", "must be enabled or disabled");
+        }
+        if role.is_some() != request.role.is_some() {
+            fields.refuse("role", "must be ROLE_USER or ROLE_ADMIN");
+        }
+        let given = [status.is_some(), role.is_some(), request.password.is_some()];
+        if given.iter().filter(|given| **given).count() != 1 {
+            fields.refuse("status", "send one of status, role and password");
         }
         fields.finish()?;
-        Ok(Self { status, password })
+        Ok(request)
     }
 
     fn account_request(self) -> Result<AccountRequest, ApiError> {
-        match (self.status, self.password) {
-            (Some(AccountStatus::Enabled), _) => Ok(AccountRequest::Enable),
-            (Some(AccountStatus::Disabled), _) => Ok(AccountRequest::Disable),
-            (None, Some(password)) => Ok(AccountRequest::SetPassword(password)),
-            (None, None) => Err(ApiError::new(ErrorCode::ValidationFailed)),
+        match (self.status, self.role, self.password) {
+            (Some(AccountStatus::Enabled), ..) => Ok(AccountRequest::Enable),
+            (Some(AccountStatus::Disabled), ..) => Ok(AccountRequest::Disable),
+            (None, Some(role), _) => Ok(AccountRequest::SetRole(role)),
+            (None, None, Some(password)) => Ok(AccountRequest::SetPassword(password)),
+            (None, None, None) => Err(ApiError::new(ErrorCode::ValidationFailed)),
         }
     }
+}
+
+/// Deletes an account.
+pub(in crate::http) async fn delete(
+    caller: VerifiedCaller,
+    State(ctx): State<Context>,
+    Path(name): Path<String>,
+) -> Result<Response, ApiError> {
+    let username = parse(&name)?;
+    admin::change_account(&ctx, &caller, &username, AccountRequest::Delete).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Ends all tokens of an account.

@@ -14,12 +14,13 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    db::credentials::Credential,
+    db::credentials::{Credential, CredentialCursor},
     domain::{CredentialId, CredentialKind, Scope, Scopes},
     http::{
         error::{ApiError, ErrorCode},
         extract::{Fields, Json, VerifiedCaller},
         openapi::{Answer, Operation, Tag, example, schema::ONE_LINE},
+        v1::page,
         wire::{self, PageJson, Time},
     },
     service::{
@@ -228,9 +229,10 @@ pub(in crate::http) fn describe_list_api_keys() -> Operation {
         Tag::Administration,
         "The tenant's API keys, newest first",
     )
+    .paged(CURSOR)
     .answers(Answer::json(
         200,
-        "All API keys.",
+        "A page of API keys.",
         &PageJson::whole(vec![key]),
     ))
 }
@@ -275,9 +277,10 @@ pub(in crate::http) fn describe_list_applications() -> Operation {
         Tag::Administration,
         "The tenant's applications, newest first",
     )
+    .paged(CURSOR)
     .answers(Answer::json(
         200,
-        "All applications.",
+        "A page of applications.",
         &PageJson::whole(vec![application]),
     ))
 }
@@ -318,30 +321,66 @@ pub(in crate::http) fn describe_revoke_application() -> Operation {
     ))
 }
 
+/// A cursor, as [`write_cursor`] makes it.
+const CURSOR: &str = r"^[0-9]{1,18}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
+
+/// A cursor is the time and id of the last credential seen; which tenant's, the token says.
+fn write_cursor(cursor: CredentialCursor) -> String {
+    format!("{}.{}", cursor.created_at_us, cursor.id)
+}
+
+fn read_cursor(text: &str) -> Option<CredentialCursor> {
+    let (created_at_us, id) = text.split_once('.')?;
+    Some(CredentialCursor {
+        created_at_us: page::whole(created_at_us)?,
+        id: CredentialId::parse(id)?,
+    })
+}
+
+fn read_page(query: page::Received) -> Result<(Option<CredentialCursor>, u8), ApiError> {
+    let (query, limit) = page::read(query)?;
+    let cursor = query.get("cursor").map(|text| {
+        read_cursor(text).ok_or_else(|| ApiError::field("cursor", "is not one of ours"))
+    });
+    Ok((cursor.transpose()?, limit))
+}
+
 /// Lists API keys, newest first.
 pub(in crate::http) async fn list_api_keys(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
+    query: page::Received,
 ) -> Result<Response, ApiError> {
-    let found = admin::list_credentials(&ctx, &caller, CredentialKind::ApiKey).await?;
-    let items = found.into_iter().map(|key| ApiKeyJson {
+    let (cursor, limit) = read_page(query)?;
+    let kind = CredentialKind::ApiKey;
+    let page = admin::list_credentials(&ctx, &caller, kind, cursor, limit).await?;
+    let items = page.items.into_iter().map(|key| ApiKeyJson {
         id: key.id,
         common: key.into(),
     });
-    wire::json(&PageJson::whole(items.collect()))
+    wire::json(&PageJson {
+        items: items.collect(),
+        next: page.next.map(write_cursor),
+    })
 }
 
 /// Lists applications, newest first.
 pub(in crate::http) async fn list_applications(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
+    query: page::Received,
 ) -> Result<Response, ApiError> {
-    let found = admin::list_credentials(&ctx, &caller, CredentialKind::Application).await?;
-    let items = found.into_iter().map(|application| ApplicationJson {
+    let (cursor, limit) = read_page(query)?;
+    let kind = CredentialKind::Application;
+    let page = admin::list_credentials(&ctx, &caller, kind, cursor, limit).await?;
+    let items = page.items.into_iter().map(|application| ApplicationJson {
         app_id: application.id.into(),
         common: application.into(),
     });
-    wire::json(&PageJson::whole(items.collect()))
+    wire::json(&PageJson {
+        items: items.collect(),
+        next: page.next.map(write_cursor),
+    })
 }
 
 /// Adds an API key.
