@@ -2,6 +2,7 @@
 //! [`run`] serves until it is told to stop, and [`Background`] owns what runs beside requests.
 
 mod background;
+mod client_stream;
 mod metrics_listener;
 mod serve;
 mod store;

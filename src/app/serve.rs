@@ -1,6 +1,6 @@
 //! The listener of the API: accepts connections, and stops without breaking off requests.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{error::Error, future::Future, io, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper_util::{
@@ -17,7 +17,10 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::add_extension::AddExtension;
 
-use super::background::Background;
+use super::{
+    background::Background,
+    client_stream::{ClientStream, Cut},
+};
 use crate::{connection, http, service::Context};
 
 /// How long running requests may take to finish when the server stops.
@@ -122,7 +125,8 @@ async fn serve_connection(
     let departures = http::Departures::default();
     let service = AddExtension::new(AddExtension::new(router, peer), departures.clone());
     // What has been handed to the connection is no longer the answers' to give up.
-    let mut stream = TimeoutStream::new(stream);
+    let cut = Cut::default();
+    let mut stream = TimeoutStream::new(ClientStream::new(stream, cut.clone()));
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let stream = TokioIo::new(Box::pin(stream));
     let connection = server.serve_connection(stream, TowerToHyperService::new(service));
@@ -134,6 +138,9 @@ async fn serve_connection(
             ended = &mut connection => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended early");
+                    if is_timeout(&*error) {
+                        cut.cut();
+                    }
                 }
                 return;
             }
@@ -144,9 +151,23 @@ async fn serve_connection(
             () = departures.stalled(), if closes_at.is_none() => {
                 tracing::info!("a client does not take its answer: its connection ends");
                 connection.as_mut().graceful_shutdown();
+                cut.cut();
                 closes_at = Some(Instant::now() + LINGER);
             }
             () = sleep_until(closes_at.unwrap_or_else(Instant::now)), if closes_at.is_some() => return,
         }
     }
+}
+
+/// Whether a connection ended because its client took nothing.
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -71,7 +71,8 @@ pub(super) async fn must_switch(connection: &mut PgConnection) -> Result<bool, D
 /// tables, and large objects, which belong to no tenant. Returns what it still may do, because only
 /// the database's owner can take the first and only a superuser the second.
 ///
-/// At each start, since a database that was restored or copied has its rights anew.
+/// At each start, since a database that was restored or copied has its rights anew. One that is
+/// read-only stays as it is.
 pub(super) async fn restrict_serving_role(
     connection: &mut PgConnection,
 ) -> Result<Excess, DbError> {
@@ -80,6 +81,9 @@ pub(super) async fn restrict_serving_role(
          declare
              one regprocedure;
          begin
+             if current_setting('transaction_read_only') = 'on' then
+                 return;
+             end if;
              if has_database_privilege('lumatrace_app', current_database(), 'temporary')
                  and pg_has_role((select datdba from pg_database where datname = current_database()), 'usage') then
                  execute format('revoke temporary on database %I from public, lumatrace_app', current_database());

@@ -274,7 +274,8 @@ fn no_query_of_a_server_runs_outside_of_a_transaction() {
     let db = Path::new(ROOT).join("src/db");
     let mut walked = 0;
     for file in sources(&db) {
-        if !file.ends_with("mod.rs") {
+        // These two are where transactions begin.
+        if !file.ends_with("mod.rs") && !file.ends_with("pool.rs") {
             let source = fs::read_to_string(&file).unwrap();
             assert!(!source.contains("self.pool"), "{}", file.display());
             walked += 1;

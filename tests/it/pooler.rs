@@ -4,7 +4,7 @@
 use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -14,7 +14,10 @@ use lumatrace::{
     service::{accounts::AccountChange, keys},
 };
 use sqlx::{Connection, Executor, PgConnection};
-use tokio::task::JoinSet;
+use tokio::{
+    net::{UnixListener, UnixStream},
+    task::JoinSet,
+};
 
 use crate::support::{App, TestDatabase};
 
@@ -50,10 +53,13 @@ impl Pooler {
             .unwrap()
             .port();
         let server = database.owner();
-        let host = server.get_socket().map_or_else(
-            || server.get_host().to_owned(),
-            |socket| socket.to_string_lossy().into_owned(),
-        );
+        let host = match server.get_socket() {
+            None => server.get_host().to_owned(),
+            Some(socket) => {
+                forward(&folder, socket, server.get_port());
+                folder.to_string_lossy().into_owned()
+            }
+        };
         let settings = format!(
             "[databases]\n* = host={host} port={} user={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n\
@@ -102,6 +108,25 @@ impl Pooler {
             server.get_database().unwrap()
         )
     }
+}
+
+/// Opens a socket in `folder` that leads to that of a PostgreSQL. The private one lets in the user
+/// of the tests alone, and the pooler does not run as root.
+fn forward(folder: &Path, socket: &Path, port: u16) {
+    let name = format!(".s.PGSQL.{port}");
+    let (door, server) = (folder.join(&name), socket.join(&name));
+    let listener = UnixListener::bind(&door).unwrap();
+    std::fs::set_permissions(&door, PermissionsExt::from_mode(0o777)).unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = UnixStream::connect(&server).await.unwrap();
+            tokio::spawn(async move {
+                tokio::io::copy_bidirectional(&mut client, &mut server)
+                    .await
+                    .ok();
+            });
+        }
+    });
 }
 
 /// Major and minor version of the `pgbouncer` that is installed.

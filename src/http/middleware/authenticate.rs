@@ -20,8 +20,8 @@ use crate::{
     service::{self, Context, authenticate::Presented},
 };
 
-/// Verifies the token and hands the caller on. What is answered counts in the memory of the caller's
-/// tenant until it has left.
+/// Verifies the token and hands the caller on. What is answered counts in the memory of the
+/// caller's tenant until it has left.
 pub(in crate::http) async fn authenticate(
     State(ctx): State<Context>,
     mut request: Request,
