@@ -182,8 +182,8 @@ impl Bootstrap {
         master: &MasterKey,
         clock: &Clock,
     ) -> Result<(), StartError> {
-        // Asked first, so that a database that takes no changes will do where nothing is missing. An
-        // account of before keeps a name and a password that would not be taken now.
+        // Asked first, so that a database that takes no changes will do where nothing is missing.
+        // An account of before keeps a name and a password that would not be taken now.
         if has_account(operator, &self.tenant, &self.username).await? {
             return Ok(());
         }

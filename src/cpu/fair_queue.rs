@@ -9,6 +9,11 @@
 //!
 //! While others wait, a party may hold at most half of the shares and half of the places. When all
 //! places are taken, the party that holds most of them gives one up for a party that holds fewer.
+//!
+//! Jobs are not interrupted, so the first job of a party would wait until one of another ends, which
+//! may take much longer than itself. There is one share more than workers for that: only a party
+//! that has nothing running gets it, for a job of one share, and the system's scheduler divides the
+//! processors meanwhile.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -46,6 +51,8 @@ pub(super) struct Start {
     pub(super) ticket: u64,
     /// Seconds of CPU that it was charged with in advance.
     pub(super) charged: f64,
+    /// It has the share that is kept for first jobs.
+    pub(super) extra: bool,
 }
 
 /// A job that got a place.
@@ -76,6 +83,11 @@ impl Party {
     fn is_idle(&self) -> bool {
         self.running == 0 && self.waiting.is_empty()
     }
+
+    /// Whether its next job may have the extra share.
+    fn is_first(&self) -> bool {
+        self.running == 0 && self.waiting.front().is_some_and(|job| job.shares == 1)
+    }
 }
 
 /// Jobs that run and jobs that wait, by party. Knows no clock and no threads.
@@ -84,6 +96,7 @@ pub(super) struct FairQueue<K> {
     parties: HashMap<K, Party>,
     shares: u32,
     free: u32,
+    extra_is_free: bool,
     places: usize,
     waiting: usize,
     running: usize,
@@ -102,6 +115,7 @@ impl<K: Clone + Eq + Hash> FairQueue<K> {
             parties: HashMap::new(),
             shares,
             free: shares,
+            extra_is_free: true,
             places,
             waiting: 0,
             running: 0,
@@ -119,7 +133,7 @@ impl<K: Clone + Eq + Hash> FairQueue<K> {
         self.waiting
     }
 
-    /// Whether a job of one share would have to wait, and there is no place to.
+    /// Whether all shares for any job and all places are taken.
     pub(super) fn is_full(&self) -> bool {
         (self.free == 0 || self.waiting > 0) && self.waiting >= self.places
     }
@@ -135,7 +149,11 @@ impl<K: Clone + Eq + Hash> FairQueue<K> {
         if self.waiting == 0 && self.free >= shares.min(self.shares) {
             return Ok(None);
         }
-        let mine = self.parties.get(party).map_or(0, |own| own.waiting.len());
+        let own = self.parties.get(party);
+        if shares == 1 && self.extra_is_free && own.is_none_or(Party::is_idle) {
+            return Ok(None);
+        }
+        let mine = own.map_or(0, |own| own.waiting.len());
         if mine >= (self.places / 2).max(1) && self.waiting > mine {
             return Err(self.share_is_full(mine));
         }
@@ -214,31 +232,57 @@ impl<K: Clone + Eq + Hash> FairQueue<K> {
     /// job that takes several: none overtakes it meanwhile.
     pub(super) fn next(&mut self) -> Option<Start> {
         let half = (self.shares / 2).max(1);
-        let own = (self.parties.values_mut())
-            .filter(|party| !party.waiting.is_empty())
-            .min_by(|a, b| {
-                let rank = |party: &Party| (party.held >= half, party.waiting[0].ticket);
-                let (a_rank, b_rank) = (rank(a), rank(b));
-                a_rank
-                    .0
-                    .cmp(&b_rank.0)
-                    .then(a.had.total_cmp(&b.had))
-                    .then(a_rank.1.cmp(&b_rank.1))
-            })?;
-        let Waiting { ticket, shares } = *own.waiting.front()?;
-        if shares > self.free {
+        let next = self.next_party(|_| true, |party| party.held >= half)?;
+        let wanted = self.parties.get(&next)?.waiting.front()?.shares;
+        if wanted <= self.free {
+            return self.start(&next, false);
+        }
+        if !self.extra_is_free {
             return None;
         }
-        own.waiting.pop_front();
+        let first = self.next_party(Party::is_first, |_| false)?;
+        self.start(&first, true)
+    }
+
+    /// Of the parties that wait and are `eligible`, the one that has had least; those that come
+    /// `last` after the others.
+    fn next_party(
+        &self,
+        eligible: impl Fn(&Party) -> bool,
+        last: impl Fn(&Party) -> bool,
+    ) -> Option<K> {
+        let waiting = self.parties.iter().filter_map(|(key, party)| {
+            let front = party.waiting.front().filter(|_| eligible(party))?;
+            Some((last(party), party.had, front.ticket, key))
+        });
+        let next = waiting.min_by(|a, b| {
+            (a.0.cmp(&b.0))
+                .then(a.1.total_cmp(&b.1))
+                .then(a.2.cmp(&b.2))
+        });
+        next.map(|(_, _, _, key)| key.clone())
+    }
+
+    fn start(&mut self, party: &K, extra: bool) -> Option<Start> {
+        let own = self.parties.get_mut(party)?;
+        let Waiting { ticket, shares } = own.waiting.pop_front()?;
         self.level = self.level.max(own.had);
         let charged = self.typical * f64::from(shares);
         own.had += charged;
-        own.held += shares;
         own.running += 1;
-        self.free -= shares;
+        if extra {
+            self.extra_is_free = false;
+        } else {
+            own.held += shares;
+            self.free -= shares;
+        }
         self.waiting -= 1;
         self.running += 1;
-        Some(Start { ticket, charged })
+        Some(Start {
+            ticket,
+            charged,
+            extra,
+        })
     }
 
     /// Takes a job out that still waits; false if it does not.
@@ -255,21 +299,25 @@ impl<K: Clone + Eq + Hash> FairQueue<K> {
         true
     }
 
-    /// A job is over that held `shares` and took `seconds` of CPU.
-    pub(super) fn finish(&mut self, party: &K, shares: u32, charged: f64, seconds: f64) {
+    /// A job is over that asked for `shares` and took `seconds` of CPU.
+    pub(super) fn finish(&mut self, party: &K, shares: u32, start: Start, seconds: f64) {
         let shares = shares.min(self.shares);
         if let Some(own) = self.parties.get_mut(party) {
             // A job holds all of its shares, however many threads it runs on.
-            own.had += seconds * f64::from(shares) - charged;
-            own.held -= shares;
+            own.had += seconds * f64::from(shares) - start.charged;
+            own.held -= if start.extra { 0 } else { shares };
             own.running -= 1;
+        }
+        if start.extra {
+            self.extra_is_free = true;
+        } else {
+            self.free += shares;
         }
         self.typical = if self.typical > 0.0 {
             self.typical + (seconds - self.typical) * NEWEST
         } else {
             seconds
         };
-        self.free += shares;
         self.running -= 1;
         self.forget_idle();
     }
@@ -305,7 +353,7 @@ mod tests {
     fn press(shares: u32, until: f64, parties: &[(&'static str, f64, usize)]) -> Vec<f64> {
         let mut queue = FairQueue::new(shares, 32);
         let mut owners = HashMap::new();
-        let mut running: Vec<(f64, u64, f64)> = Vec::new();
+        let mut running: Vec<(f64, Start)> = Vec::new();
         let mut had = vec![0.0; parties.len()];
         let mut now = 0.0;
         while now < until {
@@ -327,15 +375,15 @@ mod tests {
             }
             for job in start(&mut queue) {
                 let seconds = parties[owners[&job.ticket]].1;
-                running.push((now + seconds, job.ticket, job.charged));
+                running.push((now + seconds, job));
             }
             running.sort_by(|a, b| b.0.total_cmp(&a.0));
-            let (end, ticket, charged) = running.pop().unwrap();
+            let (end, job) = running.pop().unwrap();
             now = end;
-            let index = owners.remove(&ticket).unwrap();
+            let index = owners.remove(&job.ticket).unwrap();
             let (party, seconds, _) = parties[index];
             had[index] += seconds;
-            queue.finish(&party, 1, charged, seconds);
+            queue.finish(&party, 1, job, seconds);
         }
         had
     }
@@ -364,16 +412,17 @@ mod tests {
         for _ in 0..10 {
             queue.enter(&"a", 1).unwrap();
         }
-        let [first] = *start(&mut queue) else {
-            panic!("one runs")
+        queue.enter(&"x", 1).unwrap();
+        let [first, _] = *start(&mut queue) else {
+            panic!("one of each runs")
         };
         let late = queue.enter(&"b", 1).unwrap().ticket;
-        queue.finish(&"a", 1, first.charged, 1.0);
+        queue.finish(&"a", 1, first, 1.0);
         let [next] = *start(&mut queue) else {
             panic!("one runs")
         };
         assert_eq!(next.ticket, late);
-        queue.finish(&"b", 1, next.charged, 5.0);
+        queue.finish(&"b", 1, next, 5.0);
         // What it had is not forgotten by a pause: the others come first for five seconds.
         queue.enter(&"b", 1).unwrap();
         for _ in 0..4 {
@@ -381,7 +430,7 @@ mod tests {
                 panic!("one runs")
             };
             assert!(next.ticket < late, "{next:?}");
-            queue.finish(&"a", 1, next.charged, 1.0);
+            queue.finish(&"a", 1, next, 1.0);
         }
     }
 
@@ -391,12 +440,20 @@ mod tests {
         for _ in 0..8 {
             queue.enter(&"a", 1).unwrap();
         }
-        assert_eq!(start(&mut queue).len(), 4, "alone, it gets every share");
+        let first = start(&mut queue);
+        assert_eq!(
+            first.len(),
+            4,
+            "alone, it gets every share, but for the extra one"
+        );
         for _ in 0..4 {
             queue.enter(&"a", 1).unwrap();
         }
         assert_eq!(busy(&queue, "a"), Some(Bound::Server), "alone, every place");
-        // Who has none gets one of those, up to as many.
+        // The first job of another party has a share of its own.
+        assert_eq!(queue.enter(&"b", 1).unwrap().displaced, None);
+        assert!(matches!(*start(&mut queue), [Start { extra: true, .. }]));
+        // Its next ones get places, up to as many.
         for given in 1..=4 {
             let entered = queue.enter(&"b", 1).unwrap();
             let (_, told) = entered.displaced.unwrap();
@@ -408,7 +465,7 @@ mod tests {
         assert!(queue.enter(&"c", 1).unwrap().displaced.is_some());
         // Half of the shares for the one, the other half for who waits.
         for _ in 0..2 {
-            queue.finish(&"a", 1, 0.0, 1.0);
+            queue.finish(&"a", 1, first[0], 1.0);
         }
         let held = |queue: &FairQueue<&'static str>, party| queue.parties[party].held;
         start(&mut queue);
@@ -428,12 +485,19 @@ mod tests {
         let large = queue.enter(&"a", 9).unwrap().ticket;
         queue.enter(&"a", 1).unwrap();
         assert!(start(&mut queue).is_empty(), "nobody overtakes");
-        queue.finish(&"a", 1, first.charged, 1.0);
+        // Another party may have the half that is not taken, and no more.
+        queue.enter(&"b", 1).unwrap();
+        queue.enter(&"b", 1).unwrap();
+        let [other] = *start(&mut queue) else {
+            panic!("one runs")
+        };
+        queue.finish(&"a", 1, first, 1.0);
+        assert!(start(&mut queue).is_empty(), "what is free is put aside");
+        queue.finish(&"b", 1, other, 1.0);
         let started = start(&mut queue);
-        assert_eq!(started.len(), 1);
         assert_eq!(started[0].ticket, large);
         let had = queue.parties["a"].had;
-        queue.finish(&"a", 9, started[0].charged, 1.0);
+        queue.finish(&"a", 9, started[0], 1.0);
         let charged = queue.parties["a"].had - had + started[0].charged;
         assert!((charged - 2.0).abs() < 1e-9, "{charged}");
     }
@@ -442,8 +506,9 @@ mod tests {
     fn who_leaves_frees_the_place_and_an_idle_queue_keeps_nothing() {
         let mut queue = FairQueue::new(1, 1);
         queue.enter(&"a", 1).unwrap();
-        let [first] = *start(&mut queue) else {
-            panic!("one runs")
+        queue.enter(&"x", 1).unwrap();
+        let [first, extra] = *start(&mut queue) else {
+            panic!("one of each runs")
         };
         let waits = queue.enter(&"a", 1).unwrap().ticket;
         assert!(queue.is_full());
@@ -451,7 +516,9 @@ mod tests {
         assert!(queue.leave(&"a", waits));
         assert!(!queue.leave(&"a", waits));
         assert!(!queue.is_full());
-        queue.finish(&"a", 1, first.charged, 1.0);
+        queue.finish(&"x", 1, extra, 1.0);
+        assert_eq!(busy(&queue, "b"), None, "its first has a share of its own");
+        queue.finish(&"a", 1, first, 1.0);
         assert!(queue.parties.is_empty());
         assert_eq!((queue.running(), queue.waiting(), queue.free), (0, 0, 1));
     }
@@ -463,7 +530,7 @@ mod tests {
             queue.enter(&"a", 1).unwrap();
         }
         for job in start(&mut queue) {
-            queue.finish(&"a", 1, job.charged, 3.0);
+            queue.finish(&"a", 1, job, 3.0);
         }
         let told = [2, 6, 16].map(|jobs| queue.seconds_for(jobs));
         assert_eq!(told, [3, 9, 24]);

@@ -39,7 +39,7 @@ pub struct Load {
 
 /// Bounded access to the CPU for parties of type `K`; clones share the bound.
 #[derive(Debug)]
-pub struct CpuGate<K: Clone + Eq + Hash>(Arc<Mutex<State<K>>>);
+pub struct CpuGate<K: Clone + Eq + Hash>(Arc<Mutex<GateState<K>>>);
 
 impl<K: Clone + Eq + Hash> Clone for CpuGate<K> {
     fn clone(&self) -> Self {
@@ -48,13 +48,13 @@ impl<K: Clone + Eq + Hash> Clone for CpuGate<K> {
 }
 
 #[derive(Debug)]
-struct State<K> {
+struct GateState<K> {
     queue: FairQueue<K>,
     /// Who is told how it went on, by ticket.
     told: HashMap<u64, oneshot::Sender<Result<Start, Busy>>>,
 }
 
-impl<K: Clone + Eq + Hash> State<K> {
+impl<K: Clone + Eq + Hash> GateState<K> {
     /// Tells all jobs that may start now. Whoever takes its place back does so under the same lock,
     /// so each of them hears it.
     fn start(&mut self) {
@@ -84,7 +84,7 @@ impl Job {
 }
 
 /// A job in the queue; gives its place back when dropped, also when the caller hangs up.
-struct Place<K: Clone + Eq + Hash> {
+struct QueuedJob<K: Clone + Eq + Hash> {
     gate: CpuGate<K>,
     party: K,
     shares: u32,
@@ -92,19 +92,19 @@ struct Place<K: Clone + Eq + Hash> {
     outcome: oneshot::Receiver<Result<Start, Busy>>,
 }
 
-impl<K: Clone + Eq + Hash> Place<K> {
+impl<K: Clone + Eq + Hash> QueuedJob<K> {
     fn turn(&self, start: Start) -> Turn<K> {
         Turn {
             gate: self.gate.clone(),
             party: self.party.clone(),
             shares: self.shares,
-            charged: start.charged,
+            start,
             began: None,
         }
     }
 }
 
-impl<K: Clone + Eq + Hash> Drop for Place<K> {
+impl<K: Clone + Eq + Hash> Drop for QueuedJob<K> {
     fn drop(&mut self) {
         let mut state = self.gate.lock();
         if state.queue.leave(&self.party, self.ticket) {
@@ -125,7 +125,7 @@ struct Turn<K: Clone + Eq + Hash> {
     gate: CpuGate<K>,
     party: K,
     shares: u32,
-    charged: f64,
+    start: Start,
     /// CPU seconds of the thread when the job began.
     began: Option<f64>,
 }
@@ -134,7 +134,7 @@ impl<K: Clone + Eq + Hash> Drop for Turn<K> {
     fn drop(&mut self) {
         let seconds = self.began.map_or(0.0, |began| thread_cpu_seconds() - began);
         let mut state = self.gate.lock();
-        (state.queue).finish(&self.party, self.shares, self.charged, seconds);
+        (state.queue).finish(&self.party, self.shares, self.start, seconds);
         state.start();
     }
 }
@@ -163,7 +163,7 @@ impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
     /// A gate of `workers` shares (at least one) and `queue` waiting jobs.
     pub fn new(workers: usize, queue: usize) -> Self {
         let workers = u32::try_from(workers).unwrap_or(u32::MAX);
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(GateState {
             queue: FairQueue::new(workers, queue),
             told: HashMap::new(),
         })))
@@ -252,7 +252,7 @@ impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
 }
 
 impl<K: Clone + Eq + Hash> CpuGate<K> {
-    fn enter(&self, party: K, shares: u32) -> Result<Place<K>, Busy> {
+    fn enter(&self, party: K, shares: u32) -> Result<QueuedJob<K>, Busy> {
         let mut state = self.lock();
         let entered = state.queue.enter(&party, shares)?;
         let (tell, outcome) = oneshot::channel();
@@ -262,7 +262,7 @@ impl<K: Clone + Eq + Hash> CpuGate<K> {
         }
         state.start();
         drop(state);
-        Ok(Place {
+        Ok(QueuedJob {
             gate: self.clone(),
             party,
             shares,
@@ -271,7 +271,7 @@ impl<K: Clone + Eq + Hash> CpuGate<K> {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<K>> {
+    fn lock(&self) -> MutexGuard<'_, GateState<K>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

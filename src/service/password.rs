@@ -46,7 +46,7 @@ pub(super) struct ProvenAccount {
 }
 
 /// An account that may exist: both names are well-formed.
-struct AccountName {
+struct LoginName {
     tenant: TenantId,
     username: Username,
     source: SourceHash,
@@ -65,14 +65,14 @@ impl SentPassword<'_> {
         let party = TenantId::parse(self.tenant);
         ctx.passwords.admits(&party)?;
         let name = (TenantId::parse(self.tenant).zip(Username::parse(self.username))).map(
-            |(tenant, username)| AccountName {
+            |(tenant, username)| LoginName {
                 source: sources::hash(ctx, &tenant, &username, &attempt),
                 tenant,
                 username,
             },
         );
         let known = match &name {
-            Some(AccountName {
+            Some(LoginName {
                 tenant, username, ..
             }) if ctx.throttle.is_held_by_others(&attempt, ctx.clock.now()) => {
                 sources::is_known(ctx, tenant, username, &attempt).await?
@@ -84,7 +84,7 @@ impl SentPassword<'_> {
             return Err(Error::Throttled(wait));
         }
         let lookup = match &name {
-            Some(AccountName {
+            Some(LoginName {
                 tenant,
                 username,
                 source,
@@ -138,7 +138,7 @@ impl SentPassword<'_> {
     fn note(
         &self,
         ctx: &Context,
-        name: Option<&AccountName>,
+        name: Option<&LoginName>,
         lookup: Option<&LoginLookup>,
         reason: Refusal,
     ) {
@@ -153,7 +153,7 @@ impl SentPassword<'_> {
     }
 
     /// Notes a refusal before anything was looked up.
-    fn note_throttled(&self, ctx: &Context, name: Option<&AccountName>) {
+    fn note_throttled(&self, ctx: &Context, name: Option<&LoginName>) {
         let sought = match name {
             Some(name) => {
                 let subject = Subject::Account(name.username.clone());

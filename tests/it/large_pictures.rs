@@ -127,10 +127,12 @@ async fn a_larger_picture_is_protected_found_and_verified_and_takes_the_room_of_
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     let small = pictures::png(&pictures::scene(128, 96, 53));
-    other
+    client
         .post_form(ENDPOINTS[0], &[Part::image(&small)])
         .await
         .problem(ErrorCode::ServerBusy);
+    // Nor does it keep another tenant out.
+    assert_eq!(other.protect(&small).await.status, 200);
     release.send(()).unwrap();
     held.await.unwrap().unwrap();
 

@@ -31,10 +31,10 @@ const PIECE_BYTES: usize = 64 << 10;
 
 /// The answers that are leaving on one connection; clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct Departures(Arc<Inner>);
+pub struct Departures(Arc<Leavings>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct Leavings {
     leaving: Mutex<Vec<Weak<Mutex<Leaving>>>>,
     added: Notify,
 }
@@ -54,15 +54,15 @@ struct Leaving {
 /// The client read too slowly.
 #[derive(Debug, thiserror::Error)]
 #[error("the client read the answer too slowly")]
-struct TooSlow;
+struct TooSlowReader;
 
 /// Bytes that count in the budget for as long as a piece of them is somewhere on its way.
-struct Counted {
+struct BudgetedBytes {
     bytes: Bytes,
     _memory: BodyMemory,
 }
 
-impl AsRef<[u8]> for Counted {
+impl AsRef<[u8]> for BudgetedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -78,7 +78,7 @@ impl Leaving {
 
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if self.given_up {
-            return Poll::Ready(Some(Err(axum::Error::new(TooSlow))));
+            return Poll::Ready(Some(Err(axum::Error::new(TooSlowReader))));
         }
         while self.rest.is_empty() {
             let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
@@ -90,7 +90,7 @@ impl Leaving {
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             };
             self.rest = match self.memory.take() {
-                Some(memory) => Bytes::from_owner(Counted {
+                Some(memory) => Bytes::from_owner(BudgetedBytes {
                     bytes,
                     _memory: memory,
                 }),

@@ -28,10 +28,10 @@ const MOST_ACCOUNTS: usize = 10_000;
 
 /// The sources of accounts under attack, as they were read a moment ago.
 #[derive(Debug, Default)]
-pub struct KnownSources(Mutex<HashMap<AccountHash, Kept>>);
+pub struct KnownSources(Mutex<HashMap<AccountHash, KnownNetworks>>);
 
 #[derive(Debug)]
-struct Kept {
+struct KnownNetworks {
     sources: Vec<SourceHash>,
     read_at: OffsetDateTime,
 }
@@ -57,7 +57,7 @@ impl KnownSources {
         if kept.len() >= MOST_ACCOUNTS {
             kept.clear();
         }
-        kept.insert(account, Kept { sources, read_at });
+        kept.insert(account, KnownNetworks { sources, read_at });
     }
 
     /// Lets the next question about an account be read again, since it has a new source.

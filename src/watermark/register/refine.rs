@@ -204,13 +204,13 @@ impl Fit {
     }
 
     /// Sets up the next step.
-    fn next_step<'a>(&self, reference: &'a Reference<'a>, stage: Stage) -> Step<'a> {
+    fn next_step<'a>(&self, reference: &'a Reference<'a>, stage: Stage) -> NextStep<'a> {
         let trust = if stage.bands > 1 {
             trust(&self.products(reference, stage.bands), &self.coverage)
         } else {
             self.coverage.weights()
         };
-        Step {
+        NextStep {
             equations: self.equations(reference, stage, &trust),
             reference,
             stage,
@@ -269,7 +269,7 @@ impl Fit {
 }
 
 /// One step of a refinement, before it is taken.
-struct Step<'a> {
+struct NextStep<'a> {
     equations: Equations,
     reference: &'a Reference<'a>,
     stage: Stage,
@@ -277,7 +277,7 @@ struct Step<'a> {
     trust: Vec<f32>,
 }
 
-impl Step<'_> {
+impl NextStep<'_> {
     /// Takes the step if rho grows by it; returns the fit that it leads to, and the growth of rho.
     fn take(
         &self,

@@ -2,7 +2,7 @@
 
 use std::{sync::mpsc, time::Duration};
 
-use lumatrace::http::ErrorCode;
+use lumatrace::{domain::TenantId, http::ErrorCode};
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -10,14 +10,23 @@ use uuid::Uuid;
 use super::{client, is_replay, picture, send, traces};
 use crate::support::App;
 
-/// Fills the one worker; a call that claims its key now waits until something is sent.
+/// Fills the one worker and the extra share; a call that claims its key now waits until something
+/// is sent.
 async fn occupy(app: &App) -> (mpsc::Sender<()>, JoinHandle<()>) {
     let (release, wait) = mpsc::channel::<()>();
-    let gate = app.ctx.images.clone();
+    let (first, second) = (app.ctx.images.clone(), app.ctx.images.clone());
     let busy = tokio::spawn(async move {
-        gate.run(None, move |_| wait.recv().ok()).await.unwrap();
+        let (hold, ended) = mpsc::channel::<()>();
+        let (one, other) = tokio::join!(
+            first.run(None, move |_| {
+                wait.recv().ok();
+                drop(hold);
+            }),
+            second.run(TenantId::parse("busy"), move |_| ended.recv().is_err()),
+        );
+        assert!(one.is_ok() && other.unwrap());
     });
-    while app.ctx.images.is_idle() {
+    while app.ctx.images.load().running < 2 {
         tokio::task::yield_now().await;
     }
     (release, busy)
