@@ -8,7 +8,7 @@
 //! * [`service`] holds the use cases, each telling its steps in order.
 //! * [`db`] is PostgreSQL, [`auth`] is secrets and tokens, [`imaging`] is bytes and pixels,
 //!   [`watermark`] is the engine.
-//! * [`domain`], [`clock`], [`cpu`], [`memory`] and [`metrics`] are leaves; [`private_postgres`]
+//! * [`domain`], [`clock`], [`cpu`] and [`metrics`] are leaves; [`private_postgres`]
 //!   runs the database when none is configured.
 //!
 //! Start reading at [`http::endpoints`] and follow one request down.
