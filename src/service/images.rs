@@ -53,8 +53,8 @@ fn with_max(ctx: &Context, max: Option<Megapixels>) -> Limits {
 ///
 /// # Errors
 ///
-/// Those of the work; [`Error::Busy`] when the tenant's share or the queue is full. An image that is
-/// too large may be refused before its turn.
+/// Those of the work; [`Error::Busy`] when the tenant's share or the queue is full. An image that
+/// is too large may be refused before its turn.
 pub(super) async fn run<T, F>(
     ctx: &Context,
     tenant: &TenantId,
