@@ -10,10 +10,10 @@
 //! While others wait, a party may hold at most half of the shares and half of the places. When all
 //! places are taken, the party that holds most of them gives one up for a party that holds fewer.
 //!
-//! Jobs are not interrupted, so the first job of a party would wait until one of another ends, which
-//! may take much longer than itself. There is one share more than workers for that: only a party
-//! that has nothing running gets it, for a job of one share, and the system's scheduler divides the
-//! processors meanwhile.
+//! Jobs are not interrupted, so the first job of a party would wait until one of another ends,
+//! which may take much longer than itself. There is one share more than workers for that: only a
+//! party that has nothing running gets it, for a job of one share, and the system's scheduler
+//! divides the processors meanwhile.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -123,8 +123,8 @@ async fn a_refused_upload_is_read_to_its_end_so_that_the_answer_arrives() {
     assert!(answer.contains("AUTH_MISSING"), "{answer}");
 }
 
-/// Fills the gate of `app`, of one worker and `queue` places, with jobs of the tenant, and its extra
-/// share with one of nobody. They end when the returned value is dropped.
+/// Fills the gate of `app`, of one worker and `queue` places, with jobs of the tenant, and its
+/// extra share with one of nobody. They end when the returned value is dropped.
 async fn press(app: &App, tenant: &Tenant, queue: usize) -> (mpsc::Sender<()>, JoinSet<bool>) {
     let (release, wait) = mpsc::channel::<()>();
     let wait = Arc::new(Mutex::new(wait));
