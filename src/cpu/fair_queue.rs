@@ -133,11 +133,6 @@ impl<K: Clone + Eq + Hash> FairQueue<K> {
         self.waiting
     }
 
-    /// Whether all shares for any job and all places are taken.
-    pub(super) fn is_full(&self) -> bool {
-        (self.free == 0 || self.waiting > 0) && self.waiting >= self.places
-    }
-
     /// Whether a job of `party` would be taken now.
     pub(super) fn admits(&self, party: &K) -> Result<(), Busy> {
         self.place(party, 1).map(|_| ())
@@ -511,11 +506,11 @@ mod tests {
             panic!("one of each runs")
         };
         let waits = queue.enter(&"a", 1).unwrap().ticket;
-        assert!(queue.is_full());
+        assert_eq!(busy(&queue, "a"), Some(Bound::Server));
         assert_eq!(busy(&queue, "b"), Some(Bound::Server), "one each is fair");
         assert!(queue.leave(&"a", waits));
         assert!(!queue.leave(&"a", waits));
-        assert!(!queue.is_full());
+        assert_eq!(busy(&queue, "a"), None);
         queue.finish(&"x", 1, extra, 1.0);
         assert_eq!(busy(&queue, "b"), None, "its first has a share of its own");
         queue.finish(&"a", 1, first, 1.0);

@@ -169,11 +169,6 @@ impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
         })))
     }
 
-    /// Whether no further job could wait.
-    pub fn is_full(&self) -> bool {
-        self.lock().queue.is_full()
-    }
-
     /// Whether a job of `party` would be taken now. Costs no more than a look.
     ///
     /// # Errors
@@ -190,11 +185,6 @@ impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
             running: state.queue.running(),
             waiting: state.queue.waiting(),
         }
-    }
-
-    /// Whether no job is running.
-    pub fn is_idle(&self) -> bool {
-        self.load().running == 0
     }
 
     /// Runs `work` of `party`, which takes one share, on a blocking thread, in the caller's tracing
@@ -280,29 +270,24 @@ impl<K: Clone + Eq + Hash> CpuGate<K> {
 mod tests {
     use std::sync::{atomic::AtomicUsize, mpsc};
 
+    use tokio::task::JoinHandle;
+
     use super::*;
 
     #[tokio::test]
     async fn a_full_queue_is_refused_at_once_and_a_hang_up_frees_its_place() {
         let gate = CpuGate::new(1, 1);
-        let (release, wait) = mpsc::channel::<()>();
-        let running = tokio::spawn({
-            let gate = gate.clone();
-            async move { gate.run((), move |_| wait.recv()).await }
-        });
-        while gate.load().running < 1 {
-            tokio::task::yield_now().await;
-        }
+        let (release, running) = hold(&gate).await;
         let mut queued = Box::pin(gate.run((), |_| ()));
         assert!(futures_pending(&mut queued).await);
-        assert!(gate.is_full());
+        assert!(gate.admits(&()).is_err());
         let refused = gate.run((), |_| ()).await.unwrap_err();
         assert_eq!(refused.bound, Bound::Server);
         let load = gate.load();
         assert_eq!((load.running, load.waiting), (1, 1));
 
         drop(queued);
-        assert!(!gate.is_full());
+        assert!(gate.admits(&()).is_ok());
         let mut next = Box::pin(gate.run((), |_| 7));
         assert!(futures_pending(&mut next).await);
         release.send(()).unwrap();
@@ -334,7 +319,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         caller.abort();
-        while !gate.is_idle() {
+        while gate.load().running > 0 {
             tokio::task::yield_now().await;
         }
         assert!(told.recv().is_ok());
@@ -347,14 +332,7 @@ mod tests {
             Arc::new(Mutex::new(Vec::new())),
             Arc::new(AtomicUsize::new(0)),
         );
-        let (release, wait) = mpsc::channel::<()>();
-        let held = tokio::spawn({
-            let gate = gate.clone();
-            async move { gate.run((), move |_| wait.recv().ok()).await }
-        });
-        while gate.load().running < 1 {
-            tokio::task::yield_now().await;
-        }
+        let (release, held) = hold(&gate).await;
         // One share is free all the time. 9 is more than there is.
         let mut queued = Vec::new();
         for (number, shares) in [9, 1, 1, 2, 1, 9, 1].into_iter().enumerate() {
@@ -387,27 +365,36 @@ mod tests {
         };
         assert_eq!((*first, b.min(c), b.max(c)), (0, &1, &2), "{order:?}");
         assert_eq!(rest, [3, 4, 5, 6]);
-        assert!(gate.is_idle());
+        assert_eq!(gate.load().running, 0);
     }
 
     #[tokio::test]
     async fn a_large_job_that_hangs_up_gives_back_what_was_put_aside() {
         let gate = CpuGate::new(2, 1);
-        let (release, wait) = mpsc::channel::<()>();
-        let held = tokio::spawn({
-            let gate = gate.clone();
-            async move { gate.run((), move |_| wait.recv().ok()).await }
-        });
-        while gate.load().running < 1 {
-            tokio::task::yield_now().await;
-        }
+        let (release, held) = hold(&gate).await;
         let mut large = Box::pin(gate.run_taking((), 2, |_| ()));
         assert!(futures_pending(&mut large).await);
-        assert!(gate.is_full(), "the free share is the large job's");
+        assert!(
+            gate.admits(&()).is_err(),
+            "the free share is the large job's"
+        );
         drop(large);
         assert_eq!(gate.run((), |_| 7).await, Ok(7));
         release.send(()).unwrap();
         assert!(held.await.unwrap().is_ok());
+    }
+
+    /// Holds a share until something is sent.
+    async fn hold(gate: &CpuGate<()>) -> (mpsc::Sender<()>, JoinHandle<Result<(), Busy>>) {
+        let (release, wait) = mpsc::channel::<()>();
+        let held = tokio::spawn({
+            let gate = gate.clone();
+            async move { gate.run((), move |_| wait.recv().unwrap_or(())).await }
+        });
+        while gate.load().running < 1 {
+            tokio::task::yield_now().await;
+        }
+        (release, held)
     }
 
     /// Polls once; whether the future is still waiting.

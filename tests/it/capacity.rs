@@ -72,14 +72,14 @@ async fn who_hangs_up_frees_the_place() {
     let mut waiting = TcpStream::connect(address).await.unwrap();
     waiting.write_all(head.as_bytes()).await.unwrap();
     waiting.write_all(&body).await.unwrap();
-    until(|| app.ctx.images.is_full()).await;
+    until(|| app.ctx.images.load().waiting == 1).await;
     let refused = client
         .post_form("/api/v1/photos/protect", &[Part::image(&image)])
         .await;
     refused.problem(ErrorCode::ServerBusy);
 
     drop(waiting);
-    until(|| !app.ctx.images.is_full()).await;
+    until(|| app.ctx.images.load().waiting == 0).await;
     release.send(()).unwrap();
     running.await.unwrap().unwrap();
     client

@@ -115,14 +115,14 @@ async fn a_larger_picture_is_protected_found_and_verified_and_takes_the_room_of_
         let gate = app.ctx.images.clone();
         async move { gate.run(None, move |_| wait.recv().ok()).await }
     });
-    while app.ctx.images.is_idle() {
+    while app.ctx.images.load().running == 0 {
         tokio::task::yield_now().await;
     }
     let waiting = tokio::spawn({
         let (client, large) = (client.clone(), large.clone());
         async move { client.protect(&large).await }
     });
-    while !app.ctx.images.is_full() {
+    while app.ctx.images.load().waiting == 0 {
         assert!(!waiting.is_finished(), "it did not wait");
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }

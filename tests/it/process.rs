@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{TestDatabase, pictures};
+use crate::support::{MASTER_KEY, PASSWORD, TestDatabase, pictures};
 
 /// A data folder that is removed at the end, with the cluster that it points to.
 pub(crate) struct DataDir(pub(crate) PathBuf);
@@ -42,6 +42,17 @@ pub(crate) fn lumatrace(data_dir: &Path) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
+    command
+}
+
+/// The program on a database of the tests, with the account `press` of the tenant `acme`.
+pub(crate) fn lumatrace_on(database: &TestDatabase, data_dir: &DataDir) -> Command {
+    let mut command = lumatrace(&data_dir.0);
+    command.env("DATABASE_URL", database.url());
+    command.env("LUMATRACE_MASTER_KEY", MASTER_KEY);
+    command.env("LUMATRACE_BOOTSTRAP_TENANT", "acme");
+    command.env("LUMATRACE_BOOTSTRAP_USERNAME", "press");
+    command.env("LUMATRACE_BOOTSTRAP_PASSWORD", PASSWORD);
     command
 }
 
@@ -244,7 +255,7 @@ fn two_servers_that_start_at_once_on_one_database_agree() {
     let start = || {
         let mut command = lumatrace(&data_dir.0);
         command.env("DATABASE_URL", database.url());
-        command.env("LUMATRACE_MASTER_KEY", crate::support::MASTER_KEY);
+        command.env("LUMATRACE_MASTER_KEY", MASTER_KEY);
         command.env("LUMATRACE_BOOTSTRAP_TENANT", "acme");
         command.env("LUMATRACE_BOOTSTRAP_USERNAME", "press");
         command.env("LUMATRACE_BOOTSTRAP_PASSWORD", "correct horse");

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::{
-    process::{DataDir, Server, curl, lumatrace},
+    process::{DataDir, Server, curl, lumatrace_on},
     signin::{api_key, application},
-    support::{App, Client, MASTER_KEY, PASSWORD, TestDatabase},
+    support::{App, Client, TestDatabase},
 };
 
 async fn refusals_told(chief: &Client) -> Vec<Value> {
@@ -147,14 +147,9 @@ fn each_refused_sign_in_is_a_line_of_the_log_that_tells_no_secret() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = runtime.block_on(TestDatabase::create());
     let folder = DataDir::new();
-    let mut command = lumatrace(&folder.0);
+    let mut command = lumatrace_on(&database, &folder);
     command
-        .env("DATABASE_URL", database.url())
-        .env("LUMATRACE_MASTER_KEY", MASTER_KEY)
         .env("LUMATRACE_LOG_FORMAT", "json")
-        .env("LUMATRACE_BOOTSTRAP_TENANT", "acme")
-        .env("LUMATRACE_BOOTSTRAP_USERNAME", "press")
-        .env("LUMATRACE_BOOTSTRAP_PASSWORD", PASSWORD)
         .stderr(Stdio::piped());
     let mut server = Server::start(command);
     let log = BufReader::new(server.child.stderr.take().unwrap());

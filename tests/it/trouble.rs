@@ -10,8 +10,8 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::{
-    process::{DataDir, Server, curl, lumatrace},
-    support::{Answer, App, Client, MASTER_KEY, PASSWORD, Part, Tenant, TestDatabase, pictures},
+    process::{DataDir, Server, curl, lumatrace_on},
+    support::{Answer, App, Client, PASSWORD, Part, Tenant, TestDatabase, pictures},
 };
 
 /// The owner's session, which may write whatever the database is set to.
@@ -245,16 +245,6 @@ async fn what_an_operators_transaction_sets_ends_with_it() {
     assert_eq!(sessions, 2);
 }
 
-fn with_database(database: &TestDatabase, data_dir: &DataDir) -> Command {
-    let mut command = lumatrace(&data_dir.0);
-    command.env("DATABASE_URL", database.url());
-    command.env("LUMATRACE_MASTER_KEY", MASTER_KEY);
-    command.env("LUMATRACE_BOOTSTRAP_TENANT", "acme");
-    command.env("LUMATRACE_BOOTSTRAP_USERNAME", "press");
-    command.env("LUMATRACE_BOOTSTRAP_PASSWORD", PASSWORD);
-    command
-}
-
 #[test]
 fn a_server_starts_on_a_read_only_database_unless_something_must_be_written() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -262,7 +252,7 @@ fn a_server_starts_on_a_read_only_database_unless_something_must_be_written() {
     let data_dir = DataDir::new();
     let mut owner = runtime.block_on(owner(&database));
     let refused = || {
-        let output = with_database(&database, &data_dir)
+        let output = lumatrace_on(&database, &data_dir)
             .stderr(Stdio::piped())
             .output()
             .unwrap();
@@ -277,9 +267,9 @@ fn a_server_starts_on_a_read_only_database_unless_something_must_be_written() {
         "{told}"
     );
     runtime.block_on(set_read_only(&mut owner, false));
-    drop(Server::start(with_database(&database, &data_dir)));
+    drop(Server::start(lumatrace_on(&database, &data_dir)));
     runtime.block_on(set_read_only(&mut owner, true));
-    let server = Server::start(with_database(&database, &data_dir));
+    let server = Server::start(lumatrace_on(&database, &data_dir));
     assert_eq!(curl(&[&format!("{}/readyz", server.url)]).0, 503);
     assert_eq!(curl(&[&format!("{}/livez", server.url)]).0, 200);
     drop(server);

@@ -72,16 +72,15 @@ async fn tick(ctx: &Context) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut read_all_at = Instant::now();
     let mut failing = false;
-    if let Err(error) = ctx.db.tidy_access_states().await {
-        tracing::warn!(%error, "expired rows of access_states stay");
-    }
+    tidy(ctx).await;
     loop {
         ticks.tick().await;
         let read = if read_all_at.elapsed() < FULL_RELOAD {
             refresh(ctx).await
         } else {
             read_all_at = Instant::now();
-            tidy_and_read_all(ctx).await
+            tidy(ctx).await;
+            read_all(ctx).await
         };
         match read {
             Ok(()) => failing = false,
@@ -95,11 +94,10 @@ async fn tick(ctx: &Context) {
     }
 }
 
-async fn tidy_and_read_all(ctx: &Context) -> Result<(), Error> {
+async fn tidy(ctx: &Context) {
     if let Err(error) = ctx.db.tidy_access_states().await {
         tracing::warn!(%error, "expired rows of access_states stay");
     }
-    read_all(ctx).await
 }
 
 /// Looks when the database says that something changed.

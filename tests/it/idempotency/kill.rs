@@ -8,19 +8,13 @@ use uuid::Uuid;
 
 use super::PROTECT;
 use crate::{
-    process::{DataDir, Server, curl, lumatrace},
-    support::{MASTER_KEY, PASSWORD, TestDatabase, pictures},
+    process::{DataDir, Server, curl, lumatrace_on},
+    support::{PASSWORD, TestDatabase, pictures},
 };
 
 /// Starts a server on the database, with one tenant.
 fn serve(database: &TestDatabase, data_dir: &DataDir) -> Server {
-    let mut command = lumatrace(&data_dir.0);
-    command.env("DATABASE_URL", database.url());
-    command.env("LUMATRACE_MASTER_KEY", MASTER_KEY);
-    command.env("LUMATRACE_BOOTSTRAP_TENANT", "acme");
-    command.env("LUMATRACE_BOOTSTRAP_USERNAME", "press");
-    command.env("LUMATRACE_BOOTSTRAP_PASSWORD", PASSWORD);
-    Server::start(command)
+    Server::start(lumatrace_on(database, data_dir))
 }
 
 /// Sends a form to `protect` under a key and reads nothing.
