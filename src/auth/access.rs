@@ -3,8 +3,9 @@
 //! A token carries a number for each thing that can end it: its account, its credential, its
 //! tenant. It is refused when a larger number is known for one of them, when none is known, and
 //! when its own id is listed. Where the single tokens of a holder were too many to list, a moment
-//! is known besides: those that were issued before it are refused. All names are kept as SHA-256
-//! hashes, as in the table `access_states`, of which this is a copy.
+//! is known besides: those that were issued before it are refused. A credential that ends by itself
+//! has a moment, too: from then on its tokens are refused, whenever they were issued. All names are
+//! kept as SHA-256 hashes, as in the table `access_states`, of which this is a copy.
 //!
 //! Readings of the table may arrive in any order: of two states of a thing, the later version
 //! stays.
@@ -34,7 +35,8 @@ const MOST_DOUBTS: usize = 4_096;
 pub enum TokenStatus {
     /// Nothing has ended it.
     Live,
-    /// It was ended by a logout, a new password, a revocation or a suspension.
+    /// It was ended by a logout, a new password, a revocation, a suspension or the end of its
+    /// credential.
     Revoked,
     /// The copy is too old to say, or has not heard of the account, credential or tenant yet, or
     /// has heard that one of them changed and not how.
@@ -79,6 +81,12 @@ impl Copied {
             *held = read;
         }
     }
+
+    /// The moment that is known under a key. There is none for most holders and credentials, so
+    /// that it cannot be missing.
+    fn moment(&self, key: &AccessKey) -> Option<i64> {
+        self.least.get(key).map(|least| least.number)
+    }
 }
 
 impl AccessStates {
@@ -119,18 +127,26 @@ impl AccessStates {
         copied.ended.len()
     }
 
-    /// Whether something has ended a token, as far as this copy knows.
-    pub fn status(&self, claims: &Claims) -> TokenStatus {
-        self.judge(claims, true)
+    /// When the credential ends that a token was issued with, in seconds since 1970; `None` if it
+    /// does not, as far as this copy knows.
+    pub fn credential_end(&self, claims: &Claims) -> Option<i64> {
+        let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        copied.moment(&not_after(claims)?)
+    }
+
+    /// Whether something has ended a token by `now`, in seconds since 1970, as far as this copy
+    /// knows.
+    pub fn status(&self, claims: &Claims, now: i64) -> TokenStatus {
+        self.judge(claims, now, true)
     }
 
     /// The same for a token that came before a reading that is complete now: what came to be in
     /// doubt since then does not concern it.
-    pub fn status_as_read(&self, claims: &Claims) -> TokenStatus {
-        self.judge(claims, false)
+    pub fn status_as_read(&self, claims: &Claims, now: i64) -> TokenStatus {
+        self.judge(claims, now, false)
     }
 
-    fn judge(&self, claims: &Claims, with_doubts: bool) -> TokenStatus {
+    fn judge(&self, claims: &Claims, now: i64, with_doubts: bool) -> TokenStatus {
         let tenant = claims.tenant.as_str();
         let key = |kind: &str, subject: &str| access_key(kind, tenant, subject);
         let token = key("token", &claims.token.as_uuid().to_string());
@@ -142,11 +158,13 @@ impl AccessStates {
             needed.push((key("credential", &id.to_string()), 0));
         }
         let not_before = key("not_before", claims.username.as_str());
+        let not_after = not_after(claims);
         let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        // Of most holders there is no such moment, so that it cannot be missing.
-        let early = copied.least.get(&not_before);
-        let early = early.is_some_and(|least| claims.issued_at < least.number);
-        if early || copied.ended.contains(&token) {
+        let early = copied.moment(&not_before);
+        let early = early.is_some_and(|moment| claims.issued_at < moment);
+        let late = not_after.and_then(|key| copied.moment(&key));
+        let late = late.is_some_and(|moment| moment <= now);
+        if early || late || copied.ended.contains(&token) {
             return TokenStatus::Revoked;
         }
         let in_doubt = |key: &AccessKey| {
@@ -154,6 +172,7 @@ impl AccessStates {
         };
         let fresh = copied.read_at.is_some_and(|at| at.elapsed() <= STALE);
         let mut known = fresh && !in_doubt(&token) && !in_doubt(&not_before);
+        known &= !not_after.is_some_and(|key| in_doubt(&key));
         for (key, number) in needed {
             match copied.least.get(&key) {
                 Some(least) if number < least.number => return TokenStatus::Revoked,
@@ -173,6 +192,12 @@ impl AccessStates {
 /// `access_key` computes it.
 fn access_key(kind: &str, tenant: &str, subject: &str) -> AccessKey {
     Sha256::digest(format!("{kind}\n{tenant}\n{subject}")).into()
+}
+
+/// The key of the moment at which a token's credential ends; `None` if it has no credential.
+fn not_after(claims: &Claims) -> Option<AccessKey> {
+    let id = claims.origin.credential()?.to_string();
+    Some(access_key("not_after", claims.tenant.as_str(), &id))
 }
 
 impl Origin {
@@ -199,6 +224,9 @@ impl Origin {
 mod tests {
     use super::*;
     use crate::domain::{Role, Scopes, TenantId, TokenId, Username};
+
+    /// The time in these tests, between a token's issue and its expiry.
+    const NOW: i64 = 50;
 
     fn claims(generation: i64) -> Claims {
         Claims {
@@ -234,30 +262,30 @@ mod tests {
     fn copy() -> AccessStates {
         let states = AccessStates::default();
         states.merge(&[state("account", "press", 5, 1), state("tenant", "", 0, 1)]);
-        states.complete(Instant::now(), 50);
+        states.complete(Instant::now(), NOW);
         states
     }
 
     #[test]
     fn a_token_is_good_until_a_larger_number_is_known() {
         let states = copy();
-        assert_eq!(states.status(&claims(5)), TokenStatus::Live);
-        assert_eq!(states.status(&claims(4)), TokenStatus::Revoked);
+        assert_eq!(states.status(&claims(5), NOW), TokenStatus::Live);
+        assert_eq!(states.status(&claims(4), NOW), TokenStatus::Revoked);
         states.merge(&[state("tenant", "", 1, 2)]);
-        assert_eq!(states.status(&claims(5)), TokenStatus::Revoked);
+        assert_eq!(states.status(&claims(5), NOW), TokenStatus::Revoked);
         states.merge(&[state("tenant", "", 0, 3)]);
-        assert_eq!(states.status(&claims(5)), TokenStatus::Live, "resumed");
+        assert_eq!(states.status(&claims(5), NOW), TokenStatus::Live, "resumed");
         let one = claims(5);
         states.merge(&[ended(&one, 60)]);
-        assert_eq!(states.status(&one), TokenStatus::Revoked);
+        assert_eq!(states.status(&one, NOW), TokenStatus::Revoked);
         assert_eq!(
-            states.status(&claims(5)),
+            states.status(&claims(5), NOW),
             TokenStatus::Live,
             "another token"
         );
         states.complete(Instant::now(), 61);
         assert_eq!(
-            states.status(&one),
+            states.status(&one, NOW),
             TokenStatus::Live,
             "forgotten once it expired"
         );
@@ -271,8 +299,38 @@ mod tests {
             ..claims(5)
         };
         states.merge(&[state("not_before", "press", 40, 1)]);
-        assert_eq!(states.status(&issued_at(39)), TokenStatus::Revoked);
-        assert_eq!(states.status(&issued_at(40)), TokenStatus::Live);
+        assert_eq!(states.status(&issued_at(39), NOW), TokenStatus::Revoked);
+        assert_eq!(states.status(&issued_at(40), NOW), TokenStatus::Live);
+    }
+
+    #[test]
+    fn tokens_of_a_credential_are_refused_from_its_end_on_and_no_others() {
+        let states = copy();
+        let [id, other] = [(); 2].map(|()| CredentialId::random());
+        let minted = |credential| Claims {
+            origin: Origin::Client { credential },
+            ..claims(5)
+        };
+        for id in [id, other] {
+            states.merge(&[state("credential", &id.to_string(), 0, 1)]);
+        }
+        let end = |at, version| states.merge(&[state("not_after", &id.to_string(), at, version)]);
+        assert_eq!(states.credential_end(&minted(id)), None);
+        end(80, 1);
+        assert_eq!(states.credential_end(&minted(id)), Some(80));
+        assert_eq!(states.status(&minted(id), 79), TokenStatus::Live);
+        assert_eq!(states.status(&minted(id), 80), TokenStatus::Revoked);
+        end(60, 2);
+        assert_eq!(states.status(&minted(id), 59), TokenStatus::Live);
+        assert_eq!(states.status(&minted(id), 60), TokenStatus::Revoked);
+        assert_eq!(states.status(&minted(other), 90), TokenStatus::Live);
+        assert_eq!(states.status(&claims(5), 90), TokenStatus::Live);
+        states.doubt(
+            access_key("not_after", "acme", &id.to_string()),
+            Instant::now(),
+        );
+        assert_eq!(states.status(&minted(id), 59), TokenStatus::Unknown);
+        assert_eq!(states.status(&minted(other), 59), TokenStatus::Live);
     }
 
     #[test]
@@ -281,11 +339,19 @@ mod tests {
         let before = [state("account", "press", 5, 1), state("tenant", "", 0, 1)];
         states.merge(&[state("account", "press", 9, 3), state("tenant", "", 1, 2)]);
         states.merge(&before);
-        states.complete(Instant::now(), 50);
-        assert_eq!(states.status(&claims(9)), TokenStatus::Revoked, "tenant");
+        states.complete(Instant::now(), NOW);
+        assert_eq!(
+            states.status(&claims(9), NOW),
+            TokenStatus::Revoked,
+            "tenant"
+        );
         states.merge(&[state("tenant", "", 0, 3), state("account", "press", 7, 2)]);
-        assert_eq!(states.status(&claims(8)), TokenStatus::Revoked, "account");
-        assert_eq!(states.status(&claims(9)), TokenStatus::Live);
+        assert_eq!(
+            states.status(&claims(8), NOW),
+            TokenStatus::Revoked,
+            "account"
+        );
+        assert_eq!(states.status(&claims(9), NOW), TokenStatus::Live);
     }
 
     #[test]
@@ -297,20 +363,20 @@ mod tests {
             access_key("token", "acme", &one.token.as_uuid().to_string()),
             Instant::now(),
         );
-        assert_eq!(states.status(&one), TokenStatus::Unknown);
-        assert_eq!(states.status(&other), TokenStatus::Live);
-        assert_eq!(states.status_as_read(&one), TokenStatus::Live);
-        states.complete(began, 50);
+        assert_eq!(states.status(&one, NOW), TokenStatus::Unknown);
+        assert_eq!(states.status(&other, NOW), TokenStatus::Live);
+        assert_eq!(states.status_as_read(&one, NOW), TokenStatus::Live);
+        states.complete(began, NOW);
         assert_eq!(
-            states.status(&one),
+            states.status(&one, NOW),
             TokenStatus::Unknown,
             "that reading began before"
         );
         states.merge(&[ended(&one, 60)]);
-        states.complete(Instant::now(), 50);
-        assert_eq!(states.status(&one), TokenStatus::Revoked);
+        states.complete(Instant::now(), NOW);
+        assert_eq!(states.status(&one, NOW), TokenStatus::Revoked);
         states.doubt(access_key("account", "acme", "press"), Instant::now());
-        assert_eq!(states.status(&other), TokenStatus::Unknown);
+        assert_eq!(states.status(&other, NOW), TokenStatus::Unknown);
         for number in 0..=MOST_DOUBTS {
             states.doubt(
                 access_key("account", "bolt", &number.to_string()),
@@ -319,20 +385,20 @@ mod tests {
         }
         let doubts = states.0.read().unwrap().doubts.len();
         assert!(doubts <= MOST_DOUBTS, "{doubts}");
-        assert_eq!(states.status(&other), TokenStatus::Unknown);
-        states.complete(Instant::now(), 50);
-        assert_eq!(states.status(&other), TokenStatus::Live);
+        assert_eq!(states.status(&other, NOW), TokenStatus::Unknown);
+        states.complete(Instant::now(), NOW);
+        assert_eq!(states.status(&other, NOW), TokenStatus::Live);
     }
 
     #[test]
     fn an_old_copy_says_nothing_good() {
         let states = copy();
-        assert_eq!(states.status(&claims(5)), TokenStatus::Live);
+        assert_eq!(states.status(&claims(5), NOW), TokenStatus::Live);
         let old = Instant::now().checked_sub(STALE + Duration::from_secs(1));
         states.0.write().unwrap().read_at = old;
-        assert_eq!(states.status(&claims(5)), TokenStatus::Unknown);
+        assert_eq!(states.status(&claims(5), NOW), TokenStatus::Unknown);
         assert_eq!(
-            AccessStates::default().status(&claims(5)),
+            AccessStates::default().status(&claims(5), NOW),
             TokenStatus::Unknown
         );
     }

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
-use serde_json::json;
-use time::OffsetDateTime;
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
 
 use super::operator::{LISTED_AT_ONCE, known, parse_tenant, print_json, rfc3339};
 use crate::{
@@ -12,7 +12,10 @@ use crate::{
     config::InstallationSettings,
     db::Operator,
     domain::{CredentialId, CredentialKind, Scopes, TenantId, audit::By},
-    service::{credentials, keys},
+    service::{
+        credentials::{self, NewApiKey, NewApplication},
+        keys,
+    },
 };
 
 /// The commands of `lumatrace api-key`.
@@ -25,6 +28,15 @@ pub(super) enum ApiKeyCommand {
     },
     /// List the API keys of a tenant, one a line
     List(TenantArg),
+    /// Create an API key that takes the place of another: it is shown once, and the old one ends
+    /// after an overlap
+    Renew {
+        #[command(flatten)]
+        renewal: RenewArgs,
+        /// Id of the old API key, a UUID
+        #[arg(value_parser = parse_id)]
+        id: CredentialId,
+    },
     /// Revoke an API key and the tokens that were issued with it
     Revoke {
         #[command(flatten)]
@@ -48,6 +60,15 @@ pub(super) enum AppCommand {
     },
     /// List the applications of a tenant, one a line
     List(TenantArg),
+    /// Create an application that takes the place of another: its token and secret are shown once,
+    /// and the old one ends after an overlap
+    Renew {
+        #[command(flatten)]
+        renewal: RenewArgs,
+        /// Id of the old application, a UUID with or without LCUID-LAP- before it
+        #[arg(value_parser = parse_id)]
+        id: CredentialId,
+    },
     /// Revoke an application and its tokens
     Revoke {
         #[command(flatten)]
@@ -87,6 +108,26 @@ pub(super) struct NewArgs {
     /// Scopes that its tokens may have at most, separated by spaces
     #[arg(long, default_value_t = Scopes::PHOTOS.to_string())]
     scope: String,
+    /// How long it is valid, in days: 1 to 3650 [default: until it is revoked]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: Option<u32>,
+}
+
+/// The options of a renewal.
+#[derive(Debug, Args)]
+pub(super) struct RenewArgs {
+    #[command(flatten)]
+    tenant: TenantArg,
+    /// How long the old one and its tokens stay valid, in hours: 0 to 720, and not longer than they
+    /// would
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=720))]
+    overlap_hours: u32,
+}
+
+impl RenewArgs {
+    fn overlap(&self) -> Duration {
+        Duration::hours(self.overlap_hours.into())
+    }
 }
 
 impl NewArgs {
@@ -115,17 +156,22 @@ pub(super) async fn api_key(
                 credentials::ApiKeyRequest {
                     name: &new.name,
                     scopes,
+                    days: new.days,
                 },
             )
             .await;
             let made = known(made, &format!("there is no tenant {tenant}"))?;
-            print_json(&json!({
-                "id": made.id.to_string(),
-                "apiKey": made.key.expose_secret(),
-                "tenantId": tenant.as_str(),
-                "name": new.name,
-                "scope": scopes.to_string(),
-            }))
+            print_json(&shown_api_key(tenant, &new.name, scopes, &made))
+        }
+        ApiKeyCommand::Renew { renewal, id } => {
+            let (overlap, tenant) = (renewal.overlap(), &renewal.tenant.tenant);
+            let (master, clock) = (app::master_key(installation)?, Clock::system());
+            let tx = operator.begin_for(tenant).await?;
+            let by = By::OPERATOR;
+            let renewed = credentials::renew_api_key(tx, &master, &clock, by, id, overlap).await;
+            let renewed = known(renewed, &none_to_renew("API key", id, tenant))?;
+            let shown = shown_api_key(tenant, &renewed.name, renewed.scopes, &renewed.made);
+            print_renewed(shown, CredentialKind::ApiKey, id, renewed.old_expires_at)
         }
         ApiKeyCommand::List(TenantArg { tenant }) => {
             list(&operator, &tenant, CredentialKind::ApiKey).await
@@ -151,19 +197,24 @@ pub(super) async fn app(
             let request = credentials::ApplicationRequest {
                 name: &new.name,
                 scopes,
+                days: new.days,
                 token_ttl_seconds: token_days * 86_400,
             };
             let made =
                 credentials::create_application(tx, &master, &clock, By::OPERATOR, request).await;
             let made = known(made, &format!("there is no tenant {tenant}"))?;
-            print_json(&json!({
-                "appId": made.id.as_application(),
-                "token": made.token.expose_secret(),
-                "secret": made.secret.expose_secret(),
-                "tenantId": tenant.as_str(),
-                "name": new.name,
-                "scope": scopes.to_string(),
-            }))
+            print_json(&shown_application(tenant, &new.name, scopes, &made))
+        }
+        AppCommand::Renew { renewal, id } => {
+            let (overlap, tenant) = (renewal.overlap(), &renewal.tenant.tenant);
+            let (master, clock) = (app::master_key(installation)?, Clock::system());
+            let tx = operator.begin_for(tenant).await?;
+            let by = By::OPERATOR;
+            let renewed = credentials::renew_application(tx, &master, &clock, by, id, overlap);
+            let renewed = known(renewed.await, &none_to_renew("application", id, tenant))?;
+            let shown = shown_application(tenant, &renewed.name, renewed.scopes, &renewed.made);
+            let kind = CredentialKind::Application;
+            print_renewed(shown, kind, id, renewed.old_expires_at)
         }
         AppCommand::List(TenantArg { tenant }) => {
             list(&operator, &tenant, CredentialKind::Application).await
@@ -184,6 +235,50 @@ pub(super) async fn app(
     }
 }
 
+fn shown_api_key(tenant: &TenantId, name: &str, scopes: Scopes, made: &NewApiKey) -> Value {
+    json!({
+        "id": made.id.to_string(),
+        "apiKey": made.key.expose_secret(),
+        "tenantId": tenant.as_str(),
+        "name": name,
+        "scope": scopes.to_string(),
+        "expiresAt": made.expires_at.map(rfc3339),
+    })
+}
+
+fn shown_application(
+    tenant: &TenantId,
+    name: &str,
+    scopes: Scopes,
+    made: &NewApplication,
+) -> Value {
+    json!({
+        "appId": made.id.as_application(),
+        "token": made.token.expose_secret(),
+        "secret": made.secret.expose_secret(),
+        "tenantId": tenant.as_str(),
+        "name": name,
+        "scope": scopes.to_string(),
+        "expiresAt": made.expires_at.map(rfc3339),
+    })
+}
+
+fn none_to_renew(what: &str, id: CredentialId, tenant: &TenantId) -> String {
+    format!("there is no {what} {id} in {tenant}, or it was revoked")
+}
+
+/// Prints the new credential, and which one it takes the place of.
+fn print_renewed(
+    mut shown: Value,
+    kind: CredentialKind,
+    old: CredentialId,
+    old_expires_at: OffsetDateTime,
+) -> Result<(), StartError> {
+    let (member, id) = named(kind, old);
+    shown["renewed"] = json!({ member: id, "expiresAt": rfc3339(old_expires_at) });
+    print_json(&shown)
+}
+
 async fn list(
     operator: &Operator,
     tenant: &TenantId,
@@ -200,6 +295,8 @@ async fn list(
                 "scope": credential.scopes.to_string(),
                 "createdAt": rfc3339(credential.created_at),
                 "revokedAt": credential.revoked_at.map(rfc3339),
+                "expiresAt": credential.expires_at.map(rfc3339),
+                "lastUsedAt": credential.last_used_at.map(rfc3339),
             });
             let (member, id) = named(kind, credential.id);
             shown[member] = id.into();

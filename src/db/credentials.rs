@@ -24,6 +24,10 @@ pub struct NewCredential<'a> {
     pub scopes: Scopes,
     /// Lifetime of an application's long-lived tokens, in seconds.
     pub token_ttl_seconds: u32,
+    /// Days that it is made for; `None`: until it is revoked.
+    pub days: Option<u32>,
+    /// When those are over.
+    pub expires_at: Option<OffsetDateTime>,
     /// The tenant's name, sealed, as [`Database::api_key_route`] and
     /// [`Database::application_route`] return it.
     pub sealed_tenant: &'a [u8],
@@ -38,6 +42,8 @@ pub enum CredentialState {
     Live,
     /// It was revoked.
     Revoked,
+    /// It has come to its end.
+    Expired,
     /// Its tenant is suspended.
     TenantSuspended,
 }
@@ -57,6 +63,25 @@ pub struct LoginCredential {
     pub scopes: Scopes,
     /// Lifetime of an application's long-lived tokens, in seconds.
     pub token_ttl_seconds: u32,
+    /// When it ends, and its tokens with it; `None`: never.
+    pub expires_at: Option<OffsetDateTime>,
+    /// When a use was last noted ([`note_use`]).
+    pub last_used_at: Option<OffsetDateTime>,
+}
+
+/// A credential that another one takes the place of.
+#[derive(Debug)]
+pub struct ReplacedCredential {
+    /// A name for people.
+    pub name: String,
+    /// The most that its tokens may do.
+    pub scopes: Scopes,
+    /// Lifetime of an application's long-lived tokens, in seconds.
+    pub token_ttl_seconds: u32,
+    /// Days that it was made for; `None`: until it is revoked.
+    pub days: Option<u32>,
+    /// When it ends now.
+    pub expires_at: OffsetDateTime,
 }
 
 /// A credential as it is listed; nothing of it is secret.
@@ -70,8 +95,12 @@ pub struct Credential {
     pub scopes: Scopes,
     /// When it was created.
     pub created_at: OffsetDateTime,
-    /// When it was revoked; `None` while it is valid.
+    /// When it was revoked; `None` if it was not.
     pub revoked_at: Option<OffsetDateTime>,
+    /// When it ends by itself, or has ended; `None`: never.
+    pub expires_at: Option<OffsetDateTime>,
+    /// When a use was last noted ([`note_use`]).
+    pub last_used_at: Option<OffsetDateTime>,
 }
 
 /// Adds a credential. The database adds the route to its tenant, which is found by an API key's
@@ -80,8 +109,8 @@ pub async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Resu
     let (db, tenant) = tx.parts();
     sqlx::query!(
         "insert into credentials (tenant_id, credential_id, kind, name, key_hash, secret_hash, scope,
-                                  token_ttl_seconds, created_at, sealed_tenant)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                  token_ttl_seconds, created_at, sealed_tenant, lifetime_days, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         tenant,
         new.id.as_uuid(),
         new.kind.as_str(),
@@ -91,7 +120,9 @@ pub async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Resu
         new.scopes.to_string(),
         i32::try_from(new.token_ttl_seconds).unwrap_or(i32::MAX),
         new.created_at,
-        new.sealed_tenant
+        new.sealed_tenant,
+        new.days.map(|days| i32::try_from(days).unwrap_or(i32::MAX)),
+        new.expires_at
     )
     .execute(db)
     .await?;
@@ -131,17 +162,22 @@ struct LoginRow {
     scope: String,
     token_ttl_seconds: i32,
     revoked_at: Option<OffsetDateTime>,
+    expires_at: Option<OffsetDateTime>,
+    last_used_at: Option<OffsetDateTime>,
     tenant_status: String,
 }
 
 impl LoginRow {
-    fn read(self) -> Result<LoginCredential, DbError> {
+    fn read(self, now: OffsetDateTime) -> Result<LoginCredential, DbError> {
         let corrupt = || DbError::Corrupt("credentials");
         let tenant = TenantStatus::parse(&self.tenant_status).ok_or_else(corrupt)?;
         Ok(LoginCredential {
             state: match (tenant, self.revoked_at) {
                 (TenantStatus::Suspended, _) => CredentialState::TenantSuspended,
                 (TenantStatus::Active, Some(_)) => CredentialState::Revoked,
+                (TenantStatus::Active, None) if self.expires_at.is_some_and(|at| at <= now) => {
+                    CredentialState::Expired
+                }
                 (TenantStatus::Active, None) => CredentialState::Live,
             },
             id: self.credential_id.into(),
@@ -149,20 +185,23 @@ impl LoginRow {
             secret_hash: self.secret_hash,
             scopes: Scopes::parse(&self.scope).ok_or_else(corrupt)?,
             token_ttl_seconds: u32::try_from(self.token_ttl_seconds).map_err(|_| corrupt())?,
+            expires_at: self.expires_at,
+            last_used_at: self.last_used_at,
         })
     }
 }
 
-/// Finds an API key by its SHA-256.
+/// Finds an API key by its SHA-256, in its state at `now`.
 pub async fn find_api_key(
     tx: &mut TenantTransaction,
     key_hash: &[u8; 32],
+    now: OffsetDateTime,
 ) -> Result<Option<LoginCredential>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         LoginRow,
         "select credential_id, key_hash, secret_hash, scope, token_ttl_seconds, revoked_at,
-                tenants.status as tenant_status
+                expires_at, last_used_at, tenants.status as tenant_status
          from credentials join tenants using (tenant_id)
          where tenant_id = $1 and kind = 'api_key' and key_hash = $2",
         tenant,
@@ -170,19 +209,20 @@ pub async fn find_api_key(
     )
     .fetch_optional(db)
     .await?;
-    row.map(LoginRow::read).transpose()
+    row.map(|row| row.read(now)).transpose()
 }
 
-/// Finds an application.
+/// Finds an application, in its state at `now`.
 pub async fn find_application(
     tx: &mut TenantTransaction,
     id: CredentialId,
+    now: OffsetDateTime,
 ) -> Result<Option<LoginCredential>, DbError> {
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         LoginRow,
         "select credential_id, key_hash, secret_hash, scope, token_ttl_seconds, revoked_at,
-                tenants.status as tenant_status
+                expires_at, last_used_at, tenants.status as tenant_status
          from credentials join tenants using (tenant_id)
          where tenant_id = $1 and kind = 'application' and credential_id = $2",
         tenant,
@@ -190,7 +230,7 @@ pub async fn find_application(
     )
     .fetch_optional(db)
     .await?;
-    row.map(LoginRow::read).transpose()
+    row.map(|row| row.read(now)).transpose()
 }
 
 /// Where a page of credentials ends: its last one.
@@ -211,7 +251,7 @@ pub async fn list(
 ) -> Result<Vec<Credential>, DbError> {
     let (db, tenant) = tx.parts();
     let rows = sqlx::query!(
-        "select credential_id, name, scope, created_at, revoked_at from credentials
+        "select credential_id, name, scope, created_at, revoked_at, expires_at, last_used_at from credentials
          where tenant_id = $1 and kind = $2
            and ($3::bigint is null
                 or (created_at, credential_id) < (timestamptz 'epoch' + $3::bigint * interval '1 microsecond', $4::uuid))
@@ -233,6 +273,8 @@ pub async fn list(
                 scopes: Scopes::parse(&row.scope).ok_or(DbError::Corrupt("credentials"))?,
                 created_at: row.created_at,
                 revoked_at: row.revoked_at,
+                expires_at: row.expires_at,
+                last_used_at: row.last_used_at,
             })
         })
         .collect()
@@ -258,4 +300,59 @@ pub async fn revoke(
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Lets a credential that was not revoked end at `latest`, or when it would have if that is sooner;
+/// its tokens end with it. `None` when there is none of that id and kind.
+pub async fn end_by(
+    tx: &mut TenantTransaction,
+    kind: CredentialKind,
+    id: CredentialId,
+    latest: OffsetDateTime,
+) -> Result<Option<ReplacedCredential>, DbError> {
+    let corrupt = || DbError::Corrupt("credentials");
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query!(
+        r#"update credentials set expires_at = least(expires_at, $4)
+           where tenant_id = $1 and kind = $2 and credential_id = $3 and revoked_at is null
+           returning name, scope, token_ttl_seconds, lifetime_days, expires_at as "expires_at!""#,
+        tenant,
+        kind.as_str(),
+        id.as_uuid(),
+        latest
+    )
+    .fetch_optional(db)
+    .await?;
+    let whole = |number: i32| u32::try_from(number).map_err(|_| corrupt());
+    row.map(|row| {
+        Ok(ReplacedCredential {
+            name: row.name,
+            scopes: Scopes::parse(&row.scope).ok_or_else(corrupt)?,
+            token_ttl_seconds: whole(row.token_ttl_seconds)?,
+            days: row.lifetime_days.map(whole).transpose()?,
+            expires_at: row.expires_at,
+        })
+    })
+    .transpose()
+}
+
+/// Notes that a credential was used at `now`, unless a use after `before` was noted already.
+pub async fn note_use(
+    tx: &mut TenantTransaction,
+    id: CredentialId,
+    before: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "update credentials set last_used_at = $4
+         where tenant_id = $1 and credential_id = $2 and (last_used_at is null or last_used_at <= $3)",
+        tenant,
+        id.as_uuid(),
+        before,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }

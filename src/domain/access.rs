@@ -1,10 +1,11 @@
 //! States that end tokens before they expire, under hashed names.
 
-/// Names an account, a credential, a tenant or a token: SHA-256, as the database's function
-/// `access_key` computes it.
+/// Names an account, a credential, a tenant, a token, or a moment of one of them: SHA-256, as the
+/// database's function `access_key` computes it.
 pub type AccessKey = [u8; 32];
 
-/// The smallest number that a token for this name must carry to be accepted.
+/// The smallest number that a token for this name must carry to be accepted; or the moment, in
+/// seconds since 1970, before or from which tokens of this name are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessState {
     /// The account, credential, tenant or token, hashed.

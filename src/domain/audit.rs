@@ -155,6 +155,7 @@ actions! {
     AccountDeleted "account.deleted" "An account was deleted, and its tokens ended.";
     AccountSessionsEnded "account.sessions_ended" "The tokens of an account were ended.";
     CredentialCreated "credential.created" "An API key or application was made.";
+    CredentialRenewed "credential.renewed" "Another took the place of an API key or application, which ends after an overlap.";
     CredentialRevoked "credential.revoked" "An API key or application was revoked, and its tokens ended.";
     TenantCreated "tenant.created" "The operator made the tenant.";
     TenantSuspended "tenant.suspended" "The operator suspended the tenant.";

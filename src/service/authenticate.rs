@@ -18,7 +18,8 @@ pub struct Presented<'a> {
 }
 
 /// Checks a token, that the credential it is bound to came with it, and that nothing has ended it:
-/// a logout, a new password, a disabled account, a revoked key or application, a suspended tenant.
+/// a logout, a new password, a disabled account, a revoked or expired key or application, a
+/// suspended tenant.
 /// The database is not asked, but for what changed a moment ago.
 ///
 /// # Errors
@@ -51,10 +52,11 @@ pub(super) async fn verify(ctx: &Context, token: &str) -> Result<Claims, Error> 
 /// Whether nothing has ended a verified token. The database is asked only if the copy in memory
 /// does not know, and then once.
 pub(super) async fn is_live(ctx: &Context, claims: &Claims) -> Result<bool, Error> {
-    let mut status = ctx.access.status(claims);
+    let now = ctx.clock.now().unix_timestamp();
+    let mut status = ctx.access.status(claims, now);
     if status == TokenStatus::Unknown {
         access::refresh(ctx).await?;
-        status = ctx.access.status_as_read(claims);
+        status = ctx.access.status_as_read(claims, now);
     }
     Ok(status == TokenStatus::Live)
 }

@@ -1,10 +1,11 @@
-//! API keys and applications: created, listed, revoked. Their secrets are returned once and stored
-//! as hashes.
+//! API keys and applications: created, listed, renewed, revoked. Their secrets are returned once
+//! and stored as hashes.
 //!
 //! Each function works in a transaction that its caller opened: the operator's, or that of an
 //! administrator of the tenant.
 
 use secrecy::{ExposeSecret, SecretString};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Error, Page, journal};
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     clock::Clock,
     db::{
         TenantTransaction,
-        credentials::{self, Credential, CredentialCursor, NewCredential},
+        credentials::{self, Credential, CredentialCursor, NewCredential, ReplacedCredential},
     },
     domain::{
         CredentialId, CredentialKind, Scopes,
@@ -33,6 +34,8 @@ pub struct ApiKeyRequest<'a> {
     pub name: &'a str,
     /// The most that tokens issued with it may do.
     pub scopes: Scopes,
+    /// Days until it ends, 1 to 3650; `None`: not before it is revoked.
+    pub days: Option<u32>,
 }
 
 /// An application to be created.
@@ -42,6 +45,8 @@ pub struct ApplicationRequest<'a> {
     pub name: &'a str,
     /// The most that its tokens may do.
     pub scopes: Scopes,
+    /// Days until it ends, 1 to 3650; `None`: not before it is revoked.
+    pub days: Option<u32>,
     /// Lifetime of its long-lived tokens, in seconds.
     pub token_ttl_seconds: u32,
 }
@@ -53,6 +58,8 @@ pub struct NewApiKey {
     pub id: CredentialId,
     /// The key itself; it cannot be read again.
     pub key: SecretString,
+    /// When it ends, and its tokens with it; `None`: never.
+    pub expires_at: Option<OffsetDateTime>,
 }
 
 /// A created application, with its secrets.
@@ -64,6 +71,21 @@ pub struct NewApplication {
     pub token: SecretString,
     /// The secret that it signs in with; it cannot be read again.
     pub secret: SecretString,
+    /// When it ends, and its tokens with it; `None`: never.
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+/// A credential that takes the place of another: of the same name, scopes and length of life.
+#[derive(Debug)]
+pub struct Renewal<T> {
+    /// The new one, with its secrets.
+    pub made: T,
+    /// The name of both.
+    pub name: String,
+    /// The most that tokens of both may do.
+    pub scopes: Scopes,
+    /// When the old one ends, and its tokens with it.
+    pub old_expires_at: OffsetDateTime,
 }
 
 /// Adds an API key to the transaction's tenant.
@@ -72,33 +94,18 @@ pub struct NewApplication {
 ///
 /// [`Error::NotFound`] without the tenant, [`Error::Invalid`] for a bad name.
 pub async fn create_api_key(
-    tx: TenantTransaction,
+    mut tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
     by: By,
     request: ApiKeyRequest<'_>,
 ) -> Result<NewApiKey, Error> {
-    let (id, key) = (CredentialId::random(), issue_secret(SecretUse::ApiKey));
-    let key_hash = SecretHash::of(key.expose_secret());
-    let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
-    insert(
-        tx,
-        master,
-        by,
-        &NewCredential {
-            id,
-            kind: CredentialKind::ApiKey,
-            name: checked(request.name)?,
-            key_hash: key_hash.as_bytes(),
-            secret_hash: None,
-            scopes: request.scopes,
-            token_ttl_seconds: APPLICATION_TOKEN_TTL_SECONDS,
-            sealed_tenant: &sealed_tenant,
-            created_at: clock.now(),
-        },
-    )
-    .await?;
-    Ok(NewApiKey { id, key })
+    let now = clock.now();
+    let made = insert_api_key(&mut tx, master, now, request).await?;
+    let subject = Subject::Credential(CredentialKind::ApiKey, made.id);
+    let entry = created(by, subject, request.name, request.scopes);
+    journal::commit(tx, master, now, &with_end(entry, made.expires_at)?).await?;
+    Ok(made)
 }
 
 /// Adds an application to the transaction's tenant.
@@ -107,36 +114,87 @@ pub async fn create_api_key(
 ///
 /// [`Error::NotFound`] without the tenant, [`Error::Invalid`] for a bad name.
 pub async fn create_application(
-    tx: TenantTransaction,
+    mut tx: TenantTransaction,
     master: &MasterKey,
     clock: &Clock,
     by: By,
     request: ApplicationRequest<'_>,
 ) -> Result<NewApplication, Error> {
-    let id = CredentialId::random();
-    let token = issue_secret(SecretUse::ApplicationToken);
-    let secret = issue_secret(SecretUse::ApplicationSecret);
-    let hash = |text: &SecretString| SecretHash::of(text.expose_secret());
-    let (key_hash, secret_hash) = (hash(&token), hash(&secret));
-    let sealed_tenant = master.seal_route(tx.tenant()).map_err(Error::internal)?;
-    insert(
-        tx,
-        master,
-        by,
-        &NewCredential {
-            id,
-            kind: CredentialKind::Application,
-            name: checked(request.name)?,
-            key_hash: key_hash.as_bytes(),
-            secret_hash: Some(secret_hash.as_bytes()),
-            scopes: request.scopes,
-            token_ttl_seconds: request.token_ttl_seconds,
-            sealed_tenant: &sealed_tenant,
-            created_at: clock.now(),
-        },
-    )
-    .await?;
-    Ok(NewApplication { id, token, secret })
+    let now = clock.now();
+    let made = insert_application(&mut tx, master, now, request).await?;
+    let subject = Subject::Credential(CredentialKind::Application, made.id);
+    let entry = created(by, subject, request.name, request.scopes);
+    journal::commit(tx, master, now, &with_end(entry, made.expires_at)?).await?;
+    Ok(made)
+}
+
+/// Makes an API key that takes the place of another one, which ends after `overlap`, and not later
+/// than it would have.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when there is none of that id, or it was revoked.
+pub async fn renew_api_key(
+    mut tx: TenantTransaction,
+    master: &MasterKey,
+    clock: &Clock,
+    by: By,
+    id: CredentialId,
+    overlap: Duration,
+) -> Result<Renewal<NewApiKey>, Error> {
+    let (kind, now) = (CredentialKind::ApiKey, clock.now());
+    let old = credentials::end_by(&mut tx, kind, id, now + overlap).await?;
+    let old = old.ok_or(Error::NotFound)?;
+    let request = ApiKeyRequest {
+        name: &old.name,
+        scopes: old.scopes,
+        days: old.days,
+    };
+    let made = insert_api_key(&mut tx, master, now, request).await?;
+    let entry = renewed(by, Subject::Credential(kind, id), made.id);
+    let entry = with_end(entry, Some(old.expires_at))?;
+    journal::commit(tx, master, now, &entry).await?;
+    Ok(Renewal::of(made, old))
+}
+
+/// Makes an application that takes the place of another one, as [`renew_api_key`] does.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when there is none of that id, or it was revoked.
+pub async fn renew_application(
+    mut tx: TenantTransaction,
+    master: &MasterKey,
+    clock: &Clock,
+    by: By,
+    id: CredentialId,
+    overlap: Duration,
+) -> Result<Renewal<NewApplication>, Error> {
+    let (kind, now) = (CredentialKind::Application, clock.now());
+    let old = credentials::end_by(&mut tx, kind, id, now + overlap).await?;
+    let old = old.ok_or(Error::NotFound)?;
+    let request = ApplicationRequest {
+        name: &old.name,
+        scopes: old.scopes,
+        days: old.days,
+        token_ttl_seconds: old.token_ttl_seconds,
+    };
+    let made = insert_application(&mut tx, master, now, request).await?;
+    let entry = renewed(by, Subject::Credential(kind, id), made.id);
+    let entry = with_end(entry, Some(old.expires_at))?;
+    journal::commit(tx, master, now, &entry).await?;
+    Ok(Renewal::of(made, old))
+}
+
+impl<T> Renewal<T> {
+    fn of(made: T, old: ReplacedCredential) -> Self {
+        Self {
+            made,
+            name: old.name,
+            scopes: old.scopes,
+            old_expires_at: old.expires_at,
+        }
+    }
 }
 
 /// Lists the tenant's credentials of a kind, newest first, without anything secret: at most `limit`
@@ -177,24 +235,101 @@ pub async fn revoke(
     journal::commit(tx, master, clock.now(), &entry).await
 }
 
-async fn insert(
-    mut tx: TenantTransaction,
+async fn insert_api_key(
+    tx: &mut TenantTransaction,
     master: &MasterKey,
-    by: By,
-    new: &NewCredential<'_>,
-) -> Result<(), Error> {
-    credentials::insert(&mut tx, new).await.map_err(|error| {
+    now: OffsetDateTime,
+    request: ApiKeyRequest<'_>,
+) -> Result<NewApiKey, Error> {
+    let (id, key) = (CredentialId::random(), issue_secret(SecretUse::ApiKey));
+    let key_hash = SecretHash::of(key.expose_secret());
+    let expires_at = end_after(now, request.days);
+    let new = NewCredential {
+        id,
+        kind: CredentialKind::ApiKey,
+        name: checked(request.name)?,
+        key_hash: key_hash.as_bytes(),
+        secret_hash: None,
+        scopes: request.scopes,
+        token_ttl_seconds: APPLICATION_TOKEN_TTL_SECONDS,
+        days: request.days,
+        expires_at,
+        sealed_tenant: &master.seal_route(tx.tenant()).map_err(Error::internal)?,
+        created_at: now,
+    };
+    insert(tx, &new).await?;
+    Ok(NewApiKey {
+        id,
+        key,
+        expires_at,
+    })
+}
+
+async fn insert_application(
+    tx: &mut TenantTransaction,
+    master: &MasterKey,
+    now: OffsetDateTime,
+    request: ApplicationRequest<'_>,
+) -> Result<NewApplication, Error> {
+    let id = CredentialId::random();
+    let token = issue_secret(SecretUse::ApplicationToken);
+    let secret = issue_secret(SecretUse::ApplicationSecret);
+    let hash = |text: &SecretString| SecretHash::of(text.expose_secret());
+    let (key_hash, secret_hash) = (hash(&token), hash(&secret));
+    let expires_at = end_after(now, request.days);
+    let new = NewCredential {
+        id,
+        kind: CredentialKind::Application,
+        name: checked(request.name)?,
+        key_hash: key_hash.as_bytes(),
+        secret_hash: Some(secret_hash.as_bytes()),
+        scopes: request.scopes,
+        token_ttl_seconds: request.token_ttl_seconds,
+        days: request.days,
+        expires_at,
+        sealed_tenant: &master.seal_route(tx.tenant()).map_err(Error::internal)?,
+        created_at: now,
+    };
+    insert(tx, &new).await?;
+    Ok(NewApplication {
+        id,
+        token,
+        secret,
+        expires_at,
+    })
+}
+
+async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Result<(), Error> {
+    credentials::insert(tx, new).await.map_err(|error| {
         if error.breaks("credentials_tenant_id_fkey") {
             Error::NotFound
         } else {
             error.into()
         }
-    })?;
-    let subject = Subject::Credential(new.kind, new.id);
-    let entry = AuditEntry::new(by, Action::CredentialCreated, subject)
-        .with("name", new.name)
-        .with("scope", new.scopes);
-    journal::commit(tx, master, new.created_at, &entry).await
+    })
+}
+
+fn end_after(now: OffsetDateTime, days: Option<u32>) -> Option<OffsetDateTime> {
+    days.map(|days| now + Duration::days(days.into()))
+}
+
+fn created(by: By, subject: Subject, name: &str, scopes: Scopes) -> AuditEntry {
+    AuditEntry::new(by, Action::CredentialCreated, subject)
+        .with("name", name)
+        .with("scope", scopes)
+}
+
+fn renewed(by: By, old: Subject, new: CredentialId) -> AuditEntry {
+    AuditEntry::new(by, Action::CredentialRenewed, old).with("newId", new)
+}
+
+/// Adds when the subject of an event ends, if it does.
+fn with_end(entry: AuditEntry, expires_at: Option<OffsetDateTime>) -> Result<AuditEntry, Error> {
+    let Some(expires_at) = expires_at else {
+        return Ok(entry);
+    };
+    let time = expires_at.format(&Rfc3339).map_err(Error::internal)?;
+    Ok(entry.with("expiresAt", time))
 }
 
 fn checked(name: &str) -> Result<&str, Error> {

@@ -8,6 +8,7 @@
 //! ```
 
 use secrecy::{ExposeSecret, SecretString};
+use time::{Duration, OffsetDateTime};
 
 use super::{
     Context, Error,
@@ -31,6 +32,10 @@ use crate::{
 
 /// Lifetime of a token issued with an API key, in seconds.
 pub(super) const API_KEY_TOKEN_TTL_SECONDS: u32 = 86_400;
+
+/// How long a use of a credential goes unnoted after one that was noted: sign-ins write at most one
+/// an hour.
+const USE_NOTED_EVERY: Duration = Duration::HOUR;
 
 /// A token that was just issued.
 #[derive(Debug)]
@@ -82,13 +87,17 @@ pub async fn account(
         },
         ttl_seconds: ctx.settings.token_ttl_seconds,
     };
-    session(ctx, &grant, call, new_source.as_ref()).await
+    let notes = Notes {
+        new_source: new_source.as_ref(),
+        used: None,
+    };
+    session(ctx, &grant, call, notes).await
 }
 
 /// Why a login with an API key is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiKeyRefusal {
-    /// The API key is missing, unknown or revoked.
+    /// The API key is missing, unknown, revoked or past its end.
     #[error("the API key is not valid")]
     ApiKey,
     /// The API key is valid, but the user name or password is wrong.
@@ -154,15 +163,19 @@ pub async fn api_key(
             credential: credential.id,
             key,
         },
-        ttl_seconds: API_KEY_TOKEN_TTL_SECONDS,
+        ttl_seconds: ttl_until(ctx, API_KEY_TOKEN_TTL_SECONDS, end_of(&credential)),
     };
-    Ok(session(ctx, &grant, call, new_source.as_ref()).await?)
+    let notes = Notes {
+        new_source: new_source.as_ref(),
+        used: credential.unnoted_use(ctx.clock.now()),
+    };
+    Ok(session(ctx, &grant, call, notes).await?)
 }
 
 /// Why the sign-in of an application is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplicationRefusal {
-    /// The application does not exist or was revoked.
+    /// The application does not exist, was revoked or is past its end.
     #[error("there is no such application")]
     Application,
     /// The application exists, but its token is wrong.
@@ -217,9 +230,13 @@ pub async fn application(
     }
     let id = credential.id;
     let origin = Origin::Application { credential: id };
-    let ttl_seconds = credential.token_ttl_seconds;
+    let ttl_seconds = ttl_until(ctx, credential.token_ttl_seconds, end_of(&credential));
     let grant = of_application(tenant, &credential, credential.scopes, origin, ttl_seconds)?;
-    Ok((session(ctx, &grant, call, None).await?, id))
+    let notes = Notes {
+        new_source: None,
+        used: credential.unnoted_use(ctx.clock.now()),
+    };
+    Ok((session(ctx, &grant, call, notes).await?, id))
 }
 
 /// A client of OAuth 2.0 whose secret was right.
@@ -285,9 +302,13 @@ pub async fn client_credentials(
     let origin = Origin::Client {
         credential: application.id,
     };
-    let ttl_seconds = ctx.settings.token_ttl_seconds;
+    let ttl_seconds = ttl_until(ctx, ctx.settings.token_ttl_seconds, end_of(&application));
     let grant = of_application(tenant, &application, scopes, origin, ttl_seconds)?;
-    session(ctx, &grant, call, None).await
+    let notes = Notes {
+        new_source: None,
+        used: application.unnoted_use(ctx.clock.now()),
+    };
+    session(ctx, &grant, call, notes).await
 }
 
 fn of_application(
@@ -312,6 +333,21 @@ fn of_application(
     })
 }
 
+/// The lifetime of a token that is issued now, in seconds: `ttl_seconds`, but not beyond the end of
+/// its credential, in seconds since 1970.
+pub(super) fn ttl_until(ctx: &Context, ttl_seconds: u32, end: Option<i64>) -> u32 {
+    let Some(end) = end else {
+        return ttl_seconds;
+    };
+    let left = (end - ctx.clock.now().unix_timestamp()).max(0);
+    u32::try_from(left).map_or(ttl_seconds, |left| left.min(ttl_seconds))
+}
+
+/// When a credential ends, in seconds since 1970.
+fn end_of(credential: &LoginCredential) -> Option<i64> {
+    credential.expires_at.map(OffsetDateTime::unix_timestamp)
+}
+
 /// A credential and its tenant.
 struct FoundCredential {
     tenant: TenantId,
@@ -326,6 +362,14 @@ impl LoginCredential {
             None => CredentialKind::ApiKey,
         };
         Subject::Credential(kind, self.id)
+    }
+
+    /// The credential, if its use at `now` is to be noted.
+    fn unnoted_use(&self, now: OffsetDateTime) -> Option<CredentialId> {
+        let noted = self
+            .last_used_at
+            .is_some_and(|at| at > now - USE_NOTED_EVERY);
+        (!noted).then_some(self.id)
     }
 }
 
@@ -344,6 +388,7 @@ fn usable(
             let reason = match credential.state {
                 CredentialState::Live => return found,
                 CredentialState::Revoked => Refusal::Revoked,
+                CredentialState::Expired => Refusal::Expired,
                 CredentialState::TenantSuspended => Refusal::TenantSuspended,
             };
             (Sought::Subject(tenant, credential.subject()), reason)
@@ -365,7 +410,7 @@ async fn find_api_key(ctx: &Context, key: &SecretHash) -> Result<Option<FoundCre
     };
     let tenant = ctx.master.open_route(&sealed).map_err(Error::internal)?;
     let mut tx = ctx.db.begin(&tenant).await?;
-    let found = credentials::find_api_key(&mut tx, key.as_bytes()).await?;
+    let found = credentials::find_api_key(&mut tx, key.as_bytes(), ctx.clock.now()).await?;
     tx.commit().await?;
     Ok(found.map(|credential| FoundCredential { tenant, credential }))
 }
@@ -379,19 +424,27 @@ async fn find_application(ctx: &Context, id: &str) -> Result<Option<FoundCredent
     };
     let tenant = ctx.master.open_route(&sealed).map_err(Error::internal)?;
     let mut tx = ctx.db.begin(&tenant).await?;
-    let found = credentials::find_application(&mut tx, id).await?;
+    let found = credentials::find_application(&mut tx, id, ctx.clock.now()).await?;
     tx.commit().await?;
     Ok(found.map(|credential| FoundCredential { tenant, credential }))
 }
 
+/// What a sign-in writes beside its event; mostly nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Notes<'a> {
+    /// The attempt that the account is known by from now on, if its source is new.
+    pub(super) new_source: Option<&'a Attempt>,
+    /// The credential that is used, if that is to be noted.
+    pub(super) used: Option<CredentialId>,
+}
+
 /// Issues the token, if neither the holder nor the tenant signs in or calls too often. Every way in
 /// ends here, and wrong credentials do not come this far: they count against nobody's tenant.
-/// `new_source` is the attempt that its account is known by from now on, if its source is new.
 pub(super) async fn session(
     ctx: &Context,
     grant: &Grant,
     call: &CallTrace,
-    new_source: Option<&Attempt>,
+    notes: Notes<'_>,
 ) -> Result<Session, Error> {
     ctx.sign_ins.admit(&grant.tenant, &grant.username)?;
     limits::admit(ctx, &grant.tenant, LimitMode::Enforce).await?;
@@ -401,12 +454,15 @@ pub(super) async fn session(
     let by = By::call(actor, call.clone());
     let entry =
         AuditEntry::new(by, Action::SessionStarted, subject).with("by", grant.origin.name());
-    let mut tx = ctx.db.begin(&grant.tenant).await?;
-    if let Some(attempt) = new_source {
+    let (mut tx, now) = (ctx.db.begin(&grant.tenant).await?, ctx.clock.now());
+    if let Some(attempt) = notes.new_source {
         sources::remember(ctx, &mut tx, &grant.username, attempt).await?;
     }
-    journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
-    if let Some(attempt) = new_source {
+    if let Some(id) = notes.used {
+        credentials::note_use(&mut tx, id, now - USE_NOTED_EVERY, now).await?;
+    }
+    journal::commit(tx, &ctx.master, now, &entry).await?;
+    if let Some(attempt) = notes.new_source {
         ctx.known_sources.forget(attempt);
     }
     tracing::info!(tenant.id = %grant.tenant, account.name = %grant.username, "logged in");

@@ -68,7 +68,11 @@ pub async fn set_password(
                 key: *key,
             },
             role.scopes().and(claims.scopes),
-            API_KEY_TOKEN_TTL_SECONDS,
+            login::ttl_until(
+                ctx,
+                API_KEY_TOKEN_TTL_SECONDS,
+                ctx.access.credential_end(claims),
+            ),
         ),
         _ => (
             Origin::Account { generation },
@@ -84,7 +88,11 @@ pub async fn set_password(
         origin,
         ttl_seconds,
     };
-    login::session(ctx, &grant, call, proven.new_source.as_ref()).await
+    let notes = login::Notes {
+        new_source: proven.new_source.as_ref(),
+        used: None,
+    };
+    login::session(ctx, &grant, call, notes).await
 }
 
 /// Ends all tokens of the account that calls, that of the call among them.

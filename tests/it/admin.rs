@@ -124,10 +124,14 @@ async fn keys_and_applications_are_made_shown_once_and_revoked() {
     let app = App::spawn().await;
     let (_, chief) = app.administered("acme").await;
     let key = chief
-        .post_json(API_KEYS, &json!({ "name": "desk", "scope": "photos:read" }))
+        .post_json(
+            API_KEYS,
+            &json!({ "name": "desk", "scope": "photos:read", "days": 1 }),
+        )
         .await;
     assert_eq!(key.status, 201, "{key:?}");
     let key = key.json();
+    assert_eq!(key["expiresAt"], "2027-01-16T08:00:00Z");
     assert!(key["apiKey"].as_str().unwrap().starts_with("ltk_"));
     let application = chief
         .post_json(
@@ -136,6 +140,7 @@ async fn keys_and_applications_are_made_shown_once_and_revoked() {
         )
         .await
         .json();
+    assert_eq!(application["expiresAt"], Value::Null);
     let body = json!({ "token": application["token"], "secret": application["secret"] });
     let request = axum::http::Request::post("/api/v3/auth")
         .header("content-type", "application/json")
@@ -153,12 +158,24 @@ async fn keys_and_applications_are_made_shown_once_and_revoked() {
         app.anonymous().send(request).await
     };
     assert_eq!(me().await.status, 200);
-    for (path, secret) in [
-        (API_KEYS, &key["apiKey"]),
-        (APPLICATIONS, &application["secret"]),
+    for (path, secret, end, used) in [
+        (
+            API_KEYS,
+            &key["apiKey"],
+            json!("2027-01-16T08:00:00Z"),
+            Value::Null,
+        ),
+        (
+            APPLICATIONS,
+            &application["secret"],
+            Value::Null,
+            json!("2027-01-15T08:00:00Z"),
+        ),
     ] {
         let listed = chief.get(path).await.json();
         assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+        let one = &listed["items"][0];
+        assert_eq!((&one["expiresAt"], &one["lastUsedAt"]), (&end, &used));
         assert!(!listed.to_string().contains(secret.as_str().unwrap()));
     }
     let one = format!("{APPLICATIONS}/{}", application["appId"].as_str().unwrap());
@@ -172,6 +189,8 @@ async fn keys_and_applications_are_made_shown_once_and_revoked() {
         json!({}),
         json!({ "name": "x", "scope": "everything" }),
         json!({ "name": "", "scope": "admin" }),
+        json!({ "name": "x", "days": 0 }),
+        json!({ "name": "x", "days": 3651 }),
     ] {
         let refused = chief.post_json(API_KEYS, &bad).await;
         refused.problem(ErrorCode::ValidationFailed);

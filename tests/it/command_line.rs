@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use clap::{Args, Command};
 use lumatrace::config::{InstallationSettings, ServeSettings};
+use serde_json::Value;
 
 use crate::{
     process::{DataDir, lumatrace},
@@ -48,8 +49,10 @@ fn help_of_a_command_shows_its_own_options_and_few_others() {
         ("tenant create", "<NAME>"),
         ("tenant set", "--max-megapixels "),
         ("account create", "--password-stdin"),
-        ("api-key create", "--scope "),
+        ("api-key create", "--days "),
+        ("api-key renew", "--overlap-hours "),
         ("app create", "--token-days "),
+        ("app renew", "--overlap-hours "),
         ("key rotate", ""),
         ("audit verify", "--kept "),
         ("migrate", ""),
@@ -68,7 +71,7 @@ fn help_of_a_command_shows_its_own_options_and_few_others() {
         }
         commands += 1;
     }
-    assert_eq!(commands, 8);
+    assert_eq!(commands, 10);
 
     let (_, help, _) = run(&["serve", "--help"]);
     for flag in serve.iter().chain(&installation) {
@@ -104,6 +107,59 @@ fn settings_of_the_installation_may_stand_before_the_command() {
 }
 
 #[test]
+fn keys_and_applications_are_renewed_and_listed_with_their_end_and_last_use() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(TestDatabase::create());
+    let (url, folder) = (database.url(), DataDir::new());
+    let settings = [
+        "--data-dir",
+        folder.0.to_str().unwrap(),
+        "--database-url",
+        &url,
+        "--master-key",
+        MASTER_KEY,
+        "--log",
+        "error",
+    ];
+    let tried = |line: &str| run(&[&line.split(' ').collect::<Vec<_>>()[..], &settings].concat());
+    let told = |line: &str| -> Vec<Value> {
+        let (code, text, error) = tried(line);
+        assert_eq!(code, Some(0), "{line}: {error}");
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect()
+    };
+    for tenant in ["acme", "bolt"] {
+        told(&format!("tenant create {tenant}"));
+    }
+    let mut renewed = 0;
+    for (command, member, secret) in [("api-key", "id", "apiKey"), ("app", "appId", "secret")] {
+        let create = format!("{command} create --tenant acme --name desk --days 30");
+        let old = told(&create).remove(0);
+        let id = old[member].as_str().unwrap();
+        let new = told(&format!(
+            "{command} renew --tenant acme --overlap-hours 1 {id}"
+        ));
+        let new = &new[0];
+        assert_ne!((&new[member], &new[secret]), (&old[member], &old[secret]));
+        assert_eq!((&new["name"], &new["scope"]), (&old["name"], &old["scope"]));
+        assert!(old["expiresAt"].is_string() && new["expiresAt"].is_string());
+        let ended = &new["renewed"];
+        assert_eq!(ended[member], old[member]);
+        let listed = told(&format!("{command} list --tenant acme"));
+        let ends: Vec<&Value> = listed.iter().map(|one| &one["expiresAt"]).collect();
+        assert_eq!(ends, [&new["expiresAt"], &ended["expiresAt"]]);
+        for one in &listed {
+            assert_eq!(one.get("lastUsedAt"), Some(&Value::Null));
+        }
+        let (code, _, error) = tried(&format!("{command} renew --tenant bolt {id}"));
+        assert_eq!(code, Some(1), "{error}");
+        assert!(error.contains("there is no "), "{error}");
+        renewed += 1;
+    }
+    assert_eq!(renewed, 2);
+}
+
+#[test]
 fn a_wrong_command_line_ends_with_2_and_names_what_is_wrong() {
     let mut refused = 0;
     for (line, named) in [
@@ -117,6 +173,15 @@ fn a_wrong_command_line_ends_with_2_and_names_what_is_wrong() {
         ("--listen 127.0.0.1:0 tenant list", "--listen"),
         ("tenant set acme --max-copies 0", "--max-copies"),
         ("account list", "--tenant"),
+        (
+            "api-key create --tenant acme --name x --days 3651",
+            "--days",
+        ),
+        (
+            "api-key renew --tenant acme --overlap-hours 721 00000000-0000-4000-8000-000000000000",
+            "--overlap-hours",
+        ),
+        ("app renew --tenant acme x", "UUID"),
         ("healthcheck --listen nowhere", "--listen"),
         ("tenat list", "tenat"),
         ("--log-format xml migrate", "--log-format"),
@@ -127,5 +192,5 @@ fn a_wrong_command_line_ends_with_2_and_names_what_is_wrong() {
         assert!(error.contains(named), "{line}: {error}");
         refused += 1;
     }
-    assert_eq!(refused, 13);
+    assert_eq!(refused, 16);
 }

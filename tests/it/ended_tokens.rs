@@ -100,6 +100,7 @@ async fn a_token_is_ended_once_however_often_that_is_asked() {
     let request = ApplicationRequest {
         name: "the app",
         scopes: Scopes::PHOTOS,
+        days: None,
         token_ttl_seconds: APPLICATION_TOKEN_TTL_SECONDS,
     };
     let made =

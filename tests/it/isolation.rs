@@ -60,6 +60,7 @@ async fn two_tenants() -> (App, PgConnection) {
             credentials::ApiKeyRequest {
                 name: "desk",
                 scopes: Scopes::PHOTOS,
+                days: Some(30),
             },
         )
         .await
@@ -194,8 +195,8 @@ async fn beyond_acme(owner: &mut PgConnection) -> Vec<(String, String)> {
             "access_states" => {
                 "access_key in (select access_key('tenant', 'bolt', '')
                      union select access_key('account', 'bolt', username) from accounts where tenant_id = 'bolt'
-                     union select access_key('credential', 'bolt', credential_id::text) from credentials
-                         where tenant_id = 'bolt'
+                     union select access_key(state, 'bolt', credential_id::text)
+                         from credentials, unnest('{credential, not_after}'::text[]) state where tenant_id = 'bolt'
                      union select access_key('token', 'bolt', token_id::text) from revoked_tokens
                          where tenant_id = 'bolt')"
             }
@@ -550,6 +551,9 @@ async fn the_serving_role_writes_only_for_the_tenant_of_the_transaction() {
         "insert into tenants (tenant_id, sealed_secret, created_at) values ('evil', '', now())",
         "update accounts set tenant_id = 'bolt'",
         "update accounts set username = 'chief'",
+        "update credentials set expires_at = null",
+        "update credentials set lifetime_days = 3650",
+        "update credentials set scope = 'admin'",
         "insert into signing_keys (key_id, sealed_private_key, created_at) values ('x', '', now())",
         "alter table photos disable row level security",
         "drop policy photos_tenant on photos",

@@ -49,6 +49,7 @@ mod protect;
 mod protocol;
 mod refused;
 mod register;
+mod renewal;
 mod signin;
 mod stop;
 mod tenant_policy;

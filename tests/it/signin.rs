@@ -27,6 +27,16 @@ use crate::{
 };
 
 pub(crate) async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApiKey {
+    api_key_for(app, tenant, scopes, None).await
+}
+
+/// An API key that ends after some days.
+pub(crate) async fn api_key_for(
+    app: &App,
+    tenant: &Tenant,
+    scopes: Scopes,
+    days: Option<u32>,
+) -> NewApiKey {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
     credentials::create_api_key(
         tx,
@@ -36,6 +46,7 @@ pub(crate) async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewAp
         ApiKeyRequest {
             name: "the desk",
             scopes,
+            days,
         },
     )
     .await
@@ -43,10 +54,21 @@ pub(crate) async fn api_key(app: &App, tenant: &Tenant, scopes: Scopes) -> NewAp
 }
 
 pub(crate) async fn application(app: &App, tenant: &Tenant, scopes: Scopes) -> NewApplication {
+    application_for(app, tenant, scopes, None).await
+}
+
+/// An application that ends after some days.
+pub(crate) async fn application_for(
+    app: &App,
+    tenant: &Tenant,
+    scopes: Scopes,
+    days: Option<u32>,
+) -> NewApplication {
     let tx = app.operator.begin_for(&tenant.id).await.unwrap();
     let request = ApplicationRequest {
         name: "the app",
         scopes,
+        days,
         token_ttl_seconds: credentials::APPLICATION_TOKEN_TTL_SECONDS,
     };
     credentials::create_application(tx, &app.ctx.master, &app.clock, By::OPERATOR, request)
@@ -55,7 +77,7 @@ pub(crate) async fn application(app: &App, tenant: &Tenant, scopes: Scopes) -> N
 }
 
 /// A call with headers of its own.
-async fn call(
+pub(crate) async fn call(
     app: &App,
     method: &Method,
     path: &str,
@@ -71,10 +93,10 @@ async fn call(
         .await
 }
 
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+pub(crate) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-async fn form_login(app: &App, key: &str, username: &str, password: &str) -> Answer {
+pub(crate) async fn form_login(app: &App, key: &str, username: &str, password: &str) -> Answer {
     let body: String = form_urlencoded::Serializer::new(String::new())
         .append_pair("username", username)
         .append_pair("password", password)
@@ -225,7 +247,7 @@ async fn a_refused_form_says_so_in_its_own_words() {
     kind.problem(ErrorCode::UnsupportedContentType);
 }
 
-async fn app_login(app: &App, id: &str, token: &str, secret: &str) -> Answer {
+pub(crate) async fn app_login(app: &App, id: &str, token: &str, secret: &str) -> Answer {
     let body = json!({ "token": token, "secret": secret }).to_string();
     call(
         app,
@@ -355,7 +377,7 @@ async fn a_refused_application_says_so_in_its_own_words() {
     assert_eq!(problem["errors"].as_array().unwrap().len(), 2);
 }
 
-fn basic(id: &str, secret: &str) -> String {
+pub(crate) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }
 

@@ -111,7 +111,7 @@ impl From<RefusalCode> for ApplicationRefusalJson {
                 "The application is not authorized.",
                 RefusalData::Detail {
                     auth_error_code: "app_is_invalid",
-                    auth_error_details: "The application id in AppIdV3 is missing, unknown or revoked.",
+                    auth_error_details: "The application id in AppIdV3 is missing, unknown, revoked or past its end.",
                 },
             ),
             RefusalCode::Token => (

@@ -96,6 +96,8 @@ names! {
         UnknownApplication "unknown_application",
         /// The API key or application was revoked.
         Revoked "revoked",
+        /// The API key or application has come to its end.
+        Expired "expired",
         /// The token is not the application's.
         WrongToken "wrong_token",
         /// The secret is not the application's.

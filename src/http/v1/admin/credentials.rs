@@ -61,8 +61,12 @@ struct CredentialJson {
     scope: Scopes,
     /// When it was made.
     created_at: Time,
-    /// When it was revoked; null while it is good.
+    /// When it was revoked; null if it was not.
     revoked_at: Option<Time>,
+    /// When it ends by itself, and its tokens with it, or has ended; null: never.
+    expires_at: Option<Time>,
+    /// A sign-in with it, at most an hour before the latest; null if there was none.
+    last_used_at: Option<Time>,
 }
 
 impl CredentialJson {
@@ -72,6 +76,8 @@ impl CredentialJson {
             scope: verify_and_read(),
             created_at: Time::EXAMPLE,
             revoked_at: None,
+            expires_at: None,
+            last_used_at: Some(Time::EXAMPLE),
         }
     }
 }
@@ -83,6 +89,8 @@ impl From<Credential> for CredentialJson {
             scope: credential.scopes,
             created_at: Time(credential.created_at),
             revoked_at: credential.revoked_at.map(Time),
+            expires_at: credential.expires_at.map(Time),
+            last_used_at: credential.last_used_at.map(Time),
         }
     }
 }
@@ -121,6 +129,9 @@ struct ApiKeyBody<'a> {
     /// Scopes between single spaces; all about photos without it.
     #[schemars(with = "Option<String>", regex(pattern = scopes_pattern()))]
     scope: Scopes,
+    /// Days until it ends, and its tokens with it; without it, it ends when it is revoked.
+    #[schemars(range(min = 1, max = 3650))]
+    days: Option<u32>,
 }
 
 /// The application that is to be made.
@@ -161,6 +172,7 @@ impl<'a> ApiKeyBody<'a> {
         Self {
             name,
             scope: scope.unwrap_or_default(),
+            days: fields.whole("days", 1..=3650),
         }
     }
 }
@@ -192,6 +204,8 @@ struct ApiKeyResponse<'a> {
     name: &'a str,
     /// Scopes between single spaces.
     scope: Scopes,
+    /// When it ends by itself, and its tokens with it; null: never.
+    expires_at: Option<Time>,
 }
 
 /// The application that was made.
@@ -212,6 +226,8 @@ struct ApplicationResponse<'a> {
     name: &'a str,
     /// Scopes between single spaces.
     scope: Scopes,
+    /// When it ends by itself, and its tokens with it; null: never.
+    expires_at: Option<Time>,
 }
 
 /// The scopes in examples.
@@ -250,6 +266,7 @@ pub(in crate::http) fn describe_create_api_key() -> Operation {
                 api_key: example::SECRET,
                 name: "desk",
                 scope: verify_and_read(),
+                expires_at: None,
             },
         ))
 }
@@ -304,6 +321,7 @@ pub(in crate::http) fn describe_create_application() -> Operation {
             secret: example::SECRET,
             name: "archive",
             scope: verify_and_read(),
+            expires_at: None,
         },
     ))
 }
@@ -389,10 +407,11 @@ pub(in crate::http) async fn create_api_key(
     State(ctx): State<Context>,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
-    let ApiKeyBody { name, scope } = ApiKeyBody::read(&body)?;
+    let ApiKeyBody { name, scope, days } = ApiKeyBody::read(&body)?;
     let request = ApiKeyRequest {
         name,
         scopes: scope,
+        days,
     };
     let made = admin::create_api_key(&ctx, &caller, request).await?;
     wire::created(&ApiKeyResponse {
@@ -400,6 +419,7 @@ pub(in crate::http) async fn create_api_key(
         api_key: made.key.expose_secret(),
         name,
         scope,
+        expires_at: made.expires_at.map(Time),
     })
 }
 
@@ -409,12 +429,13 @@ pub(in crate::http) async fn create_application(
     Json(body): Json,
 ) -> Result<Response, ApiError> {
     let request = ApplicationBody::read(&body)?;
-    let ApiKeyBody { name, scope } = request.credential;
-    let days = request.token_days;
+    let ApiKeyBody { name, scope, days } = request.credential;
+    let token_days = request.token_days;
     let request = ApplicationRequest {
         name,
         scopes: scope,
-        token_ttl_seconds: days.map_or(APPLICATION_TOKEN_TTL_SECONDS, |days| days * 86_400),
+        days,
+        token_ttl_seconds: token_days.map_or(APPLICATION_TOKEN_TTL_SECONDS, |days| days * 86_400),
     };
     let made = admin::create_application(&ctx, &caller, request).await?;
     wire::created(&ApplicationResponse {
@@ -423,6 +444,7 @@ pub(in crate::http) async fn create_application(
         secret: made.secret.expose_secret(),
         name,
         scope,
+        expires_at: made.expires_at.map(Time),
     })
 }
 
