@@ -16,7 +16,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     touch src/lib.rs src/main.rs \
-    && cargo build --release --locked --bin lumatrace \
+    && script/cargo build --release --locked --bin lumatrace \
     && install -m 0755 target/release/lumatrace /usr/local/bin/lumatrace
 
 FROM debian:bookworm-slim

@@ -1,10 +1,10 @@
 //! CPU time and memory of `protect` and `verify`, next to plainly decoding and encoding the same
 //! file in the same run.
 //!
-//! `cargo bench` takes the JPEGs of `$LUMATRACE_PHOTOS/large` (default `../shared/photos`) with 12
-//! and 16 megapixels, or the files named on the command line. Each round runs all four, so that a
-//! noisy machine disturbs them alike; the table has the medians and their ratios. Peak memory is
-//! measured in a process of its own for each.
+//! `script/cargo bench` takes the JPEGs of `$LUMATRACE_PHOTOS/large` (default `../shared/photos`)
+//! with 12 and 16 megapixels, or the files named on the command line. Each round runs all four, so
+//! that a noisy machine disturbs them alike; the table has the medians and their ratios. Peak
+//! memory is measured in a process of its own for each.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,10 +1,10 @@
 //! CPU time of `verify` and `identify`, next to plainly decoding the same file in the same run.
 //!
-//! `cargo bench --bench verify` takes the JPEGs with 12 megapixels of `$LUMATRACE_PHOTOS/large`
-//! (default `../shared/photos`), or the files named on the command line, each as it is and reduced
-//! to 2 megapixels. A row is one received file: the protected photo in several states, and the next
-//! photo of the list, which has no mark. The times are medians; decoding and detection take turns,
-//! so that a noisy machine disturbs them alike.
+//! `script/cargo bench --bench verify` takes the JPEGs with 12 megapixels of
+//! `$LUMATRACE_PHOTOS/large` (default `../shared/photos`), or the files named on the command line,
+//! each as it is and reduced to 2 megapixels. A row is one received file: the protected photo in
+//! several states, and the next photo of the list, which has no mark. The times are medians;
+//! decoding and detection take turns, so that a noisy machine disturbs them alike.
 //!
 //! ```text
 //! verify     decode, then look for one photo's mark

@@ -1,7 +1,7 @@
 //! The engine in about thirty lines: marks a picture, sends it through a JPEG, and finds the mark
 //! again.
 //!
-//! `cargo run --release --example embed_and_detect -- photo.jpg protected.jpg`
+//! `script/cargo run --release --example embed_and_detect -- photo.jpg protected.jpg`
 
 #![expect(clippy::print_stdout, reason = "an example prints what it finds")]
 

@@ -1,7 +1,7 @@
 //! A million and more wrong keys: does the statistic of an absent mark behave as the proof says?
 //!
 //! ```text
-//! cargo run --release --example false_positives -- [FOLDER...] [--trials N]
+//! script/cargo run --release --example false_positives -- [FOLDER...] [--trials N]
 //! ```
 //!
 //! The hardest null hypothesis is the picture itself, attacked or not, tested with keys that did

@@ -149,6 +149,7 @@ call_with_token protect 200 -F "image=@$work/original" \
 mv -- "$work/body" "$work/protected"
 [ "$(header x-photo-id)" = "$photo" ] || fail "protect: X-Photo-Id is not the registered photo"
 [ "$(header x-content-sha256)" = "$(sha256 "$work/protected")" ] || fail "protect: X-Content-SHA256 is not the file's"
+[ "$(header x-c2pa-status)" = SIGNED ] || fail "protect: the file carries no content credentials"
 step protect "level $(header x-protection-level), PSNR $(header x-watermark-psnr) dB, $(header content-type)"
 
 name="verify as returned"
@@ -156,6 +157,7 @@ call_with_token "$name" 200 -F "image=@$work/protected" -F "photoId=$photo" /api
 expect "$name" authentic True
 expect "$name" exactMatch True
 expect "$name" verdict INTACT
+expect "$name" c2paStatus VALID
 expect "$name" alteration NONE_FOUND
 step "$name" "authentic, confidence $(member confidenceScore), z $(member watermark.zScore)"
 

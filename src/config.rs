@@ -138,6 +138,27 @@ pub struct ServeSettings {
         value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
     pub token_ttl_seconds: u32,
 
+    /// Name of the watermark's algorithm in content credentials: a reversed domain of one's own,
+    /// and parts separated by dots
+    #[arg(long, env = "LUMATRACE_SOFT_BINDING_ALG", default_value = "com.example.lumatrace.wm.1",
+        value_parser = parse_soft_binding)]
+    pub soft_binding: String,
+
+    /// Address of a time-stamp authority (RFC 3161) for signatures of content credentials; without
+    /// it they are not stamped
+    #[arg(long, env = "LUMATRACE_TSA_URL")]
+    pub tsa_url: Option<String>,
+
+    /// How long a time stamp is waited for, in seconds
+    #[arg(long, env = "LUMATRACE_TSA_TIMEOUT_SECONDS", default_value_t = 3,
+        value_parser = clap::value_parser!(u32).range(1..=30))]
+    pub tsa_timeout_seconds: u32,
+
+    /// Private networks that the server's own requests may go to, separated by commas, as
+    /// 10.1.0.0/16
+    #[arg(long, env = "LUMATRACE_OUTBOUND_NETWORKS", value_delimiter = ',')]
+    pub outbound_networks: Vec<IpNet>,
+
     /// Issuer of tokens, their `iss`
     #[arg(
         long,
@@ -153,6 +174,15 @@ pub struct ServeSettings {
         default_value = "LumaTrace-Cloud-API"
     )]
     pub audience: String,
+
+    /// Whether protected files are signed (content credentials): on or off
+    #[arg(
+        long,
+        env = "LUMATRACE_CREDENTIALS",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub credentials: Switch,
 
     /// Failed logins of an account from one source that are allowed at once, then one each 6
     /// seconds; 0 is no limit
@@ -216,6 +246,15 @@ fn parse_origin(text: &str) -> Result<String, &'static str> {
         )
 }
 
+/// Something that is done or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// It is done.
+    On,
+    /// It is not.
+    Off,
+}
+
 /// How logs are written to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -237,6 +276,25 @@ impl InstallationSettings {
         let file = self.master_key_file.as_deref();
         read_secret("LUMATRACE_MASTER_KEY", &mut self.master_key, file)
     }
+}
+
+/// Another vendor's name on the C2PA's list of soft bindings, which is ours in nothing but sound.
+const FOREIGN_SOFT_BINDING: &str = "es.lumatrace";
+
+fn parse_soft_binding(text: &str) -> Result<String, &'static str> {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && (part.bytes()).all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    if text.len() > 128 || text.split('.').count() < 3 || !text.split('.').all(is_part) {
+        return Err(
+            "it is three or more parts separated by dots, such as com.example.lumatrace.wm.1, 128 characters at most",
+        );
+    }
+    if text == FOREIGN_SOFT_BINDING || text.starts_with("es.lumatrace.") {
+        return Err("es.lumatrace is the name of another vendor's watermark");
+    }
+    Ok(text.to_owned())
 }
 
 /// Reads a secret from `file`, if one is named; a newline at its end is the editor's.

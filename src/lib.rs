@@ -8,6 +8,7 @@
 //! * [`service`] holds the use cases, each telling its steps in order.
 //! * [`db`] is PostgreSQL, [`auth`] is secrets and tokens, [`imaging`] is bytes and pixels,
 //!   [`watermark`] is the engine.
+//! * [`credentials`] is C2PA: the manifest in a file, its signer, and the judgement of others'.
 //! * [`domain`], [`clock`], [`cpu`] and [`metrics`] are leaves; [`private_postgres`]
 //!   runs the database when none is configured.
 //!
@@ -20,11 +21,13 @@ pub mod clock;
 pub mod config;
 mod connection;
 pub mod cpu;
+pub mod credentials;
 pub mod db;
 pub mod domain;
 pub mod http;
 pub mod imaging;
 pub mod metrics;
+pub mod outbound;
 pub mod private_postgres;
 pub mod service;
 pub mod telemetry;

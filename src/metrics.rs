@@ -30,6 +30,7 @@ pub struct Metrics {
     in_flight: Gauge,
     refusals: Family<CodeLabel, Counter>,
     image_jobs: Family<StateLabel, Gauge>,
+    time_stamps: Family<OutcomeLabel, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -52,6 +53,11 @@ struct CodeLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
 }
 
 impl Metrics {
@@ -90,6 +96,12 @@ impl Metrics {
                 "Images being worked on, and images waiting for a worker",
                 Family::default(),
             ),
+            time_stamps: add(
+                &mut registry,
+                "lumatrace_time_stamps",
+                "Signatures for which a time stamp was wanted, by what came of it",
+                Family::default(),
+            ),
             registry: Arc::new(registry),
         }
     }
@@ -119,6 +131,13 @@ impl Metrics {
                 .get_or_create(&StateLabel { state })
                 .set(jobs);
         }
+    }
+
+    /// Counts a signature for which a time stamp was wanted.
+    pub fn count_time_stamp(&self, granted: bool) {
+        let outcome = if granted { "granted" } else { "failed" };
+        let label = OutcomeLabel { outcome };
+        self.time_stamps.get_or_create(&label).inc();
     }
 
     /// Everything in the Prometheus text format, version 0.0.4.
@@ -199,6 +218,9 @@ mod tests {
         second.answered(405, Duration::from_secs(61));
         metrics.count_refusal("METHOD_NOT_ALLOWED");
         metrics.set_image_jobs(2, 5);
+        metrics.count_time_stamp(true);
+        metrics.count_time_stamp(false);
+        metrics.count_time_stamp(false);
         let text = metrics.render().unwrap();
         let mut found = 0;
         for line in [
@@ -215,10 +237,12 @@ mod tests {
             r#"lumatrace_refusals_total{code="METHOD_NOT_ALLOWED"} 1"#,
             r#"lumatrace_image_jobs{state="running"} 2"#,
             r#"lumatrace_image_jobs{state="waiting"} 5"#,
+            r#"lumatrace_time_stamps_total{outcome="granted"} 1"#,
+            r#"lumatrace_time_stamps_total{outcome="failed"} 2"#,
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
             found += 1;
         }
-        assert_eq!(found, 13);
+        assert_eq!(found, 15);
     }
 }

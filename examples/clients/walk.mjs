@@ -64,6 +64,7 @@ question.append("photoId", photoId);
 const answer = await send("/api/v1/photos/verify", { headers: { authorization }, body: question });
 const verdict = JSON.parse(answer.content);
 console.log(`verify: authentic ${verdict.authentic}, ${verdict.verdict}, ${verdict.message}`);
+console.log(`content credentials: ${verdict.c2paStatus}, ${verdict.c2pa.trust}, ${verdict.c2pa.manifestId}`);
 await send("/api/v1/auth/logout", { headers: { authorization } });
 if (!verdict.authentic || verdict.verdict !== "INTACT") {
   throw new Error("the protected file should be authentic and intact");

@@ -76,6 +76,7 @@ $form = ['image' => new CURLStringFile($marked, 'photo'), 'photoId' => $id];
 [$content] = send('/api/v1/photos/verify', [$authorization], $form);
 $verdict = json_decode($content, true);
 printf("verify: authentic %s, %s, %s\n", var_export($verdict['authentic'], true), $verdict['verdict'], $verdict['message']);
+printf("content credentials: %s, %s, %s\n", $verdict['c2paStatus'], $verdict['c2pa']['trust'], $verdict['c2pa']['manifestId']);
 send('/api/v1/auth/logout', [$authorization], '');
 if (!$verdict['authentic'] || $verdict['verdict'] !== 'INTACT') {
     fail('the protected file should be authentic and intact');

@@ -58,6 +58,7 @@ def main():
     verdict = send(session, "POST", "/api/v1/photos/verify",
                    files={"image": protected.content}, data={"photoId": photo_id}).json()
     print(f"verify: authentic {verdict['authentic']}, {verdict['verdict']}, {verdict['message']}")
+    print(f"content credentials: {verdict['c2paStatus']}, {verdict['c2pa']['trust']}, {verdict['c2pa']['manifestId']}")
     send(session, "POST", "/api/v1/auth/logout")
     if not (verdict["authentic"] and verdict["verdict"] == "INTACT"):
         sys.exit("the protected file should be authentic and intact")

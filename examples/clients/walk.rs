@@ -1,7 +1,7 @@
 //! The walk of a client in Rust: login, protect, verify, logout.
 //!
 //! ```sh
-//! cargo run --example walk -- PHOTO
+//! script/cargo run --example walk -- PHOTO
 //! ```
 //!
 //! `LUMATRACE_URL`, `LUMATRACE_TENANT`, `LUMATRACE_USERNAME` and `LUMATRACE_PASSWORD` say where and
@@ -72,6 +72,13 @@ fn main() -> Result<()> {
         verdict["authentic"],
         word("verdict"),
         word("message")
+    );
+    let credentials = &verdict["c2pa"];
+    println!(
+        "content credentials: {}, {}, {}",
+        word("c2paStatus"),
+        credentials["trust"],
+        credentials["manifestId"]
     );
     send(|| Ok(post("/auth/logout").bearer_auth(token)))?;
     if verdict["authentic"] == true && word("verdict") == "INTACT" {

@@ -58,5 +58,6 @@ echo "protected $id, $(header x-watermark-psnr) dB, $(wc -c <"$work/protected") 
 send -H "@$work/token" -F "image=@$work/protected" -F "photoId=$id" /api/v1/photos/verify
 verdict="$(member authentic) $(member verdict)"
 echo "verify: authentic $verdict, $(member message)"
+echo "content credentials: $(member c2paStatus)"
 send -H "@$work/token" /api/v1/auth/logout
 [ "$verdict" = "True INTACT" ] || { echo "the protected file should be authentic and intact" >&2; exit 1; }

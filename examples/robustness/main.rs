@@ -2,9 +2,9 @@
 //! looks for the mark.
 //!
 //! ```text
-//! cargo run --release --example robustness -- FOLDER... [--out DIR] [--attacks a,b,family,harsh | --core]
+//! script/cargo run --release --example robustness -- FOLDER... [--out DIR] [--attacks a,b,family,harsh | --core]
 //!                                             [--limit N] [--max-side PIXELS] [--jobs N] [--pairs] [--quick] [--save DIR]
-//! cargo run --release --example robustness -- FOLDER... --authentic [--cases a,b,group] [--as CONTAINER] [--strict]
+//! script/cargo run --release --example robustness -- FOLDER... --authentic [--cases a,b,group] [--as CONTAINER] [--strict]
 //! ```
 //!
 //! It needs no server and no database; what it writes into DIR is described in

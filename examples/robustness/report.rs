@@ -98,7 +98,7 @@ impl Findings<'_> {
     fn write_head(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "Made by `cargo run --release --example robustness`, version {}. Every photograph is protected, attacked and looked \
+            "Made by `script/cargo run --release --example robustness`, version {}. Every photograph is protected, attacked and looked \
              at; detected means z >= 6.2, a false-positive probability of at most 9e-10. Keys come from file names.\n",
             env!("CARGO_PKG_VERSION")
         )?;

@@ -3,8 +3,10 @@
 
 mod background;
 mod client_stream;
+pub mod doctor;
 mod metrics_listener;
 mod serve;
+mod signer_renewal;
 mod store;
 mod weakness;
 
@@ -19,12 +21,14 @@ pub use self::{
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
     clock::Clock,
-    config::Config,
+    config::{Config, ServeSettings, Switch},
     cpu::CpuGate,
+    credentials::TimeStamps,
     db::{DbError, Operator, roles::Excess},
     domain::Rates,
     imaging::Limits,
     metrics::Metrics,
+    outbound::Outbound,
     private_postgres,
     service::{
         self, Context, Settings,
@@ -38,11 +42,21 @@ use crate::{
             throttle::Throttle,
         },
         keys,
+        signers::{self, SelfTest},
+        time_stamps::TimeStampAuthority,
     },
 };
+use std::{sync::Arc, time::Duration};
 
 /// Password hashing that may wait; each takes about 20 ms of a core.
 const PASSWORD_QUEUE: usize = 128;
+
+/// Signatures that may wait for a time stamp, for each image that is worked on: enough for an
+/// authority that takes a second, and images that take a quarter. They use memory and hardly any
+/// CPU.
+const STAMPS_PER_WORKER: usize = 4;
+/// The same on a small machine.
+const FEWEST_STAMPS: usize = 16;
 
 /// Memory for bodies that are being received or sent, for each image that may run or wait.
 const BODY_BYTES_PER_IMAGE: usize = 26 << 20;
@@ -120,7 +134,7 @@ async fn restrict(operator: &Operator) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Generates the signing keys that are missing.
+/// Generates the signing keys that are missing, and who signs manifests.
 ///
 /// # Errors
 ///
@@ -133,7 +147,27 @@ pub async fn ensure_keys(
     keys::ensure(operator, master, clock)
         .await
         .map_err(StartError::from)
-        .map_err(StartError::on_writing("the signing keys"))
+        .map_err(StartError::on_writing("the signing keys"))?;
+    signers::ensure(operator, master, clock)
+        .await
+        .map_err(StartError::from)
+        .map_err(StartError::on_writing("the certificate authority"))
+}
+
+/// The operator's time-stamp authority, if there is one.
+fn time_stamps(
+    serve: &ServeSettings,
+    metrics: &Metrics,
+) -> Result<Option<Arc<dyn TimeStamps>>, StartError> {
+    let Some(url) = &serve.tsa_url else {
+        return Ok(None);
+    };
+    let wrong = |error| StartError::Setting(format!("LUMATRACE_TSA_URL: {error}"));
+    let limit = Duration::from_secs(serve.tsa_timeout_seconds.into());
+    let outbound = Outbound::new(&serve.outbound_networks, limit).map_err(wrong)?;
+    let url = outbound.destination(url).map_err(wrong)?;
+    let authority = TimeStampAuthority::new(outbound, url, limit, metrics.clone());
+    Ok(Some(Arc::new(authority)))
 }
 
 /// Makes what requests need, and starts what must run beside them wherever the context is used:
@@ -165,13 +199,15 @@ pub async fn context(
                 .to_owned(),
         )
     })?;
+    let metrics = Metrics::new();
+    let signers = signers::load(&db, &master, time_stamps(serve, &metrics)?).await?;
     let (workers, queue) = (serve.worker_count(), serve.queue_length());
     let body_bytes = (workers + queue) * BODY_BYTES_PER_IMAGE;
     let ctx = Context::new(service::Inner {
         db,
         access: AccessStates::default(),
         feed: AccessFeed::default(),
-        metrics: Metrics::new(),
+        metrics: metrics.clone(),
         sign_ins: SignIns::default(),
         throttle: Throttle::new(serve.login_burst),
         known_sources: KnownSources::default(),
@@ -189,19 +225,27 @@ pub async fn context(
             per_hour: serve.rate_per_hour,
         }),
         images: CpuGate::new(workers, queue),
+        // Who cannot be stamped at once is not kept waiting.
+        stamps: CpuGate::new((STAMPS_PER_WORKER * workers).max(FEWEST_STAMPS), 0),
         passwords: CpuGate::new(workers, PASSWORD_QUEUE),
+        signers,
         master,
         bodies: Bodies::new(body_bytes, (body_bytes / 2).max(2 * BODY_BYTES_PER_IMAGE)),
         settings: Settings {
             token_ttl_seconds: serve.token_ttl_seconds,
             public_url,
             most_connections: serve.connections.get(),
+            credentials: serve.credentials == Switch::On,
             limits: Limits::default(),
+            soft_binding: serve.soft_binding.clone(),
             cors_origins: serve.cors_origins.clone(),
             trusted_proxies: serve.trusted_proxies.clone(),
         },
     });
     access::read_all(&ctx).await?;
+    if ctx.settings.credentials {
+        test_signer(&ctx);
+    }
     let mut background = Background::default();
     let follow = access::follow(ctx.clone());
     background.spawn("access changes", |stopping| {
@@ -211,5 +255,26 @@ pub async fn context(
     background.spawn("refused sign-ins", |stopping| {
         refusals::summarise(summarised, stopping)
     });
+    let (owner, watched) = (store.owner(), ctx.clone());
+    background.spawn("signer renewal", |stopping| {
+        signer_renewal::watch(owner, watched, stopping)
+    });
     Ok((ctx, background))
+}
+
+/// Says at the start what would else be found out by the first client.
+fn test_signer(ctx: &Context) {
+    match ctx.signers.self_test(ctx.clock.now()) {
+        Ok(SelfTest::Passed) => {}
+        Ok(SelfTest::Untrusted) => tracing::warn!(
+            "the trust lists of this server do not lead to its own signer: import the root with lumatrace trust import"
+        ),
+        Ok(SelfTest::Failed(status)) => tracing::error!(
+            status = status.as_str(),
+            "what this server signs is not accepted: protect answers with files that others will call invalid"
+        ),
+        Err(error) => {
+            tracing::error!(%error, "this server cannot sign: protect answers 503 SIGNER_UNAVAILABLE");
+        }
+    }
 }

@@ -45,6 +45,20 @@ impl Store {
     /// Starts the private PostgreSQL unless `DATABASE_URL` names another. Blocks.
     pub fn open(installation: &InstallationSettings) -> Result<Self, StartError> {
         make_data_dir(installation)?;
+        Self::start(installation)
+    }
+
+    /// The same, but only where there is a database: makes neither one nor a folder. `None` when
+    /// `DATABASE_URL` is not set, and no private PostgreSQL was made.
+    pub fn open_existing(installation: &InstallationSettings) -> Result<Option<Self>, StartError> {
+        let is_private = database_options(installation)?.is_none();
+        if is_private && !PrivatePostgres::is_made(&installation.data_dir)? {
+            return Ok(None);
+        }
+        Self::start(installation).map(Some)
+    }
+
+    fn start(installation: &InstallationSettings) -> Result<Self, StartError> {
         if let Some(owner) = database_options(installation)? {
             return Ok(Self {
                 owner,
@@ -73,15 +87,25 @@ impl Store {
         self.private.is_some()
     }
 
+    /// How the owner of the tables connects.
+    pub(super) fn owner(&self) -> PgConnectOptions {
+        self.owner.clone()
+    }
+
     /// Connects as the owner of the tables and brings the schema up to date.
     pub async fn operator(&self) -> Result<Operator, StartError> {
-        let operator = Operator::connect(self.owner.clone()).await?;
+        let operator = self.operator_as_is().await?;
         operator
             .migrate()
             .await
             .map_err(StartError::from)
             .map_err(StartError::on_writing("missing migrations"))?;
         Ok(operator)
+    }
+
+    /// Connects as the owner of the tables, whatever state the schema is in.
+    pub(super) async fn operator_as_is(&self) -> Result<Operator, StartError> {
+        Ok(Operator::connect(self.owner.clone()).await?)
     }
 
     /// Connects as the serving role, which row-level security holds.

@@ -16,13 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sha2::{Digest, Sha256};
-
 use super::{
     ended_tokens::EndedTokens,
     token::{Claims, Origin},
 };
-use crate::domain::{AccessKey, AccessState, CredentialId};
+use crate::domain::{AccessKey, AccessState, CredentialId, access_key};
 
 /// Age from which the copy is no longer trusted; it is refreshed every second.
 const STALE: Duration = Duration::from_secs(10);
@@ -186,12 +184,6 @@ impl AccessStates {
             TokenStatus::Unknown
         }
     }
-}
-
-/// The key of an account, a credential or a tenant: SHA-256, as the database's function
-/// `access_key` computes it.
-fn access_key(kind: &str, tenant: &str, subject: &str) -> AccessKey {
-    Sha256::digest(format!("{kind}\n{tenant}\n{subject}")).into()
 }
 
 /// The key of the moment at which a token's credential ends; `None` if it has no credential.

@@ -1,9 +1,12 @@
 //! The command line. Commands that create or list something print JSON on stdout, one object or one
 //! a line; logs and errors go to stderr. A command that is refused prints one sentence and exits
-//! with code 1; a wrong command line exits with 2.
+//! with code 1; a wrong command line exits with 2. `doctor` prints text unless it is asked for
+//! JSON.
 
 mod audit;
 mod credential;
+mod credentials;
+mod doctor;
 mod operator;
 mod serve;
 
@@ -57,6 +60,17 @@ enum Command {
     /// Check and seal the audit logs of tenants
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Make the server's certificate authority, and print its root
+    #[command(subcommand)]
+    Ca(credentials::CaCommand),
+    /// List, import and remove who signs protected files
+    #[command(subcommand)]
+    Signer(credentials::SignerCommand),
+    /// List, import and remove whose signatures are trusted
+    #[command(subcommand)]
+    Trust(credentials::TrustCommand),
+    /// Say what is wrong with this set-up, and what cures it; changes nothing
+    Doctor(Box<doctor::DoctorArgs>),
     /// Exit 0 if the server answers; for containers
     Healthcheck(ListenSetting),
     /// Print completions for a shell: source <(lumatrace completions bash)
@@ -84,7 +98,7 @@ pub fn run() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match dispatch(cli, &secrets_in_flags(&matches)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             writeln!(std::io::stderr(), "lumatrace: {error}").ok();
             ExitCode::FAILURE
@@ -189,7 +203,7 @@ fn judge(
     }
 }
 
-fn dispatch(cli: Cli, in_flags: &[&'static str]) -> Result<(), StartError> {
+fn dispatch(cli: Cli, in_flags: &[&'static str]) -> Result<ExitCode, StartError> {
     let Cli {
         mut installation,
         mut command,
@@ -201,7 +215,12 @@ fn dispatch(cli: Cli, in_flags: &[&'static str]) -> Result<(), StartError> {
         .build()
         .map_err(|error| StartError::Io("the async runtime".to_owned(), error))?;
     if let Command::Healthcheck(address) = &command {
-        return runtime.block_on(serve::healthcheck(address.listen));
+        runtime.block_on(serve::healthcheck(address.listen))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Says itself what is wrong with settings.
+    if let Command::Doctor(arguments) = command {
+        return doctor::run(&runtime, installation, *arguments, in_flags);
     }
     // Wrong settings are refused before anything is started or made.
     installation
@@ -217,7 +236,7 @@ fn dispatch(cli: Cli, in_flags: &[&'static str]) -> Result<(), StartError> {
     // Connections end before the database that they lead to.
     drop(runtime);
     drop(store);
-    done
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 async fn run_command(
@@ -241,8 +260,11 @@ async fn run_command(
         Command::App(command) => credential::app(&installation, store, command).await,
         Command::Key(command) => credential::key(&installation, store, &command).await,
         Command::Audit(command) => audit::run(&installation, store, command).await,
-        // These two need no data, and are done by now.
-        Command::Healthcheck(_) | Command::Completions { .. } => Ok(()),
+        Command::Ca(command) => credentials::ca(&installation, store, &command).await,
+        Command::Signer(command) => credentials::signer(&installation, store, command).await,
+        Command::Trust(command) => credentials::trust(store, command).await,
+        // These need no data, or open it themselves, and are done by now.
+        Command::Doctor(_) | Command::Healthcheck(_) | Command::Completions { .. } => Ok(()),
     }
 }
 

@@ -16,7 +16,8 @@ use crate::{
     config::{InstallationSettings, MOST_CALLS},
     db::Operator,
     domain::{
-        ContentHashPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy, Username, audit::By,
+        ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy,
+        Username, audit::By,
     },
     service::{
         self,
@@ -57,6 +58,9 @@ struct PolicyArgs {
     /// Which contentHash clients may declare: strict, the image's own hash, or format, any hash
     #[arg(long, value_parser = parse_content_hash_policy)]
     content_hash_policy: Option<ContentHashPolicy>,
+    /// Whether the manifests of its photos are kept, so that they are found again: keep or none
+    #[arg(long, value_parser = parse_manifest_policy)]
+    manifests: Option<ManifestPolicy>,
     /// How many megapixels (millions of pixels) its pictures may have: a number from 1 to 64, or
     /// default (16)
     #[arg(long, value_parser = parse_max_megapixels)]
@@ -180,6 +184,7 @@ pub(super) async fn tenant(
                 privacy: policy.privacy,
                 max_copies: policy.max_copies.map(|MaxCopies(max)| max),
                 content_hash: policy.content_hash_policy,
+                manifests: policy.manifests,
                 max_megapixels: policy.max_megapixels.map(|MaxMegapixels(max)| max),
                 rate_per_second: policy.per_second.map(|Rate(rate)| rate),
                 rate_burst: policy.burst.map(|Rate(rate)| rate),
@@ -354,6 +359,7 @@ fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
         "privacy": policy.privacy.as_str(),
         "maxCopies": policy.max_copies,
         "contentHashPolicy": policy.content_hash.as_str(),
+        "manifests": policy.manifests.as_str(),
         "maxMegapixels": policy.max_megapixels.map(Megapixels::get),
         "ratePerSecond": policy.rates.per_second,
         "rateBurst": policy.rates.burst,
@@ -397,6 +403,10 @@ fn parse_privacy(text: &str) -> Result<Privacy, &'static str> {
 
 fn parse_content_hash_policy(text: &str) -> Result<ContentHashPolicy, &'static str> {
     ContentHashPolicy::parse(text).ok_or("content-hash-policy is strict or format")
+}
+
+fn parse_manifest_policy(text: &str) -> Result<ManifestPolicy, &'static str> {
+    ManifestPolicy::parse(text).ok_or("manifests is keep or none")
 }
 
 fn parse_max_copies(text: &str) -> Result<MaxCopies, &'static str> {

@@ -17,8 +17,9 @@ use std::{
     hash::Hash,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -74,12 +75,20 @@ impl<K: Clone + Eq + Hash> GateState<K> {
 #[derive(Debug)]
 pub struct Job {
     abandoned: Arc<AtomicBool>,
+    /// CPU time that the job used on other threads, in nanoseconds.
+    elsewhere: Arc<AtomicU64>,
 }
 
 impl Job {
     /// Whether nobody waits for the result any more, so that the job may skip the rest of its work.
     pub fn abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Adds CPU time that was used on another thread, so that it counts for the party.
+    pub fn charge(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.elsewhere.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 }
 
@@ -100,6 +109,7 @@ impl<K: Clone + Eq + Hash> QueuedJob<K> {
             shares: self.shares,
             start,
             began: None,
+            elsewhere: Arc::default(),
         }
     }
 }
@@ -128,11 +138,16 @@ struct Turn<K: Clone + Eq + Hash> {
     start: Start,
     /// CPU seconds of the thread when the job began.
     began: Option<f64>,
+    /// CPU time on other threads, in nanoseconds.
+    elsewhere: Arc<AtomicU64>,
 }
 
 impl<K: Clone + Eq + Hash> Drop for Turn<K> {
     fn drop(&mut self) {
-        let seconds = self.began.map_or(0.0, |began| thread_cpu_seconds() - began);
+        let elsewhere = Duration::from_nanos(self.elsewhere.load(Ordering::Relaxed));
+        let seconds = self.began.map_or(0.0, |began| {
+            thread_cpu_seconds() - began + elsewhere.as_secs_f64()
+        });
         let mut state = self.gate.lock();
         (state.queue).finish(&self.party, self.shares, self.start, seconds);
         state.start();
@@ -228,7 +243,11 @@ impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
         let finished = tokio::task::spawn_blocking(move || {
             let mut turn = turn;
             turn.began = Some(thread_cpu_seconds());
-            span.in_scope(|| work(&Job { abandoned }))
+            let job = Job {
+                abandoned,
+                elsewhere: Arc::clone(&turn.elsewhere),
+            };
+            span.in_scope(|| work(&job))
         });
         match finished.await {
             Ok(value) => Ok(value),
@@ -342,7 +361,7 @@ mod tests {
             let work = move |_: &Job| {
                 let others = running.fetch_add(taken, Ordering::SeqCst);
                 log.lock().unwrap().push((number, others + taken));
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                std::thread::sleep(Duration::from_millis(5));
                 running.fetch_sub(taken, Ordering::SeqCst);
             };
             let mut job = Box::pin(async move { gate.run_taking((), shares, work).await });

@@ -35,6 +35,8 @@ pub struct AccessPosition {
     /// A hash of which signing keys there are, what each is for, and how long those are needed that
     /// no longer sign. Another one means that they changed.
     pub signing_keys: i64,
+    /// The same of who signs manifests, and of whose certificates are trusted.
+    pub signers: i64,
     /// The transactions that the caller has seen are not of this cluster, or not of its history.
     pub other_history: bool,
 }
@@ -171,7 +173,12 @@ async fn position(
                                                                case when retired_at is not null
                                                                    then extract(epoch from tokens_until) end)::text,
                                                               '' order by key_id), 0), 0)
-                   from signing_keys) as "signing_keys!""#,
+                   from signing_keys) as "signing_keys!",
+                  hashtextextended(concat((select encode(root, 'hex') from certificate_authority),
+                                          (select string_agg(signer_id::text, '' order by signer_id) from signers
+                                           where removed_at is null),
+                                          (select string_agg(list_id::text, '' order by name) from trust_lists)),
+                                   0) as "signers!""#,
         seen.map(|seen| seen.0.as_str())
     )
     .fetch_one(db)
@@ -179,6 +186,7 @@ async fn position(
     Ok(AccessPosition {
         seen: SeenTransactions(row.seen),
         signing_keys: row.signing_keys,
+        signers: row.signers,
         other_history: row.other_history,
     })
 }

@@ -9,22 +9,26 @@
 pub mod access;
 pub mod accounts;
 pub mod audit;
+pub mod certificate_authority;
 pub mod credentials;
 mod error;
 pub mod idempotency_keys;
 pub mod known_sources;
+pub mod manifests;
 pub mod photos;
 mod pool;
 mod pool_shares;
 pub mod revoked_tokens;
 pub mod roles;
+pub mod signers;
 pub mod signing_keys;
 pub mod tenant_rates;
 pub mod tenants;
+pub mod trust_lists;
 pub mod usage_hours;
 pub mod words;
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 use sqlx::{
     ConnectOptions, PgExecutor, Postgres, Transaction, migrate::Migrator,
@@ -34,6 +38,8 @@ use sqlx::{
 use tokio::sync::OwnedSemaphorePermit;
 
 pub use error::DbError;
+/// What the operator's statements run on.
+pub use sqlx::PgConnection;
 
 use self::{
     pool::{ConnectionPool, GuardedConnection, PoolSettings},
@@ -243,15 +249,15 @@ impl Operator {
                 DbError::NotMigrated
             }
         };
-        let applied = sqlx::query_scalar!("select count(*) from schema_versions")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(|_| missing())?;
-        let known = MIGRATOR.iter().count();
-        if applied.and_then(|count| usize::try_from(count).ok()) != Some(known) {
-            return Err(missing());
+        match schema(&mut *connection).await {
+            Ok(Schema::Current) => Ok(()),
+            _ => Err(missing()),
         }
-        Ok(())
+    }
+
+    /// How the schema stands to this program; changes nothing.
+    pub async fn schema(&self) -> Result<Schema, DbError> {
+        schema(&mut *self.pool.unguarded().acquire().await?).await
     }
 
     /// Whether the transactions of serving connections with the same options must switch to the
@@ -293,6 +299,39 @@ impl Operator {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// How the schema of a database stands to this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// There is none.
+    Missing,
+    /// Migrations are missing.
+    Older,
+    /// It is that of this program.
+    Current,
+    /// A newer program has migrated it.
+    Newer,
+}
+
+async fn schema(db: impl PgExecutor<'_>) -> Result<Schema, DbError> {
+    /// SQLSTATE `undefined_table`.
+    const NO_TABLE: &str = "42P01";
+    let applied = sqlx::query_scalar!("select count(*) from schema_versions")
+        .fetch_one(db)
+        .await;
+    let applied = match applied {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_TABLE) => {
+            return Ok(Schema::Missing);
+        }
+        applied => applied?.unwrap_or_default(),
+    };
+    let known = i64::try_from(MIGRATOR.iter().count()).unwrap_or(i64::MAX);
+    Ok(match applied.cmp(&known) {
+        Ordering::Less => Schema::Older,
+        Ordering::Equal => Schema::Current,
+        Ordering::Greater => Schema::Newer,
+    })
 }
 
 /// Whether the database takes no changes: it is a standby, or was set so.

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{DbError, TenantTransaction};
+use super::{DbError, TenantTransaction, manifests::ManifestSummary};
 use crate::domain::{ContentHash, FileFormat, MarkStrength, PhotoId, Place, Registration};
 
 /// A photo as its tenant sees it.
@@ -45,6 +45,39 @@ pub struct SealedRecord {
     pub sealed_record: Vec<u8>,
     /// The salt that its key is derived with.
     pub record_salt: Vec<u8>,
+    /// The manifest that was signed for it; `None` before there were any.
+    pub manifest: Option<ManifestSummary>,
+}
+
+/// A sealed record as PostgreSQL gives it, with the photo's manifest.
+struct RecordRow {
+    photo_id: Uuid,
+    protected_sha256: Vec<u8>,
+    sealed_record: Vec<u8>,
+    record_salt: Vec<u8>,
+    manifest_id: Option<String>,
+    certificate_sha256: Option<Vec<u8>>,
+    kept: Option<bool>,
+}
+
+impl RecordRow {
+    fn read(self) -> (PhotoId, SealedRecord) {
+        let manifest = match (self.manifest_id, self.certificate_sha256, self.kept) {
+            (Some(manifest_id), Some(certificate_sha256), Some(kept)) => Some(ManifestSummary {
+                manifest_id,
+                certificate_sha256,
+                kept,
+            }),
+            _ => None,
+        };
+        let record = SealedRecord {
+            protected_sha256: self.protected_sha256,
+            sealed_record: self.sealed_record,
+            record_salt: self.record_salt,
+            manifest,
+        };
+        (self.photo_id.into(), record)
+    }
 }
 
 /// The last photo of a page: the next page begins after it.
@@ -237,18 +270,8 @@ pub async fn find_record(
     tx: &mut TenantTransaction,
     photo: PhotoId,
 ) -> Result<Option<SealedRecord>, DbError> {
-    let (db, tenant) = tx.parts();
-    let row = sqlx::query_as!(
-        SealedRecord,
-        r#"select protected_sha256 as "protected_sha256!", sealed_record as "sealed_record!",
-                  record_salt as "record_salt!"
-           from photos where tenant_id = $1 and photo_id = $2 and protected_at is not null"#,
-        tenant,
-        photo.as_uuid()
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(row)
+    let found = find_records(tx, &[photo]).await?;
+    Ok(found.into_iter().next().map(|(_, record)| record))
 }
 
 /// Finds the sealed records of those of `photos` that are protected, in no particular order.
@@ -258,29 +281,19 @@ pub async fn find_records(
 ) -> Result<Vec<(PhotoId, SealedRecord)>, DbError> {
     let (db, tenant) = tx.parts();
     let ids: Vec<Uuid> = photos.iter().map(|photo| photo.as_uuid()).collect();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        RecordRow,
         r#"select photo_id, protected_sha256 as "protected_sha256!", sealed_record as "sealed_record!",
-                  record_salt as "record_salt!"
-           from photos where tenant_id = $1 and photo_id = any($2) and protected_at is not null"#,
+                  record_salt as "record_salt!", manifest_id as "manifest_id?",
+                  certificate_sha256 as "certificate_sha256?", store is not null as "kept?"
+           from photos left join manifests using (tenant_id, photo_id)
+           where tenant_id = $1 and photo_id = any($2) and protected_at is not null"#,
         tenant,
         &ids
     )
     .fetch_all(db)
     .await?;
-    let record = |protected_sha256, sealed_record, record_salt| SealedRecord {
-        protected_sha256,
-        sealed_record,
-        record_salt,
-    };
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            (
-                row.photo_id.into(),
-                record(row.protected_sha256, row.sealed_record, row.record_salt),
-            )
-        })
-        .collect())
+    Ok(rows.into_iter().map(RecordRow::read).collect())
 }
 
 /// Finds photos whose protected file had these bytes, at most `limit`: in practice one.

@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
 use crate::domain::{
-    ContentHashPolicy, Megapixels, Privacy, RateOverrides, TenantPolicy, TenantStatus,
+    ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, RateOverrides, TenantPolicy,
+    TenantStatus,
 };
 
 /// A tenant as the operator sees it.
@@ -29,6 +30,7 @@ struct PolicyRow {
     max_copies: Option<i32>,
     content_hash_policy: String,
     max_megapixels: Option<i32>,
+    manifest_policy: String,
     rate_per_second: Option<i32>,
     rate_burst: Option<i32>,
     rate_per_hour: Option<i32>,
@@ -52,6 +54,7 @@ impl PolicyRow {
             content_hash: ContentHashPolicy::parse(&self.content_hash_policy)
                 .ok_or_else(corrupt)?,
             max_megapixels: read_megapixels(self.max_megapixels)?,
+            manifests: ManifestPolicy::parse(&self.manifest_policy).ok_or_else(corrupt)?,
             rates: RateOverrides {
                 per_second: number(self.rate_per_second)?,
                 burst: number(self.rate_burst)?,
@@ -91,7 +94,7 @@ pub async fn insert(
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
     let rows = sqlx::query!(
         "select tenant_id, status, created_at, privacy, max_copies, content_hash_policy, max_megapixels,
-                rate_per_second, rate_burst, rate_per_hour
+                manifest_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants order by tenant_id"
     )
     .fetch_all(db)
@@ -103,6 +106,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
                 max_copies: row.max_copies,
                 content_hash_policy: row.content_hash_policy,
                 max_megapixels: row.max_megapixels,
+                manifest_policy: row.manifest_policy,
                 rate_per_second: row.rate_per_second,
                 rate_burst: row.rate_burst,
                 rate_per_hour: row.rate_per_hour,
@@ -122,7 +126,8 @@ pub async fn lock_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         PolicyRow,
-        "select privacy, max_copies, content_hash_policy, max_megapixels, rate_per_second, rate_burst, rate_per_hour
+        "select privacy, max_copies, content_hash_policy, max_megapixels, manifest_policy,
+                rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1 for update",
         tenant
     )
@@ -138,7 +143,7 @@ pub async fn set_policy(tx: &mut TenantTransaction, policy: &TenantPolicy) -> Re
     sqlx::query!(
         "update tenants
          set privacy = $2, max_copies = $3, rate_per_second = $4, rate_burst = $5, rate_per_hour = $6,
-             content_hash_policy = $7, max_megapixels = $8
+             content_hash_policy = $7, max_megapixels = $8, manifest_policy = $9
          where tenant_id = $1",
         tenant,
         policy.privacy.as_str(),
@@ -147,7 +152,8 @@ pub async fn set_policy(tx: &mut TenantTransaction, policy: &TenantPolicy) -> Re
         policy.rates.burst.map(number),
         policy.rates.per_hour.map(number),
         policy.content_hash.as_str(),
-        policy.max_megapixels.map(|max| number(max.get()))
+        policy.max_megapixels.map(|max| number(max.get())),
+        policy.manifests.as_str()
     )
     .execute(db)
     .await?;
@@ -159,7 +165,8 @@ pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         PolicyRow,
-        "select privacy, max_copies, content_hash_policy, max_megapixels, rate_per_second, rate_burst, rate_per_hour
+        "select privacy, max_copies, content_hash_policy, max_megapixels, manifest_policy,
+                rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1",
         tenant
     )

@@ -162,6 +162,8 @@ actions! {
     TenantResumed "tenant.resumed" "The operator ended the suspension.";
     AuditSealed "audit.sealed" "The operator vouched for the log as it was, and sealed it.";
     TenantPolicyChanged "tenant.policy_changed" "The operator changed what holds for the tenant's photos.";
+    SignerImported "signer.imported" "The operator imported a certificate that signs the tenant's files.";
+    SignerRemoved "signer.removed" "The operator removed a certificate that signed the tenant's files.";
 }
 
 /// An event that is yet to be appended, which gives it its time, its place in the chain and its

@@ -20,14 +20,14 @@ mod tenant;
 mod usage;
 pub mod verdict;
 
-pub use access::{AccessKey, AccessState, SeenTransactions};
+pub use access::{AccessKey, AccessState, SeenTransactions, access_key};
 pub use account::{AccountStatus, Role};
 pub use content_hash::ContentHash;
 pub use credential::{CredentialId, CredentialKind};
 pub use idempotency::{IdempotencyKey, Once, RequestHash};
 pub use ids::{PhotoId, TenantId, TokenId, Username};
 pub use limits::{Decision, Quota, RateOverrides, Rates, Tally, TokenBucket};
-pub use policy::{ContentHashPolicy, Megapixels, Privacy, TenantPolicy};
+pub use policy::{ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantPolicy};
 pub use protected::{FileFormat, MarkStrength};
 pub use registration::{Place, Registration};
 pub use scope::{Scope, Scopes};

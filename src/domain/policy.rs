@@ -58,6 +58,33 @@ impl ContentHashPolicy {
     }
 }
 
+/// Whether the manifests of a tenant's photos are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ManifestPolicy {
+    /// With the photo, so that they are found when they were stripped from the file.
+    #[default]
+    Keep,
+    /// Not at all; `verify` of a stripped file has none to point to.
+    None,
+}
+
+impl ManifestPolicy {
+    /// The name in the database and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::None => "none",
+        }
+    }
+
+    /// Reads `keep` or `none`; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Keep, Self::None]
+            .into_iter()
+            .find(|policy| policy.as_str() == text)
+    }
+}
+
 /// The largest image of a tenant, in whole megapixels: 1 to 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Megapixels(u32);
@@ -95,6 +122,8 @@ pub struct TenantPolicy {
     pub content_hash: ContentHashPolicy,
     /// The largest image, where it is not the server's default.
     pub max_megapixels: Option<Megapixels>,
+    /// Whether manifests are kept, of photos that are protected from now on.
+    pub manifests: ManifestPolicy,
     /// Rate limits, where they are not the server's.
     pub rates: RateOverrides,
 }

@@ -1,21 +1,49 @@
 //! The decision table of `verify`: from the evidence of each layer to one verdict.
 //!
 //! Three questions are answered separately: is the mark here, is this the protected content, was
-//! nothing in it changed. `authentic` needs a positive answer to each. Pure, so that the table can
-//! be read and tested row by row (docs/verify.md).
+//! nothing in it changed. `authentic` needs a positive answer to each, and that the content
+//! credentials do not contradict. Pure, so that the table can be read and tested row by row
+//! (docs/verify.md).
 
-/// The state of the content credentials (C2PA) in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The state of the content credentials (C2PA) in the file: whether they are whole and fit the
+/// bytes. Whose they are is another question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum C2paStatus {
+    /// The manifest is sound, and the bytes are those that were signed.
+    Valid,
+    /// There is a manifest, and it is malformed, or its signature, certificate or assertions do not
+    /// hold.
+    Invalid,
     /// The file carries no manifest.
     Missing,
+    /// The signature is good, and the bytes are not those that were signed.
+    Tampered,
+}
+
+/// The photo that the manifest in the file names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatedPhoto {
+    /// None of the tenant's.
+    Unknown,
+    /// This one, in words that anybody could sign.
+    This,
+    /// This one: it is the manifest that `protect` signed for it.
+    Own,
+    /// Another photo of the tenant, whose mark is in the image, too: this photo was protected
+    /// again.
+    Both,
+    /// Another photo of the tenant, whose mark is not in the image.
+    Other,
 }
 
 impl C2paStatus {
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Valid => "VALID",
+            Self::Invalid => "INVALID",
             Self::Missing => "MISSING",
+            Self::Tampered => "TAMPERED",
         }
     }
 }
@@ -144,7 +172,8 @@ pub enum Verdict {
     Recovered,
     /// This photo, but not all of it is as protected.
     Altered,
-    /// The mark of this photo sits on other content.
+    /// The mark or the manifest of this photo sits on other content, or the manifest names another
+    /// photo than the mark.
     Conflict,
     /// No mark of this photo was found.
     Unknown,
@@ -169,10 +198,14 @@ impl Verdict {
 pub struct Evidence {
     /// The content credentials in the file.
     pub c2pa: C2paStatus,
+    /// Which photo they name.
+    pub stated: StatedPhoto,
     /// Whether the mark of this photo was detected.
     pub watermark: WatermarkStatus,
     /// Whether the image shows the protected content.
     pub content: Content,
+    /// Whether the picture is that of the photo, marked or not.
+    pub recognised: bool,
     /// The result of comparing the content place by place.
     pub compared: Alteration,
     /// How the picture was processed, as far as its geometry and pixels show.
@@ -188,8 +221,10 @@ impl Evidence {
     pub fn none(policy: Policy) -> Self {
         Self {
             c2pa: C2paStatus::Missing,
+            stated: StatedPhoto::Unknown,
             watermark: WatermarkStatus::NotFound,
             content: Content::Doubtful,
+            recognised: false,
             compared: Alteration::NotExamined,
             handling: TamperClass::None,
             exact_match: false,
@@ -200,21 +235,32 @@ impl Evidence {
     /// The verdict that the evidence supports.
     pub fn verdict(self) -> Verdict {
         if !self.detected() {
-            Verdict::Unknown
-        } else if self.exact_match {
-            Verdict::Intact
-        } else if self.alteration() != Alteration::Found {
-            Verdict::Recovered
-        } else if self.content == Content::Other {
-            Verdict::Conflict
-        } else {
-            Verdict::Altered
+            return if self.names_this() && !self.recognised {
+                Verdict::Conflict
+            } else {
+                Verdict::Unknown
+            };
+        }
+        if self.exact_match {
+            return Verdict::Intact;
+        }
+        let found = self.alteration() == Alteration::Found;
+        match self.c2pa {
+            _ if self.stated == StatedPhoto::Other => Verdict::Conflict,
+            _ if found && self.content == Content::Other => Verdict::Conflict,
+            C2paStatus::Invalid | C2paStatus::Tampered => Verdict::Altered,
+            _ if found => Verdict::Altered,
+            C2paStatus::Valid if self.stated == StatedPhoto::Own => Verdict::Intact,
+            C2paStatus::Valid | C2paStatus::Missing => Verdict::Recovered,
         }
     }
 
     /// Whether the image may be called this photo under the client's policy.
     pub fn authentic(self) -> bool {
-        self.detected() && self.manifest_suffices() && self.content_suffices()
+        self.detected()
+            && self.verdict() != Verdict::Conflict
+            && self.manifest_suffices()
+            && self.content_suffices()
     }
 
     /// Whether something was changed, from all evidence: identical pixels are not altered, other
@@ -255,11 +301,18 @@ impl Evidence {
         self.watermark == WatermarkStatus::Detected
     }
 
-    /// Whether the manifest satisfies the policy.
+    /// Whether the manifest names this photo, whoever signed it.
+    fn names_this(self) -> bool {
+        matches!(self.stated, StatedPhoto::This | StatedPhoto::Own)
+    }
+
+    /// Whether the manifest satisfies the policy. Anybody can sign a manifest, so that a valid one
+    /// adds nothing unless it is the photo's own.
     fn manifest_suffices(self) -> bool {
-        match (self.policy, self.c2pa) {
-            (Policy::Standard, C2paStatus::Missing) => true,
-            (Policy::Strict, C2paStatus::Missing) => false,
+        match self.c2pa {
+            C2paStatus::Invalid | C2paStatus::Tampered => false,
+            C2paStatus::Missing => self.policy == Policy::Standard,
+            C2paStatus::Valid => self.policy == Policy::Standard || self.stated == StatedPhoto::Own,
         }
     }
 
@@ -280,8 +333,10 @@ mod tests {
     /// A re-saved copy in which nothing is amiss.
     const COPY: Evidence = Evidence {
         c2pa: C2paStatus::Missing,
+        stated: StatedPhoto::Unknown,
         watermark: WatermarkStatus::Detected,
         content: Content::Agrees,
+        recognised: true,
         compared: Alteration::NoneFound,
         handling: TamperClass::Compression,
         exact_match: false,
@@ -396,6 +451,78 @@ mod tests {
         };
         assert!(file.content_suffices() && !file.authentic());
         assert_eq!(file.verdict(), Verdict::Intact);
+    }
+
+    #[test]
+    fn credentials_can_only_take_away_from_what_the_pixels_say() {
+        use C2paStatus::{Invalid, Missing, Tampered, Valid};
+        use StatedPhoto::{Both, Other, Own, This, Unknown};
+        use Verdict::{Altered, Conflict, Intact, Recovered};
+        // A copy in which nothing is amiss: status, photo named; verdict, authentic, under strict.
+        for (c2pa, stated, verdict, standard, strict) in [
+            (Missing, Unknown, Recovered, true, false),
+            (Valid, Own, Intact, true, true),
+            (Valid, This, Recovered, true, false),
+            (Valid, Unknown, Recovered, true, false),
+            (Valid, Both, Recovered, true, false),
+            (Tampered, Both, Altered, false, false),
+            (Valid, Other, Conflict, false, false),
+            (Tampered, Own, Altered, false, false),
+            (Tampered, This, Altered, false, false),
+            (Tampered, Unknown, Altered, false, false),
+            (Tampered, Other, Conflict, false, false),
+            (Invalid, Unknown, Altered, false, false),
+        ] {
+            let evidence = Evidence {
+                c2pa,
+                stated,
+                ..COPY
+            };
+            assert_eq!(evidence.verdict(), verdict, "{evidence:?}");
+            assert_eq!(evidence.alteration(), Alteration::NoneFound);
+            assert_eq!(evidence.authentic(), standard, "{evidence:?}");
+            let policy = Policy::Strict;
+            let asked = Evidence { policy, ..evidence };
+            assert_eq!(asked.authentic(), strict, "{evidence:?}");
+            // What the pixels deny, no manifest makes good.
+            for (content, compared) in [
+                (Content::Agrees, Alteration::Found),
+                (Content::Agrees, Alteration::Uncertain),
+                (Content::Doubtful, Alteration::NoneFound),
+                (Content::Other, Alteration::NoneFound),
+            ] {
+                let worse = Evidence {
+                    content,
+                    compared,
+                    ..evidence
+                };
+                assert!(!worse.authentic(), "{worse:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_manifest_of_a_photo_on_other_content_is_a_conflict() {
+        use C2paStatus::{Missing, Tampered, Valid};
+        use StatedPhoto::{Other, Own, This, Unknown};
+        for (c2pa, stated, recognised, verdict) in [
+            (Tampered, Own, false, Verdict::Conflict),
+            (Valid, This, false, Verdict::Conflict),
+            (Tampered, Own, true, Verdict::Unknown),
+            (Valid, Other, false, Verdict::Unknown),
+            (Valid, Unknown, false, Verdict::Unknown),
+            (Missing, Unknown, false, Verdict::Unknown),
+        ] {
+            let evidence = Evidence {
+                c2pa,
+                stated,
+                recognised,
+                watermark: WatermarkStatus::NotFound,
+                ..COPY
+            };
+            assert_eq!(evidence.verdict(), verdict, "{evidence:?}");
+            assert!(!evidence.authentic(), "{evidence:?}");
+        }
     }
 
     #[test]

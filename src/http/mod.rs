@@ -59,6 +59,8 @@ const VERIFY: Access = Access::Token(Scopes::of(Scope::Verify));
 const IDENTIFY: Access = Access::Token(Scopes::of(Scope::Verify).or(Scopes::of(Scope::Read)));
 /// Reads.
 const READ: Access = Access::Token(Scopes::of(Scope::Read));
+/// Reads the manifests that were signed.
+const READ_MANIFESTS: Access = Access::Token(Scopes::of(Scope::ReadManifests));
 /// Deletes.
 const DELETE: Access = Access::Token(Scopes::of(Scope::Delete));
 /// Administers the tenant.
@@ -206,6 +208,12 @@ pub fn endpoints() -> Vec<Endpoint> {
             READ,
             v1::photos::get,
             v1::photos::describe_get,
+        ),
+        Endpoint::get(
+            "/api/v1/photos/{photoId}/manifest",
+            READ_MANIFESTS,
+            v1::manifest::handler,
+            v1::manifest::describe,
         ),
         Endpoint::delete(
             "/api/v1/photos/{photoId}",
@@ -356,6 +364,12 @@ fn public() -> Vec<Endpoint> {
             Public,
             v1::jwks::handler,
             v1::jwks::describe,
+        ),
+        Endpoint::get(
+            "/.well-known/c2pa/anchors.pem",
+            Public,
+            v1::anchors::handler,
+            v1::anchors::describe,
         ),
         Endpoint::get(
             "/.well-known/oauth-authorization-server",

@@ -17,6 +17,7 @@ use time::{OffsetDateTime, macros::datetime, serde::rfc3339};
 
 use super::error::ApiError;
 use crate::{
+    credentials::Trust,
     domain::{
         AccountStatus, ContentHash, CredentialId, FileFormat, MarkStrength, PhotoId, Place, Role,
         Scope, Scopes, Username,
@@ -159,13 +160,19 @@ closed_sets! {
     Scope { Protect, Verify, Read, Delete, ReadManifests, Admin };
     Policy { Standard, Strict };
     MetadataPolicy { Keep, StripGps, StripAll };
-    C2paStatus { Missing };
+    C2paStatus { Valid, Invalid, Missing, Tampered }
+        "`VALID`: the manifest is sound and the bytes are those that were signed. `INVALID`: there is \
+         one, and it is malformed, or its signature, certificate or assertions do not hold. \
+         `MISSING`: the file carries none. `TAMPERED`: the signature is good, and the bytes differ.";
+    Trust { Trusted, Untrusted, Unknown }
+        "Whether this server's trust lists lead to the signer of a sound manifest.";
     TamperClass { None, Compression, Resize, Crop, StructuralAlteration };
     Verdict { Intact, Recovered, Altered, Conflict, Unknown }
         "`INTACT`: the very file. `RECOVERED`: the mark is there, the file has changed; `authentic` \
          tells whether its content is vouched for. `ALTERED`: the mark is there, parts of the \
-         picture are not what was protected. `CONFLICT`: the mark sits on other content. `UNKNOWN`: \
-         no mark of this photo.";
+         picture, or the content credentials, are not what was protected. `CONFLICT`: the mark or \
+         the manifest sits on other content, or they name different photos. `UNKNOWN`: no mark of \
+         this photo.";
     WatermarkStatus { Detected, Marginal, NotFound } "`MARGINAL` is too weak to count.";
     Alteration { NoneFound, Found, Uncertain, NotExamined }
         "Whether content was replaced, erased, painted over or recoloured. `FOUND`: in \

@@ -49,6 +49,18 @@ pub(super) fn resolve(data_dir: &Path) -> Result<(PathBuf, UnixAccount), Private
     Ok((cluster_dir, account))
 }
 
+/// Whether there is a cluster.
+pub(super) fn is_made(data_dir: &Path) -> Result<bool, PrivatePostgresError> {
+    let folder = recorded(data_dir)?.unwrap_or_else(|| inside(data_dir));
+    let cluster = folder.join(CLUSTER);
+    cluster.try_exists().map_err(at(&cluster))
+}
+
+/// Where the cluster lives if it can.
+fn inside(data_dir: &Path) -> PathBuf {
+    data_dir.join("postgres")
+}
+
 fn recorded(data_dir: &Path) -> Result<Option<PathBuf>, PrivatePostgresError> {
     let record = data_dir.join(RECORD);
     match fs::read_to_string(&record) {
@@ -67,7 +79,7 @@ fn recorded(data_dir: &Path) -> Result<Option<PathBuf>, PrivatePostgresError> {
 }
 
 fn choose(data_dir: &Path, account: &UnixAccount) -> Result<PathBuf, PrivatePostgresError> {
-    let inside = data_dir.join("postgres");
+    let inside = inside(data_dir);
     if inside.join(CLUSTER).exists() || account.can_enter(data_dir)? {
         make(&inside, account).map_err(at(&inside))?;
         return Ok(inside);

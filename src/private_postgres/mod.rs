@@ -94,6 +94,14 @@ impl PrivatePostgres {
         Ok(postgres)
     }
 
+    /// Whether a data folder has a cluster; makes nothing.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or the cluster lived elsewhere and is gone.
+    pub fn is_made(data_dir: &Path) -> Result<bool, PrivatePostgresError> {
+        location::is_made(data_dir)
+    }
+
     /// The folder of the socket, which is what libpq calls `host`; the port is the usual one, and
     /// no password is asked.
     pub fn socket_dir(&self) -> &Path {

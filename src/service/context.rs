@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::admission::{
-    access::AccessFeed, bodies::Bodies, limits::Limiter, refusals::RefusedSignIns,
-    sign_ins::SignIns, sources::KnownSources, throttle::Throttle,
+use super::{
+    admission::{
+        access::AccessFeed, bodies::Bodies, limits::Limiter, refusals::RefusedSignIns,
+        sign_ins::SignIns, sources::KnownSources, throttle::Throttle,
+    },
+    signers::Signers,
 };
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
@@ -30,6 +33,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Connections of clients at once; more wait to be accepted.
     pub most_connections: usize,
+    /// The name of the watermark's algorithm in manifests.
+    pub soft_binding: String,
+    /// Whether protected files are signed.
+    pub credentials: bool,
     /// Limits of an image, unless the tenant has its own.
     pub limits: imaging::Limits,
 }
@@ -50,6 +57,9 @@ pub struct Inner {
     pub clock: Clock,
     /// The gate for image work.
     pub images: TenantGate,
+    /// The gate for signing that waits for time stamps: separate, so that a slow authority holds up
+    /// no other work.
+    pub stamps: TenantGate,
     /// The gate for password hashing: separate, so that neither kind of work starves the other.
     pub passwords: TenantGate,
     /// The rate limits of tenants.
@@ -68,6 +78,8 @@ pub struct Inner {
     pub known_sources: KnownSources,
     /// Sign-ins that were refused, for the audit log.
     pub refused_sign_ins: RefusedSignIns,
+    /// Who signs manifests, and whose certificates are trusted.
+    pub signers: Signers,
     /// Opens what is sealed in the database.
     pub master: MasterKey,
     /// The memory budget of bodies that are being received or sent.

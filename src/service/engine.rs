@@ -57,6 +57,7 @@ pub(super) fn seal_record(
         protected_sha256: protected.as_bytes().to_vec(),
         sealed_record,
         record_salt: salt.to_vec(),
+        manifest: None,
     })
 }
 

@@ -1,7 +1,13 @@
 //! Failures of use cases, distinguished as far as their callers act on them.
 
+use super::signers::SignerUnavailable;
 use crate::{
-    auth::TokenError, cpu::Busy, db::DbError, domain::Decision, imaging::ImagingError,
+    auth::TokenError,
+    cpu::{Bound, Busy},
+    credentials::SignError,
+    db::DbError,
+    domain::Decision,
+    imaging::ImagingError,
     watermark::WatermarkError,
 };
 
@@ -68,6 +74,9 @@ pub enum Error {
     /// The caller disconnected: nobody will read the answer.
     #[error("the caller went away")]
     Abandoned,
+    /// Nobody can sign the file; what is wrong goes to the log.
+    #[error("the file cannot be signed")]
+    SignerUnavailable(#[source] SignerUnavailable),
     /// The database is not there, or takes no changes; retrying later may help.
     #[error("the database is unavailable")]
     DatabaseUnavailable(#[source] DbError),
@@ -97,6 +106,24 @@ impl From<DbError> for Error {
             DbError::Unavailable(_) | DbError::ReadOnly => Self::DatabaseUnavailable(error),
             other => Self::internal(other),
         }
+    }
+}
+
+impl From<SignError> for Error {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Busy => Self::Busy(Busy {
+                bound: Bound::Server,
+                retry_after_seconds: 5,
+            }),
+            refused => Self::SignerUnavailable(SignerUnavailable::Refused(refused.to_string())),
+        }
+    }
+}
+
+impl From<SignerUnavailable> for Error {
+    fn from(error: SignerUnavailable) -> Self {
+        Self::SignerUnavailable(error)
     }
 }
 

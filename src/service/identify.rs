@@ -1,8 +1,9 @@
 //! Finds which photo of the tenant an image is, without being given an id.
 //!
 //! ```text
-//! look     decode; visual words of the picture                          gate
-//! ask      photos that share words, and the photo of these very bytes   database
+//! look     decode; judge the manifest; visual words of the picture      gate
+//! ask      photos that share words, the photo of these very bytes, and  database
+//!          the one that the manifest names
 //! rank     open their records, compare fingerprints, keep the likeliest
 //! decide   decode again; read the mark of each; z is corrected for the  gate
 //!          number of candidates
@@ -17,14 +18,18 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Error, engine, images, usage,
+    Context, Error, engine, images,
+    stated::FileCredentials,
+    usage,
     verification::{Asked, Verification},
 };
 use crate::{
     auth::TenantSecret,
     cpu::Job,
+    credentials::{Judge, Judgement},
     db::{
         TenantTransaction,
+        manifests::ManifestSummary,
         photos::{self, SealedRecord},
         words::{self, Vote},
     },
@@ -65,19 +70,20 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     let (secret, limits) = images::tenant(ctx, &mut tx).await?;
     tx.commit().await?;
 
-    let index = engine::index_key(&secret);
-    let seen = images::run(
+    let (index, judge) = (engine::index_key(&secret), ctx.signers.judge());
+    let (seen, judgement) = images::run(
         ctx,
         tenant,
         image.clone(),
         limits,
-        move |job, image, limits| look(job, image, limits, &index),
+        move |job, image, limits| look(job, image, limits, &index, &judge),
     )
     .await?;
 
     let mut tx = ctx.db.begin(tenant).await?;
     let candidates = candidates(&mut tx, &seen).await?;
     tx.commit().await?;
+    let credentials = FileCredentials::resolve(ctx, tenant, judgement, None).await?;
 
     let asked = candidates.votes.len();
     let likely = likeliest(&seen, candidates, &secret)?;
@@ -85,7 +91,7 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
         Vec::new()
     } else {
         images::run(ctx, tenant, image, limits, move |job, image, limits| {
-            decide(job, image, limits, &likely, &secret)
+            decide(job, image, limits, &likely, &secret, &credentials)
         })
         .await?
     };
@@ -108,21 +114,30 @@ struct Seen {
     tokens: Vec<i32>,
 }
 
-/// The first part of the CPU's work: decode, and find words.
-fn look(job: &Job, image: &[u8], limits: &Limits, index: &IndexKey) -> Result<Seen, Error> {
+/// The first part of the CPU's work: decode, judge the manifest, and find words.
+fn look(
+    job: &Job,
+    image: &Bytes,
+    limits: &Limits,
+    index: &IndexKey,
+    judge: &Judge,
+) -> Result<(Seen, Judgement), Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
     let photo = imaging::decode(image, limits)?;
+    let judgement = judge.judge(image, photo.format);
+    job.charge(judgement.cpu);
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
     let sought = ReceivedImage::new(&photo).index_query();
-    Ok(Seen {
+    let seen = Seen {
         sha256: ContentHash::from_digest(Sha256::digest(image).into()),
         tokens: index.tokens(&sought.words()),
         sought,
-    })
+    };
+    Ok((seen, judgement))
 }
 
 /// Photos that may be in the image.
@@ -152,6 +167,7 @@ struct LikelyPhoto {
     photo: PhotoId,
     record: Record,
     exact_match: bool,
+    manifest: Option<ManifestSummary>,
     /// Distance of the fingerprints in bits, 0 to 256; [`u32::MAX`] for a record without one.
     distance: u32,
     weight: f64,
@@ -181,6 +197,7 @@ fn likeliest(
         found.push(LikelyPhoto {
             photo,
             exact_match: sealed.protected_sha256 == seen.sha256.as_bytes(),
+            manifest: sealed.manifest,
             distance: seen.sought.distance(&record).unwrap_or(u32::MAX),
             weight: votes
                 .iter()
@@ -201,6 +218,7 @@ fn decide(
     limits: &Limits,
     likely: &[LikelyPhoto],
     secret: &TenantSecret,
+    credentials: &FileCredentials,
 ) -> Result<Vec<Match>, Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
@@ -222,11 +240,22 @@ fn decide(
         };
         let found = Verification::weigh(&photo, &candidate.record, detection, asked);
         if found.evidence.watermark == WatermarkStatus::Detected {
-            let photo = candidate.photo;
-            matches.push((z, Match { photo, found }));
+            matches.push((z, candidate, found));
         }
     }
+    let marked: Vec<PhotoId> = matches.iter().map(|(_, one, _)| one.photo).collect();
     // By the measured values: published ones come in steps.
-    matches.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    Ok(matches.into_iter().map(|(_, found)| found).collect())
+    matches.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+    Ok(matches
+        .into_iter()
+        .map(|(_, one, found)| Match {
+            photo: one.photo,
+            found: found.with_credentials(
+                credentials.clone(),
+                one.photo,
+                one.manifest.as_ref(),
+                &marked,
+            ),
+        })
+        .collect())
 }

@@ -64,7 +64,7 @@ pub(super) async fn run<T, F>(
 ) -> Result<T, Error>
 where
     T: Send + 'static,
-    F: FnOnce(&Job, &[u8], &Limits) -> Result<T, Error> + Send + 'static,
+    F: FnOnce(&Job, &Bytes, &Limits) -> Result<T, Error> + Send + 'static,
 {
     let shares = shares(&image, &limits)?;
     ctx.images

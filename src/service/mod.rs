@@ -1,9 +1,9 @@
 //! The use cases: one file each, the story in order, one line per step.
 //!
-//! May use `domain`, `clock`, `cpu`, `auth`, `db` and the engine (`imaging`, `watermark`); never
-//! `http`. A use case takes the [`Context`] and domain values, opens its transactions in plain
-//! sight, and holds none of them while the CPU works. One that changes something ends in
-//! [`journal`].
+//! May use `domain`, `clock`, `cpu`, `auth`, `db`, `credentials`, `outbound` and the engine
+//! (`imaging`, `watermark`); never `http`. A use case takes the [`Context`] and domain values,
+//! opens its transactions in plain sight, and holds none of them while the CPU works. One that
+//! changes something ends in [`journal`].
 
 pub mod accounts;
 pub mod admin;
@@ -24,6 +24,7 @@ mod journal;
 pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod manifests;
 pub mod operator;
 pub mod own_account;
 mod page;
@@ -31,6 +32,10 @@ mod password;
 pub mod photos;
 pub mod protect;
 pub mod register;
+pub mod signers;
+mod stated;
+pub mod time_stamps;
+pub mod trust;
 pub mod usage;
 mod verification;
 pub mod verify;

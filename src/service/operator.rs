@@ -11,7 +11,8 @@ use crate::{
         tenants::{self, Tenant},
     },
     domain::{
-        ContentHashPolicy, Megapixels, Privacy, TenantId, TenantPolicy, TenantStatus,
+        ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantId, TenantPolicy,
+        TenantStatus,
         audit::{Action, AuditEntry, By, Subject},
     },
 };
@@ -106,6 +107,8 @@ pub struct PolicyChange {
     pub content_hash: Option<ContentHashPolicy>,
     /// The largest image; the inner `None` for the server's default.
     pub max_megapixels: Option<Option<Megapixels>>,
+    /// Whether manifests are kept.
+    pub manifests: Option<ManifestPolicy>,
     /// Calls a second; the inner `None` for the server's setting, as in the next two.
     pub rate_per_second: Option<Option<u32>>,
     /// Calls that may come at once.
@@ -134,6 +137,7 @@ pub async fn set_policy(
     policy.max_copies = change.max_copies.unwrap_or(policy.max_copies);
     policy.content_hash = change.content_hash.unwrap_or(policy.content_hash);
     policy.max_megapixels = change.max_megapixels.unwrap_or(policy.max_megapixels);
+    policy.manifests = change.manifests.unwrap_or(policy.manifests);
     let rates = &mut policy.rates;
     rates.per_second = change.rate_per_second.unwrap_or(rates.per_second);
     rates.burst = change.rate_burst.unwrap_or(rates.burst);
@@ -149,7 +153,8 @@ pub async fn set_policy(
         .with("privacy", policy.privacy.as_str())
         .with("maxCopies", copies)
         .with("contentHashPolicy", policy.content_hash.as_str())
-        .with("maxMegapixels", megapixels);
+        .with("maxMegapixels", megapixels)
+        .with("manifests", policy.manifests.as_str());
     journal::commit(tx, master, clock.now(), &entry).await?;
     Ok(policy)
 }

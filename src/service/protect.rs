@@ -1,6 +1,7 @@
 //! Protects a photo: marks it, returns the marked file, and keeps the record that finds the mark
 //! again.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -10,15 +11,21 @@ use super::{
     copies::{self, SourcePhoto},
     engine,
     idempotency::{self, Claim, IdempotentCall},
-    images, journal, usage,
+    images, journal,
+    manifests::{Manifest, MarkedFile},
+    usage,
 };
 use crate::{
     auth::TenantSecret,
     cpu::Job,
-    db::{DbError, TenantTransaction, photos, tenants, words},
+    db::{
+        DbError, TenantTransaction,
+        manifests::{self, StoredManifest},
+        photos, tenants, words,
+    },
     domain::{
-        ContentHash, ContentHashPolicy, MeteredOperation, Once, PhotoId, Privacy, Registration,
-        TenantPolicy,
+        ContentHash, ContentHashPolicy, ManifestPolicy, MeteredOperation, Once, PhotoId, Privacy,
+        Registration, TenantId, TenantPolicy,
         audit::{Action, AuditEntry, Subject},
     },
     imaging::{self, Dropped, Format, MetadataPolicy},
@@ -28,6 +35,8 @@ use crate::{
 /// From so many photos of the same picture on, the log warns: so many copies can be combined into
 /// one without a mark (docs/watermark.md, "Collusion").
 const MANY_COPIES: u32 = 3;
+/// What an upload's own manifests are called among the metadata that does not travel on.
+const CONTENT_CREDENTIALS: &str = "content-credentials";
 
 /// A request to protect a photo.
 #[derive(Debug)]
@@ -47,7 +56,7 @@ pub struct Request {
 pub struct Protected {
     /// The id that `verify` takes.
     pub photo: PhotoId,
-    /// The marked file, with the metadata that it keeps.
+    /// The marked file, with the metadata that it keeps and its manifest.
     pub bytes: Vec<u8>,
     /// The container of the file: that of the original.
     pub format: Format,
@@ -59,6 +68,8 @@ pub struct Protected {
     pub dropped: Dropped,
     /// Length of the file divided by that of the original.
     pub growth: f64,
+    /// The URN of the manifest in the file; `None` for a file that was not signed.
+    pub manifest_id: Option<String>,
     /// How many protected photos of the tenant now show the same picture, including this one.
     pub copies: u32,
     /// Whether an earlier call with the same idempotency key did this.
@@ -71,6 +82,13 @@ struct ProtectOutcome {
     /// The privacy that was in force, by name: the tenant's may have changed since.
     privacy: String,
     copies: u32,
+    /// Whether the upload's own manifests went on in the new one.
+    #[serde(default)]
+    with_history: bool,
+    /// The manifest in base64, where the tenant keeps none with the photo: a signature does not
+    /// come out the same twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    manifest: Option<String>,
 }
 
 /// A hash that the image must have.
@@ -88,6 +106,7 @@ struct EmbedOptions {
     /// How much the record may show.
     privacy: Privacy,
     key: WatermarkKey,
+    manifest: Manifest,
 }
 
 /// A marked photo that is about to be recorded.
@@ -99,6 +118,23 @@ struct Recording<'a> {
     secret: &'a TenantSecret,
     policy: &'a TenantPolicy,
     marked: &'a Marked,
+}
+
+/// A marked photo that is about to be signed.
+#[derive(Clone)]
+struct Unsigned {
+    bytes: Bytes,
+    format: Format,
+    source: ContentHash,
+    metadata: MetadataPolicy,
+    manifest: Manifest,
+    record: Record,
+    words: VisualWords,
+    /// In pixels, after EXIF orientation; so is the height.
+    width: u32,
+    height: u32,
+    report: EmbedReport,
+    dropped: Dropped,
 }
 
 /// The result of the CPU's part of the work.
@@ -115,6 +151,9 @@ struct Marked {
     report: EmbedReport,
     dropped: Dropped,
     growth: f64,
+    manifest: Option<StoredManifest>,
+    /// Whether the upload's own manifests went on in the new one.
+    with_history: bool,
 }
 
 impl Marked {
@@ -127,6 +166,7 @@ impl Marked {
             report: self.report,
             dropped: self.dropped,
             growth: self.growth,
+            manifest_id: self.manifest.map(|manifest| manifest.manifest_id),
             copies,
             replayed,
         }
@@ -176,26 +216,36 @@ async fn replay(
     let mut tx = ctx.db.begin(&caller.tenant).await?;
     let (secret, limits) = images::tenant(ctx, &mut tx).await?;
     let found = photos::find(&mut tx, photo).await?;
+    let stored = manifests::find(&mut tx, photo).await?;
     tx.commit().await?;
     let sent = found
         .ok_or(idempotency::PHOTO_IS_GONE)?
         .protected
         .ok_or_else(corrupt)?;
+    let manifest = match stored {
+        None => Manifest::None,
+        Some(mut stored) => {
+            let in_outcome = || STANDARD.decode(outcome.manifest.as_deref()?).ok();
+            stored.store = stored.store.or_else(in_outcome);
+            if stored.store.is_none() {
+                return Err(corrupt());
+            }
+            let with_history = outcome.with_history;
+            Manifest::Again {
+                stored,
+                with_history,
+            }
+        }
+    };
     let options = EmbedOptions {
         // The idempotency key stands for the same bytes, which were checked the first time.
         expected: Vec::new(),
         metadata: request.metadata,
         privacy,
         key: engine::watermark_key(&secret, photo),
+        manifest,
     };
-    let marked = images::run(
-        ctx,
-        &caller.tenant,
-        request.image,
-        limits,
-        move |job, image, limits| mark(job, image, limits, &options),
-    )
-    .await?;
+    let marked = mark_and_sign(ctx, &caller.tenant, request.image, limits, options).await?;
     if marked.sha256 != sent.sha256 {
         return Err(Error::Conflict(
             "the photo was protected by another version of the engine, which made other bytes of it: \
@@ -219,25 +269,22 @@ async fn protect_new(
     let policy = tenants::find_policy(&mut tx)
         .await?
         .ok_or(Error::NotFound)?;
-    let mut expected = expected_hashes(&mut tx, &request).await?;
-    if policy.content_hash == ContentHashPolicy::Format {
-        expected.clear();
-    }
+    let registered = find_registered(&mut tx, &request).await?;
     tx.commit().await?;
+    let expected = match policy.content_hash {
+        ContentHashPolicy::Strict => expected_hashes(&request, registered.as_ref()),
+        ContentHashPolicy::Format => Vec::new(),
+    };
+    let told = completed(&request.registration, registered);
 
     let options = EmbedOptions {
         expected,
         metadata: request.metadata,
         privacy: policy.privacy,
         key: engine::watermark_key(&secret, photo),
+        manifest: Manifest::new(ctx, tenant, photo, told)?,
     };
-    let work = images::run(
-        ctx,
-        tenant,
-        request.image,
-        limits,
-        move |job, image, limits| mark(job, image, limits, &options),
-    );
+    let work = mark_and_sign(ctx, tenant, request.image, limits, options);
     let marked = claim.hold(work).await?;
 
     let mut registration = request.registration;
@@ -271,12 +318,35 @@ async fn protect_new(
     Ok(marked.answer(photo, copies, false))
 }
 
-/// Collects the hashes that the image must have: the one in this request, and the one that the
-/// photo was registered with.
-async fn expected_hashes(
+/// What was registered of the photo that the request names; `None` if it names none.
+async fn find_registered(
     tx: &mut TenantTransaction,
     request: &Request,
-) -> Result<Vec<ExpectedHash>, Error> {
+) -> Result<Option<Registration>, Error> {
+    let Some(photo) = request.photo else {
+        return Ok(None);
+    };
+    let registered = photos::find(tx, photo).await?.ok_or(Error::NotFound)?;
+    if registered.protected.is_some() {
+        return Err(Error::Conflict("the photo is protected already"));
+    }
+    Ok(Some(registered.registration))
+}
+
+/// What is told of the photo now, completed by what was registered.
+fn completed(told: &Registration, registered: Option<Registration>) -> Registration {
+    let registered = registered.unwrap_or_default();
+    Registration {
+        content_hash: told.content_hash.or(registered.content_hash),
+        device_model: told.device_model.clone().or(registered.device_model),
+        place: told.place.or(registered.place),
+        publish_location: told.publish_location,
+    }
+}
+
+/// Collects the hashes that the image must have: the one in this request, and the one that the
+/// photo was registered with.
+fn expected_hashes(request: &Request, registered: Option<&Registration>) -> Vec<ExpectedHash> {
     let mut expected = Vec::new();
     if let Some(hash) = request.registration.content_hash {
         expected.push(ExpectedHash {
@@ -284,28 +354,69 @@ async fn expected_hashes(
             mismatch: "it is not the SHA-256 of the image part",
         });
     }
-    if let Some(photo) = request.photo {
-        let registered = photos::find(tx, photo).await?.ok_or(Error::NotFound)?;
-        if registered.protected.is_some() {
-            return Err(Error::Conflict("the photo is protected already"));
-        }
-        if let Some(hash) = registered.registration.content_hash {
-            expected.push(ExpectedHash {
-                hash,
-                mismatch: "the photo was registered with the hash of other bytes",
-            });
-        }
+    if let Some(hash) = registered.and_then(|registered| registered.content_hash) {
+        expected.push(ExpectedHash {
+            hash,
+            mismatch: "the photo was registered with the hash of other bytes",
+        });
     }
-    Ok(expected)
+    expected
 }
 
-/// The CPU's part: check, decode, mark, read back, encode.
+/// The CPU's part: check, decode, mark, read back, encode, sign.
+///
+/// Where signing waits for a time stamp, it is a job of its own, through a gate of its own: a slow
+/// authority holds up no worker. When as many wait as may, the next photo is signed without a
+/// stamp.
+async fn mark_and_sign(
+    ctx: &Context,
+    tenant: &TenantId,
+    image: Bytes,
+    limits: imaging::Limits,
+    options: EmbedOptions,
+) -> Result<Marked, Error> {
+    if !options.manifest.waits() {
+        return images::run(ctx, tenant, image, limits, move |job, image, limits| {
+            mark(job, image, limits, options)?.sign(job, image, limits)
+        })
+        .await;
+    }
+    let unsigned = images::run(
+        ctx,
+        tenant,
+        image.clone(),
+        limits,
+        move |job, image, limits| mark(job, image, limits, options),
+    )
+    .await?;
+    let (upload, waiting) = (image.clone(), unsigned.clone());
+    let signed = (ctx.stamps)
+        .run(Some(tenant.clone()), move |job| {
+            waiting.sign(job, &upload, &limits)
+        })
+        .await;
+    if let Ok(signed) = signed {
+        return signed;
+    }
+    ctx.metrics.count_time_stamp(false);
+    tracing::warn!(tenant.id = %tenant, "too many signatures wait for a time stamp: signed without");
+    let unstamped = Unsigned {
+        manifest: unsigned.manifest.without_time_stamp(),
+        ..unsigned
+    };
+    images::run(ctx, tenant, image, limits, move |job, image, limits| {
+        unstamped.sign(job, image, limits)
+    })
+    .await
+}
+
+/// Checks, decodes, marks, reads back and encodes.
 fn mark(
     job: &Job,
-    image: &[u8],
+    image: &Bytes,
     limits: &imaging::Limits,
-    options: &EmbedOptions,
-) -> Result<Marked, Error> {
+    options: EmbedOptions,
+) -> Result<Unsigned, Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
@@ -323,33 +434,68 @@ fn mark(
     let dropped = photo.metadata.dropped().clone();
     let privacy = engine::privacy(options.privacy);
     let embedded = watermark::embed_with_privacy(photo, &options.key, privacy)?;
-    if embedded.bytes.len() > limits.max_bytes {
-        // Grain makes a dense PNG up to half as large again; a file too large for `verify` is not
-        // returned.
-        return Err(Error::NotProtectable(format!(
-            "the protected file would have {} bytes, more than the {} that can be verified",
-            embedded.bytes.len(),
-            limits.max_bytes
-        )));
-    }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "lengths of files are below 2^53"
-    )]
-    let growth = embedded.bytes.len() as f64 / image.len() as f64;
-    Ok(Marked {
-        dropped,
-        growth,
-        sha256: ContentHash::from_digest(Sha256::digest(&embedded.bytes).into()),
-        bytes: embedded.bytes,
+    Ok(Unsigned {
+        bytes: embedded.bytes.into(),
         format,
         source,
+        metadata: options.metadata,
+        manifest: options.manifest,
         record: embedded.record,
         words: embedded.words,
         width,
         height,
         report: embedded.report,
+        dropped,
     })
+}
+
+impl Unsigned {
+    /// Signs the photo that was made of `image`.
+    fn sign(self, job: &Job, image: &Bytes, limits: &imaging::Limits) -> Result<Marked, Error> {
+        let finished = self.manifest.put_into(
+            job,
+            MarkedFile {
+                bytes: self.bytes,
+                format: self.format,
+                upload: image,
+                source: self.source,
+                metadata: self.metadata,
+            },
+        )?;
+        let mut dropped = self.dropped;
+        if finished.with_history {
+            dropped.forget(CONTENT_CREDENTIALS);
+        }
+        if finished.bytes.len() > limits.max_bytes {
+            // Grain makes a dense PNG up to half as large again; a file too large for `verify` is
+            // not returned.
+            return Err(Error::NotProtectable(format!(
+                "the protected file would have {} bytes, more than the {} that can be verified",
+                finished.bytes.len(),
+                limits.max_bytes
+            )));
+        }
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "lengths of files are below 2^53"
+        )]
+        let growth = finished.bytes.len() as f64 / image.len() as f64;
+        Ok(Marked {
+            dropped,
+            growth,
+            sha256: ContentHash::from_digest(Sha256::digest(&finished.bytes).into()),
+            bytes: finished.bytes,
+            manifest: finished.manifest,
+            with_history: finished.with_history,
+            format: self.format,
+            source: self.source,
+            record: self.record,
+            words: self.words,
+            width: self.width,
+            height: self.height,
+            report: self.report,
+        })
+    }
 }
 
 /// Writes the photo, its sealed record, its words and the event in one transaction; returns how
@@ -380,9 +526,12 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     };
     let mut tx = ctx.db.begin(&caller.tenant).await?;
     let copies = copies::count(&mut tx, secret, policy, &original).await?;
+    let (kept, in_outcome) = split(marked.manifest.clone(), policy.manifests);
     let outcome = ProtectOutcome {
         privacy: policy.privacy.as_str().to_owned(),
         copies,
+        with_history: marked.with_history,
+        manifest: in_outcome,
     };
     claim.complete(&mut tx, &outcome).await?;
     if is_new {
@@ -395,6 +544,9 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
             "the photo was protected or deleted meanwhile",
         ));
     }
+    if let Some(manifest) = &kept {
+        manifests::insert(&mut tx, photo, manifest).await?;
+    }
     if !marked.words.is_empty() {
         let tokens = engine::index_key(secret).tokens(&marked.words.all());
         words::insert(&mut tx, photo, &tokens).await?;
@@ -406,6 +558,25 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
         .with("width", protected.width)
         .with("height", protected.height)
         .with("protectionLevel", protected.protection_level.as_str());
+    let entry = match &marked.manifest {
+        Some(manifest) => entry.with("manifestId", &manifest.manifest_id),
+        None => entry,
+    };
     journal::commit(tx, &ctx.master, now, &entry).await?;
     Ok(copies)
+}
+
+/// The manifest as it is kept with the photo; under a policy that keeps none without its bytes,
+/// which the outcome of the idempotency key then holds for as long as the call can be repeated.
+fn split(
+    manifest: Option<StoredManifest>,
+    policy: ManifestPolicy,
+) -> (Option<StoredManifest>, Option<String>) {
+    match (manifest, policy) {
+        (Some(mut manifest), ManifestPolicy::None) => {
+            let store = manifest.store.take().map(|store| STANDARD.encode(store));
+            (Some(manifest), store)
+        }
+        (manifest, _) => (manifest, None),
+    }
 }

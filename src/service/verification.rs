@@ -1,10 +1,15 @@
 //! Turns the engine's findings in an image into the product's evidence, and limits what of it is
 //! published: one way for `verify` and `identify`.
 
-use super::engine;
+use super::{engine, stated::FileCredentials};
 use crate::{
-    domain::verdict::{
-        Alteration, C2paStatus, Content, Evidence, Policy, TamperClass, Verdict, WatermarkStatus,
+    db::manifests::ManifestSummary,
+    domain::{
+        PhotoId,
+        verdict::{
+            Alteration, C2paStatus, Content, Evidence, Policy, StatedPhoto, TamperClass, Verdict,
+            WatermarkStatus,
+        },
     },
     imaging::Photo,
     watermark::{self, Detection, PublicEvidence, Record, Region, Tampering},
@@ -28,6 +33,10 @@ pub struct Verification {
     pub mark: PublicEvidence,
     /// The engine's findings; `None` when the photo was never protected.
     pub detection: Option<Detection>,
+    /// The content credentials in the file.
+    pub credentials: FileCredentials,
+    /// The URN of the photo's kept manifest, where the file carries none and its pixels lead there.
+    pub recovered: Option<String>,
 }
 
 /// The circumstances of a comparison, beside the image itself.
@@ -48,7 +57,30 @@ impl Verification {
             evidence: Evidence::none(policy),
             mark: PublicEvidence::NOTHING,
             detection: None,
+            credentials: FileCredentials::missing(),
+            recovered: None,
         }
+    }
+
+    /// Adds what the content credentials of the file say about `photo`, whose own manifest is
+    /// `own`; `marked` are photos whose marks are in the image.
+    pub(super) fn with_credentials(
+        mut self,
+        credentials: FileCredentials,
+        photo: PhotoId,
+        own: Option<&ManifestSummary>,
+        marked: &[PhotoId],
+    ) -> Self {
+        self.evidence.stated = credentials.stated(photo, own, marked);
+        self.evidence.c2pa = credentials.status(self.evidence.exact_match);
+        let leads_there = self.evidence.c2pa == C2paStatus::Missing
+            && self.evidence.watermark == WatermarkStatus::Detected
+            && self.evidence.verdict() != Verdict::Conflict;
+        self.recovered = own
+            .filter(|own| leads_there && own.kept)
+            .map(|own| own.manifest_id.clone());
+        self.credentials = credentials;
+        self
     }
 
     /// Weighs the engine's findings in `photo` against the record that it is compared with.
@@ -62,8 +94,10 @@ impl Verification {
         let watermark = engine::status(watermark::status(z));
         let evidence = Evidence {
             c2pa: C2paStatus::Missing,
+            stated: StatedPhoto::Unknown,
             watermark,
             content: engine::content(detection.content),
+            recognised: detection.recognised(),
             compared: (detection.tampering.as_ref()).map_or(Alteration::NotExamined, |found| {
                 engine::alteration(found.finding)
             }),
@@ -79,6 +113,8 @@ impl Verification {
             evidence,
             mark: PublicEvidence::of(z),
             detection: Some(detection),
+            credentials: FileCredentials::missing(),
+            recovered: None,
         }
     }
 

@@ -4,13 +4,20 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Error, engine, images, usage,
+    Context, Error, engine, images,
+    stated::FileCredentials,
+    usage,
     verification::{Asked, Verification},
 };
 use crate::{
+    auth::TenantSecret,
     cpu::Job,
-    db::photos,
-    domain::{MeteredOperation, PhotoId, TenantId, verdict::Policy},
+    credentials::{Judge, Judgement},
+    db::photos::{self, SealedRecord},
+    domain::{
+        MeteredOperation, PhotoId, TenantId,
+        verdict::{Policy, WatermarkStatus},
+    },
     imaging::{self, Limits},
     watermark::{self, Record, WatermarkKey},
 };
@@ -44,23 +51,28 @@ pub async fn verify(
     let (secret, limits) = images::tenant(ctx, &mut tx).await?;
     tx.commit().await?;
 
-    let reference = match sealed {
-        Some(sealed) => Some(ReferencePhoto {
-            record: engine::open_record(&secret, request.photo, &sealed)?,
-            key: engine::watermark_key(&secret, request.photo),
-            protected_sha256: sealed.protected_sha256,
-        }),
-        None => None,
+    let (reference, own) = match sealed {
+        Some(sealed) => (
+            Some(ReferencePhoto::open(&secret, request.photo, &sealed)?),
+            sealed.manifest,
+        ),
+        None => (None, None),
     };
-    let policy = request.policy;
-    let found = images::run(
-        ctx,
-        tenant,
-        request.image,
-        limits,
-        move |job, image, limits| examine(job, image, limits, reference.as_ref(), policy),
-    )
+    let image = request.image.clone();
+    let (policy, judge) = (request.policy, ctx.signers.judge());
+    let (found, judgement) = images::run(ctx, tenant, image, limits, move |job, image, limits| {
+        examine(job, image, limits, reference.as_ref(), &judge, policy)
+    })
     .await?;
+    let credentials = FileCredentials::resolve(ctx, tenant, judgement, Some(request.photo)).await?;
+    let mut marked = Vec::new();
+    if let Some(named) = credentials.other_than(request.photo)
+        && found.evidence.watermark == WatermarkStatus::Detected
+        && is_marked(ctx, tenant, request.image, limits, &secret, named).await?
+    {
+        marked.push(named);
+    }
+    let found = found.with_credentials(credentials, request.photo, own.as_ref(), &marked);
 
     usage::charge_alone(ctx, tenant, MeteredOperation::Verify).await?;
     tracing::info!(
@@ -68,6 +80,7 @@ pub async fn verify(
         photo.id = %request.photo,
         z = found.detection.as_ref().map(|detection| detection.z),
         verdict = found.evidence.verdict().as_str(),
+        c2pa = found.evidence.c2pa.as_str(),
         alteration = found.evidence.alteration().as_str(),
         "verified"
     );
@@ -82,20 +95,61 @@ struct ReferencePhoto {
     protected_sha256: Vec<u8>,
 }
 
-/// The CPU's part: decode and detect.
+impl ReferencePhoto {
+    fn open(secret: &TenantSecret, photo: PhotoId, sealed: &SealedRecord) -> Result<Self, Error> {
+        Ok(Self {
+            record: engine::open_record(secret, photo, sealed)?,
+            key: engine::watermark_key(secret, photo),
+            protected_sha256: sealed.protected_sha256.clone(),
+        })
+    }
+}
+
+/// Whether the image carries the mark of the photo that its manifest names: then one photo was made
+/// of the other, and nothing contradicts.
+async fn is_marked(
+    ctx: &Context,
+    tenant: &TenantId,
+    image: Bytes,
+    limits: Limits,
+    secret: &TenantSecret,
+    photo: PhotoId,
+) -> Result<bool, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    let sealed = photos::find_record(&mut tx, photo).await?;
+    tx.commit().await?;
+    let Some(sealed) = sealed else {
+        return Ok(false);
+    };
+    let reference = ReferencePhoto::open(secret, photo, &sealed)?;
+    images::run(ctx, tenant, image, limits, move |job, image, limits| {
+        if job.abandoned() {
+            return Err(Error::Abandoned);
+        }
+        let photo = imaging::decode(image, limits)?;
+        let found = watermark::detect(&photo, &reference.record, &reference.key);
+        Ok(engine::status(watermark::status(found.z)) == WatermarkStatus::Detected)
+    })
+    .await
+}
+
+/// The CPU's part: decode, judge the manifest, and detect.
 fn examine(
     job: &Job,
-    image: &[u8],
+    image: &Bytes,
     limits: &Limits,
     reference: Option<&ReferencePhoto>,
+    judge: &Judge,
     policy: Policy,
-) -> Result<Verification, Error> {
+) -> Result<(Verification, Judgement), Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
     let photo = imaging::decode(image, limits)?;
+    let judgement = judge.judge(image, photo.format);
+    job.charge(judgement.cpu);
     let Some(reference) = reference else {
-        return Ok(Verification::never_protected(policy));
+        return Ok((Verification::never_protected(policy), judgement));
     };
     let detection = watermark::detect(&photo, &reference.record, &reference.key);
     let asked = Asked {
@@ -103,10 +157,6 @@ fn examine(
         exact_match: Sha256::digest(image).as_slice() == reference.protected_sha256.as_slice(),
         policy,
     };
-    Ok(Verification::weigh(
-        &photo,
-        &reference.record,
-        detection,
-        asked,
-    ))
+    let found = Verification::weigh(&photo, &reference.record, detection, asked);
+    Ok((found, judgement))
 }

@@ -74,8 +74,10 @@ fn help_of_a_command_shows_its_own_options_and_few_others() {
     assert_eq!(commands, 10);
 
     let (_, help, _) = run(&["serve", "--help"]);
+    let (_, examined, _) = run(&["doctor", "--help"]);
     for flag in serve.iter().chain(&installation) {
         assert!(help.contains(flag), "serve hides {flag}");
+        assert!(examined.contains(flag), "doctor does not take {flag}");
     }
     let (_, help, _) = run(&["--help"]);
     assert!(help.contains("lumatrace serve --help"), "{help}");

@@ -43,7 +43,7 @@ fn the_error_catalogue_is_documented_row_by_row() {
     assert_eq!(
         page[start..end],
         rows,
-        "if that is meant: UPDATE_DOCS=1 cargo test --test it"
+        "if that is meant: UPDATE_DOCS=1 script/cargo test --test it"
     );
 }
 

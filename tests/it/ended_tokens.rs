@@ -143,7 +143,7 @@ fn resident_kib() -> i64 {
 }
 
 /// Prints what a million live ends cost: the start of a server, its memory, a tick, an end.
-/// `cargo test --release --test it what_a_million_live_ends_cost -- --ignored --nocapture`
+/// `script/cargo test --release --test it what_a_million_live_ends_cost -- --ignored --nocapture`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]
 async fn what_a_million_live_ends_cost() {

@@ -137,6 +137,13 @@ async fn the_mark_decides_and_not_the_look() {
         (&json!("INTACT"), &json!("RECOVERED"))
     );
     assert_eq!(matches[1]["photoId"], json!(first));
+    // The manifest names the second alone, which was made of the first: nothing contradicts.
+    for one in &matches {
+        assert_eq!(one["authentic"], true, "{one}");
+        assert_eq!(one["c2pa"]["photoId"], twice.header("x-photo-id"));
+    }
+    let answer = acme.verify(&twice.body, &first).await.json();
+    assert_eq!(answer["verdict"], "RECOVERED", "{answer}");
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use crate::support::{App, Client};
 
 /// Prints what a limit costs a call, and what a noisy tenant costs another. The noise runs in the
 /// server's own process and as fast as it can, so that the figures beside it are those of a
-/// processor without rest. `cargo test --release --test it limits_cost -- --ignored --nocapture`
+/// processor without rest.
+/// `script/cargo test --release --test it limits_cost -- --ignored --nocapture`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]
 async fn what_limits_cost_and_what_a_noisy_neighbour_costs() {

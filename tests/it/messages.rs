@@ -2,7 +2,7 @@
 //! names the cause.
 //!
 //! The table in docs/uploads.md is made of what the server says. After a change that is meant:
-//! `UPDATE_DOCS=1 cargo test --test it messages`, and commit the file.
+//! `UPDATE_DOCS=1 script/cargo test --test it messages`, and commit the file.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -444,7 +444,7 @@ async fn what_a_client_spoilt_is_named_as_the_table_says() {
         for (said, written) in table.lines().zip(committed.lines()) {
             assert_eq!(
                 said, written,
-                "if that is meant: UPDATE_DOCS=1 cargo test --test it messages"
+                "if that is meant: UPDATE_DOCS=1 script/cargo test --test it messages"
             );
         }
         assert_eq!(table, committed);

@@ -29,7 +29,8 @@ fn signature_holds(answer: &Value, jwks: &Value) -> bool {
             .decode(key.unwrap()[name].as_str().unwrap())
             .unwrap()
     };
-    // serde_json writes members in sorted order: with strings alone that is RFC 8785.
+    // Of strings alone, sorted members are RFC 8785.
+    payload.sort_all_objects();
     let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload.to_string()));
     RsaPublicKeyComponents {
         n: part("n"),

@@ -1,7 +1,7 @@
 //! `POST /api/v1/photos/verify`.
 
 use image::imageops::{self, FilterType};
-use lumatrace::http::ErrorCode;
+use lumatrace::{credentials::carrier, http::ErrorCode, imaging::Format};
 use serde_json::{Value, json};
 
 use crate::support::{App, Client, Part, pictures};
@@ -33,7 +33,7 @@ async fn a_protected_photo_is_intact_as_returned() {
         );
         assert_eq!(
             (&answer["policy"], &answer["c2paStatus"]),
-            (&json!("standard"), &json!("MISSING"))
+            (&json!("standard"), &json!("VALID"))
         );
         assert_eq!(
             (&answer["watermarkStatus"], &answer["tamperClass"]),
@@ -247,15 +247,25 @@ async fn a_strict_policy_asks_for_a_manifest_too() {
         .await;
     let photo = protected.header("x-photo-id").to_owned();
     let ask = |policy| client.verify_under(policy, &protected.body, &photo);
-    assert_eq!(ask("standard").await.json()["authentic"], true);
-    let strict = ask("strict").await.json();
+    for policy in ["standard", "strict"] {
+        let answer = ask(policy).await.json();
+        assert_eq!(
+            (&answer["authentic"], &answer["verdict"]),
+            (&json!(true), &json!("INTACT")),
+            "{policy} {answer}"
+        );
+    }
+    // The very pixels, without the manifest.
+    let bare = carrier::without(&protected.body, Format::Png);
+    assert_eq!(client.verify(&bare, &photo).await.json()["authentic"], true);
+    let strict = client.verify_under("strict", &bare, &photo).await.json();
     assert_eq!(
         (&strict["authentic"], &strict["verdict"]),
-        (&json!(false), &json!("INTACT"))
+        (&json!(false), &json!("RECOVERED"))
     );
     assert_eq!(
         strict["message"],
-        "This is the protected photo, byte for byte; the strict policy asks for a valid manifest as well."
+        "This is the protected photo in another file, pixel for pixel; the strict policy asks for the valid manifest of this photo as well."
     );
     let problem = ask("lax").await.problem(ErrorCode::ValidationFailed);
     assert_eq!(problem["errors"][0]["field"], "policy");

@@ -169,7 +169,7 @@ fn picture(bytes: &[u8]) -> Result<RgbImage, String> {
 
 fn head(options: &Options, done: usize, of: usize) -> String {
     format!(
-        "`cargo run --release --example robustness -- --authentic`, version {}: {done} of {of} photographs, longest side {}, {}, \
+        "`script/cargo run --release --example robustness -- --authentic`, version {}: {done} of {of} photographs, longest side {}, {}, \
          {} record.",
         env!("CARGO_PKG_VERSION"),
         options

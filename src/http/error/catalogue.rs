@@ -84,6 +84,8 @@ catalogue! {
         "Send the request again after the seconds in Retry-After.";
     DatabaseUnavailable "DATABASE_UNAVAILABLE" SERVICE_UNAVAILABLE "The database is unavailable"
         "Send the request again after the seconds in Retry-After.";
+    SignerUnavailable "SIGNER_UNAVAILABLE" SERVICE_UNAVAILABLE "The file cannot be signed"
+        "Send the request again after the seconds in Retry-After; if it fails again, tell the operator that the signing certificate is missing or has ended.";
     InternalEngineError "INTERNAL_ENGINE_ERROR" INTERNAL_SERVER_ERROR "The server failed"
         "Send the request again; if it fails again, report the traceId.";
 }

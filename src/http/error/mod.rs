@@ -241,6 +241,7 @@ impl From<service::Error> for ApiError {
             Error::LimitExceeded(refusal) => Self::rate_limited(refusal),
             Error::Busy(busy) => Self::busy(busy),
             Error::DatabaseUnavailable(_) => Self::caused(ErrorCode::DatabaseUnavailable, error),
+            Error::SignerUnavailable(_) => Self::caused(ErrorCode::SignerUnavailable, error),
             Error::Abandoned | Error::Image(ImagingError::Encode { .. }) | Error::Internal(_) => {
                 Self::caused(ErrorCode::InternalEngineError, error)
             }
@@ -356,8 +357,13 @@ fn add_hints(error: &ApiError, headers: &mut HeaderMap) {
     if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    let unavailable = error.code == ErrorCode::DatabaseUnavailable;
-    if let Some(seconds) = error.retry_after.or(unavailable.then_some(2)) {
+    let unavailable = match error.code {
+        ErrorCode::DatabaseUnavailable => Some(2),
+        // Until an operator has seen it.
+        ErrorCode::SignerUnavailable => Some(60),
+        _ => None,
+    };
+    if let Some(seconds) = error.retry_after.or(unavailable) {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
@@ -391,5 +397,24 @@ fn log(error: &ApiError) {
         tracing::error!(error.code = code, "failed{causes}");
     } else {
         tracing::info!(error.code = code, "refused");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::signers::SignerUnavailable;
+
+    #[test]
+    fn without_a_signer_a_client_is_told_to_come_back_and_the_cause_goes_to_the_log() {
+        let error = ApiError::from(service::Error::from(SignerUnavailable::None));
+        assert_eq!(error.code, ErrorCode::SignerUnavailable);
+        assert_eq!(error.code.row().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!error.message.contains("lumatrace"), "{}", error.message);
+        let cause = error.source.as_deref().and_then(|cause| cause.source());
+        assert!(cause.is_some_and(|cause| cause.to_string().contains("lumatrace ca init")));
+        let mut headers = HeaderMap::new();
+        add_hints(&error, &mut headers);
+        assert_eq!(headers[RETRY_AFTER], "60");
     }
 }

@@ -72,7 +72,12 @@ pub(in crate::http) fn parse_object(json: &[u8]) -> Result<Map<String, Value>, S
             repeated: Some(name),
             ..
         }) => Err(format!("the member {} is given twice", quoted(&name))),
-        Ok(Members { map, .. }) => Ok(map),
+        Ok(Members { mut map, .. }) => {
+            // The same members in another order are the same request under an idempotency key.
+            map.sort_keys();
+            map.values_mut().for_each(Value::sort_all_objects);
+            Ok(map)
+        }
     }
 }
 
@@ -136,6 +141,13 @@ impl<'de> Deserialize<'de> for Members {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_of_members_means_nothing() {
+        let read = |json: &str| serde_json::to_string(&parse_object(json.as_bytes()).unwrap());
+        let one = read(r#"{"b":{"d":1,"c":2},"a":3}"#).unwrap();
+        assert_eq!(one, read(r#"{"a":3,"b":{"c":2,"d":1}}"#).unwrap());
+    }
 
     #[test]
     fn only_one_plain_object_is_read() {

@@ -12,6 +12,10 @@ pub(in crate::http) const PHOTO: &str = "9b1c8a57-0a4e-4e0f-8d3f-6a1b2c3d4e5f";
 /// The SHA-256 of `test`.
 pub(in crate::http) const HASH: &str =
     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+/// The name of a manifest.
+pub(in crate::http) const MANIFEST: &str = "urn:c2pa:5b0f6b1e-8a0c-4f0e-9d3a-2f6c1b7d8e90";
+/// The bytes of a manifest store.
+pub(in crate::http) const STORE: &str = "(JUMBF)";
 /// The bytes of an uploaded file.
 pub(in crate::http) const FILE: &str = "(the bytes of photo.jpg)";
 /// An API key's id.

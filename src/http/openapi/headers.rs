@@ -39,6 +39,8 @@ pub(super) fn headers() -> Value {
         "X-Content-SHA256": header(true, json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }), hash, "SHA-256 of the file."),
         "X-Watermark-PSNR": header(true, json!({ "type": "number" }), "44.52", "PSNR of the returned picture against the one that came, both decoded, over all colours, in dB: how little it changed."),
         "X-Protection-Level": header(true, level, "FULL", "How well the mark reads."),
+        "X-C2PA-Status": header(true, json!({ "type": "string", "enum": ["SIGNED", "UNSIGNED"] }), "SIGNED", "Whether the file carries content credentials."),
+        "X-C2PA-Manifest-Id": header(false, text(), example::MANIFEST, "The name of its manifest."),
         "X-Content-Copies": header(true, json!({ "type": "integer", "minimum": 1 }), "1", "Protected photos of the tenant that show the same picture."),
         "X-Content-Growth": header(true, json!({ "type": "number", "minimum": 0 }), "1.04", "Length of the returned file against the one that came."),
         "X-Metadata-Dropped": header(false, text(), "exif-gps;why=asked, exif-thumbnail;why=asked", "What of the metadata did not travel on, and why: `asked`, `unmarked-copy`, `stale`, `not-understood`. A list of tokens (RFC 9651 section 3.1). None when all did."),

@@ -46,7 +46,7 @@ pub fn document(public_url: &str) -> Value {
         let method = endpoint.method.as_str().to_ascii_lowercase();
         item[method] = (endpoint.describe)().describe(endpoint.access, &mut schemas);
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "LumaTrace",
@@ -72,7 +72,11 @@ pub fn document(public_url: &str) -> Value {
             "examples": problem::examples(public_url),
             "securitySchemes": security_schemes(public_url),
         },
-    })
+    });
+    // The c2pa crate makes serde_json keep members in the order in which they were written; a
+    // document that is sorted is compared more easily with the one before.
+    document.sort_all_objects();
+    document
 }
 
 const ABOUT: &str = "\

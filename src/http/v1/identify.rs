@@ -5,11 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
+use super::verification;
 use crate::{
-    domain::{
-        PhotoId,
-        verdict::{Alteration, Verdict, WatermarkStatus},
-    },
     http::{
         error::ApiError,
         extract::{PhotoForm, VerifiedCaller},
@@ -30,51 +27,12 @@ struct PhotoToIdentify {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Identification")]
 struct Response {
-    matches: Vec<MatchJson>,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Match")]
-struct MatchJson {
-    /// The photo that was found.
-    photo_id: PhotoId,
-    /// The mark of this photo is there, what is seen agrees with the protected content, no
-    /// alteration was found, and the policy is met. What was cut off, what lies around the photo,
-    /// and alterations smaller than `smallestVisible` are not spoken for.
-    authentic: bool,
-    /// `zScore` on a scale for people, as in `verify`.
-    #[schemars(range(min = 0, max = 100))]
-    confidence_score: f64,
-    watermark_status: WatermarkStatus,
-    verdict: Verdict,
-    alteration: Alteration,
-}
-
-impl From<identify::Match> for MatchJson {
-    fn from(one: identify::Match) -> Self {
-        let evidence = one.found.evidence;
-        Self {
-            photo_id: one.photo,
-            authentic: evidence.authentic(),
-            confidence_score: one.found.mark.confidence,
-            watermark_status: evidence.watermark,
-            verdict: evidence.verdict(),
-            alteration: evidence.alteration(),
-        }
-    }
+    matches: Vec<verification::Response>,
 }
 
 pub(in crate::http) fn describe() -> Operation {
     let example = Response {
-        matches: vec![MatchJson {
-            photo_id: example::photo(),
-            authentic: true,
-            confidence_score: 97.5,
-            watermark_status: WatermarkStatus::Detected,
-            verdict: Verdict::Recovered,
-            alteration: Alteration::NoneFound,
-        }],
+        matches: vec![verification::Response::example()],
     };
     Operation::new(
         "identifyPhoto",
@@ -83,7 +41,7 @@ pub(in crate::http) fn describe() -> Operation {
     )
     .about(
         "By the mark, not by the look. Best first, mostly one or none. A match is not yet authentic: a mark can be carried to other \
-         content (`CONFLICT`), and a marked photo can be altered (`ALTERED`). `verify` with the id says more.",
+         content (`CONFLICT`), and a marked photo can be altered (`ALTERED`). Each match is what `verify` with its id would answer.",
     )
     .takes_photo::<PhotoToIdentify>(&json!({ "image": example::FILE }))
     .answers(Answer::json(
@@ -103,6 +61,9 @@ pub(in crate::http) async fn handler(
     };
     let found = identify::identify(&ctx, &caller.tenant, request.image).await?;
     wire::json(&Response {
-        matches: found.into_iter().map(MatchJson::from).collect(),
+        matches: found
+            .iter()
+            .map(|one| verification::Response::new(&caller.tenant, one.photo, &one.found))
+            .collect(),
     })
 }

@@ -1,7 +1,9 @@
 //! What a verification means, in one sentence for a person: what is said to be so, and what is not.
 
 use crate::{
-    domain::verdict::{Alteration, Content, Evidence, Verdict, WatermarkStatus},
+    domain::verdict::{
+        Alteration, C2paStatus, Content, Evidence, StatedPhoto, Verdict, WatermarkStatus,
+    },
     service::Verification,
 };
 
@@ -51,23 +53,42 @@ impl Case {
         }
         match (self.evidence.verdict(), self.evidence.alteration()) {
             (Verdict::Unknown, _) => self.unknown().to_owned(),
-            (Verdict::Conflict, _) => {
-                "The mark of this photo is in the image, but the image shows other content than was protected: a mark that was carried there says nothing about it.".to_owned()
-            }
-            (Verdict::Altered, _) | (_, Alteration::Found) => {
+            (Verdict::Conflict, _) => self.conflict().to_owned(),
+            (_, Alteration::Found) => {
                 "The mark of this photo is in the image, and parts of the image are not what was protected: see tamperedRegions.".to_owned()
             }
+            (Verdict::Altered, _) => self.bad_credentials().to_owned(),
             (_, Alteration::Uncertain) => self.uncertain().to_owned(),
             (_, Alteration::NoneFound) => {
-                self.under_policy(&self.unaltered(), "the strict policy asks for a valid manifest as well")
+                self.under_policy(&self.unaltered(), "the strict policy asks for the valid manifest of this photo as well")
             }
             (_, Alteration::NotExamined) => self.under_policy(
                 &format!(
                     "{}: its content agrees as a whole, but the record that strict privacy keeps does not show whether parts were altered, so that was not examined",
                     self.subject()
                 ),
-                "the strict policy asks for that and for a valid manifest",
+                "the strict policy asks for that and for the valid manifest of this photo",
             ),
+        }
+    }
+
+    /// What contradicts what.
+    fn conflict(self) -> &'static str {
+        if self.evidence.watermark != WatermarkStatus::Detected {
+            "The content credentials in the file name this photo, but the image shows something else, and the mark of this photo is not in it."
+        } else if self.evidence.stated == StatedPhoto::Other {
+            "The mark of this photo is in the image, but the content credentials in the file name another photo, so it is not called authentic."
+        } else {
+            "The mark of this photo is in the image, but the image shows other content than was protected: a mark that was carried there says nothing about it."
+        }
+    }
+
+    /// The picture gives no reason, but its credentials do.
+    fn bad_credentials(self) -> &'static str {
+        if self.evidence.c2pa == C2paStatus::Tampered {
+            "The mark of this photo is in the image, but the file was changed after its content credentials were signed, so it is not called authentic."
+        } else {
+            "The mark of this photo is in the image, but the content credentials in the file are damaged or not properly signed, so it is not called authentic."
         }
     }
 
@@ -151,14 +172,16 @@ fn percent(share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::verdict::{C2paStatus, Policy, TamperClass};
+    use crate::domain::verdict::{Policy, TamperClass};
 
     /// A re-saved copy of the whole photo, in which nothing is amiss.
     const COPY: Case = Case {
         evidence: Evidence {
             c2pa: C2paStatus::Missing,
+            stated: StatedPhoto::Unknown,
             watermark: WatermarkStatus::Detected,
             content: Content::Agrees,
+            recognised: true,
             compared: Alteration::NoneFound,
             handling: TamperClass::Compression,
             exact_match: false,
@@ -258,6 +281,38 @@ mod tests {
                 "The mark of this photo is in the image, but the image shows other content than was protected: a mark that was carried there says nothing about it.",
             ),
             (
+                with(Evidence {
+                    c2pa: C2paStatus::Valid,
+                    stated: StatedPhoto::Other,
+                    ..found
+                }),
+                "The mark of this photo is in the image, but the content credentials in the file name another photo, so it is not called authentic.",
+            ),
+            (
+                with(Evidence {
+                    c2pa: C2paStatus::Tampered,
+                    stated: StatedPhoto::Own,
+                    ..found
+                }),
+                "The mark of this photo is in the image, but the file was changed after its content credentials were signed, so it is not called authentic.",
+            ),
+            (
+                with(Evidence {
+                    c2pa: C2paStatus::Invalid,
+                    ..found
+                }),
+                "The mark of this photo is in the image, but the content credentials in the file are damaged or not properly signed, so it is not called authentic.",
+            ),
+            (
+                with(Evidence {
+                    c2pa: C2paStatus::Tampered,
+                    stated: StatedPhoto::Own,
+                    recognised: false,
+                    ..unmarked
+                }),
+                "The content credentials in the file name this photo, but the image shows something else, and the mark of this photo is not in it.",
+            ),
+            (
                 with(marginal),
                 "The image resembles a marked copy of this photo, but not clearly enough to say that it is one.",
             ),
@@ -303,19 +358,19 @@ mod tests {
                 Alteration::NoneFound,
                 true,
                 "This is the protected photo, byte for byte; ",
-                "; the strict policy asks for a valid manifest as well.",
+                "; the strict policy asks for the valid manifest of this photo as well.",
             ),
             (
                 Alteration::NoneFound,
                 false,
                 "This is the protected photo: ",
-                "; the strict policy asks for a valid manifest as well.",
+                "; the strict policy asks for the valid manifest of this photo as well.",
             ),
             (
                 Alteration::NotExamined,
                 false,
                 "This is the protected photo: ",
-                "; the strict policy asks for that and for a valid manifest.",
+                "; the strict policy asks for that and for the valid manifest of this photo.",
             ),
             (
                 Alteration::Uncertain,

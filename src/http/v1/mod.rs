@@ -1,13 +1,16 @@
 //! The endpoints, one file each: the wire's shape, the handler, the way to domain values and back.
 
 pub(super) mod admin;
+pub(super) mod anchors;
 pub(super) mod audit;
+mod c2pa;
 pub(super) mod errors;
 pub(super) mod health;
 pub(super) mod identify;
 pub(super) mod jwks;
 pub(super) mod login;
 pub(super) mod logout;
+pub(super) mod manifest;
 pub(super) mod me;
 mod message;
 pub(super) mod own_account;

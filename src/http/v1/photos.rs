@@ -189,7 +189,7 @@ pub(in crate::http) async fn delete(
 }
 
 /// What is no id names no photo.
-fn parse(photo: &str) -> Result<PhotoId, ApiError> {
+pub(super) fn parse(photo: &str) -> Result<PhotoId, ApiError> {
     PhotoId::parse(photo).ok_or_else(|| ApiError::new(ErrorCode::NotFound))
 }
 

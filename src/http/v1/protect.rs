@@ -64,6 +64,8 @@ pub(in crate::http) fn describe() -> Operation {
         "X-Content-SHA256",
         "X-Watermark-PSNR",
         "X-Protection-Level",
+        "X-C2PA-Status",
+        "X-C2PA-Manifest-Id",
         "X-Content-Copies",
         "X-Content-Growth",
         "X-Metadata-Dropped",
@@ -87,6 +89,7 @@ pub(in crate::http) fn describe() -> Operation {
             ErrorCode::ImageNotProtectable,
             ErrorCode::NotFound,
             ErrorCode::Conflict,
+            ErrorCode::SignerUnavailable,
         ])
 }
 
@@ -161,6 +164,12 @@ fn headers(protected: &protect::Protected) -> Result<HeaderMap, ApiError> {
             protected.report.level.as_str().to_owned(),
         ),
         (
+            HeaderName::from_static("x-c2pa-status"),
+            (protected.manifest_id.as_ref())
+                .map_or("UNSIGNED", |_| "SIGNED")
+                .to_owned(),
+        ),
+        (
             HeaderName::from_static("x-content-copies"),
             protected.copies.to_string(),
         ),
@@ -172,6 +181,12 @@ fn headers(protected: &protect::Protected) -> Result<HeaderMap, ApiError> {
         headers.insert(
             name,
             HeaderValue::from_str(&value).map_err(service::Error::internal)?,
+        );
+    }
+    if let Some(manifest_id) = &protected.manifest_id {
+        headers.insert(
+            HeaderName::from_static("x-c2pa-manifest-id"),
+            HeaderValue::from_str(manifest_id).map_err(service::Error::internal)?,
         );
     }
     if !protected.dropped.is_empty() {

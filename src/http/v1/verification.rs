@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::message::message;
+use super::{c2pa::CredentialsJson, message::message};
 use crate::{
     domain::{
         PhotoId, TenantId,
@@ -38,7 +38,6 @@ pub(super) struct Response {
     /// What was asked for.
     policy: Policy,
     verdict: Verdict,
-    /// Content credentials are not read yet.
     c2pa_status: C2paStatus,
     watermark_status: WatermarkStatus,
     /// What was done to the picture. `STRUCTURAL_ALTERATION` exactly where `alteration` is `FOUND`.
@@ -56,6 +55,7 @@ pub(super) struct Response {
     tampered_regions: Vec<RegionJson>,
     /// The bytes are those that `protect` sent.
     exact_match: bool,
+    c2pa: CredentialsJson,
     /// One sentence for a person: what is said to be so, and what is not.
     message: String,
 }
@@ -148,6 +148,7 @@ impl Response {
             smallest_visible: found.smallest_visible(),
             tampered_regions: regions.unwrap_or_default(),
             exact_match: evidence.exact_match,
+            c2pa: CredentialsJson::new(photo, found),
             message: message(found),
         }
     }
@@ -184,6 +185,7 @@ impl Response {
             smallest_visible: Some(0.005),
             tampered_regions: Vec::new(),
             exact_match: false,
+            c2pa: CredentialsJson::example(),
             message: "This is the protected photo: its content was compared and no change was found; a replaced area below about 0.5 % of the photo might not be seen.".to_owned(),
         }
     }

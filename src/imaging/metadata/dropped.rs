@@ -48,6 +48,11 @@ impl Dropped {
         self.names.is_empty()
     }
 
+    /// Takes a name off the list: what it stands for travels on by another way.
+    pub fn forget(&mut self, name: &str) {
+        self.names.retain(|(dropped, _)| dropped != name);
+    }
+
     /// Records that something was left out.
     pub(super) fn add(&mut self, name: &str, reason: Reason) {
         let entry = (token(name), reason);

@@ -1,4 +1,5 @@
-//! Keeps this server's copies of ended tokens and of the signing keys in step with the database.
+//! Keeps this server's copies of ended tokens, of the signing keys, and of the signers of manifests
+//! in step with the database.
 //!
 //! A look once a second is what they rest on. Notifications make it sooner, where they arrive: a
 //! pooler between server and database may swallow them.
@@ -13,7 +14,7 @@ use std::{
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::super::{Context, Error, keys};
+use super::super::{Context, Error, keys, signers};
 use crate::{
     db::access::{AccessPosition, AccessRows, ChangeListener, Notification},
     domain::SeenTransactions,
@@ -41,6 +42,8 @@ pub struct AccessFeed {
     /// The signing keys in force, as [`AccessPosition::signing_keys`] tells them. Held while they
     /// are read, so that an older reading cannot replace a newer one.
     keys: tokio::sync::Mutex<Option<i64>>,
+    /// The same of who signs manifests and who is trusted.
+    signers: tokio::sync::Mutex<Option<i64>>,
     /// When a key that a token named was last looked for; held meanwhile.
     looked_for_key: tokio::sync::Mutex<Option<Instant>>,
     /// Whether the log has been told of rows that cannot be read.
@@ -187,6 +190,7 @@ pub async fn read_all(ctx: &Context) -> Result<(), Error> {
     }
     // Retired keys go when their last token has expired, which changes no row.
     *ctx.feed.keys.lock().await = None;
+    *ctx.feed.signers.lock().await = None;
     finish(ctx, position, began).await
 }
 
@@ -211,7 +215,7 @@ fn merge(ctx: &Context, rows: &AccessRows) {
     }
 }
 
-/// Says that a reading is merged, and reads the signing keys if they changed.
+/// Says that a reading is merged, and reads the signing keys and the signers if they changed.
 async fn finish(ctx: &Context, position: AccessPosition, began: Instant) -> Result<(), Error> {
     let now = ctx.clock.now().unix_timestamp();
     ctx.access.complete(began, now);
@@ -221,6 +225,12 @@ async fn finish(ctx: &Context, position: AccessPosition, began: Instant) -> Resu
         let keys = keys::load(&ctx.db, &ctx.master, &ctx.clock).await?;
         ctx.tokens.set_keys(keys);
         *in_force = Some(position.signing_keys);
+    }
+    drop(in_force);
+    let mut in_force = ctx.feed.signers.lock().await;
+    if *in_force != Some(position.signers) {
+        signers::refresh(ctx).await?;
+        *in_force = Some(position.signers);
     }
     Ok(())
 }

@@ -210,8 +210,10 @@ async fn who_holds_the_answers_can_check_the_chain_without_us() {
         assert_eq!(event["previousHash"], previous);
         let mut said = event.as_object().unwrap().clone();
         previous = said.remove("hash").unwrap().as_str().unwrap().to_owned();
-        // serde_json writes members in the order of their names.
-        let digest = Sha256::digest(Value::from(said).to_string());
+        let mut said = Value::from(said);
+        // RFC 8785: members in the order of their names.
+        said.sort_all_objects();
+        let digest = Sha256::digest(said.to_string());
         let digest = ContentHash::from_digest(digest.into());
         assert_eq!(digest.to_string(), previous, "{event}");
     }

@@ -25,6 +25,7 @@ async fn what_public_endpoints_answer_is_what_is_described() {
         ("isReady", "/readyz"),
         ("getHealth", "/api/v1/health"),
         ("getKeys", "/.well-known/jwks.json"),
+        ("getAnchors", "/.well-known/c2pa/anchors.pem"),
         (
             "getAuthorizationServer",
             "/.well-known/oauth-authorization-server",
@@ -54,7 +55,7 @@ async fn what_public_endpoints_answer_is_what_is_described() {
         .body(Body::empty())
         .unwrap();
     contract.holds("getError", &anonymous.send(problem).await);
-    let expected = 14;
+    let expected = 15;
     println!("{} answers", contract.used.len());
     assert_eq!(contract.used.len(), expected, "{:?}", contract.used);
 }

@@ -1,7 +1,7 @@
 //! The OpenAPI document: it says what the router does, and nothing else.
 //!
 //! `docs/openapi.json` is the contract as it was reviewed. After a change that is meant:
-//! `UPDATE_DOCS=1 cargo test --test it`, and commit the file.
+//! `UPDATE_DOCS=1 script/cargo test --test it`, and commit the file.
 
 mod answers;
 mod contract;
@@ -171,7 +171,7 @@ fn the_committed_document_is_the_one_that_is_served() {
     let committed: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     assert!(
         committed == document,
-        "the API's contract changed; if that is meant: UPDATE_DOCS=1 cargo test --test it"
+        "the API's contract changed; if that is meant: UPDATE_DOCS=1 script/cargo test --test it"
     );
 }
 

@@ -31,6 +31,9 @@ pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8
 /// The password of every test account.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
+/// The time of an application at its start: 2027-01-15T08:00:00Z.
+pub(crate) const NOW: i64 = 1_800_000_000;
+
 /// What holds unless a test says otherwise: few connections, and limits that no test reaches.
 const USUAL: [(&str, &str); 4] = [
     ("--database-connections", "4"),
@@ -88,7 +91,7 @@ impl App {
     /// Starts an application with some flags.
     pub(crate) async fn spawn_with(flags: &[&str]) -> Self {
         let database = Arc::new(TestDatabase::create().await);
-        Self::start(database, Clock::fixed(1_800_000_000), flags).await
+        Self::start(database, Clock::fixed(NOW), flags).await
     }
 
     /// A second replica on the same database.

@@ -11,7 +11,7 @@ use lumatrace::{
     clock::Clock,
     db::{MIGRATOR, Operator},
     private_postgres::{Options, PrivatePostgres},
-    service::keys,
+    service::{keys, signers},
 };
 use sha2::{Digest, Sha256};
 use sqlx::{
@@ -20,7 +20,7 @@ use sqlx::{
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::MASTER_KEY;
+use super::{MASTER_KEY, NOW};
 
 /// The server that tests use.
 struct Cluster {
@@ -152,6 +152,11 @@ async fn template() -> &'static str {
                 owner.migrate().await.unwrap();
                 let master = MasterKey::from_base64(MASTER_KEY).unwrap();
                 keys::ensure(&owner, &master, &Clock::system())
+                    .await
+                    .unwrap();
+                // Valid now, as the c2pa crate asks the machine's clock, and at the time of `App`.
+                let now = Clock::system().now().unix_timestamp();
+                signers::ensure(&owner, &master, &Clock::fixed(now.min(NOW)))
                     .await
                     .unwrap();
                 owner.close().await;

@@ -6,6 +6,6 @@ mod database;
 pub(crate) mod pictures;
 pub(crate) mod quality;
 
-pub(crate) use app::{App, MASTER_KEY, PASSWORD, Tenant};
+pub(crate) use app::{App, MASTER_KEY, NOW, PASSWORD, Tenant};
 pub(crate) use client::{Answer, Client, Part};
 pub(crate) use database::TestDatabase;

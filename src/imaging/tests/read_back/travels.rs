@@ -1,7 +1,7 @@
 //! Metadata that is kept or dropped, by container and policy: the table in docs/uploads.md is the
 //! result of this test.
 //!
-//! `UPDATE_DOCS=1 cargo test --lib travels` writes the table anew.
+//! `UPDATE_DOCS=1 script/cargo test --lib travels` writes the table anew.
 
 #![expect(clippy::too_many_lines, reason = "lists of cases")]
 
@@ -344,5 +344,5 @@ fn what_travels_is_as_the_document_says() {
         return;
     }
     println!("{} rows", found.lines().count() - 2);
-    assert_eq!(told, found, "UPDATE_DOCS=1 cargo test --lib travels");
+    assert_eq!(told, found, "UPDATE_DOCS=1 script/cargo test --lib travels");
 }

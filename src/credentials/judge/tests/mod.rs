@@ -1,0 +1,6 @@
+//! The promises of judging, on files that the tests sign themselves and on vectors from outside.
+
+mod axes;
+mod hostile;
+mod signed;
+mod vectors;

@@ -1,0 +1,3 @@
+//! Tests of certificates against each other.
+
+mod profile;

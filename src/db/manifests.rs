@@ -1,0 +1,63 @@
+//! The table `manifests`: the content credentials of protected photos.
+
+use super::{DbError, TenantTransaction};
+use crate::domain::PhotoId;
+
+/// The manifest of a photo.
+#[derive(Debug, Clone)]
+pub struct StoredManifest {
+    /// Its URN.
+    pub manifest_id: String,
+    /// SHA-256 of the certificate that it was signed with.
+    pub certificate_sha256: Vec<u8>,
+    /// The manifest store (JUMBF); `None` where the tenant keeps none.
+    pub store: Option<Vec<u8>>,
+}
+
+/// The manifest of a photo without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestSummary {
+    /// Its URN.
+    pub manifest_id: String,
+    /// SHA-256 of the certificate that it was signed with.
+    pub certificate_sha256: Vec<u8>,
+    /// Whether its bytes are kept.
+    pub kept: bool,
+}
+
+/// Stores the manifest of a photo that was just protected.
+pub async fn insert(
+    tx: &mut TenantTransaction,
+    photo: PhotoId,
+    manifest: &StoredManifest,
+) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "insert into manifests (tenant_id, photo_id, manifest_id, certificate_sha256, store) values ($1, $2, $3, $4, $5)",
+        tenant,
+        photo.as_uuid(),
+        manifest.manifest_id,
+        manifest.certificate_sha256,
+        manifest.store
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Finds the manifest of a photo.
+pub async fn find(
+    tx: &mut TenantTransaction,
+    photo: PhotoId,
+) -> Result<Option<StoredManifest>, DbError> {
+    let (db, tenant) = tx.parts();
+    let found = sqlx::query_as!(
+        StoredManifest,
+        "select manifest_id, certificate_sha256, store from manifests where tenant_id = $1 and photo_id = $2",
+        tenant,
+        photo.as_uuid()
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(found)
+}
