@@ -175,7 +175,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
         log[6]["detail"],
         json!({
             "contentHash": hash, "format": "png", "width": "256", "height": "192", "protectionLevel": "FULL",
-            "source": "::", "traceId": protected.header("x-request-id"),
+            "manifestId": protected.header("x-c2pa-manifest-id"), "source": "::", "traceId": protected.header("x-request-id"),
         })
     );
     assert_eq!(log[14]["detail"]["maxCopies"], "4");
