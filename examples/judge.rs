@@ -1,39 +1,33 @@
 //! Judges the manifests in files, one line of JSON each: to compare with other validators, and to
 //! be watched by `strace`.
 //!
-//! `script/cargo run --example judge -- [--anchors ROOTS.pem] [--detached STORE.c2pa] [--times N]
-//! FILE…`
-//!
-//! With `--times` a file is judged, decoded and encoded that often; the line then has the least CPU
-//! time of each, in milliseconds.
+//! `script/cargo run --example judge -- [--anchors ROOTS.pem] [--detached STORE.c2pa] FILE…`
 
 #![expect(clippy::print_stdout, reason = "an example prints what it finds")]
 
-use std::{error::Error, fs, time::Duration};
+use std::{error::Error, fs};
 
 use bytes::Bytes;
 use lumatrace::{
     credentials::judge::{Anchors, Judge, Judgement},
-    imaging::{Format, Limits, decode, encode},
+    imaging::Format,
 };
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut anchors = Anchors::default();
-    let (mut store, mut times, mut files) = (None, 0_u32, Vec::new());
+    let (mut store, mut files) = (None, Vec::new());
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or("a value is missing");
         match argument.as_str() {
             "--anchors" => anchors.manifest.push(fs::read_to_string(value()?)?),
             "--detached" => store = Some(Bytes::from(fs::read(value()?)?)),
-            "--times" => times = value()?.parse()?,
             _ => files.push(argument),
         }
     }
     if files.is_empty() {
-        return Err("usage: judge [--anchors PEM] [--detached STORE] [--times N] FILE...".into());
+        return Err("usage: judge [--anchors PEM] [--detached STORE] FILE...".into());
     }
     let judge = Judge::new(&anchors)?;
     for name in files {
@@ -42,20 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("{}", json!({"file": name, "error": "no JPEG, PNG or WebP"}));
             continue;
         };
-        let once = || match &store {
+        let judgement = match &store {
             Some(store) => judge.judge_detached(store, &file, format),
             None => judge.judge(&file, format),
         };
-        let mut line = described(&name, &once());
-        if times > 0 {
-            line["cpuMs"] = json!(least_cost(times, || drop(once())));
-            let decoding = || decode(&file, &Limits::default());
-            line["decodeCpuMs"] = json!(least_cost(times, || drop(decoding())));
-            if let Ok(photo) = decoding() {
-                line["encodeCpuMs"] = json!(least_cost(times, || drop(encode(&photo))));
-            }
-        }
-        println!("{line}");
+        println!("{}", described(&name, &judgement));
     }
     Ok(())
 }
@@ -103,15 +88,4 @@ fn format(file: &[u8]) -> Option<Format> {
     } else {
         None
     }
-}
-
-/// The least CPU time of some runs, of all threads, in milliseconds.
-fn least_cost(times: u32, work: impl Fn()) -> f64 {
-    let now = || Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default();
-    let runs = (0..times).map(|_| {
-        let began = now();
-        work();
-        now().saturating_sub(began)
-    });
-    runs.min().unwrap_or_default().as_secs_f64() * 1e3
 }

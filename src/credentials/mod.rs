@@ -19,7 +19,7 @@ mod redaction;
 mod signer;
 pub mod signing;
 #[cfg(test)]
-mod test_files;
+pub(crate) mod test_files;
 pub(crate) mod time_stamps;
 pub mod trust;
 mod worker;

@@ -138,7 +138,11 @@ mod tests {
     use serde_json::json;
     use time::macros::datetime;
 
-    use super::{super::authority::Authority, *};
+    use super::{
+        super::{authority::Authority, test_files::plain},
+        *,
+    };
+    use crate::imaging::Format;
 
     /// The crate judges by the machine's clock.
     #[expect(
@@ -147,16 +151,6 @@ mod tests {
     )]
     fn today() -> time::OffsetDateTime {
         time::OffsetDateTime::now_utc()
-    }
-
-    fn picture() -> Vec<u8> {
-        let mut file = Vec::new();
-        let mut encoder = png::Encoder::new(&mut file, 8, 8);
-        encoder.set_color(png::ColorType::Grayscale);
-        let mut writer = encoder.write_header().unwrap();
-        writer.write_image_data(&[127; 64]).unwrap();
-        writer.finish().unwrap();
-        file
     }
 
     /// Signs a picture; the crate checks its own signature and the certificates.
@@ -188,7 +182,7 @@ mod tests {
         let mut builder = Builder::from_shared_context(&Arc::new(context))
             .with_definition(definition.to_string().as_str())?;
         let mut signed = Cursor::new(Vec::new());
-        let mut source = Cursor::new(picture());
+        let mut source = Cursor::new(plain(Format::Png, 1));
         builder.sign(identity, "image/png", &mut source, &mut signed)?;
         Ok(signed.into_inner())
     }

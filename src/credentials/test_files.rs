@@ -30,7 +30,7 @@ pub(super) fn pixels(seed: u32) -> Vec<u8> {
 }
 
 /// One file of each format.
-pub(super) fn plain(format: Format, seed: u32) -> Vec<u8> {
+pub(crate) fn plain(format: Format, seed: u32) -> Vec<u8> {
     let pixels = pixels(seed);
     let mut file = Vec::new();
     let rgb = ExtendedColorType::Rgb8;

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod manifests;
+mod marking;
 pub mod operator;
 pub mod own_account;
 mod page;

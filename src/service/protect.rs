@@ -4,7 +4,6 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
     Caller, Context, Error,
@@ -12,12 +11,12 @@ use super::{
     engine,
     idempotency::{self, Claim, IdempotentCall},
     images, journal,
-    manifests::{Manifest, MarkedFile},
+    manifests::Manifest,
+    marking::{ExpectedHash, Marked, MarkingOptions, mark_and_sign},
     usage,
 };
 use crate::{
     auth::TenantSecret,
-    cpu::Job,
     db::{
         DbError, TenantTransaction,
         manifests::{self, StoredManifest},
@@ -25,18 +24,16 @@ use crate::{
     },
     domain::{
         ContentHash, ContentHashPolicy, ManifestPolicy, MeteredOperation, Once, PhotoId, Privacy,
-        Registration, TenantId, TenantPolicy,
+        Registration, TenantPolicy,
         audit::{Action, AuditEntry, Subject},
     },
-    imaging::{self, Dropped, Format, MetadataPolicy},
-    watermark::{self, EmbedReport, Record, VisualWords, WatermarkKey},
+    imaging::{Dropped, Format, MetadataPolicy},
+    watermark::EmbedReport,
 };
 
 /// From so many photos of the same picture on, the log warns: so many copies can be combined into
 /// one without a mark (docs/watermark.md, "Collusion").
 const MANY_COPIES: u32 = 3;
-/// What an upload's own manifests are called among the metadata that does not travel on.
-const CONTENT_CREDENTIALS: &str = "content-credentials";
 
 /// A request to protect a photo.
 #[derive(Debug)]
@@ -91,24 +88,6 @@ struct ProtectOutcome {
     manifest: Option<String>,
 }
 
-/// A hash that the image must have.
-struct ExpectedHash {
-    hash: ContentHash,
-    /// The reason that the client is given when the image has another.
-    mismatch: &'static str,
-}
-
-/// How an image is to be marked.
-struct EmbedOptions {
-    /// The image must have all of these.
-    expected: Vec<ExpectedHash>,
-    metadata: MetadataPolicy,
-    /// How much the record may show.
-    privacy: Privacy,
-    key: WatermarkKey,
-    manifest: Manifest,
-}
-
 /// A marked photo that is about to be recorded.
 struct Recording<'a> {
     claim: &'a Claim<'a>,
@@ -120,50 +99,14 @@ struct Recording<'a> {
     marked: &'a Marked,
 }
 
-/// A marked photo that is about to be signed.
-#[derive(Clone)]
-struct Unsigned {
-    bytes: Bytes,
-    format: Format,
-    source: ContentHash,
-    metadata: MetadataPolicy,
-    manifest: Manifest,
-    record: Record,
-    words: VisualWords,
-    /// In pixels, after EXIF orientation; so is the height.
-    width: u32,
-    height: u32,
-    report: EmbedReport,
-    dropped: Dropped,
-}
-
-/// The result of the CPU's part of the work.
-struct Marked {
-    bytes: Vec<u8>,
-    format: Format,
-    sha256: ContentHash,
-    source: ContentHash,
-    record: Record,
-    words: VisualWords,
-    /// In pixels, after EXIF orientation; so is the height.
-    width: u32,
-    height: u32,
-    report: EmbedReport,
-    dropped: Dropped,
-    growth: f64,
-    manifest: Option<StoredManifest>,
-    /// Whether the upload's own manifests went on in the new one.
-    with_history: bool,
-}
-
 impl Marked {
     fn answer(self, photo: PhotoId, copies: u32, replayed: bool) -> Protected {
         Protected {
             photo,
             bytes: self.bytes,
-            format: self.format,
+            format: self.picture.format,
             sha256: self.sha256,
-            report: self.report,
+            report: self.picture.report,
             dropped: self.dropped,
             growth: self.growth,
             manifest_id: self.manifest.map(|manifest| manifest.manifest_id),
@@ -237,7 +180,7 @@ async fn replay(
             }
         }
     };
-    let options = EmbedOptions {
+    let options = MarkingOptions {
         // The idempotency key stands for the same bytes, which were checked the first time.
         expected: Vec::new(),
         metadata: request.metadata,
@@ -277,7 +220,7 @@ async fn protect_new(
     };
     let told = completed(&request.registration, registered);
 
-    let options = EmbedOptions {
+    let options = MarkingOptions {
         expected,
         metadata: request.metadata,
         privacy: policy.privacy,
@@ -288,7 +231,7 @@ async fn protect_new(
     let marked = claim.hold(work).await?;
 
     let mut registration = request.registration;
-    registration.content_hash = Some(marked.source);
+    registration.content_hash = Some(marked.picture.source);
     let recording = Recording {
         claim,
         is_new: request.photo.is_none(),
@@ -301,9 +244,9 @@ async fn protect_new(
     tracing::info!(
         tenant.id = %tenant,
         photo.id = %photo,
-        z.sent = marked.report.z_sent,
-        z.small = marked.report.z_small,
-        iterations = marked.report.iterations,
+        z.sent = marked.picture.report.z_sent,
+        z.small = marked.picture.report.z_small,
+        iterations = marked.picture.report.iterations,
         copies,
         "protected"
     );
@@ -363,141 +306,6 @@ fn expected_hashes(request: &Request, registered: Option<&Registration>) -> Vec<
     expected
 }
 
-/// The CPU's part: check, decode, mark, read back, encode, sign.
-///
-/// Where signing waits for a time stamp, it is a job of its own, through a gate of its own: a slow
-/// authority holds up no worker. When as many wait as may, the next photo is signed without a
-/// stamp.
-async fn mark_and_sign(
-    ctx: &Context,
-    tenant: &TenantId,
-    image: Bytes,
-    limits: imaging::Limits,
-    options: EmbedOptions,
-) -> Result<Marked, Error> {
-    if !options.manifest.waits() {
-        return images::run(ctx, tenant, image, limits, move |job, image, limits| {
-            mark(job, image, limits, options)?.sign(job, image, limits)
-        })
-        .await;
-    }
-    let unsigned = images::run(
-        ctx,
-        tenant,
-        image.clone(),
-        limits,
-        move |job, image, limits| mark(job, image, limits, options),
-    )
-    .await?;
-    let (upload, waiting) = (image.clone(), unsigned.clone());
-    let signed = (ctx.stamps)
-        .run(Some(tenant.clone()), move |job| {
-            waiting.sign(job, &upload, &limits)
-        })
-        .await;
-    if let Ok(signed) = signed {
-        return signed;
-    }
-    ctx.metrics.count_time_stamp(false);
-    tracing::warn!(tenant.id = %tenant, "too many signatures wait for a time stamp: signed without");
-    let unstamped = Unsigned {
-        manifest: unsigned.manifest.without_time_stamp(),
-        ..unsigned
-    };
-    images::run(ctx, tenant, image, limits, move |job, image, limits| {
-        unstamped.sign(job, image, limits)
-    })
-    .await
-}
-
-/// Checks, decodes, marks, reads back and encodes.
-fn mark(
-    job: &Job,
-    image: &Bytes,
-    limits: &imaging::Limits,
-    options: EmbedOptions,
-) -> Result<Unsigned, Error> {
-    if job.abandoned() {
-        return Err(Error::Abandoned);
-    }
-    let source = ContentHash::from_digest(Sha256::digest(image).into());
-    if let Some(other) = (options.expected.iter()).find(|expected| expected.hash != source) {
-        return Err(Error::ContentHash(other.mismatch));
-    }
-    let mut photo = imaging::decode(image, limits)?;
-    imaging::apply_policy(&mut photo, options.metadata);
-    if job.abandoned() {
-        return Err(Error::Abandoned);
-    }
-    let format = photo.format;
-    let (width, height) = photo.upright_size();
-    let dropped = photo.metadata.dropped().clone();
-    let privacy = engine::privacy(options.privacy);
-    let embedded = watermark::embed_with_privacy(photo, &options.key, privacy)?;
-    Ok(Unsigned {
-        bytes: embedded.bytes.into(),
-        format,
-        source,
-        metadata: options.metadata,
-        manifest: options.manifest,
-        record: embedded.record,
-        words: embedded.words,
-        width,
-        height,
-        report: embedded.report,
-        dropped,
-    })
-}
-
-impl Unsigned {
-    /// Signs the photo that was made of `image`.
-    fn sign(self, job: &Job, image: &Bytes, limits: &imaging::Limits) -> Result<Marked, Error> {
-        let finished = self.manifest.put_into(
-            job,
-            MarkedFile {
-                bytes: self.bytes,
-                format: self.format,
-                upload: image,
-                source: self.source,
-                metadata: self.metadata,
-            },
-        )?;
-        let mut dropped = self.dropped;
-        if finished.with_history {
-            dropped.forget(CONTENT_CREDENTIALS);
-        }
-        if finished.bytes.len() > limits.max_bytes {
-            // Grain makes a dense PNG up to half as large again; a file too large for `verify` is
-            // not returned.
-            return Err(Error::NotProtectable(format!(
-                "the protected file would have {} bytes, more than the {} that can be verified",
-                finished.bytes.len(),
-                limits.max_bytes
-            )));
-        }
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "lengths of files are below 2^53"
-        )]
-        let growth = finished.bytes.len() as f64 / image.len() as f64;
-        Ok(Marked {
-            dropped,
-            growth,
-            sha256: ContentHash::from_digest(Sha256::digest(&finished.bytes).into()),
-            bytes: finished.bytes,
-            manifest: finished.manifest,
-            with_history: finished.with_history,
-            format: self.format,
-            source: self.source,
-            record: self.record,
-            words: self.words,
-            width: self.width,
-            height: self.height,
-            report: self.report,
-        })
-    }
-}
-
 /// Writes the photo, its sealed record, its words and the event in one transaction; returns how
 /// many photos now show the same picture.
 async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Result<u32, Error> {
@@ -513,16 +321,16 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     let protected = photos::ProtectedPhoto {
         protected_at: now,
         sha256: marked.sha256,
-        format: engine::file_format(marked.format),
-        width: i32::try_from(marked.width).map_err(Error::internal)?,
-        height: i32::try_from(marked.height).map_err(Error::internal)?,
-        protection_level: engine::mark_strength(marked.report.level),
+        format: engine::file_format(marked.picture.format),
+        width: i32::try_from(marked.picture.width).map_err(Error::internal)?,
+        height: i32::try_from(marked.picture.height).map_err(Error::internal)?,
+        protection_level: engine::mark_strength(marked.picture.report.level),
     };
-    let sealed = engine::seal_record(secret, photo, &marked.record, marked.sha256)?;
+    let sealed = engine::seal_record(secret, photo, &marked.picture.record, marked.sha256)?;
     let original = SourcePhoto {
-        content: marked.source,
-        record: &marked.record,
-        words: &marked.words,
+        content: marked.picture.source,
+        record: &marked.picture.record,
+        words: &marked.picture.words,
     };
     let mut tx = ctx.db.begin(&caller.tenant).await?;
     let copies = copies::count(&mut tx, secret, policy, &original).await?;
@@ -547,13 +355,13 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     if let Some(manifest) = &kept {
         manifests::insert(&mut tx, photo, manifest).await?;
     }
-    if !marked.words.is_empty() {
-        let tokens = engine::index_key(secret).tokens(&marked.words.all());
+    if !marked.picture.words.is_empty() {
+        let tokens = engine::index_key(secret).tokens(&marked.picture.words.all());
         words::insert(&mut tx, photo, &tokens).await?;
     }
     usage::charge(ctx, &mut tx, MeteredOperation::Protect).await?;
     let entry = AuditEntry::new(caller.by(), Action::PhotoProtected, Subject::Photo(photo))
-        .with("contentHash", marked.source)
+        .with("contentHash", marked.picture.source)
         .with("format", protected.format.as_str())
         .with("width", protected.width)
         .with("height", protected.height)

@@ -86,6 +86,7 @@ mod tests {
             Anchors, Judge, Judgement, ManifestSigner, Statement,
             authority::Authority,
             signing::{Algorithm, SigningIdentity},
+            test_files::plain,
             time_stamps::test_authority::TestAuthority,
         },
         domain::{ContentHash, PhotoId, Registration, verdict::C2paStatus},
@@ -118,22 +119,12 @@ mod tests {
         };
         let gate = CpuGate::new(1, 0);
         let signing = gate.run((), move |_| {
-            let picture = Bytes::from(picture());
+            let picture = Bytes::from(plain(Format::Png, 1));
             let outcome = signer.sign(&statement, &picture, &picture, MetadataPolicy::Keep);
             let judge = Judge::new(&anchors).unwrap();
             judge.judge(&outcome.unwrap().file.into(), Format::Png)
         });
         (signing.await.unwrap(), metrics)
-    }
-
-    fn picture() -> Vec<u8> {
-        let mut file = Vec::new();
-        let mut encoder = png::Encoder::new(&mut file, 8, 8);
-        encoder.set_color(png::ColorType::Grayscale);
-        let mut writer = encoder.write_header().unwrap();
-        writer.write_image_data(&[127; 64]).unwrap();
-        writer.finish().unwrap();
-        file
     }
 
     /// Listens for one request, and answers with what `answer` makes of its head and body.
