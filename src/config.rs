@@ -17,7 +17,17 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 /// Largest number of calls that a limit can name.
-pub const MOST_CALLS: i64 = 1_000_000_000;
+pub const MOST_CALLS: u64 = 1_000_000_000;
+
+/// Most images that can be worked on at once; no machine has so many cores.
+const MOST_WORKERS: u64 = 1024;
+
+/// Most images that may wait: 26 GB of bodies.
+const MOST_QUEUED: u64 = 100_000;
+
+/// Most connections of clients: as many as Linux lets one process have files, unless it is told
+/// otherwise (`fs.nr_open`).
+const MOST_CONNECTIONS: u64 = 1_048_576;
 
 /// The settings of a server.
 #[derive(Debug, Clone, Args)]
@@ -65,6 +75,20 @@ pub struct InstallationSettings {
     #[arg(long, global = true, env = "LUMATRACE_MASTER_KEY_FILE")]
     pub master_key_file: Option<PathBuf>,
 
+    /// Second key that opens what is sealed, while `LUMATRACE_MASTER_KEY` takes its place or is
+    /// about to give its own up
+    #[arg(
+        long,
+        global = true,
+        env = "LUMATRACE_MASTER_KEY_OTHER",
+        hide_env_values = true
+    )]
+    pub master_key_other: Option<SecretString>,
+
+    /// File that holds `LUMATRACE_MASTER_KEY_OTHER`, in place of it
+    #[arg(long, global = true, env = "LUMATRACE_MASTER_KEY_OTHER_FILE")]
+    pub master_key_other_file: Option<PathBuf>,
+
     /// Levels and modules to log, in the syntax of `RUST_LOG`
     #[arg(
         long,
@@ -104,18 +128,29 @@ pub struct ServeSettings {
     #[arg(long, env = "LUMATRACE_METRICS_LISTEN")]
     pub metrics_listen: Option<SocketAddr>,
 
+    /// Collector of traces, which is sent OTLP over HTTP; without it there are no traces
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = parse_collector)]
+    pub otlp_endpoint: Option<String>,
+
     /// Where clients find this server [default: `http://` and the address]
     #[arg(long, env = "LUMATRACE_PUBLIC_URL")]
     pub public_url: Option<String>,
 
     /// Most connections of clients; more wait until others end
-    #[arg(long, env = "LUMATRACE_CONNECTIONS", default_value = "512")]
+    #[arg(long, env = "LUMATRACE_CONNECTIONS", default_value = "512",
+        value_parser = at_least_one(MOST_CONNECTIONS))]
     pub connections: NonZeroUsize,
 
     /// Most connections to the database
     #[arg(long, env = "LUMATRACE_DATABASE_CONNECTIONS", default_value_t = 16,
-        value_parser = clap::value_parser!(u32).range(1..=1000))]
+        value_parser = whole_number::<u32>(1, 1000))]
     pub database_connections: u32,
+
+    /// How long a server that is told to stop goes on taking connections while `/readyz` says so,
+    /// if anybody has asked there within a minute, in seconds
+    #[arg(long, env = "LUMATRACE_STOP_DELAY_SECONDS", default_value_t = 5,
+        value_parser = clap::value_parser!(u32).range(0..=300))]
+    pub stop_delay_seconds: u32,
 
     /// Tenant to create at start if it is absent
     #[arg(long, env = "LUMATRACE_BOOTSTRAP_TENANT")]
@@ -135,7 +170,7 @@ pub struct ServeSettings {
 
     /// How long a photo API login lasts, in seconds
     #[arg(long, env = "LUMATRACE_TOKEN_TTL_SECONDS", default_value_t = 3600,
-        value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
+        value_parser = whole_number::<u32>(1, 31_536_000))]
     pub token_ttl_seconds: u32,
 
     /// Name of the watermark's algorithm in content credentials: a reversed domain of one's own,
@@ -186,22 +221,23 @@ pub struct ServeSettings {
 
     /// Failed logins of an account from one source that are allowed at once, then one each 6
     /// seconds; 0 is no limit
-    #[arg(long, env = "LUMATRACE_LOGIN_BURST", default_value_t = 10)]
+    #[arg(long, env = "LUMATRACE_LOGIN_BURST", default_value_t = 10,
+        value_parser = whole_number::<u32>(0, u64::from(u32::MAX)))]
     pub login_burst: u32,
 
     /// Calls that a tenant may make a second, on average, unless set for the tenant; 0 is no limit
     #[arg(long, env = "LUMATRACE_RATE_PER_SECOND", default_value_t = 50,
-        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
+        value_parser = whole_number::<u32>(0, MOST_CALLS))]
     pub rate_per_second: u32,
 
     /// Calls that a tenant may make at once, unless set for the tenant; 0 is no limit
     #[arg(long, env = "LUMATRACE_RATE_BURST", default_value_t = 100,
-        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
+        value_parser = whole_number::<u32>(0, MOST_CALLS))]
     pub rate_burst: u32,
 
     /// Calls that a tenant may make in an hour, unless set for the tenant; 0 is no limit
     #[arg(long, env = "LUMATRACE_RATE_PER_HOUR", default_value_t = 50_000,
-        value_parser = clap::value_parser!(u32).range(0..=MOST_CALLS))]
+        value_parser = whole_number::<u32>(0, MOST_CALLS))]
     pub rate_per_hour: u32,
 
     /// Networks of proxies whose X-Forwarded-For is believed, separated by commas, as 10.0.0.0/8
@@ -219,12 +255,50 @@ pub struct ServeSettings {
     pub cors_origins: Vec<String>,
 
     /// Images worked on at once [default: number of cores]
-    #[arg(long, env = "LUMATRACE_WORKERS")]
+    #[arg(long, env = "LUMATRACE_WORKERS", value_parser = at_least_one(MOST_WORKERS))]
     pub workers: Option<NonZeroUsize>,
 
     /// Images that may wait; more are refused with 503 [default: 16 for each worker]
-    #[arg(long, env = "LUMATRACE_QUEUE")]
+    #[arg(long, env = "LUMATRACE_QUEUE", value_parser = whole_number::<usize>(0, MOST_QUEUED))]
     pub queue: Option<usize>,
+}
+
+/// Takes a whole number in a range, and says in plain words which one that is.
+fn whole_number<T>(
+    least: u64,
+    most: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync
+where
+    T: TryFrom<u64>,
+{
+    move |text| {
+        let number = text.parse().ok();
+        let number = number.filter(|number| (least..=most).contains(number));
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| format!("it is a whole number from {least} to {most}"))
+    }
+}
+
+/// The same for numbers of which there is at least one.
+fn at_least_one(most: u64) -> impl Fn(&str) -> Result<NonZeroUsize, String> + Clone + Send + Sync {
+    let number = whole_number::<usize>(1, most);
+    move |text| number(text).map(|number| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN))
+}
+
+/// Takes the address of a collector, below which traces go to `/v1/traces`.
+fn parse_collector(text: &str) -> Result<String, &'static str> {
+    let authority = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '['))
+        .ok_or("it is http://host:port or https://host:port, as http://127.0.0.1:4318")?;
+    if authority.contains(['@', '?', '#']) {
+        return Err(
+            "it holds no password and no parameters: OTEL_EXPORTER_OTLP_HEADERS is for secrets",
+        );
+    }
+    Ok(text.to_owned())
 }
 
 /// Takes an origin as browsers send it: scheme, host, and a port if it is not the usual one
@@ -274,7 +348,10 @@ impl InstallationSettings {
         let file = self.database_url_file.as_deref();
         read_secret("DATABASE_URL", &mut self.database_url, file)?;
         let file = self.master_key_file.as_deref();
-        read_secret("LUMATRACE_MASTER_KEY", &mut self.master_key, file)
+        read_secret("LUMATRACE_MASTER_KEY", &mut self.master_key, file)?;
+        let file = self.master_key_other_file.as_deref();
+        let other = &mut self.master_key_other;
+        read_secret("LUMATRACE_MASTER_KEY_OTHER", other, file)
     }
 }
 

@@ -9,12 +9,14 @@
 //! * [`db`] is PostgreSQL, [`auth`] is secrets and tokens, [`imaging`] is bytes and pixels,
 //!   [`watermark`] is the engine.
 //! * [`credentials`] is C2PA: the manifest in a file, its signer, and the judgement of others'.
-//! * [`domain`], [`clock`], [`cpu`] and [`metrics`] are leaves; [`private_postgres`]
-//!   runs the database when none is configured.
+//! * [`archive`] is the file that a backup is.
+//! * [`domain`], [`clock`], [`cpu`], [`disk`], [`fault`], [`metrics`], [`request_scope`] and
+//!   [`trace_context`] are leaves; [`private_postgres`] runs the database when none is configured.
 //!
 //! Start reading at [`http::endpoints`] and follow one request down.
 
 pub mod app;
+pub mod archive;
 pub mod auth;
 pub mod cli;
 pub mod clock;
@@ -23,12 +25,16 @@ mod connection;
 pub mod cpu;
 pub mod credentials;
 pub mod db;
+pub mod disk;
 pub mod domain;
+pub mod fault;
 pub mod http;
 pub mod imaging;
 pub mod metrics;
 pub mod outbound;
 pub mod private_postgres;
+pub mod request_scope;
 pub mod service;
 pub mod telemetry;
+pub mod trace_context;
 pub mod watermark;

@@ -1,7 +1,7 @@
 //! The listener of `/metrics`, apart from the API's: who may read the metrics is decided by the
 //! address it is bound to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::{
     Router,
@@ -19,7 +19,7 @@ use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::serve::{ACCEPT_PAUSE, HEAD_TIMEOUT};
-use crate::{cpu::Load, service::Context};
+use crate::{cpu::Load, metrics::Snapshot, service::Context};
 
 /// Connections at once; more wait to be accepted. A few collectors, each with one.
 const MAX_CONNECTIONS: usize = 16;
@@ -59,10 +59,34 @@ pub async fn serve_metrics(listener: TcpListener, ctx: Context, stopping: Cancel
 }
 
 async fn scrape(State(ctx): State<Context>) -> Response {
-    let Load { running, waiting } = ctx.images.load();
-    ctx.metrics.set_image_jobs(running, waiting);
-    match ctx.metrics.render() {
+    let began = Instant::now();
+    let answer = match ctx.metrics.render(snapshot(&ctx)) {
         Ok(text) => ([(CONTENT_TYPE, TEXT)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    tracing::debug!(
+        http.status = answer.status().as_u16(),
+        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "scraped"
+    );
+    answer
+}
+
+/// What the server is doing at this moment; asks no database.
+fn snapshot(ctx: &Context) -> Snapshot {
+    let Load { running, waiting } = ctx.images.load();
+    let connections = ctx.db.connections();
+    let now = ctx.clock.now();
+    let key_age = ctx.tokens.keys().active_age(now);
+    Snapshot {
+        jobs_running: running,
+        jobs_waiting: waiting,
+        db_used: connections.used,
+        db_idle: connections.idle,
+        db_max: connections.max,
+        signer_ends: ctx.signers.ends(now),
+        signing_key_age: key_age.map_or(0.0, time::Duration::as_seconds_f64),
+        upload_bytes: ctx.bodies.held(),
+        feed_age: (ctx.access.age()).map_or(f64::INFINITY, |age| age.as_secs_f64()),
     }
 }

@@ -14,7 +14,9 @@ pub use self::{
     background::Background,
     metrics_listener::serve_metrics,
     serve::{run, serve},
-    store::{Store, demo_credentials, master_key},
+    store::{
+        Store, demo_credentials, master_key, master_key_file, master_key_text, place_master_key,
+    },
     weakness::{Finding, Severity, Weakness, of_installation, of_server},
 };
 
@@ -42,10 +44,12 @@ use crate::{
             throttle::Throttle,
         },
         keys,
+        readiness::{self, Readiness},
         signers::{self, SelfTest},
         time_stamps::TimeStampAuthority,
     },
 };
+use sqlx::postgres::PgConnectOptions;
 use std::{sync::Arc, time::Duration};
 
 /// Password hashing that may wait; each takes about 20 ms of a core.
@@ -70,6 +74,19 @@ pub enum StartError {
     /// The set-up is weak, and certainly not meant so.
     #[error("{0}")]
     Weak(Finding),
+    /// The private PostgreSQL does not start, and its disk is full.
+    #[error(
+        "the disk of `{folder}` is full ({free_mb} MB are free), and the private PostgreSQL does not start: \
+         make room there, or move the data folder to another disk; {cause}"
+    )]
+    DiskFull {
+        /// A folder on that disk.
+        folder: String,
+        /// What is left of it, in megabytes.
+        free_mb: u64,
+        /// What PostgreSQL said.
+        cause: private_postgres::PrivatePostgresError,
+    },
     /// The private PostgreSQL does not start.
     #[error(transparent)]
     PrivatePostgres(#[from] private_postgres::PrivatePostgresError),
@@ -81,6 +98,9 @@ pub enum StartError {
         "the database is read-only, and {0} would have to be written first: set DATABASE_URL to one that takes changes"
     )]
     ReadOnly(&'static str),
+    /// A backup cannot be made, or not be restored.
+    #[error(transparent)]
+    Backup(#[from] service::backup::BackupError),
     /// A use case failed.
     #[error("{}", chain(.0))]
     Service(#[from] service::Error),
@@ -190,7 +210,10 @@ pub async fn context(
     let master = master_key(installation)?;
     ensure_keys(operator, &master, &clock).await?;
     restrict(operator).await?;
-    let db = store.serving(operator, serve.database_connections).await?;
+    let metrics = Metrics::new();
+    let db = store
+        .serving(operator, serve.database_connections, metrics.clone())
+        .await?;
     let keys = keys::load(&db, &master, &clock).await.map_err(|_| {
         StartError::Setting(
             "the signing keys in the database were sealed under another master key: set \
@@ -199,7 +222,6 @@ pub async fn context(
                 .to_owned(),
         )
     })?;
-    let metrics = Metrics::new();
     let signers = signers::load(&db, &master, time_stamps(serve, &metrics)?).await?;
     let (workers, queue) = (serve.worker_count(), serve.queue_length());
     let body_bytes = (workers + queue) * BODY_BYTES_PER_IMAGE;
@@ -207,7 +229,8 @@ pub async fn context(
         db,
         access: AccessStates::default(),
         feed: AccessFeed::default(),
-        metrics: metrics.clone(),
+        readiness: Readiness::new(store.disks(&installation.data_dir)),
+        metrics,
         sign_ins: SignIns::default(),
         throttle: Throttle::new(serve.login_burst),
         known_sources: KnownSources::default(),
@@ -237,6 +260,7 @@ pub async fn context(
             most_connections: serve.connections.get(),
             credentials: serve.credentials == Switch::On,
             limits: Limits::default(),
+            stop_delay: Duration::from_secs(serve.stop_delay_seconds.into()),
             soft_binding: serve.soft_binding.clone(),
             cors_origins: serve.cors_origins.clone(),
             trusted_proxies: serve.trusted_proxies.clone(),
@@ -246,7 +270,18 @@ pub async fn context(
     if ctx.settings.credentials {
         test_signer(&ctx);
     }
+    readiness::look(&ctx).await;
+    let background = start_background(&ctx, store.owner());
+    Ok((ctx, background))
+}
+
+/// Starts what runs beside requests wherever the context is used.
+fn start_background(ctx: &Context, owner: PgConnectOptions) -> Background {
     let mut background = Background::default();
+    let watch = readiness::watch(ctx.clone());
+    background.spawn("readiness", |stopping| {
+        stopping.run_until_cancelled_owned(watch)
+    });
     let follow = access::follow(ctx.clone());
     background.spawn("access changes", |stopping| {
         stopping.run_until_cancelled_owned(follow)
@@ -255,11 +290,11 @@ pub async fn context(
     background.spawn("refused sign-ins", |stopping| {
         refusals::summarise(summarised, stopping)
     });
-    let (owner, watched) = (store.owner(), ctx.clone());
+    let watched = ctx.clone();
     background.spawn("signer renewal", |stopping| {
         signer_renewal::watch(owner, watched, stopping)
     });
-    Ok((ctx, background))
+    background
 }
 
 /// Says at the start what would else be found out by the first client.

@@ -42,15 +42,29 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How long to wait after a connection could not be accepted.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs a server until `stop` completes. Then requests finish first, background tasks end next,
-/// and the database is closed last, because both use it.
+/// Runs a server until `stop` completes. Then `/readyz` says so, and if somebody watches it, the
+/// server goes on for a while, so that they send no more requests before the listener closes.
+/// Requests finish first, background tasks end next, and the database is closed last, because both
+/// use it.
 pub async fn run(
     listener: TcpListener,
     ctx: Context,
     background: Background,
     stop: impl Future<Output = ()>,
 ) {
-    serve(listener, ctx.clone(), stop).await;
+    let leave = async {
+        stop.await;
+        ctx.readiness.stop();
+        let delay = ctx.settings.stop_delay;
+        if ctx.readiness.is_watched() && !delay.is_zero() {
+            tracing::info!(
+                stop_delay_seconds = delay.as_secs(),
+                "not ready any more; the listener closes later"
+            );
+            tokio::time::sleep(delay).await;
+        }
+    };
+    serve(listener, ctx.clone(), leave).await;
     background.stop().await;
     ctx.db.close().await;
 }

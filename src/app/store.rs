@@ -7,26 +7,34 @@ use std::{
 
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use zeroize::Zeroizing;
 
 use super::{
     StartError,
     weakness::{Finding, Weakness},
 };
 use crate::{
-    auth::{MasterKey, MasterKeyError},
+    auth::{MasterKey, MasterKeyError, next_key_file},
     config::InstallationSettings,
     db::{Database, Operator, roles},
+    disk::{Disk, Room, megabytes},
+    metrics::Metrics,
     private_postgres::{self, PrivatePostgres},
+    service::backup::BackupError,
 };
 
 /// In the data folder: the master key, unless a setting has it.
 const MASTER_KEY_FILE: &str = "master.key";
+/// The setting that has the master key, and the one for the key beside it.
+const SETTING: &str = "LUMATRACE_MASTER_KEY";
+const OTHER_SETTING: &str = "LUMATRACE_MASTER_KEY_OTHER";
 /// In the data folder: tenant, account and password of the demo account.
 const DEMO_CREDENTIALS_FILE: &str = "demo-credentials.json";
 
 /// The files of the data folder that hold secrets.
-pub(super) fn secret_files(data_dir: &Path) -> [PathBuf; 2] {
-    [data_dir.join(MASTER_KEY_FILE), demo_credentials(data_dir)]
+pub(super) fn secret_files(data_dir: &Path) -> [PathBuf; 3] {
+    let key = data_dir.join(MASTER_KEY_FILE);
+    [next_key_file(&key), key, demo_credentials(data_dir)]
 }
 
 /// Where the credentials of the demo account are kept.
@@ -69,7 +77,17 @@ impl Store {
             data_dir: installation.data_dir.clone(),
             durable: true,
         };
-        let private = PrivatePostgres::start(options)?;
+        let private = PrivatePostgres::start(options).map_err(|cause| {
+            let disk = Disk::of_postgres(&installation.data_dir);
+            match disk.room() {
+                Some(Room::Full(free)) => StartError::DiskFull {
+                    folder: disk.folder().display().to_string(),
+                    free_mb: megabytes(free),
+                    cause,
+                },
+                _ => cause.into(),
+            }
+        })?;
         let owner = PgConnectOptions::new_without_pgpass()
             .socket(private.socket_dir())
             .port(PrivatePostgres::PORT)
@@ -87,6 +105,21 @@ impl Store {
         self.private.is_some()
     }
 
+    /// The disks that a server on this data folder writes to.
+    pub(super) fn disks(&self, data_dir: &Path) -> Vec<Disk> {
+        let cluster = self.private.as_ref().map(PrivatePostgres::folder);
+        cluster.map_or_else(
+            || vec![Disk::of_keys(data_dir)],
+            |cluster| vec![Disk::of_postgres(cluster), Disk::of_keys(data_dir)],
+        )
+    }
+
+    /// Does not wait for a private PostgreSQL to stop: it does so by itself when this process ends,
+    /// as after a kill.
+    pub fn abandon(self) {
+        std::mem::forget(self);
+    }
+
     /// How the owner of the tables connects.
     pub(super) fn owner(&self) -> PgConnectOptions {
         self.owner.clone()
@@ -94,7 +127,7 @@ impl Store {
 
     /// Connects as the owner of the tables and brings the schema up to date.
     pub async fn operator(&self) -> Result<Operator, StartError> {
-        let operator = self.operator_as_is().await?;
+        let operator = self.unmigrated_operator().await?;
         operator
             .migrate()
             .await
@@ -103,8 +136,8 @@ impl Store {
         Ok(operator)
     }
 
-    /// Connects as the owner of the tables, whatever state the schema is in.
-    pub(super) async fn operator_as_is(&self) -> Result<Operator, StartError> {
+    /// Connects as the owner of the tables, and leaves the schema as it is.
+    pub async fn unmigrated_operator(&self) -> Result<Operator, StartError> {
         Ok(Operator::connect(self.owner.clone()).await?)
     }
 
@@ -113,13 +146,14 @@ impl Store {
         &self,
         operator: &Operator,
         connections: u32,
+        metrics: Metrics,
     ) -> Result<Database, StartError> {
         if self.is_private() {
             let serving = self.owner.clone().username(roles::SERVING_ROLE);
-            return Ok(Database::connect(serving, false, connections).await?);
+            return Ok(Database::connect(serving, false, connections, metrics).await?);
         }
         let switch_role = operator.must_switch().await?;
-        Ok(Database::connect(self.owner.clone(), switch_role, connections).await?)
+        Ok(Database::connect(self.owner.clone(), switch_role, connections, metrics).await?)
     }
 }
 
@@ -147,15 +181,82 @@ pub fn master_key(installation: &InstallationSettings) -> Result<MasterKey, Star
     MasterKey::load_or_create(&path).map_err(no_key(path.display().to_string()))
 }
 
+/// The file of the data folder's master key; `None` where a setting has it.
+pub fn master_key_file(installation: &InstallationSettings) -> Option<PathBuf> {
+    let in_folder = installation.master_key.is_none();
+    in_folder.then(|| installation.data_dir.join(MASTER_KEY_FILE))
+}
+
+/// The master key in base64, as it is written.
+///
+/// # Errors
+///
+/// There is none, it is not one, or there are two.
+pub fn master_key_text(
+    installation: &InstallationSettings,
+) -> Result<Zeroizing<String>, StartError> {
+    if present_master_key(installation)?.is_some_and(|key| key.is_two()) {
+        return Err(BackupError::TwoMasterKeys.into());
+    }
+    let path = installation.data_dir.join(MASTER_KEY_FILE);
+    let (text, subject) = if let Some(key) = &installation.master_key {
+        let text = Zeroizing::new(key.expose_secret().to_owned());
+        (text, SETTING.to_owned())
+    } else {
+        let subject = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map(Zeroizing::new);
+        let text = text.map_err(|error| StartError::Io(subject.clone(), error))?;
+        (text, subject)
+    };
+    MasterKey::from_base64(&text).map_err(no_key(subject))?;
+    Ok(Zeroizing::new(text.trim().to_owned()))
+}
+
+/// Puts a restored master key where this installation reads it from.
+///
+/// # Errors
+///
+/// There is another one already, or it cannot be written.
+pub fn place_master_key(installation: &InstallationSettings, text: &str) -> Result<(), StartError> {
+    MasterKey::from_base64(text).map_err(no_key("the master key of the backup".to_owned()))?;
+    let path = installation.data_dir.join(MASTER_KEY_FILE);
+    if installation.master_key.is_none() && !path.exists() {
+        let written = MasterKey::write_new(&path, text);
+        return written.map_err(|error| StartError::Io(path.display().to_string(), error));
+    }
+    if *master_key_text(installation)? == *text.trim() {
+        return Ok(());
+    }
+    Err(StartError::Setting(match installation.master_key {
+        Some(_) => {
+            "LUMATRACE_MASTER_KEY is not the master key of the backup: unset it, or set the \
+                    one that the backup was made with"
+                .to_owned()
+        }
+        None => format!(
+            "{} is not the master key of the backup: restore into a new data folder",
+            path.display()
+        ),
+    }))
+}
+
 /// Reads the master key that there is.
 pub(super) fn present_master_key(
     installation: &InstallationSettings,
 ) -> Result<Option<MasterKey>, StartError> {
     if let Some(key) = &installation.master_key {
-        let key = MasterKey::from_base64(key.expose_secret());
-        return key
-            .map(Some)
-            .map_err(no_key("LUMATRACE_MASTER_KEY".to_owned()));
+        let first = key.expose_secret();
+        let one = MasterKey::from_base64(first).map_err(no_key(SETTING.to_owned()))?;
+        let Some(other) = &installation.master_key_other else {
+            return Ok(Some(one));
+        };
+        let two = MasterKey::from_two(first, other.expose_secret());
+        return two.map(Some).map_err(no_key(OTHER_SETTING.to_owned()));
+    }
+    if installation.master_key_other.is_some() {
+        return Err(StartError::Setting(format!(
+            "{OTHER_SETTING} is set without {SETTING}: set both, or use lumatrace rekey on the data folder's"
+        )));
     }
     let path = installation.data_dir.join(MASTER_KEY_FILE);
     match MasterKey::load(&path) {

@@ -208,7 +208,11 @@ pub fn of_installation(
     for path in store::secret_files(&settings.data_dir) {
         found.extend(of_secret_file(&path)?);
     }
-    let mounts = [&settings.master_key_file, &settings.database_url_file];
+    let mounts = [
+        &settings.master_key_file,
+        &settings.master_key_other_file,
+        &settings.database_url_file,
+    ];
     for path in mounts.into_iter().flatten() {
         found.extend(of_mount(path)?);
     }

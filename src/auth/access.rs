@@ -119,6 +119,12 @@ impl AccessStates {
         copied.doubts.insert(key, at);
     }
 
+    /// How long ago the latest complete reading began; `None` before the first.
+    pub fn age(&self) -> Option<Duration> {
+        let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        copied.read_at.map(|at| at.elapsed())
+    }
+
     /// How many tokens that were ended one by one are held, because they have not expired.
     pub fn ended_tokens(&self) -> usize {
         let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);

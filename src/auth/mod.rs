@@ -14,7 +14,7 @@ mod token;
 
 pub use access::{AccessStates, TokenStatus};
 pub use issued_secret::{SecretHash, SecretUse, issue_secret};
-pub use master_key::{HashUse, MasterKey, MasterKeyError, SealError};
+pub use master_key::{HashUse, MasterKey, MasterKeyError, SealError, next_key_file};
 pub use password::{
     PasswordHash, PasswordPolicyError, generate_password, hash_new_password, hash_password,
 };

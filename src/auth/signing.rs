@@ -23,6 +23,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::{MasterKey, SealError};
@@ -78,6 +79,15 @@ impl SigningKey {
     /// Encrypts the private key for the database.
     pub fn seal(&self, master: &MasterKey) -> Result<Vec<u8>, SealError> {
         master.seal(&purpose(&self.id), &self.pkcs8)
+    }
+
+    /// Seals a stored key under the master key's first; `None` where it is.
+    pub fn reseal(
+        master: &MasterKey,
+        id: &str,
+        sealed: &[u8],
+    ) -> Result<Option<Vec<u8>>, SealError> {
+        master.reseal(&purpose(id), sealed)
     }
 
     /// The `kid` in token headers: the RFC 7638 thumbprint of the public key.
@@ -197,6 +207,7 @@ pub struct JwkSet {
 #[derive(Debug)]
 pub struct KeyRing {
     active: SigningKey,
+    active_since: Option<OffsetDateTime>,
     others: Vec<SigningKey>,
 }
 
@@ -204,7 +215,25 @@ impl KeyRing {
     /// Makes a ring that signs with `active`. The others are published ahead of their use, or
     /// retired with tokens that still live.
     pub fn new(active: SigningKey, others: Vec<SigningKey>) -> Self {
-        Self { active, others }
+        Self {
+            active,
+            active_since: None,
+            others,
+        }
+    }
+
+    /// The same, whose active key has signed since then.
+    #[must_use]
+    pub fn active_since(self, at: Option<OffsetDateTime>) -> Self {
+        Self {
+            active_since: at,
+            ..self
+        }
+    }
+
+    /// How long the active key has signed by `now`; `None` where that is not known.
+    pub fn active_age(&self, now: OffsetDateTime) -> Option<time::Duration> {
+        self.active_since.map(|at| now - at)
     }
 
     /// The key that signs new tokens and receipts.

@@ -46,6 +46,15 @@ impl TenantSecret {
         Ok(Self(Zeroizing::new(bytes)))
     }
 
+    /// Seals a stored secret under the master key's first; `None` where it is.
+    pub fn reseal(
+        master: &MasterKey,
+        tenant: &TenantId,
+        sealed: &[u8],
+    ) -> Result<Option<Vec<u8>>, SealError> {
+        master.reseal(&purpose(tenant), sealed)
+    }
+
     /// Encrypts a photo's record under a key of its own, derived with a fresh salt. Returns the
     /// sealed record and the salt.
     ///

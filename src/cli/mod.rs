@@ -1,14 +1,17 @@
 //! The command line. Commands that create or list something print JSON on stdout, one object or one
 //! a line; logs and errors go to stderr. A command that is refused prints one sentence and exits
-//! with code 1; a wrong command line exits with 2. `doctor` prints text unless it is asked for
-//! JSON.
+//! with code 1; a wrong command line exits with 2, a server that was told to stop twice with 3.
+//! `doctor` prints text unless it is asked for JSON.
 
 mod audit;
+mod backup;
 mod credential;
 mod credentials;
 mod doctor;
 mod operator;
+mod rekey;
 mod serve;
+mod unknown_settings;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
@@ -21,6 +24,11 @@ use crate::{
     config::{Config, InstallationSettings, ListenSetting, ServeSettings},
     telemetry,
 };
+
+use self::serve::End;
+
+/// The exit code of a server that was told to stop twice, and broke off what was running.
+const BROKEN_OFF: u8 = 3;
 
 /// Protects photographs with an invisible watermark and later proves what they are
 #[derive(Debug, Parser)]
@@ -71,6 +79,12 @@ enum Command {
     Trust(credentials::TrustCommand),
     /// Say what is wrong with this set-up, and what cures it; changes nothing
     Doctor(Box<doctor::DoctorArgs>),
+    /// Write everything that a new machine needs into one encrypted file, while servers run
+    Backup(backup::BackupArgs),
+    /// Restore a backup into a new data folder, or into an empty database
+    Restore(backup::RestoreArgs),
+    /// Seal everything under a new master key, while servers run
+    Rekey(rekey::RekeyArgs),
     /// Exit 0 if the server answers; for containers
     Healthcheck(ListenSetting),
     /// Print completions for a shell: source <(lumatrace completions bash)
@@ -80,7 +94,7 @@ enum Command {
     },
 }
 
-/// Reads the command line of this process and does what it says; the exit code is 0, 1 or 2.
+/// Reads the command line of this process and does what it says; the exit code is 0, 1, 2 or 3.
 pub fn run() -> ExitCode {
     if let Err(error) = forbid_dumps() {
         writeln!(std::io::stderr(), "lumatrace: core dumps: {error}").ok();
@@ -145,9 +159,10 @@ fn forbid_dumps() -> rustix::io::Result<()> {
 /// The flags of the command line whose values are secrets. A `DATABASE_URL` without a password is
 /// none.
 fn secrets_in_flags(matches: &ArgMatches) -> Vec<&'static str> {
-    const SECRETS: [(&str, &str); 3] = [
+    const SECRETS: [(&str, &str); 4] = [
         ("database_url", "--database-url"),
         ("master_key", "--master-key"),
+        ("master_key_other", "--master-key-other"),
         ("bootstrap_password", "--bootstrap-password"),
     ];
     let is_secret = |matches: &ArgMatches, id: &str| {
@@ -208,8 +223,15 @@ fn dispatch(cli: Cli, in_flags: &[&'static str]) -> Result<ExitCode, StartError>
         mut installation,
         mut command,
     } = cli;
-    telemetry::init(&installation.log, installation.log_format)
-        .map_err(|error| StartError::Setting(format!("LUMATRACE_LOG: {error}")))?;
+    let collector = match &command {
+        Command::Serve(settings) => settings.otlp_endpoint.as_deref(),
+        _ => None,
+    };
+    let traces = telemetry::init(&installation.log, installation.log_format, collector)
+        .map_err(|error| StartError::Setting(error.to_string()))?;
+    if let Command::Serve(_) = command {
+        unknown_settings::warn(&Cli::command());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -231,19 +253,29 @@ fn dispatch(cli: Cli, in_flags: &[&'static str]) -> Result<ExitCode, StartError>
         serve::check_settings(settings)?;
     }
     judge(&installation, &command, in_flags)?;
+    if let Command::Restore(args) = &mut command {
+        args.verify()?;
+    }
     let store = Store::open(&installation)?;
     let done = runtime.block_on(run_command(installation, &store, command));
+    if let Ok(End::BrokenOff) = done {
+        // Neither waits: what was answered with 200 is committed.
+        runtime.shutdown_background();
+        store.abandon();
+        return Ok(ExitCode::from(BROKEN_OFF));
+    }
     // Connections end before the database that they lead to.
     drop(runtime);
     drop(store);
-    done.map(|()| ExitCode::SUCCESS)
+    traces.stop();
+    done.map(|_| ExitCode::SUCCESS)
 }
 
 async fn run_command(
     installation: InstallationSettings,
     store: &Store,
     command: Command,
-) -> Result<(), StartError> {
+) -> Result<End, StartError> {
     match command {
         Command::Serve(settings) => {
             let serve = *settings;
@@ -251,7 +283,7 @@ async fn run_command(
                 installation,
                 serve,
             };
-            serve::serve(&config, store).await
+            return serve::serve(&config, store).await;
         }
         Command::Migrate => serve::migrate(&installation, store).await,
         Command::Tenant(command) => operator::tenant(&installation, store, command).await,
@@ -263,9 +295,13 @@ async fn run_command(
         Command::Ca(command) => credentials::ca(&installation, store, &command).await,
         Command::Signer(command) => credentials::signer(&installation, store, command).await,
         Command::Trust(command) => credentials::trust(store, command).await,
+        Command::Backup(args) => backup::backup(&installation, store, &args).await,
+        Command::Restore(args) => backup::restore(&installation, store, args).await,
+        Command::Rekey(args) => rekey::run(&installation, store, &args).await,
         // These need no data, or open it themselves, and are done by now.
         Command::Doctor(_) | Command::Healthcheck(_) | Command::Completions { .. } => Ok(()),
-    }
+    }?;
+    Ok(End::Done)
 }
 
 /// Prints one line on stdout and flushes it, since scripts wait for it.

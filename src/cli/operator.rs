@@ -437,7 +437,7 @@ fn parse_rate(text: &str) -> Result<Rate, &'static str> {
     }
     text.parse()
         .ok()
-        .filter(|rate| i64::from(*rate) <= MOST_CALLS)
+        .filter(|rate| u64::from(*rate) <= MOST_CALLS)
         .map(|rate| Rate(Some(rate)))
         .ok_or("a rate is a number from 0 to 1000000000, or default")
 }

@@ -13,8 +13,9 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{operator::NEW_USERNAME, print_line};
 use crate::{
@@ -39,8 +40,18 @@ pub(super) fn check_settings(settings: &ServeSettings) -> Result<(), StartError>
     Bootstrap::read(settings).map(drop)
 }
 
-/// Migrates, makes what the settings ask for, then serves until SIGTERM or SIGINT.
-pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartError> {
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// What it did is done.
+    Done,
+    /// A server was told to stop once more while it was stopping: requests are broken off.
+    BrokenOff,
+}
+
+/// Migrates, makes what the settings ask for, then serves until SIGTERM or SIGINT. The second one
+/// ends it at once.
+pub(super) async fn serve(config: &Config, store: &Store) -> Result<End, StartError> {
     let io = |what: &str| {
         let what = what.to_owned();
         move |error| StartError::Io(what, error)
@@ -84,15 +95,28 @@ pub(super) async fn serve(config: &Config, store: &Store) -> Result<(), StartErr
         });
         tracing::info!("metrics on http://{address}/metrics");
     }
-    app::run(listener, ctx, background, async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    let told = CancellationToken::new();
+    let insisted = async {
+        told_to_stop(&mut terminate, &mut interrupt).await;
         tracing::info!("stopping");
-    })
-    .await;
-    Ok(())
+        told.cancel();
+        told_to_stop(&mut terminate, &mut interrupt).await;
+    };
+    tokio::select! {
+        () = app::run(listener, ctx, background, told.cancelled()) => Ok(End::Done),
+        () = insisted => {
+            tracing::warn!("told to stop again: requests are broken off");
+            Ok(End::BrokenOff)
+        }
+    }
+}
+
+/// Waits for a signal to stop.
+async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 /// Listens on the address that `setting` names; also returns the address with its real port.

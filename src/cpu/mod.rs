@@ -26,8 +26,11 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::oneshot;
 use tracing::Span;
 
+use crate::request_scope::RequestScope;
+
 pub use self::fair_queue::{Bound, Busy};
 use self::fair_queue::{FairQueue, Start};
+use crate::fault;
 
 /// The jobs of a [`CpuGate`] at one moment. A job counts once, however many shares it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,17 +241,22 @@ impl<K: Clone + Debug + Eq + Hash + Send + 'static> CpuGate<K> {
         drop(place);
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
-        let span = Span::current();
-        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-        let finished = tokio::task::spawn_blocking(move || {
+        let (span, scope) = (Span::current(), RequestScope::current());
+        let work = fault::carried(move || {
             let mut turn = turn;
             turn.began = Some(thread_cpu_seconds());
             let job = Job {
                 abandoned,
                 elsewhere: Arc::clone(&turn.elsewhere),
             };
-            span.in_scope(|| work(&job))
+            let work = || span.in_scope(|| work(&job));
+            match scope {
+                Some(scope) => scope.hold_sync(work),
+                None => work(),
+            }
         });
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        let finished = tokio::task::spawn_blocking(work);
         match finished.await {
             Ok(value) => Ok(value),
             Err(failed) => match failed.try_into_panic() {
@@ -314,6 +322,16 @@ mod tests {
         assert!(running.await.unwrap().is_ok());
         let load = gate.load();
         assert_eq!((load.running, load.waiting), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_job_stays_in_the_scope_of_its_request() {
+        let gate = CpuGate::new(1, 1);
+        let scope = RequestScope::begin(None, Span::none());
+        let trace = || RequestScope::current().map(|scope| scope.trace());
+        let found = scope.clone().hold(gate.run((), move |_| trace())).await;
+        assert_eq!(found, Ok(Some(scope.trace())));
+        assert_eq!(gate.run((), move |_| trace()).await, Ok(None));
     }
 
     #[tokio::test]

@@ -32,14 +32,22 @@ pub enum Sealing {
     Begin,
 }
 
+/// What makes and knows the seals of heads: it has the master key, which the database has not.
+pub trait Seals {
+    /// The seal of a new head.
+    fn seal(&self, tenant: &TenantId, head: &Head) -> HeadSeal;
+    /// Whether `seal` is one of that head, under any key that opens.
+    fn is_right(&self, tenant: &TenantId, head: &Head, seal: &[u8]) -> bool;
+}
+
 /// Appends an event to the tenant's chain. Its head stays locked until the transaction ends, so
-/// this comes last in it. `seal` computes the seal of a head.
+/// this comes last in it.
 pub async fn append(
     tx: &mut TenantTransaction,
     now: OffsetDateTime,
     entry: &AuditEntry,
     sealing: Sealing,
-    seal: impl Fn(&TenantId, &Head) -> HeadSeal,
+    seals: &impl Seals,
 ) -> Result<(), DbError> {
     let tenant = tx.tenant().clone();
     let (db, _) = tx.parts();
@@ -62,13 +70,13 @@ pub async fn append(
     let event = Event::after(&head, &tenant, at, entry).map_err(|_| corrupt())?;
     let detail = serde_json::to_value(&event.detail).map_err(|_| corrupt())?;
     let is_sealed = head.sequence == 0
-        || (row.seal.as_deref()).is_some_and(|stored| stored == seal(&tenant, &head));
+        || (row.seal.as_deref()).is_some_and(|seal| seals.is_right(&tenant, &head, seal));
     let new_seal = if is_sealed || sealing == Sealing::Begin {
         let head = Head {
             sequence: event.sequence,
             hash: event.hash,
         };
-        Some(seal(&tenant, &head).to_vec())
+        Some(seals.seal(&tenant, &head).to_vec())
     } else {
         row.seal
     };

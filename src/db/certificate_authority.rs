@@ -62,6 +62,24 @@ pub async fn replace(
     Ok(())
 }
 
+/// Replaces the sealed keys of the authority, unless it was replaced meanwhile.
+pub async fn reseal(
+    db: impl PgExecutor<'_>,
+    authority_id: Uuid,
+    root_key: &[u8],
+    issuing_key: &[u8],
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "update certificate_authority set sealed_root_key = $2, sealed_issuing_key = $3 where authority_id = $1",
+        authority_id,
+        root_key,
+        issuing_key
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 impl Database {
     /// The certificate of the authority's root, in DER.
     pub async fn root(&self) -> Result<Option<Vec<u8>>, DbError> {

@@ -4,7 +4,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Database, DbError, TenantTransaction};
+use super::{Database, DbError, PgConnection, TenantTransaction};
 use crate::domain::{CredentialId, CredentialKind, Scopes, TenantStatus};
 
 /// A credential to be stored.
@@ -123,6 +123,76 @@ pub async fn insert(tx: &mut TenantTransaction, new: &NewCredential<'_>) -> Resu
         new.sealed_tenant,
         new.days.map(|days| i32::try_from(days).unwrap_or(i32::MAX)),
         new.expires_at
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A tenant's name, sealed, and where it stands.
+#[derive(Debug)]
+pub struct SealedRoute {
+    /// The key of its row.
+    pub lookup: Vec<u8>,
+    /// The name.
+    pub sealed_tenant: Vec<u8>,
+}
+
+/// The ways from all credentials to their tenants, as the owner of the tables sees them.
+pub async fn routes(db: &mut PgConnection) -> Result<Vec<SealedRoute>, DbError> {
+    let rows = sqlx::query_as!(
+        SealedRoute,
+        "select lookup, sealed_tenant from credential_routes order by lookup"
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}
+
+/// Replaces the sealed name of a way.
+pub async fn reseal_route(
+    db: &mut PgConnection,
+    lookup: &[u8],
+    sealed_tenant: &[u8],
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "update credential_routes set sealed_tenant = $2 where lookup = $1",
+        lookup,
+        sealed_tenant
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The sealed names in the credentials of the transaction's tenant, from which the ways were made.
+pub async fn sealed_tenants(tx: &mut TenantTransaction) -> Result<Vec<(Uuid, Vec<u8>)>, DbError> {
+    let (db, tenant) = tx.parts();
+    let rows = sqlx::query!(
+        r#"select credential_id, sealed_tenant as "sealed_tenant!" from credentials
+           where tenant_id = $1 and sealed_tenant is not null"#,
+        tenant
+    )
+    .fetch_all(db)
+    .await?;
+    let rows = rows.into_iter();
+    Ok(rows
+        .map(|row| (row.credential_id, row.sealed_tenant))
+        .collect())
+}
+
+/// Replaces the sealed name in a credential.
+pub async fn reseal(
+    tx: &mut TenantTransaction,
+    credential_id: Uuid,
+    sealed_tenant: &[u8],
+) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "update credentials set sealed_tenant = $3 where tenant_id = $1 and credential_id = $2",
+        tenant,
+        credential_id,
+        sealed_tenant
     )
     .execute(db)
     .await?;

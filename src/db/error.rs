@@ -12,6 +12,10 @@ pub enum DbError {
     /// The server takes no changes, as one that was demoted. Trying again later may help.
     #[error("the database is read-only")]
     ReadOnly,
+    /// The server has no room on its disk for this. Trying again helps once an operator has made
+    /// some.
+    #[error("the disk of the database is full")]
+    Full(#[source] sqlx::Error),
     /// The server refused a statement.
     #[error("a database statement failed")]
     Statement(#[source] sqlx::Error),
@@ -48,6 +52,9 @@ impl DbError {
 
 /// SQLSTATE `read_only_sql_transaction`: also what a standby answers.
 const READ_ONLY: &str = "25006";
+
+/// SQLSTATE `disk_full`.
+const DISK_FULL: &str = "53100";
 
 /// What a failure of the server, not of the statement, means for the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +105,7 @@ impl From<sqlx::Error> for DbError {
         let code = error.as_database_error().and_then(DatabaseError::code);
         match code.as_deref() {
             Some(READ_ONLY) => Self::ReadOnly,
+            Some(DISK_FULL) => Self::Full(error),
             _ if trouble.is_some() => Self::Unavailable(error),
             Some("42501") => Self::NotPermitted(error),
             _ => Self::Statement(error),

@@ -1,23 +1,27 @@
 //! PostgreSQL: connections, transactions that belong to a tenant, and one file of queries per
 //! table.
 //!
-//! May use `domain` only. Two doors lead in: [`Database`] connects as the serving role, which
-//! row-level security holds, and hands out nothing but [`TenantTransaction`]s; [`Operator`]
-//! connects as the owner, for migrations, keys and the operator's commands. Every query on a
-//! tenant's table takes a `TenantTransaction`, so it cannot be asked without a tenant.
+//! May use `domain`, `fault`, and `metrics` to tell how long it was waited for. Two doors lead in:
+//! [`Database`] connects as the serving role, which row-level security holds, and hands out nothing
+//! but [`TenantTransaction`]s; [`Operator`] connects as the owner, for migrations, keys and the
+//! operator's commands. Every query on a tenant's table takes a `TenantTransaction`, so it cannot
+//! be asked without a tenant.
 
 pub mod access;
 pub mod accounts;
 pub mod audit;
+pub mod backup;
 pub mod certificate_authority;
 pub mod credentials;
 mod error;
+mod health;
 pub mod idempotency_keys;
 pub mod known_sources;
 pub mod manifests;
 pub mod photos;
 mod pool;
 mod pool_shares;
+pub mod restore;
 pub mod revoked_tokens;
 pub mod roles;
 pub mod signers;
@@ -28,7 +32,11 @@ pub mod trust_lists;
 pub mod usage_hours;
 pub mod words;
 
-use std::{cmp::Ordering, sync::Arc, time::Duration};
+use std::{
+    cmp::Ordering,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     ConnectOptions, PgExecutor, Postgres, Transaction, migrate::Migrator,
@@ -38,6 +46,7 @@ use sqlx::{
 use tokio::sync::OwnedSemaphorePermit;
 
 pub use error::DbError;
+pub use health::DatabaseFault;
 /// What the operator's statements run on.
 pub use sqlx::PgConnection;
 
@@ -45,7 +54,7 @@ use self::{
     pool::{ConnectionPool, GuardedConnection, PoolSettings},
     pool_shares::PoolShares,
 };
-use crate::domain::TenantId;
+use crate::{domain::TenantId, metrics::Metrics};
 
 /// The migrations, compiled into the program.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -67,18 +76,35 @@ const OPERATOR_LIMITS: &str =
 /// take: it ends the wait for a server that is stopped, or cut off.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Connections of an operator: a command has two transactions open at most.
-const OPERATOR_CONNECTIONS: u32 = 2;
+/// Connections of an operator: a command has two transactions open at most, and one that only holds
+/// a lock.
+const OPERATOR_CONNECTIONS: u32 = 3;
+
+/// How long who puts a master key in place waits for others who do.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Advisory lock that lets one starting server at a time create what must exist once. Any number
 /// that nothing else in the database uses.
 const BOOTSTRAP_LOCK: i64 = 0x4c75_6d61_5472_6163;
+
+/// The connections of a [`Database`] at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolState {
+    /// Those in use.
+    pub used: usize,
+    /// Those that are open and not in use.
+    pub idle: usize,
+    /// Most that may be open.
+    pub max: usize,
+}
 
 /// A pool of connections that are used in transactions as the serving role, and in no other way.
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: ConnectionPool,
     shares: Arc<PoolShares>,
+    connections: u32,
+    metrics: Metrics,
     options: PgConnectOptions,
     /// The statement that switches a transaction to the serving role; empty when the connection's
     /// own role is no stronger.
@@ -95,6 +121,7 @@ impl Database {
         options: PgConnectOptions,
         switch_role: bool,
         connections: u32,
+        metrics: Metrics,
     ) -> Result<Self, DbError> {
         let settings = PoolSettings {
             size: connections,
@@ -103,6 +130,8 @@ impl Database {
         Ok(Self {
             pool: ConnectionPool::open(options.clone(), settings).await?,
             shares: Arc::new(PoolShares::of(connections)),
+            connections,
+            metrics,
             options,
             switch: if switch_role { roles::SWITCH } else { "" },
         })
@@ -128,28 +157,45 @@ impl Database {
         tenant: &TenantId,
         settings: &str,
     ) -> Result<TenantTransaction, DbError> {
-        let permit = self.shares.take(tenant).await?;
-        let mut begun = TenantTransaction::begin(&self.pool, tenant, self.switch, settings).await?;
+        let take = async {
+            let permit = self.shares.take(tenant).await?;
+            Ok::<_, DbError>((permit, self.pool.acquire().await?))
+        };
+        let (permit, connection) = self.timed(take).await?;
+        let mut begun = TenantTransaction::begin(connection, tenant, self.switch, settings).await?;
         begun.permit = Some(permit);
         Ok(begun)
     }
 
+    /// Waits for a connection, and tells the metrics how long.
+    async fn timed<T>(&self, wait: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let taken = wait.await;
+        self.metrics.db_wait(began.elapsed());
+        taken
+    }
+
     /// Starts a transaction of no tenant, for what servers share. `settings` follows its begin.
     async fn begin_shared(&self, settings: &'static str) -> Result<GuardedConnection, DbError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.timed(self.pool.acquire()).await?;
         let begin = format!("begin{}{SERVING_LIMITS}{settings}", self.switch);
         connection.begin(begin).await?;
         Ok(connection)
     }
 
-    /// Checks that the database answers, and takes changes.
-    pub async fn check_writable(&self) -> Result<(), DbError> {
-        let mut tx = self.begin_shared("").await?;
-        if is_read_only(&mut tx).await? {
-            tx.discard();
-            return Err(DbError::ReadOnly);
+    /// Whether all connections that there may be are in use.
+    fn is_used_up(&self) -> bool {
+        self.pool.is_used_up()
+    }
+
+    /// How many connections are in use, are open and idle, and may be open at most.
+    pub fn connections(&self) -> PoolState {
+        let (open, idle) = self.pool.size();
+        PoolState {
+            used: open - idle,
+            idle,
+            max: self.connections as usize,
         }
-        tx.commit().await
     }
 
     /// How it connects.
@@ -176,7 +222,7 @@ impl TenantTransaction {
     /// Begins the transaction, switches its role and sets its tenant in one message, since every
     /// request waits for it.
     async fn begin(
-        pool: &ConnectionPool,
+        mut connection: GuardedConnection,
         tenant: &TenantId,
         switch: &str,
         settings: &str,
@@ -185,7 +231,6 @@ impl TenantTransaction {
         // name has letters, digits, `_` and `-` alone, so that it may stand between quotes; this
         // message takes no parameters.
         let begin = format!("begin{switch}; set local lumatrace.tenant = '{tenant}'{settings}");
-        let mut connection = pool.acquire().await?;
         connection.begin(begin).await?;
         Ok(Self {
             connection,
@@ -260,6 +305,13 @@ impl Operator {
         schema(&mut *self.pool.unguarded().acquire().await?).await
     }
 
+    /// Creates the serving role, and applies the migrations up to one.
+    pub async fn migrate_to(&self, version: i64) -> Result<(), DbError> {
+        let mut connection = self.pool.unguarded().acquire().await?;
+        roles::ensure_serving_role(&mut connection).await?;
+        Ok(MIGRATOR.run_to(version, &mut *connection).await?)
+    }
+
     /// Whether the transactions of serving connections with the same options must switch to the
     /// serving role.
     pub async fn must_switch(&self) -> Result<bool, DbError> {
@@ -285,14 +337,48 @@ impl Operator {
         Ok(transaction)
     }
 
+    /// Keeps backups, and others who put a master key in place, away until the transaction ends;
+    /// `None` when one of them is still at work after five seconds.
+    pub async fn lock_master_key(&self) -> Result<Option<Transaction<'static, Postgres>>, DbError> {
+        let mut tx = self.begin().await?;
+        // It is held for as long as all takes.
+        sqlx::raw_sql("set local idle_in_transaction_session_timeout = 0")
+            .execute(&mut *tx)
+            .await?;
+        let until = tokio::time::Instant::now() + LOCK_PATIENCE;
+        loop {
+            let free = sqlx::query_scalar!(
+                r#"select pg_try_advisory_xact_lock($1) as "free!""#,
+                backup::MASTER_KEY_LOCK
+            )
+            .fetch_one(&mut *tx)
+            .await?;
+            if free {
+                return Ok(Some(tx));
+            }
+            if tokio::time::Instant::now() > until {
+                return Ok(None);
+            }
+            // One that was killed gives its lock back as soon as PostgreSQL notices.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Starts a transaction on the tables that belong to no tenant.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, DbError> {
         Ok(self.pool.unguarded().begin().await?)
     }
 
+    /// Starts a transaction that changes nothing, and sees what there is at its first query.
+    async fn begin_snapshot(&self) -> Result<Transaction<'static, Postgres>, DbError> {
+        let begin = "begin isolation level repeatable read, read only";
+        Ok(self.pool.unguarded().begin_with(begin).await?)
+    }
+
     /// Starts a transaction for the rows of one tenant.
     pub async fn begin_for(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        TenantTransaction::begin(&self.pool, tenant, "", OPERATOR_LIMITS).await
+        let connection = self.pool.acquire().await?;
+        TenantTransaction::begin(connection, tenant, "", OPERATOR_LIMITS).await
     }
 
     /// Closes all connections after waiting for those in use.

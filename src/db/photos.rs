@@ -296,6 +296,19 @@ pub async fn find_records(
     Ok(rows.into_iter().map(RecordRow::read).collect())
 }
 
+/// The photo that was protected last; `None` without any.
+pub async fn latest_protected(tx: &mut TenantTransaction) -> Result<Option<PhotoId>, DbError> {
+    let (db, tenant) = tx.parts();
+    let id = sqlx::query_scalar!(
+        "select photo_id from photos where tenant_id = $1 and protected_at is not null
+         order by created_at desc, photo_id desc limit 1",
+        tenant
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(id.map(PhotoId::from))
+}
+
 /// Finds photos whose protected file had these bytes, at most `limit`: in practice one.
 pub async fn with_protected_sha256(
     tx: &mut TenantTransaction,

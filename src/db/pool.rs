@@ -29,6 +29,7 @@ use super::{
     error::{Trouble, trouble},
     quiet,
 };
+use crate::fault;
 
 /// How long a request waits for a connection before it fails as unavailable.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -116,6 +117,7 @@ impl ConnectionPool {
 
     /// Takes a connection.
     pub(super) async fn acquire(&self) -> Result<GuardedConnection, DbError> {
+        fault::point("connection of the database").map_err(Error::Io)?;
         Ok(GuardedConnection {
             connection: Some(self.pool.acquire().await?),
             guard: Guard {
@@ -127,9 +129,20 @@ impl ConnectionPool {
         })
     }
 
+    /// Whether all connections that there may be are in use.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.pool.num_idle() == 0 && self.pool.size() >= self.pool.options().get_max_connections()
+    }
+
     /// The connections without their guard, for what takes as long as it takes.
     pub(super) fn unguarded(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// How many connections are open, and how many of them are not in use.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let open = self.pool.size() as usize;
+        (open, self.pool.num_idle().min(open))
     }
 
     /// Closes all connections after waiting for those in use.
@@ -164,6 +177,13 @@ impl Guard {
     ) -> Result<T, Error> {
         // Stays so if this wait is broken off: what the server still sends belongs to nobody.
         self.usable = false;
+        let answer = async {
+            fault::point("statement")?;
+            let answered = answer.await;
+            // It was done, and the answer is lost.
+            fault::point("answer of the database")?;
+            answered
+        };
         let answered = match self.patience {
             None => answer.await,
             Some(patience) => timeout(patience, answer)

@@ -176,6 +176,24 @@ async fn remove_of(
     Ok(removed.rows_affected() > 0)
 }
 
+/// Replaces the sealed key of a signer, unless it has changed meanwhile.
+pub async fn reseal(
+    db: impl PgExecutor<'_>,
+    signer_id: Uuid,
+    old: &[u8],
+    new: &[u8],
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "update signers set sealed_key = $3 where signer_id = $1 and sealed_key = $2",
+        signer_id,
+        old,
+        new
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// The tenants that have signers, by their hashed names.
 pub async fn tenants(db: impl PgExecutor<'_>) -> Result<Vec<(Vec<u8>, String)>, DbError> {
     let rows = sqlx::query!(

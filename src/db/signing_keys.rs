@@ -79,6 +79,24 @@ pub async fn activate(
     Ok(())
 }
 
+/// Replaces the sealed half of a key, unless it has changed meanwhile.
+pub async fn reseal(
+    db: impl PgExecutor<'_>,
+    key_id: &str,
+    old: &[u8],
+    new: &[u8],
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "update signing_keys set sealed_private_key = $3 where key_id = $1 and sealed_private_key = $2",
+        key_id,
+        old,
+        new
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 impl Database {
     /// Lists all keys, newest first, their private halves sealed.
     pub async fn signing_keys(&self) -> Result<Vec<SealedKey>, DbError> {

@@ -121,6 +121,19 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
         .collect()
 }
 
+/// Replaces the sealed secret of the transaction's tenant.
+pub async fn reseal(tx: &mut TenantTransaction, sealed: &[u8]) -> Result<(), DbError> {
+    let (db, tenant) = tx.parts();
+    sqlx::query!(
+        "update tenants set sealed_secret = $2 where tenant_id = $1",
+        tenant,
+        sealed
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Reads the policy of the transaction's tenant and locks it until the transaction ends.
 pub async fn lock_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPolicy>, DbError> {
     let (db, tenant) = tx.parts();

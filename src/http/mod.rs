@@ -448,6 +448,7 @@ pub fn router(ctx: Context) -> Router {
     if !origins.is_empty() {
         router = router.layer(middleware::cors(origins));
     }
+    let last_answers = from_fn_with_state(ctx.clone(), middleware::last_answers);
     let trace = from_fn_with_state(ctx.clone(), middleware::trace);
-    router.layer(trace).with_state(ctx)
+    router.layer(last_answers).layer(trace).with_state(ctx)
 }

@@ -71,6 +71,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
         .unwrap_or_else(|_| Err(ImagingError::invalid("the decoder could not cope with it")))
 }
 
+/// Tells the format of a file by its bytes, as [`decode`] does; `None` for what it would refuse.
+pub fn recognise(bytes: &[u8]) -> Option<Format> {
+    sniff::format(bytes).ok()
+}
+
 /// Returns the number of pixels that [`decode`] would find a file to claim, or `None` if it would
 /// not get that far.
 ///

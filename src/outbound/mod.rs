@@ -24,6 +24,8 @@ use reqwest::{
     redirect,
 };
 
+use crate::request_scope;
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
@@ -192,8 +194,8 @@ impl Outbound {
         Ok(Destination(url))
     }
 
-    /// Sends `body` of the type `sent`, and returns the answer, which must have the status 200 and
-    /// the type `expected`.
+    /// Sends `body` of the type `sent`, as part of the trace of the request that is served here,
+    /// and returns the answer, which must have the status 200 and the type `expected`.
     ///
     /// # Errors
     ///
@@ -206,10 +208,13 @@ impl Outbound {
         expected: &'static str,
         most_bytes: usize,
     ) -> Result<Vec<u8>, OutboundError> {
-        let request = (self.client.post(to.0.clone()))
+        let mut request = (self.client.post(to.0.clone()))
             .header(CONTENT_TYPE, sent)
             .header(ACCEPT, expected)
             .body(body);
+        if let Some(trace) = request_scope::traceparent() {
+            request = request.header("traceparent", trace);
+        }
         let response = request.send().await.map_err(OutboundError::Exchange)?;
         if response.status() != StatusCode::OK {
             return Err(OutboundError::Status(response.status()));

@@ -48,6 +48,7 @@ pub struct Options {
 /// A running PostgreSQL of this data folder, for as long as this value lives.
 #[derive(Debug)]
 pub struct PrivatePostgres {
+    folder: PathBuf,
     socket_dir: PathBuf,
     /// Nothing is ever sent: hanging up is the request to stop.
     stop: Option<mpsc::Sender<()>>,
@@ -77,6 +78,7 @@ impl PrivatePostgres {
         let (stop, stop_requested) = mpsc::channel();
         let (report, reported) = mpsc::sync_channel(1);
         let cluster_dir = ClusterDir::open(&data_dir, durable)?;
+        let folder = cluster_dir.folder().to_owned();
         // A thread of its own, because the kernel stops PostgreSQL when the *thread* that spawned
         // it ends.
         let supervisor = thread::Builder::new()
@@ -84,6 +86,7 @@ impl PrivatePostgres {
             .spawn(move || Supervisor::new(cluster_dir, stop_requested, report).run())
             .map_err(|cause| PrivatePostgresError::Thread { cause })?;
         let mut postgres = Self {
+            folder,
             socket_dir: PathBuf::new(),
             stop: Some(stop),
             supervisor: Some(supervisor),
@@ -100,6 +103,11 @@ impl PrivatePostgres {
     /// The folder cannot be read, or the cluster lived elsewhere and is gone.
     pub fn is_made(data_dir: &Path) -> Result<bool, PrivatePostgresError> {
         location::is_made(data_dir)
+    }
+
+    /// The folder in which the cluster lives.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The folder of the socket, which is what libpq calls `host`; the port is the usual one, and

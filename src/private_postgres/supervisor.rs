@@ -23,6 +23,8 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 const RECOVERY_LIMIT: Duration = Duration::from_mins(10);
 /// How long PostgreSQL may take to write everything to disk when it stops.
 const STOP_LIMIT: Duration = Duration::from_mins(1);
+/// How long it may take when it writes nothing.
+const IMMEDIATE_LIMIT: Duration = Duration::from_secs(10);
 /// A PostgreSQL that ran this long did not fail to start.
 const STEADY: Duration = Duration::from_secs(10);
 /// Failed attempts after which `start` gives up.
@@ -232,16 +234,29 @@ impl Supervisor {
 /// Stops PostgreSQL and waits until it is down.
 fn shut_down(child: &mut Child) {
     sys::send(child.id(), sys::Signal::FastShutdown);
+    // One that somebody has paused would not hear of it.
+    sys::send(child.id(), sys::Signal::Resume);
+    if ends_within(child, STOP_LIMIT) {
+        return;
+    }
+    tracing::warn!(
+        "the private PostgreSQL does not stop in time and will have to recover at its next start"
+    );
+    sys::send(child.id(), sys::Signal::ImmediateShutdown);
+    if !ends_within(child, IMMEDIATE_LIMIT) {
+        // Its other processes see that it is gone. It is dead, or will be: what fails is no news.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+fn ends_within(child: &mut Child, limit: Duration) -> bool {
     let asked = Instant::now();
     while let Ok(None) = child.try_wait() {
-        if asked.elapsed() > STOP_LIMIT {
-            tracing::warn!(
-                "the private PostgreSQL does not stop in time and will have to recover at its next start"
-            );
-            sys::send(child.id(), sys::Signal::ImmediateShutdown);
-            let _ = child.wait();
-            return;
+        if asked.elapsed() > limit {
+            return false;
         }
         thread::sleep(HURRY);
     }
+    true
 }

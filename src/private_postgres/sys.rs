@@ -14,6 +14,8 @@ pub(super) enum Signal {
     FastShutdown,
     /// Stops without writing anything to disk; the next start recovers from the log.
     ImmediateShutdown,
+    /// Goes on after a pause.
+    Resume,
 }
 
 /// The effective user id of this process; 0 is root.
@@ -27,6 +29,7 @@ pub(super) fn send(process: u32, signal: Signal) {
     let number = match signal {
         Signal::FastShutdown => libc::SIGINT,
         Signal::ImmediateShutdown => libc::SIGQUIT,
+        Signal::Resume => libc::SIGCONT,
     };
     match libc::pid_t::try_from(process) {
         // 0 and below would address whole groups of processes, and 1 is never PostgreSQL's.

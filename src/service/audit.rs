@@ -5,7 +5,11 @@ use super::{Context, Error, Page, journal};
 use crate::{
     auth::{HashUse, MasterKey, Origin},
     clock::Clock,
-    db::{DbError, Operator, TenantTransaction, audit, tenants},
+    db::{
+        DbError, Operator, TenantTransaction,
+        audit::{self, Seals},
+        tenants,
+    },
     domain::{
         CredentialKind, TenantId, Username,
         audit::{Action, Actor, AuditEntry, By, ChainHash, Event, Head, HeadSeal, Subject},
@@ -35,11 +39,26 @@ pub(super) fn subject(origin: &Origin, username: &Username) -> Subject {
     }
 }
 
-/// The seal of a head, which nobody can make without the master key.
-pub(super) fn seal(master: &MasterKey, tenant: &TenantId, head: &Head) -> HeadSeal {
-    let sequence = head.sequence.to_le_bytes();
-    let parts = [tenant.as_str().as_bytes(), &sequence, head.hash.as_bytes()];
-    master.keyed_hash(HashUse::AuditHead, &parts)
+/// The seals of heads, which nobody can make without a master key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sealer<'a>(pub &'a MasterKey);
+
+impl Seals for Sealer<'_> {
+    fn seal(&self, tenant: &TenantId, head: &Head) -> HeadSeal {
+        let sequence = head.sequence.to_le_bytes();
+        (self.0).keyed_hash(HashUse::AuditHead, &sealed_parts(tenant, head, &sequence))
+    }
+
+    fn is_right(&self, tenant: &TenantId, head: &Head, seal: &[u8]) -> bool {
+        let sequence = head.sequence.to_le_bytes();
+        let parts = sealed_parts(tenant, head, &sequence);
+        self.0.knows_hash(HashUse::AuditHead, &parts, seal)
+    }
+}
+
+/// What a seal covers; `sequence` is that of the head in eight bytes, the low one first.
+fn sealed_parts<'a>(tenant: &'a TenantId, head: &'a Head, sequence: &'a [u8; 8]) -> [&'a [u8]; 3] {
+    [tenant.as_str().as_bytes(), sequence, head.hash.as_bytes()]
 }
 
 /// Lists the events of the tenant, newest first, at most `limit` (1 to 200).
@@ -136,12 +155,13 @@ async fn examine(
     if let Some(sequence) = audit::stray(tx).await? {
         return Ok(broken(sequence, "the event is outside of the chain"));
     }
-    let expected = seal(master, tx.tenant(), &head);
     Ok(match stored_seal {
         // Nothing was written yet.
         None if head.sequence == 0 => ChainStatus::Intact(head),
         None => ChainStatus::Unsealed(head),
-        Some(stored) if stored == expected => ChainStatus::Intact(head),
+        Some(seal) if Sealer(master).is_right(tx.tenant(), &head, &seal) => {
+            ChainStatus::Intact(head)
+        }
         Some(_) => broken(
             head.sequence,
             "the seal of the head is wrong: it was written by somebody without the master key",

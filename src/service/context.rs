@@ -1,12 +1,13 @@
 //! The shared state of all use cases.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     admission::{
         access::AccessFeed, bodies::Bodies, limits::Limiter, refusals::RefusedSignIns,
         sign_ins::SignIns, sources::KnownSources, throttle::Throttle,
     },
+    readiness::Readiness,
     signers::Signers,
 };
 use crate::{
@@ -37,6 +38,8 @@ pub struct Settings {
     pub soft_binding: String,
     /// Whether protected files are signed.
     pub credentials: bool,
+    /// How long a server that is watched goes on taking connections once it says that it stops.
+    pub stop_delay: Duration,
     /// Limits of an image, unless the tenant has its own.
     pub limits: imaging::Limits,
 }
@@ -84,6 +87,8 @@ pub struct Inner {
     pub master: MasterKey,
     /// The memory budget of bodies that are being received or sent.
     pub bodies: Bodies,
+    /// Whether this server can do its work.
+    pub readiness: Readiness,
     /// The counters, durations and gauges of this server.
     pub metrics: Metrics,
     /// The operator's settings that concern requests.

@@ -103,7 +103,9 @@ impl Error {
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::Unavailable(_) | DbError::ReadOnly => Self::DatabaseUnavailable(error),
+            DbError::Unavailable(_) | DbError::ReadOnly | DbError::Full(_) => {
+                Self::DatabaseUnavailable(error)
+            }
             other => Self::internal(other),
         }
     }

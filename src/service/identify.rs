@@ -74,8 +74,8 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     let (seen, judgement) = images::run(
         ctx,
         tenant,
-        image.clone(),
-        limits,
+        MeteredOperation::Identify,
+        (image.clone(), limits),
         move |job, image, limits| look(job, image, limits, &index, &judge),
     )
     .await?;
@@ -90,9 +90,13 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     let matches = if likely.is_empty() {
         Vec::new()
     } else {
-        images::run(ctx, tenant, image, limits, move |job, image, limits| {
-            decide(job, image, limits, &likely, &secret, &credentials)
-        })
+        images::run(
+            ctx,
+            tenant,
+            MeteredOperation::Identify,
+            (image, limits),
+            move |job, image, limits| decide(job, image, limits, &likely, &secret, &credentials),
+        )
         .await?
     };
     usage::charge_alone(ctx, tenant, MeteredOperation::Identify).await?;

@@ -1,15 +1,20 @@
 //! The beginning of all work on a client's image: the limits of its tenant, and the way through the
 //! CPU gate.
 
+use std::time::Instant;
+
 use bytes::Bytes;
+use tracing::info_span;
 
 use super::{Context, Error};
 use crate::{
     auth::TenantSecret,
     cpu::Job,
     db::{TenantTransaction, tenants},
-    domain::{Megapixels, TenantId},
-    imaging::{self, ImagingError, Limits},
+    domain::{Megapixels, MeteredOperation, TenantId},
+    fault,
+    imaging::{self, Format, ImagingError, Limits},
+    request_scope::{ImageFacts, RequestScope, TRACES},
 };
 
 /// Pixels of an image that takes one share of the gate. As many as the default limit, so that a
@@ -58,20 +63,62 @@ fn with_max(ctx: &Context, max: Option<Megapixels>) -> Limits {
 pub(super) async fn run<T, F>(
     ctx: &Context,
     tenant: &TenantId,
-    image: Bytes,
-    limits: Limits,
+    operation: MeteredOperation,
+    (image, limits): (Bytes, Limits),
     work: F,
 ) -> Result<T, Error>
 where
     T: Send + 'static,
     F: FnOnce(&Job, &Bytes, &Limits) -> Result<T, Error> + Send + 'static,
 {
+    let mut facts = facts(&image);
+    let scope = RequestScope::current();
+    if let Some(scope) = &scope {
+        scope.note_image(facts);
+    }
     let shares = shares(&image, &limits)?;
-    ctx.images
+    let (operation, format) = (operation.as_str(), facts.format.unwrap_or(OTHER));
+    let parent = scope.as_ref().and_then(|scope| scope.exported().id());
+    let queue = info_span!(target: TRACES, parent: parent.clone(), "wait for a worker");
+    let (asked, metrics) = (Instant::now(), ctx.metrics.clone());
+    let ran = ctx
+        .images
         .run_taking(Some(tenant.clone()), shares, move |job| {
-            work(job, &image, &limits)
+            let (began, waited) = (Instant::now(), asked.elapsed());
+            drop(queue);
+            let _work = info_span!(target: TRACES, parent: parent, "image work", operation, image.format = format);
+            let done = fault::point("engine")
+                .map_err(Error::internal)
+                .and_then(|()| work(job, &image, &limits))
+                .and_then(|done| {
+                    fault::point("result of the engine").map_err(Error::internal)?;
+                    Ok(done)
+                });
+            metrics.image_job(operation, format, began.elapsed());
+            (waited, done)
         })
-        .await?
+        .await;
+    let waited = match &ran {
+        Ok((waited, _)) => *waited,
+        Err(_) => asked.elapsed(),
+    };
+    facts.waited = Some(waited);
+    if let Some(scope) = &scope {
+        scope.note_image(facts);
+    }
+    ran?.1
+}
+
+/// The name of every format that is none of ours, in metrics and in the log.
+const OTHER: &str = "other";
+
+/// What an image is by its first bytes and its header.
+fn facts(image: &[u8]) -> ImageFacts {
+    ImageFacts {
+        format: Some(imaging::recognise(image).map_or(OTHER, Format::extension)),
+        pixels: imaging::claimed_pixels(image),
+        waited: None,
+    }
 }
 
 /// The shares that an image takes: one for each 16 megapixels that its header claims, rounded up.

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Error, audit::seal};
+use super::{Error, audit::Sealer};
 use crate::{
     auth::MasterKey,
     db::{
@@ -51,7 +51,6 @@ async fn append(
     entry: &AuditEntry,
     sealing: Sealing,
 ) -> Result<(), Error> {
-    let seal = |tenant: &_, head: &_| seal(master, tenant, head);
-    audit::append(&mut tx, now, entry, sealing, seal).await?;
+    audit::append(&mut tx, now, entry, sealing, &Sealer(master)).await?;
     Ok(tx.commit().await?)
 }

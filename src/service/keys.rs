@@ -130,13 +130,13 @@ pub async fn load(db: &Database, master: &MasterKey, clock: &Clock) -> Result<Ke
     let (mut active, mut others) = (None, Vec::new());
     for sealed in db.signing_keys().await? {
         if is_active(&sealed) {
-            active = Some(open(master, &sealed)?);
+            active = Some((open(master, &sealed)?, sealed.activated_at));
         } else if is_published(&sealed, now) {
             others.push(open(master, &sealed)?);
         }
     }
-    let active = active.ok_or_else(|| Error::internal(DbError::NotMigrated))?;
-    Ok(KeyRing::new(active, others))
+    let (active, since) = active.ok_or_else(|| Error::internal(DbError::NotMigrated))?;
+    Ok(KeyRing::new(active, others).active_since(since))
 }
 
 /// Signs a token, after the database knows how long its key is needed.

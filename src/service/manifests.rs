@@ -6,12 +6,13 @@ use bytes::Bytes;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Context, Error};
+use super::{Context, Error, signers::SignerUnavailable};
 use crate::{
     cpu::Job,
     credentials::{ManifestSigner, ParentManifest, Statement, carrier},
     db::manifests::{self, StoredManifest},
     domain::{ContentHash, PhotoId, Registration, TenantId},
+    fault,
     imaging::{Format, MetadataPolicy},
 };
 
@@ -140,6 +141,7 @@ impl NewManifest {
             service: self.service,
             soft_binding: self.soft_binding,
         };
+        fault::point("signature").map_err(|fault| SignerUnavailable::Refused(fault.to_string()))?;
         let signed = (self.signer).sign(&statement, file.upload, &file.bytes, file.metadata)?;
         job.charge(signed.cpu);
         Ok(FinishedFile {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cpu::Job,
     db::manifests::StoredManifest,
-    domain::{ContentHash, Privacy, TenantId},
+    domain::{ContentHash, MeteredOperation, Privacy, TenantId},
     imaging::{self, Dropped, Format, MetadataPolicy},
     watermark::{self, EmbedReport, Record, VisualWords, WatermarkKey},
 };
@@ -87,17 +87,18 @@ pub(super) async fn mark_and_sign(
     limits: imaging::Limits,
     options: MarkingOptions,
 ) -> Result<Marked, Error> {
+    let operation = MeteredOperation::Protect;
     if !options.manifest.waits() {
-        return images::run(ctx, tenant, image, limits, move |job, image, limits| {
+        let work = move |job: &Job, image: &Bytes, limits: &imaging::Limits| {
             mark(job, image, limits, options)?.sign(job, image, limits)
-        })
-        .await;
+        };
+        return images::run(ctx, tenant, operation, (image, limits), work).await;
     }
     let unsigned = images::run(
         ctx,
         tenant,
-        image.clone(),
-        limits,
+        operation,
+        (image.clone(), limits),
         move |job, image, limits| mark(job, image, limits, options),
     )
     .await?;
@@ -116,9 +117,13 @@ pub(super) async fn mark_and_sign(
         manifest: unsigned.manifest.without_time_stamp(),
         ..unsigned
     };
-    images::run(ctx, tenant, image, limits, move |job, image, limits| {
-        unstamped.sign(job, image, limits)
-    })
+    images::run(
+        ctx,
+        tenant,
+        operation,
+        (image, limits),
+        move |job, image, limits| unstamped.sign(job, image, limits),
+    )
     .await
 }
 

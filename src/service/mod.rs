@@ -1,6 +1,6 @@
 //! The use cases: one file each, the story in order, one line per step.
 //!
-//! May use `domain`, `clock`, `cpu`, `auth`, `db`, `credentials`, `outbound` and the engine
+//! May use `domain`, `clock`, `cpu`, `disk`, `auth`, `db`, `credentials`, `outbound` and the engine
 //! (`imaging`, `watermark`); never `http`. A use case takes the [`Context`] and domain values,
 //! opens its transactions in plain sight, and holds none of them while the CPU works. One that
 //! changes something ends in [`journal`].
@@ -10,6 +10,7 @@ pub mod admin;
 pub mod admission;
 pub mod audit;
 pub mod authenticate;
+pub mod backup;
 mod caller;
 mod context;
 pub mod copies;
@@ -32,7 +33,9 @@ mod page;
 mod password;
 pub mod photos;
 pub mod protect;
+pub mod readiness;
 pub mod register;
+pub mod rekey;
 pub mod signers;
 mod stated;
 pub mod time_stamps;

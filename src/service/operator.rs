@@ -40,7 +40,7 @@ pub async fn create_tenant(
 }
 
 /// Makes the event for the operator's work on a tenant.
-fn on_tenant(action: Action, tenant: &TenantId) -> AuditEntry {
+pub(super) fn on_tenant(action: Action, tenant: &TenantId) -> AuditEntry {
     AuditEntry::new(By::OPERATOR, action, Subject::Tenant(tenant.clone()))
 }
 

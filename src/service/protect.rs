@@ -137,7 +137,7 @@ pub async fn protect(
     let photo = request.photo.unwrap_or_else(PhotoId::random);
     match idempotency::begin(ctx, tenant, operation, once, photo).await? {
         IdempotentCall::Claimed(claim) => {
-            let done = protect_new(ctx, caller, request, &claim).await;
+            let done = Box::pin(protect_new(ctx, caller, request, &claim)).await;
             claim.end(done).await
         }
         IdempotentCall::Replay { photo, outcome } => {
@@ -241,6 +241,8 @@ async fn protect_new(
         marked: &marked,
     };
     let copies = record(ctx, caller, &recording).await?;
+    ctx.metrics
+        .count_protected(engine::mark_strength(marked.picture.report.level).as_str());
     tracing::info!(
         tenant.id = %tenant,
         photo.id = %photo,

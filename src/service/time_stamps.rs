@@ -91,6 +91,7 @@ mod tests {
         },
         domain::{ContentHash, PhotoId, Registration, verdict::C2paStatus},
         imaging::{Format, MetadataPolicy},
+        metrics::Snapshot,
     };
 
     /// Signs a picture with an authority at `url`; what a judge says that trusts it.
@@ -162,7 +163,7 @@ mod tests {
 
     fn counted(metrics: &Metrics, outcome: &str) -> bool {
         let line = format!("lumatrace_time_stamps_total{{outcome=\"{outcome}\"}} 1");
-        metrics.render().unwrap().contains(&line)
+        metrics.render(Snapshot::default()).unwrap().contains(&line)
     }
 
     #[tokio::test(flavor = "multi_thread")]

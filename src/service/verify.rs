@@ -60,9 +60,13 @@ pub async fn verify(
     };
     let image = request.image.clone();
     let (policy, judge) = (request.policy, ctx.signers.judge());
-    let (found, judgement) = images::run(ctx, tenant, image, limits, move |job, image, limits| {
-        examine(job, image, limits, reference.as_ref(), &judge, policy)
-    })
+    let (found, judgement) = images::run(
+        ctx,
+        tenant,
+        MeteredOperation::Verify,
+        (image, limits),
+        move |job, image, limits| examine(job, image, limits, reference.as_ref(), &judge, policy),
+    )
     .await?;
     let credentials = FileCredentials::resolve(ctx, tenant, judgement, Some(request.photo)).await?;
     let mut marked = Vec::new();
@@ -75,6 +79,7 @@ pub async fn verify(
     let found = found.with_credentials(credentials, request.photo, own.as_ref(), &marked);
 
     usage::charge_alone(ctx, tenant, MeteredOperation::Verify).await?;
+    ctx.metrics.count_verdict(found.evidence.verdict().as_str());
     tracing::info!(
         tenant.id = %tenant,
         photo.id = %request.photo,
@@ -122,14 +127,20 @@ async fn is_marked(
         return Ok(false);
     };
     let reference = ReferencePhoto::open(secret, photo, &sealed)?;
-    images::run(ctx, tenant, image, limits, move |job, image, limits| {
-        if job.abandoned() {
-            return Err(Error::Abandoned);
-        }
-        let photo = imaging::decode(image, limits)?;
-        let found = watermark::detect(&photo, &reference.record, &reference.key);
-        Ok(engine::status(watermark::status(found.z)) == WatermarkStatus::Detected)
-    })
+    images::run(
+        ctx,
+        tenant,
+        MeteredOperation::Verify,
+        (image, limits),
+        move |job, image, limits| {
+            if job.abandoned() {
+                return Err(Error::Abandoned);
+            }
+            let photo = imaging::decode(image, limits)?;
+            let found = watermark::detect(&photo, &reference.record, &reference.key);
+            Ok(engine::status(watermark::status(found.z)) == WatermarkStatus::Detected)
+        },
+    )
     .await
 }
 

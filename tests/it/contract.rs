@@ -97,7 +97,11 @@ fn every_setting_is_in_the_example_and_in_the_documentation() {
     assert!(settings.len() > 10);
     let names = |text: &str| -> BTreeSet<String> {
         text.split(|c: char| !(c.is_ascii_uppercase() || c == '_'))
-            .filter(|word| word.starts_with("LUMATRACE_") || word.starts_with("DATABASE_URL"))
+            .filter(|word| {
+                ["LUMATRACE_", "DATABASE_URL", "OTEL_"]
+                    .iter()
+                    .any(|start| word.starts_with(start))
+            })
             .map(str::to_owned)
             .collect()
     };

@@ -1,11 +1,15 @@
 //! Time stamps while photos are protected: what a slow authority may cost, and what not.
 
 use std::{
+    collections::HashSet,
+    io::{BufRead, BufReader},
     net::TcpListener,
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
+
+use lumatrace::{metrics::Snapshot, trace_context::TraceContext};
 
 use crate::support::{App, pictures};
 
@@ -18,11 +22,19 @@ async fn photos_that_wait_for_a_silent_authority_hold_no_worker_and_come_unstamp
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
+    let authority = thread::spawn(move || {
         let connections = listener.incoming().take(PHOTOS).inspect(|_| {
             tell.send(Instant::now()).unwrap();
         });
-        connections.collect::<Vec<_>>()
+        let connections: Vec<_> = connections.collect();
+        let heads = connections.into_iter().map(|connection| {
+            let lines = BufReader::new(connection.unwrap()).lines();
+            let lines = lines
+                .map_while(Result::ok)
+                .take_while(|line| !line.is_empty());
+            lines.collect::<Vec<_>>()
+        });
+        heads.collect::<Vec<_>>()
     });
     let flags = [
         "--tsa-url",
@@ -60,7 +72,16 @@ async fn photos_that_wait_for_a_silent_authority_hold_no_worker_and_come_unstamp
     println!("the last of {PHOTOS} asked {apart:?} after the first");
     // One worker, held for each wait, would have let the last one through after 90 seconds.
     assert!(apart < Duration::from_secs(30), "{apart:?}");
-    let metrics = app.ctx.metrics.render().unwrap();
+    let metrics = app.ctx.metrics.render(Snapshot::default()).unwrap();
     let failed = format!("lumatrace_time_stamps_total{{outcome=\"failed\"}} {PHOTOS}");
     assert!(metrics.contains(&failed), "{metrics}");
+    let heads = authority.join().unwrap();
+    let traces: HashSet<TraceContext> = (heads.iter().flatten())
+        .filter_map(|line| line.strip_prefix("traceparent: ")?.parse().ok())
+        .collect();
+    assert_eq!(
+        traces.len(),
+        PHOTOS,
+        "each asks in the trace of its call: {heads:?}"
+    );
 }

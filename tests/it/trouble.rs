@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::{
     process::{DataDir, Server, curl, lumatrace_on},
+    readiness::soon,
     support::{Answer, App, Client, PASSWORD, Part, Tenant, TestDatabase, pictures},
 };
 
@@ -101,7 +102,6 @@ async fn calls(
                 .await,
         ),
         ("verify", client.verify(&image, photo).await),
-        ("ready", app.anonymous().get("/readyz").await),
     ]
 }
 
@@ -116,6 +116,8 @@ async fn while_the_database_is_read_only_calls_are_answered_503_and_then_at_once
 
     set_read_only(&mut owner, true).await;
     end_sessions(&mut owner).await;
+    let (answer, fell) = soon(&app, &["database-read-only"]).await;
+    answer.problem(ErrorCode::DatabaseUnavailable);
     for (call, answer) in calls(&app, &tenant, &client, &photo).await {
         println!("{call}");
         answer.problem(ErrorCode::DatabaseUnavailable);
@@ -127,6 +129,8 @@ async fn while_the_database_is_read_only_calls_are_answered_503_and_then_at_once
     for (call, answer) in calls(&app, &tenant, &client, &photo).await {
         assert_eq!(answer.status, 200, "{call}: {answer:?}");
     }
+    let (_, rose) = soon(&app, &[]).await;
+    println!("read-only: said after {fell:?}, ready again {rose:?} after the first calls");
 }
 
 #[tokio::test]
@@ -137,12 +141,12 @@ async fn a_server_that_was_demoted_behind_open_connections_is_left_by_all_of_the
     set_read_only(&mut owner, true).await;
     end_sessions(&mut owner).await;
     // All connections of the pool are opened, and read-only.
-    let ready = || async { app.anonymous().get("/readyz").await.status };
-    let states: [u16; 4] = tokio::join!(ready(), ready(), ready(), ready()).into();
-    assert_eq!(states, [503; 4]);
+    let takes = || async { app.ctx.db.check_writable().await.is_ok() };
+    let states: [bool; 4] = tokio::join!(takes(), takes(), takes(), takes()).into();
+    assert_eq!(states, [false; 4]);
     set_read_only(&mut owner, false).await;
     assert_eq!(client.get("/api/v1/me").await.status, 200);
-    assert_eq!(ready().await, 200);
+    assert!(takes().await);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use crate::{
     clock::Clock,
     config::{Config, InstallationSettings, Switch},
     db::Schema,
+    metrics::Metrics,
     service::{
         self,
         signers::{self, ExaminedAuthority, ExaminedSigner, Signers},
@@ -189,7 +190,7 @@ fn open(settings: &InstallationSettings) -> Result<Store, Finding> {
 }
 
 async fn read(config: &Config, store: &Store, clock: &Clock) -> Result<Installation, Finding> {
-    let operator = store.operator_as_is().await;
+    let operator = store.unmigrated_operator().await;
     let operator = operator.map_err(|error| unusable(&error))?;
     let schema = operator.schema().await.map_err(StartError::from);
     of_schema(schema.map_err(|error| unusable(&error))?)?;
@@ -204,7 +205,7 @@ async fn read(config: &Config, store: &Store, clock: &Clock) -> Result<Installat
     })?;
     let now = clock.now();
     let read = async {
-        let db = store.serving(&operator, 1).await?;
+        let db = store.serving(&operator, 1, Metrics::new()).await?;
         let read = Installation {
             now,
             is_signing: config.serve.credentials == Switch::On,

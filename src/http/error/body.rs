@@ -6,7 +6,11 @@ use schemars::{JsonSchema, Schema, json_schema};
 use serde::Serialize;
 
 use super::ErrorCode;
-use crate::{domain::Scope, http::openapi::schema::without_null, service::FieldError};
+use crate::{
+    domain::Scope,
+    http::openapi::schema::without_null,
+    service::{FieldError, readiness::Unready},
+};
 
 /// An error, as it is sent.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -74,6 +78,10 @@ pub(in crate::http) struct ProblemField {
     /// What was sent, in the same unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::http) actual: Option<u64>,
+    /// What keeps the server from being ready, for a program. Stable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "unready_codes")]
+    pub(in crate::http) code: Option<&'static str>,
     /// A scope that the token lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
@@ -89,6 +97,7 @@ impl ProblemField {
             limit: None,
             max: None,
             actual: None,
+            code: None,
             scope: None,
         }
     }
@@ -97,6 +106,15 @@ impl ProblemField {
 impl From<FieldError> for ProblemField {
     fn from(wrong: FieldError) -> Self {
         Self::new(wrong.field, wrong.reason)
+    }
+}
+
+impl From<Unready> for ProblemField {
+    fn from(wrong: Unready) -> Self {
+        Self {
+            code: Some(wrong.code()),
+            ..Self::new(wrong.part(), wrong.reason())
+        }
     }
 }
 
@@ -116,6 +134,12 @@ impl Limit {
             Self::Pixels => "pixels",
         }
     }
+}
+
+/// Everything that keeps a server from being ready.
+fn unready_codes(_: &mut schemars::SchemaGenerator) -> Schema {
+    let codes: Vec<&str> = Unready::ALL.iter().map(|wrong| wrong.code()).collect();
+    json_schema!({ "type": "string", "enum": codes })
 }
 
 /// Every code once: some stand for two statuses.

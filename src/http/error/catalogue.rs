@@ -86,6 +86,8 @@ catalogue! {
         "Send the request again after the seconds in Retry-After.";
     SignerUnavailable "SIGNER_UNAVAILABLE" SERVICE_UNAVAILABLE "The file cannot be signed"
         "Send the request again after the seconds in Retry-After; if it fails again, tell the operator that the signing certificate is missing or has ended.";
+    NotReady "NOT_READY" SERVICE_UNAVAILABLE "The server is not ready"
+        "Send requests to another server; errors names what is wrong.";
     InternalEngineError "INTERNAL_ENGINE_ERROR" INTERNAL_SERVER_ERROR "The server failed"
         "Send the request again; if it fails again, report the traceId.";
 }

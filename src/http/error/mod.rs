@@ -3,7 +3,8 @@
 //! Handlers return [`ApiError`]. Its response has a status and no body; it carries itself along as
 //! an extension. [`render`], near the outside, turns it, or the bare status of a 404, 405 or 413
 //! that a library answered, into the JSON of the contract (RFC 9457 with our members) and logs it
-//! once: faults of ours with their whole chain of causes, refusals with their code.
+//! once: faults of ours with their whole chain of causes, refusals by their code in the access
+//! line.
 
 mod body;
 mod catalogue;
@@ -29,10 +30,14 @@ use super::{
 };
 use crate::{
     auth::TokenError,
+    db::DbError,
     domain::{Decision, Scopes},
     imaging::ImagingError,
-    service::{self, Bound, Busy, Context, FieldError},
+    service::{self, Bound, Busy, Context, FieldError, readiness::Unready},
 };
+
+/// Seconds until an operator may have seen what is wrong.
+const UNTIL_SEEN: u32 = 60;
 
 /// What a handler answers instead of a result.
 #[derive(Debug, Clone)]
@@ -165,6 +170,22 @@ impl ApiError {
         }
     }
 
+    /// A server that cannot do its work, for these reasons, the weightiest first.
+    pub(crate) fn not_ready(reasons: &[Unready]) -> Self {
+        let code = match reasons.first().map(|reason| reason.part()) {
+            Some("database") => ErrorCode::DatabaseUnavailable,
+            Some("signer") => ErrorCode::SignerUnavailable,
+            _ => ErrorCode::NotReady,
+        };
+        let named: Vec<String> = (reasons.iter())
+            .map(|wrong| format!("the {} {}", wrong.part(), wrong.reason()))
+            .collect();
+        Self {
+            errors: reasons.iter().copied().map(ProblemField::from).collect(),
+            ..Self::with_message(code, named.join("; "))
+        }
+    }
+
     /// More work than fits, of the tenant or of all.
     pub(crate) fn busy(busy: Busy) -> Self {
         let later = |code| Self::later(code, busy.retry_after_seconds);
@@ -240,6 +261,11 @@ impl From<service::Error> for ApiError {
             Error::TooManyCopies(_) => Self::with_message(ErrorCode::Conflict, message),
             Error::LimitExceeded(refusal) => Self::rate_limited(refusal),
             Error::Busy(busy) => Self::busy(busy),
+            Error::DatabaseUnavailable(DbError::Full(_)) => Self {
+                message: "The database is unavailable: its disk is full".into(),
+                retry_after: Some(UNTIL_SEEN),
+                ..Self::caused(ErrorCode::DatabaseUnavailable, error)
+            },
             Error::DatabaseUnavailable(_) => Self::caused(ErrorCode::DatabaseUnavailable, error),
             Error::SignerUnavailable(_) => Self::caused(ErrorCode::SignerUnavailable, error),
             Error::Abandoned | Error::Image(ImagingError::Encode { .. }) | Error::Internal(_) => {
@@ -268,6 +294,10 @@ pub(super) struct AsItIs {
     pub(super) code: Option<&'static str>,
 }
 
+/// The code of a refusal or failure, beside the answer, for its access line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RefusalCode(pub(super) &'static str);
+
 /// The answer where no route leads.
 pub(super) async fn not_found() -> ApiError {
     ApiError::new(ErrorCode::NotFound)
@@ -289,7 +319,7 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::caused(ErrorCode::InternalEngineError, cause).into_response()
 }
 
-/// Writes the body of every error, logs it and counts it.
+/// Writes the body of every error, logs what failed and counts it.
 pub(super) async fn render(State(ctx): State<Context>, request: Request, next: Next) -> Response {
     let wants_problem = prefers_problem_json(request.headers());
     let instance = request.uri().path().to_owned();
@@ -298,11 +328,11 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
         .get::<RequestId>()
         .cloned()
         .unwrap_or_default();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     if let Some(AsItIs { code }) = response.extensions().get() {
-        if let Some(code) = code {
-            tracing::info!(error.code = code, "refused");
+        if let Some(code) = *code {
             ctx.metrics.count_refusal(code);
+            response.extensions_mut().insert(RefusalCode(code));
         }
         return response;
     }
@@ -314,7 +344,7 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
         }
         None => return response,
     };
-    log(&error);
+    log_failure(&error);
     let row = error.code.row();
     ctx.metrics.count_refusal(row.code);
     let problem = Problem {
@@ -328,6 +358,7 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
     *rendered.status_mut() = row.status;
     // What a library set, `Allow` above all, stays.
     *rendered.headers_mut() = response.headers().clone();
+    rendered.extensions_mut().insert(RefusalCode(row.code));
     let headers = rendered.headers_mut();
     headers.remove(CONTENT_LENGTH);
     let kind = if wants_problem {
@@ -358,9 +389,8 @@ fn add_hints(error: &ApiError, headers: &mut HeaderMap) {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
     let unavailable = match error.code {
-        ErrorCode::DatabaseUnavailable => Some(2),
-        // Until an operator has seen it.
-        ErrorCode::SignerUnavailable => Some(60),
+        ErrorCode::DatabaseUnavailable | ErrorCode::NotReady => Some(2),
+        ErrorCode::SignerUnavailable => Some(UNTIL_SEEN),
         _ => None,
     };
     if let Some(seconds) = error.retry_after.or(unavailable) {
@@ -380,8 +410,13 @@ fn code_of_bare(status: StatusCode) -> ErrorCode {
     }
 }
 
-fn log(error: &ApiError) {
-    let code = error.code.row().code;
+/// Logs a fault of ours with its causes. What is refused is told by its access line, and that the
+/// server is busy is no fault of its own, and said often when it is.
+fn log_failure(error: &ApiError) {
+    let row = error.code.row();
+    if !row.status.is_server_error() || error.code == ErrorCode::ServerBusy {
+        return;
+    }
     let mut causes = String::new();
     let mut cause = error
         .source
@@ -392,11 +427,10 @@ fn log(error: &ApiError) {
         causes.push_str(&source.to_string());
         cause = source.source();
     }
-    // That the server is busy is no fault of its own, and said often when it is.
-    if error.code.row().status.is_server_error() && error.code != ErrorCode::ServerBusy {
-        tracing::error!(error.code = code, "failed{causes}");
-    } else {
-        tracing::info!(error.code = code, "refused");
+    // A server that is not ready has no cause to tell here, and says so often.
+    let is_state = row.status == StatusCode::SERVICE_UNAVAILABLE && error.source.is_none();
+    if !is_state {
+        tracing::error!(error.code = row.code, "failed{causes}");
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
         ErrorCode,
         error::{Limit, Problem, ProblemField},
     },
+    service::readiness::Unready,
 };
 
 /// An example of each row of the catalogue, by its name there: one code may stand for two statuses.
@@ -46,6 +47,7 @@ fn field(code: ErrorCode) -> Option<ProblemField> {
             "26214401 bytes are more than the 26214400 that are allowed",
         ),
         ErrorCode::TenantRestricted => ("scope", "is missing"),
+        ErrorCode::NotReady => return Some(Unready::Stopping.into()),
         _ => return None,
     };
     let mut field = ProblemField::new(field, reason);

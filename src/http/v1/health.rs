@@ -11,7 +11,7 @@ use crate::{
         openapi::{Answer, Operation, Tag},
         wire::{self, Time},
     },
-    service::{self, Context},
+    service::Context,
 };
 
 /// The state of the server, whose only value is that it works: any other is an error.
@@ -56,10 +56,17 @@ pub(in crate::http) fn describe_ready() -> Operation {
     Operation::new("isReady", Tag::Server, "The server can do its work")
         .answers(Answer::json(
             200,
-            "The database answers and takes changes, too.",
+            "The database answers, takes changes and has room; the disk has room; there is a certificate to sign with.",
             &Ready { status: Status::Up },
         ))
-        .refuses(&[ErrorCode::DatabaseUnavailable])
+        .about(
+            "Answered at once, from a look that is taken four times a second. What is wrong is named in `errors`, by `code`.",
+        )
+        .refuses(&[
+            ErrorCode::DatabaseUnavailable,
+            ErrorCode::SignerUnavailable,
+            ErrorCode::NotReady,
+        ])
 }
 
 /// Asks nothing of the database.
@@ -77,13 +84,14 @@ pub(in crate::http) async fn live() -> StatusCode {
     StatusCode::OK
 }
 
-/// The service can do its work: the database answers and takes changes, too.
+/// What the last look saw. It is not taken for the sake of who asks, so that any number may.
 pub(in crate::http) async fn ready(
     State(ctx): State<Context>,
 ) -> Result<response::Response, ApiError> {
-    ctx.db
-        .check_writable()
-        .await
-        .map_err(service::Error::from)?;
-    wire::json(&Ready { status: Status::Up })
+    let reasons = ctx.readiness.ask();
+    if reasons.is_empty() {
+        wire::json(&Ready { status: Status::Up })
+    } else {
+        Err(ApiError::not_ready(&reasons))
+    }
 }

@@ -53,7 +53,7 @@ fn a_killed_postmaster_comes_back() {
     for _ in 0..3 {
         let killed = postmaster(&data_dir);
         let session = socket::open_session(&socket_dir).unwrap();
-        kill_postmaster(&data_dir);
+        signal_postmaster(&data_dir, "KILL");
         wait_for("a killed postmaster is back", || {
             query(&socket_dir, "select name from kept").is_ok_and(|name| name == "a photo")
         });
@@ -61,6 +61,19 @@ fn a_killed_postmaster_comes_back() {
         drop(session);
     }
     postgres.stop();
+    assert_down(&data_dir, &socket_dir);
+}
+
+#[test]
+fn a_paused_postmaster_is_stopped_like_any_other() {
+    let scratch = Scratch::new();
+    let data_dir = scratch.data_dir();
+    let postgres = start(&data_dir);
+    let socket_dir = postgres.socket_dir().to_owned();
+    signal_postmaster(&data_dir, "STOP");
+    let began = Instant::now();
+    timed("stop of a paused one", || postgres.stop());
+    assert!(began.elapsed() < LIMIT, "it was waited for");
     assert_down(&data_dir, &socket_dir);
 }
 

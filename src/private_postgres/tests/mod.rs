@@ -134,12 +134,12 @@ fn postmaster(data_dir: &Path) -> u32 {
     text.lines().next().unwrap().parse().unwrap()
 }
 
-fn kill_postmaster(data_dir: &Path) {
+fn signal_postmaster(data_dir: &Path, signal: &str) {
     let process = postmaster(data_dir).to_string();
     assert!(
         // The shell's own: a small system has no program of that name.
         Command::new("sh")
-            .args(["-c", &format!("kill -9 {process}")])
+            .args(["-c", &format!("kill -{signal} {process}")])
             .status()
             .unwrap()
             .success()

@@ -40,7 +40,7 @@ impl KnownSources {
     fn find(
         &self,
         account: &AccountHash,
-        source: &SourceHash,
+        hashes: &[SourceHash],
         now: OffsetDateTime,
     ) -> Option<bool> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,7 +49,7 @@ impl KnownSources {
         let age = now - kept.read_at;
         (Duration::ZERO..KEPT)
             .contains(&age)
-            .then(|| kept.sources.contains(source))
+            .then(|| kept.sources.iter().any(|source| hashes.contains(source)))
     }
 
     fn keep(&self, account: AccountHash, sources: Vec<SourceHash>, read_at: OffsetDateTime) {
@@ -67,12 +67,18 @@ impl KnownSources {
     }
 }
 
-/// The keyed hash under which an attempt's source is kept for an account.
+/// The keyed hash under which an attempt's source is kept for an account from now on.
 pub fn hash(ctx: &Context, tenant: &TenantId, name: &Username, attempt: &Attempt) -> SourceHash {
+    hashes(ctx, tenant, name, attempt)[0]
+}
+
+/// The keyed hashes under which an attempt's source may be kept for an account: one a master key,
+/// that of a new one first.
+fn hashes(ctx: &Context, tenant: &TenantId, name: &Username, attempt: &Attempt) -> Vec<SourceHash> {
     let (tenant, name) = (tenant.as_str().as_bytes(), name.as_str().as_bytes());
     let network = attempt.network().octets();
     ctx.master
-        .keyed_hash(HashUse::KnownSource, &[tenant, name, &network])
+        .keyed_hashes(HashUse::KnownSource, &[tenant, name, &network])
 }
 
 /// Whether an account has signed in from the source of an attempt. The database is asked at most
@@ -87,15 +93,15 @@ pub async fn is_known(
     name: &Username,
     attempt: &Attempt,
 ) -> Result<bool, Error> {
-    let (source, now) = (hash(ctx, tenant, name, attempt), ctx.clock.now());
+    let (hashes, now) = (hashes(ctx, tenant, name, attempt), ctx.clock.now());
     let kept = &ctx.known_sources;
-    if let Some(known) = kept.find(&attempt.account(), &source, now) {
+    if let Some(known) = kept.find(&attempt.account(), &hashes, now) {
         return Ok(known);
     }
     let mut tx = ctx.db.begin(tenant).await?;
     let sources = known_sources::list(&mut tx, name).await?;
     tx.commit().await?;
-    let known = sources.contains(&source);
+    let known = sources.iter().any(|source| hashes.contains(source));
     kept.keep(attempt.account(), sources, now);
     Ok(known)
 }
@@ -131,14 +137,14 @@ mod tests {
         let sources = KnownSources::default();
         let attempt = Attempt::new("acme", "press", [192, 0, 2, 1].into());
         let (account, now) = (attempt.account(), OffsetDateTime::UNIX_EPOCH);
-        assert_eq!(sources.find(&account, &[1; 32], now), None);
+        assert_eq!(sources.find(&account, &[[1; 32]], now), None);
         sources.keep(account, vec![[1; 32]], now);
-        assert_eq!(sources.find(&account, &[1; 32], now), Some(true));
-        assert_eq!(sources.find(&account, &[2; 32], now), Some(false));
-        assert_eq!(sources.find(&account, &[1; 32], now + KEPT), None);
+        assert_eq!(sources.find(&account, &[[1; 32]], now), Some(true));
+        assert_eq!(sources.find(&account, &[[2; 32]], now), Some(false));
+        assert_eq!(sources.find(&account, &[[1; 32]], now + KEPT), None);
         let before = now - Duration::SECOND;
-        assert_eq!(sources.find(&account, &[1; 32], before), None);
+        assert_eq!(sources.find(&account, &[[1; 32]], before), None);
         sources.forget(&attempt);
-        assert_eq!(sources.find(&account, &[1; 32], now), None);
+        assert_eq!(sources.find(&account, &[[1; 32]], now), None);
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use time::{Date, OffsetDateTime};
+use uuid::Uuid;
 
 use super::{super::Context, Error, open, own};
 use crate::{
@@ -56,30 +57,41 @@ struct Copied {
 /// The signers of one holder, newest first.
 #[derive(Debug, Default)]
 struct Candidates {
-    imported: Vec<Arc<ManifestSigner>>,
-    self_made: Vec<Arc<ManifestSigner>>,
+    imported: Vec<Candidate>,
+    self_made: Vec<Candidate>,
+}
+
+/// One that may sign.
+#[derive(Debug, Clone)]
+struct Candidate {
+    id: Uuid,
+    signer: Arc<ManifestSigner>,
 }
 
 impl Candidates {
     /// The newest that is valid. One that was imported has been put before the self-made one on
     /// purpose: when it has ended, no other takes its place silently.
     fn choose(&self, now: OffsetDateTime) -> Result<Arc<ManifestSigner>, SignerUnavailable> {
-        let candidates = match self.imported.as_slice() {
-            [] => &self.self_made,
-            _ => &self.imported,
-        };
-        let valid = candidates
-            .iter()
-            .find(|signer| signer.leaf().is_valid_at(now));
-        if let Some(signer) = valid {
-            return Ok(Arc::clone(signer));
+        let chosen = self.candidate(now).ok_or(SignerUnavailable::None)?;
+        let first = chosen.signer.leaf();
+        if first.is_valid_at(now) {
+            return Ok(Arc::clone(&chosen.signer));
         }
-        let first = candidates.first().ok_or(SignerUnavailable::None)?.leaf();
         Err(if first.not_after < now {
             SignerUnavailable::Ended(first.not_after.date())
         } else {
             SignerUnavailable::Future(first.not_before.date())
         })
+    }
+
+    /// The newest that is valid, or the newest of all.
+    fn candidate(&self, now: OffsetDateTime) -> Option<&Candidate> {
+        let candidates = match self.imported.as_slice() {
+            [] => &self.self_made,
+            _ => &self.imported,
+        };
+        let valid = |candidate: &&Candidate| candidate.signer.leaf().is_valid_at(now);
+        candidates.iter().find(valid).or(candidates.first())
     }
 }
 
@@ -114,7 +126,22 @@ impl Signers {
     pub fn must_renew(&self, now: OffsetDateTime) -> bool {
         let copied = self.copied();
         let newest = copied.of_server.self_made.first();
-        newest.is_none_or(|signer| own::is_due(signer.leaf().not_after, now))
+        newest.is_none_or(|newest| own::is_due(newest.signer.leaf().not_after, now))
+    }
+
+    /// When those end who sign now, in seconds since 1970: the server's under the name `server`,
+    /// the others, each of one tenant, under their ids.
+    pub fn ends(&self, now: OffsetDateTime) -> Vec<(String, i64)> {
+        let copied = self.copied();
+        let end = |candidate: &Candidate| candidate.signer.leaf().not_after.unix_timestamp();
+        let own = copied
+            .of_server
+            .candidate(now)
+            .map(|own| ("server".to_owned(), end(own)));
+        let of_tenants = (copied.of_tenants.values())
+            .filter_map(|candidates| candidates.candidate(now))
+            .map(|candidate| (candidate.id.to_string(), end(candidate)));
+        own.into_iter().chain(of_tenants).collect()
     }
 
     /// Whose certificates are trusted; the server's own root first.
@@ -204,7 +231,10 @@ async fn read(
         } else {
             &mut candidates.self_made
         };
-        candidates.push(Arc::new(signer));
+        candidates.push(Candidate {
+            id: sealed.signer_id,
+            signer: Arc::new(signer),
+        });
     }
     Ok(Copied {
         judge: Judge::new(&anchors).map_err(Error::internal)?,

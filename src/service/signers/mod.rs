@@ -24,12 +24,55 @@ pub use self_test::SelfTest;
 use crate::{
     auth::{MasterKey, SealError},
     credentials::signing::SigningIdentity,
-    db::signers::SealedSigner,
+    db::{
+        DbError, Operator, certificate_authority,
+        signers::{self, SealedSigner},
+    },
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::Error;
+
+/// Opens the keys of all signers, and those of the authority. Returns how many signers there are.
+///
+/// # Errors
+///
+/// One does not open with this master key.
+pub(super) async fn open_all(operator: &Operator, master: &MasterKey) -> Result<usize, Error> {
+    let mut tx = operator.begin().await?;
+    let mut opened = 0;
+    for sealed in signers::list(&mut *tx).await? {
+        opened += usize::from(open(master, &sealed)?.is_some());
+    }
+    if let Some(authority) = certificate_authority::get(&mut *tx).await? {
+        own::open(master, &authority)?;
+    }
+    Ok(opened)
+}
+
+/// Seals the keys of all signers, and those of the authority, under the master key's first. Returns
+/// how many were not.
+pub(super) async fn reseal_all(operator: &Operator, master: &MasterKey) -> Result<u64, Error> {
+    let mut tx = operator.bootstrap().await?;
+    let mut resealed = 0;
+    for SealedSigner {
+        signer_id,
+        sealed_key,
+        ..
+    } in signers::list(&mut *tx).await?
+    {
+        let Some(old) = sealed_key else { continue };
+        let new = master.reseal(&purpose(signer_id), &old);
+        if let Some(new) = new.map_err(Error::internal)? {
+            signers::reseal(&mut *tx, signer_id, &old, &new).await?;
+            resealed += 1;
+        }
+    }
+    resealed += own::reseal(&mut tx, master).await?;
+    tx.commit().await.map_err(DbError::from)?;
+    Ok(resealed)
+}
 
 /// What the key of a signer is sealed for.
 fn purpose(signer: Uuid) -> String {

@@ -239,7 +239,7 @@ async fn store(
     Ok(authority)
 }
 
-fn open(master: &MasterKey, sealed: &SealedAuthority) -> Result<Authority, Error> {
+pub(super) fn open(master: &MasterKey, sealed: &SealedAuthority) -> Result<Authority, Error> {
     let open = |key: &str, bytes: &[u8]| {
         let opened = master.open(&purpose(sealed.authority_id, key), bytes);
         opened.map_err(Error::internal)
@@ -253,6 +253,26 @@ fn open(master: &MasterKey, sealed: &SealedAuthority) -> Result<Authority, Error
         algorithm: Algorithm::parse(&sealed.algorithm).ok_or_else(wrong)?,
     };
     Authority::open(parts).map_err(Error::internal)
+}
+
+/// Seals the authority's keys under the master key's first; returns how many were not.
+pub(super) async fn reseal(tx: &mut PgConnection, master: &MasterKey) -> Result<u64, Error> {
+    let Some(sealed) = certificate_authority::get(&mut *tx).await? else {
+        return Ok(0);
+    };
+    let reseal = |key: &str, bytes: &[u8]| {
+        let new = master.reseal(&purpose(sealed.authority_id, key), bytes);
+        new.map_err(Error::internal)
+    };
+    let root = reseal("root", &sealed.sealed_root_key)?;
+    let issuing = reseal("issuing", &sealed.sealed_issuing_key)?;
+    let resealed = u64::from(root.is_some()) + u64::from(issuing.is_some());
+    if resealed > 0 {
+        let root = root.unwrap_or(sealed.sealed_root_key);
+        let issuing = issuing.unwrap_or(sealed.sealed_issuing_key);
+        certificate_authority::reseal(tx, sealed.authority_id, &root, &issuing).await?;
+    }
+    Ok(resealed)
 }
 
 /// Issues and stores a signer, and removes those before it.

@@ -83,6 +83,14 @@ impl TestDatabase {
         Self { name }
     }
 
+    /// Makes a database with nothing in it, which belongs to a role, or to the superuser.
+    pub(crate) async fn empty(owner: Option<&str>) -> Self {
+        let name = format!("t_{}", Uuid::now_v7().simple());
+        let owner = owner.map_or_else(String::new, |role| format!(" owner {role}"));
+        admin(&format!("create database {name}{owner}")).await;
+        Self { name }
+    }
+
     /// How the owner of the tables connects.
     pub(crate) fn owner(&self) -> PgConnectOptions {
         cluster().options.clone().database(&self.name)

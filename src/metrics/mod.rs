@@ -4,7 +4,14 @@
 //! moves it. A label has few values, all known from the program: never the name or id of a tenant,
 //! an account or a photo.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod process;
+mod snapshot;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, prometheus_text},
@@ -12,10 +19,26 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
+use self::snapshot::Gauges;
+pub use self::snapshot::Snapshot;
+
 /// Upper bounds of the durations' buckets, in seconds: from a health check (1 ms) to a large image
 /// that had to wait (60 s).
 const SECONDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+
+/// The same of work on an image, in seconds: from a small one that is refused (5 ms) over the 40 to
+/// 300 ms that are published for 12 to 16 megapixels (docs/watermark.md) to the longest
+/// search for a mark.
+const IMAGE_SECONDS: [f64; 16] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0,
+];
+
+/// The same of a wait for a connection of the database, in seconds: none at all (a ping of an idle
+/// connection) to the longest, which is 5 s.
+const WAIT_SECONDS: [f64; 11] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0,
 ];
 
 /// The methods that are counted by name. Clients can make up others, without end.
@@ -29,8 +52,13 @@ pub struct Metrics {
     request_seconds: Family<RouteLabel, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
     refusals: Family<CodeLabel, Counter>,
-    image_jobs: Family<StateLabel, Gauge>,
     time_stamps: Family<OutcomeLabel, Counter>,
+    image_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
+    verdicts: Family<VerdictLabel, Counter>,
+    protected: Family<LevelLabel, Counter>,
+    db_wait: Histogram,
+    /// Locked while a scrape sets them and reads them.
+    gauges: Arc<Mutex<Gauges>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,8 +79,19 @@ struct CodeLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StateLabel {
-    state: &'static str,
+struct JobLabels {
+    operation: &'static str,
+    format: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabel {
+    verdict: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LevelLabel {
+    level: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -64,6 +103,7 @@ impl Metrics {
     /// Metrics that have counted nothing yet.
     pub fn new() -> Self {
         let mut registry = Registry::default();
+        registry.register_collector(Box::new(process::Process));
         // The format appends `_total` to the names of counters.
         Self {
             requests: add(
@@ -90,10 +130,16 @@ impl Metrics {
                 "Requests refused or failed, by the code of the error catalogue",
                 Family::default(),
             ),
-            image_jobs: add(
+            image_seconds: add(
                 &mut registry,
-                "lumatrace_image_jobs",
-                "Images being worked on, and images waiting for a worker",
+                "lumatrace_image_job_duration_seconds",
+                "Time that work on an image took, once it had its worker",
+                Family::new_with_constructor(|| Histogram::new(IMAGE_SECONDS)),
+            ),
+            verdicts: add(
+                &mut registry,
+                "lumatrace_verdicts",
+                "Verdicts that verify gave",
                 Family::default(),
             ),
             time_stamps: add(
@@ -102,8 +148,43 @@ impl Metrics {
                 "Signatures for which a time stamp was wanted, by what came of it",
                 Family::default(),
             ),
+            protected: add(
+                &mut registry,
+                "lumatrace_photos_protected",
+                "Photos that were protected, by how strong the mark is",
+                Family::default(),
+            ),
+            db_wait: add(
+                &mut registry,
+                "lumatrace_db_wait_seconds",
+                "Time that work waited for a connection to the database, also in vain",
+                Histogram::new(WAIT_SECONDS),
+            ),
+            gauges: Arc::new(Mutex::new(Gauges::new(&mut registry))),
             registry: Arc::new(registry),
         }
+    }
+
+    /// Takes how long a job on an image took, once it had its worker.
+    pub fn image_job(&self, operation: &'static str, format: &'static str, took: Duration) {
+        let labels = JobLabels { operation, format };
+        let seconds = self.image_seconds.get_or_create(&labels);
+        seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a verdict of `verify`.
+    pub fn count_verdict(&self, verdict: &'static str) {
+        self.verdicts.get_or_create(&VerdictLabel { verdict }).inc();
+    }
+
+    /// Counts a photo that was protected, by how strong its mark is.
+    pub fn count_protected(&self, level: &'static str) {
+        self.protected.get_or_create(&LevelLabel { level }).inc();
+    }
+
+    /// Takes how long work waited for a connection to the database.
+    pub fn db_wait(&self, waited: Duration) {
+        self.db_wait.observe(waited.as_secs_f64());
     }
 
     /// Counts a request as in flight until the returned value is dropped. `route` is the route's
@@ -123,16 +204,6 @@ impl Metrics {
         self.refusals.get_or_create(&CodeLabel { code }).inc();
     }
 
-    /// Takes how many image jobs run and how many wait at this moment.
-    pub fn set_image_jobs(&self, running: usize, waiting: usize) {
-        for (state, jobs) in [("running", running), ("waiting", waiting)] {
-            let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
-            self.image_jobs
-                .get_or_create(&StateLabel { state })
-                .set(jobs);
-        }
-    }
-
     /// Counts a signature for which a time stamp was wanted.
     pub fn count_time_stamp(&self, granted: bool) {
         let outcome = if granted { "granted" } else { "failed" };
@@ -140,12 +211,16 @@ impl Metrics {
         self.time_stamps.get_or_create(&label).inc();
     }
 
-    /// Everything in the Prometheus text format, version 0.0.4.
+    /// Everything in the Prometheus text format, version 0.0.4, with what `now` says of this
+    /// moment.
     ///
     /// # Errors
     ///
     /// None that is known: only a label that cannot be written would be one.
-    pub fn render(&self) -> Result<String, fmt::Error> {
+    pub fn render(&self, now: Snapshot) -> Result<String, fmt::Error> {
+        // One at a time: signers are taken out and put in again.
+        let gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
+        gauges.set(now);
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry)?;
         Ok(text)
@@ -209,7 +284,7 @@ mod tests {
         let second = metrics.clone().begin_request("BREW", route());
         let hung_up = metrics.begin_request("GET", route());
         drop(hung_up);
-        let text = metrics.render().unwrap();
+        let text = metrics.render(Snapshot::default()).unwrap();
         assert!(
             text.contains("\nlumatrace_http_requests_in_flight 2\n"),
             "{text}"
@@ -217,11 +292,26 @@ mod tests {
         first.answered(200, Duration::from_millis(3));
         second.answered(405, Duration::from_secs(61));
         metrics.count_refusal("METHOD_NOT_ALLOWED");
-        metrics.set_image_jobs(2, 5);
         metrics.count_time_stamp(true);
         metrics.count_time_stamp(false);
         metrics.count_time_stamp(false);
-        let text = metrics.render().unwrap();
+        metrics.image_job("protect", "png", Duration::from_millis(120));
+        metrics.count_verdict("AUTHENTIC");
+        metrics.count_protected("FULL");
+        metrics.db_wait(Duration::from_secs(3));
+        let text = metrics
+            .render(Snapshot {
+                jobs_running: 2,
+                jobs_waiting: 5,
+                db_used: 3,
+                db_idle: 1,
+                db_max: 16,
+                signer_ends: vec![("server".to_owned(), 1_900_000_000)],
+                signing_key_age: 86_400.5,
+                upload_bytes: 7,
+                feed_age: 0.25,
+            })
+            .unwrap();
         let mut found = 0;
         for line in [
             "# TYPE lumatrace_http_requests_total counter",
@@ -239,10 +329,25 @@ mod tests {
             r#"lumatrace_image_jobs{state="waiting"} 5"#,
             r#"lumatrace_time_stamps_total{outcome="granted"} 1"#,
             r#"lumatrace_time_stamps_total{outcome="failed"} 2"#,
+            r#"lumatrace_image_job_duration_seconds_bucket{operation="protect",format="png",le="0.1"} 0"#,
+            r#"lumatrace_image_job_duration_seconds_bucket{operation="protect",format="png",le="0.15"} 1"#,
+            r#"lumatrace_verdicts_total{verdict="AUTHENTIC"} 1"#,
+            r#"lumatrace_photos_protected_total{level="FULL"} 1"#,
+            r#"lumatrace_db_connections{state="used"} 3"#,
+            r#"lumatrace_db_connections{state="idle"} 1"#,
+            "lumatrace_db_connections_max 16",
+            r#"lumatrace_db_wait_seconds_bucket{le="2.5"} 0"#,
+            r#"lumatrace_db_wait_seconds_bucket{le="5"} 1"#,
+            r#"lumatrace_signer_expiry_timestamp_seconds{signer="server"} 1900000000"#,
+            "lumatrace_signing_key_age_seconds 86400.5",
+            "lumatrace_upload_bytes_in_flight 7",
+            "lumatrace_access_feed_age_seconds 0.25",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
             found += 1;
         }
-        assert_eq!(found, 15);
+        assert_eq!(found, 28);
+        let text = metrics.render(Snapshot::default()).unwrap();
+        assert!(!text.contains(r#"signer=""#), "a removed signer is gone");
     }
 }
