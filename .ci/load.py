@@ -96,7 +96,14 @@ class Client:
         if content_type:
             lines.append(f"content-type: {content_type}")
         message = "\r\n".join([*lines, "", ""]).encode() + body
-        reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection(*self.address, limit=1 << 22)
+        while self.idle:
+            reader, writer = self.idle.pop()
+            # The server closes what nobody uses.
+            if not reader.at_eof():
+                break
+            writer.close()
+        else:
+            reader, writer = await asyncio.open_connection(*self.address, limit=1 << 22)
 
         async def send():
             try:
@@ -328,6 +335,7 @@ def main():
     options = parser.parse_args()
     options.seconds = options.seconds or {"soak": 3600, "overload": 15}[options.what]
     server = Server(options.binary, options.split, options.flag)
+    print("API http://{}:{}, metrics http://{}:{}/metrics".format(server.host, server.port, *server.metrics), flush=True)
     try:
         images = [path.read_bytes() for path in options.photos]
         asyncio.run({"soak": soak, "overload": overload}[options.what](server, images, options))
