@@ -22,7 +22,7 @@ use super::serve::{ACCEPT_PAUSE, HEAD_TIMEOUT};
 use crate::{cpu::Load, metrics::Snapshot, service::Context};
 
 /// Connections at once; more wait to be accepted. A few collectors, each with one.
-const MAX_CONNECTIONS: usize = 16;
+pub(super) const MAX_CONNECTIONS: usize = 16;
 
 /// How long a connection may last. It carries one request, so that an idle one holds no place.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(30);

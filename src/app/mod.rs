@@ -5,6 +5,7 @@ mod background;
 mod client_stream;
 pub mod doctor;
 mod metrics_listener;
+mod probe;
 mod serve;
 mod signer_renewal;
 mod store;
@@ -13,6 +14,7 @@ mod weakness;
 pub use self::{
     background::Background,
     metrics_listener::serve_metrics,
+    probe::{Answer, probe},
     serve::{run, serve},
     store::{
         Store, demo_credentials, master_key, master_key_file, master_key_text, place_master_key,
@@ -135,23 +137,29 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// Takes from the serving role what it never needs, and says what the operator has to take.
 async fn restrict(operator: &Operator) -> Result<(), DbError> {
+    for (what, cure) in excess_of(operator.restrict_serving_role().await?) {
+        tracing::warn!(cure, "{what}");
+    }
+    Ok(())
+}
+
+/// What the serving role may do and never needs, and what the operator runs to take it.
+fn excess_of(excess: Excess) -> Vec<(&'static str, &'static str)> {
     let Excess {
         temporary_tables,
         large_objects,
-    } = operator.restrict_serving_role().await?;
-    if temporary_tables {
-        tracing::warn!(
-            "the serving role may make temporary tables: as the database's owner run \
-             `revoke temporary on database <name> from public`"
-        );
-    }
-    if large_objects {
-        tracing::warn!(
-            "the serving role may make large objects: start the server once as a superuser, or see \
-             docs/operations.md"
-        );
-    }
-    Ok(())
+    } = excess;
+    let tables = (
+        "the serving role may make temporary tables",
+        "as the database's owner run `revoke temporary on database <name> from public`",
+    );
+    let objects = (
+        "the serving role may make large objects",
+        "start `lumatrace` once as a superuser, or run what docs/operations.md says, \"A PostgreSQL of your own\"",
+    );
+    let found = [(temporary_tables, tables), (large_objects, objects)];
+    let found = found.into_iter().filter(|(is_so, _)| *is_so);
+    found.map(|(_, sentence)| sentence).collect()
 }
 
 /// Generates the signing keys that are missing, and who signs manifests.
@@ -190,6 +198,11 @@ fn time_stamps(
     Ok(Some(Arc::new(authority)))
 }
 
+/// Memory for bodies that are being received or sent, in bytes.
+fn body_budget(serve: &ServeSettings) -> usize {
+    (serve.worker_count() + serve.queue_length()).saturating_mul(BODY_BYTES_PER_IMAGE)
+}
+
 /// Makes what requests need, and starts what must run beside them wherever the context is used:
 /// the tasks end when the returned [`Background`] is stopped or dropped.
 ///
@@ -224,7 +237,7 @@ pub async fn context(
     })?;
     let signers = signers::load(&db, &master, time_stamps(serve, &metrics)?).await?;
     let (workers, queue) = (serve.worker_count(), serve.queue_length());
-    let body_bytes = (workers + queue) * BODY_BYTES_PER_IMAGE;
+    let body_bytes = body_budget(serve);
     let ctx = Context::new(service::Inner {
         db,
         access: AccessStates::default(),

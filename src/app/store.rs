@@ -60,7 +60,7 @@ impl Store {
     /// `DATABASE_URL` is not set, and no private PostgreSQL was made.
     pub fn open_existing(installation: &InstallationSettings) -> Result<Option<Self>, StartError> {
         let is_private = database_options(installation)?.is_none();
-        if is_private && !PrivatePostgres::is_made(&installation.data_dir)? {
+        if is_private && PrivatePostgres::made(&installation.data_dir)?.is_none() {
             return Ok(None);
         }
         Self::start(installation).map(Some)
@@ -107,11 +107,22 @@ impl Store {
 
     /// The disks that a server on this data folder writes to.
     pub(super) fn disks(&self, data_dir: &Path) -> Vec<Disk> {
-        let cluster = self.private.as_ref().map(PrivatePostgres::folder);
-        cluster.map_or_else(
-            || vec![Disk::of_keys(data_dir)],
-            |cluster| vec![Disk::of_postgres(cluster), Disk::of_keys(data_dir)],
-        )
+        disks(self.private.as_ref().map(PrivatePostgres::folder), data_dir)
+    }
+
+    /// The same of a server that does not run; asks no database.
+    pub(super) fn disks_of(installation: &InstallationSettings) -> Result<Vec<Disk>, StartError> {
+        let data_dir = &installation.data_dir;
+        let cluster = match database_options(installation)? {
+            Some(_) => None,
+            None => PrivatePostgres::made(data_dir)?,
+        };
+        Ok(disks(cluster.as_deref(), data_dir))
+    }
+
+    /// The folder of the private PostgreSQL's socket.
+    pub(super) fn socket_dir(&self) -> Option<&Path> {
+        self.private.as_ref().map(PrivatePostgres::socket_dir)
     }
 
     /// Does not wait for a private PostgreSQL to stop: it does so by itself when this process ends,
@@ -155,6 +166,14 @@ impl Store {
         let switch_role = operator.must_switch().await?;
         Ok(Database::connect(self.owner.clone(), switch_role, connections, metrics).await?)
     }
+}
+
+fn disks(cluster: Option<&Path>, data_dir: &Path) -> Vec<Disk> {
+    let cluster = cluster.map(Disk::of_postgres);
+    cluster
+        .into_iter()
+        .chain([Disk::of_keys(data_dir)])
+        .collect()
 }
 
 /// How `DATABASE_URL` says to connect; `None` for the private PostgreSQL.

@@ -48,15 +48,17 @@ pub enum Weakness {
     DatabaseUnverified,
     /// The API is open to other machines, and clients are told to use plain HTTP.
     ListenerUnencrypted,
-    /// The API is open to other machines, and no proxy is known.
+    /// Clients come through a proxy, and no proxy is known.
     ProxiesUnknown,
+    /// Every machine is believed to be a proxy.
+    ProxiesAny,
     /// The metrics are open to other machines.
     MetricsOpen,
 }
 
 impl Weakness {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MasterKeyGuessable,
         Self::SecretFileOpen,
         Self::DataFolderOpen,
@@ -66,6 +68,7 @@ impl Weakness {
         Self::DatabaseUnverified,
         Self::ListenerUnencrypted,
         Self::ProxiesUnknown,
+        Self::ProxiesAny,
         Self::MetricsOpen,
     ];
 
@@ -81,6 +84,7 @@ impl Weakness {
             Self::DatabaseUnverified => "database-unverified",
             Self::ListenerUnencrypted => "listener-unencrypted",
             Self::ProxiesUnknown => "proxies-unknown",
+            Self::ProxiesAny => "proxies-any",
             Self::MetricsOpen => "metrics-open",
         }
     }
@@ -97,6 +101,7 @@ impl Weakness {
             | Self::DatabaseUnverified
             | Self::ListenerUnencrypted
             | Self::ProxiesUnknown
+            | Self::ProxiesAny
             | Self::MetricsOpen => Severity::Warned,
         }
     }
@@ -141,7 +146,10 @@ impl Finding {
                 "lets other machines connect, and the server speaks plain HTTP"
             }
             Weakness::ProxiesUnknown => {
-                "lets other machines connect, and all clients of a proxy count as one source"
+                "is that of a proxy, and all clients of a proxy that is not known count as one source"
+            }
+            Weakness::ProxiesAny => {
+                "believes every machine, so that a client passes for any address and has any number of guesses"
             }
             Weakness::MetricsOpen => "lets other machines read the metrics without a token",
         };
@@ -174,7 +182,11 @@ impl Finding {
                     .to_owned()
             }
             Weakness::ProxiesUnknown => {
-                "set LUMATRACE_TRUSTED_PROXIES to the proxy's network".to_owned()
+                "set LUMATRACE_TRUSTED_PROXIES to the proxy's network, 127.0.0.1/32 for one on this machine"
+                    .to_owned()
+            }
+            Weakness::ProxiesAny => {
+                "set LUMATRACE_TRUSTED_PROXIES to the proxies' own networks alone".to_owned()
             }
             Weakness::MetricsOpen => {
                 "bind it to an address that only the collector reaches".to_owned()
@@ -204,10 +216,7 @@ pub fn of_installation(
         .iter()
         .map(|flag| Finding::new(Weakness::SecretInFlag, *flag))
         .collect();
-    found.extend(of_data_folder(&settings.data_dir)?);
-    for path in store::secret_files(&settings.data_dir) {
-        found.extend(of_secret_file(&path)?);
-    }
+    found.extend(of_files(&settings.data_dir)?);
     let mounts = [
         &settings.master_key_file,
         &settings.master_key_other_file,
@@ -223,6 +232,15 @@ pub fn of_installation(
     Ok(found)
 }
 
+/// Looks for weaknesses of a data folder and of the files that this program keeps there.
+pub(super) fn of_files(data_dir: &Path) -> Result<Vec<Finding>, StartError> {
+    let mut found: Vec<Finding> = of_data_folder(data_dir)?.into_iter().collect();
+    for path in store::secret_files(data_dir) {
+        found.extend(of_secret_file(&path)?);
+    }
+    Ok(found)
+}
+
 /// Looks for weaknesses of what a server alone uses.
 ///
 /// # Errors
@@ -233,21 +251,31 @@ pub fn of_server(settings: &ServeSettings) -> Result<Vec<Finding>, StartError> {
     if let Some(path) = &settings.bootstrap_password_file {
         found.extend(of_mount(path)?);
     }
-    let listen = settings.address.listen;
-    if !listen.ip().is_loopback() {
-        let public = settings.public_url.as_deref().unwrap_or_default();
-        let subject = format!("LUMATRACE_LISTEN {listen}");
-        if !public.starts_with("https://") {
-            found.push(Finding::new(Weakness::ListenerUnencrypted, subject));
-        } else if settings.trusted_proxies.is_empty() {
-            found.push(Finding::new(Weakness::ProxiesUnknown, subject));
-        }
-    }
+    found.extend(of_listener(settings));
     if let Some(metrics) = settings.metrics_listen.filter(|at| !at.ip().is_loopback()) {
         let subject = format!("LUMATRACE_METRICS_LISTEN {metrics}");
         found.push(Finding::new(Weakness::MetricsOpen, subject));
     }
     Ok(found)
+}
+
+/// The server speaks plain HTTP, so that an `https` address is that of a proxy.
+fn of_listener(settings: &ServeSettings) -> Option<Finding> {
+    let (listen, proxies) = (settings.address.listen, &settings.trusted_proxies);
+    let public = settings.public_url.as_deref().unwrap_or_default();
+    let is_proxied = public.starts_with("https://");
+    if proxies.iter().any(|network| network.prefix_len() == 0) {
+        let setting = "LUMATRACE_TRUSTED_PROXIES";
+        return Some(Finding::new(Weakness::ProxiesAny, setting));
+    }
+    if is_proxied && proxies.is_empty() {
+        let subject = format!("LUMATRACE_PUBLIC_URL {public}");
+        return Some(Finding::new(Weakness::ProxiesUnknown, subject));
+    }
+    (!is_proxied && !listen.ip().is_loopback()).then(|| {
+        let subject = format!("LUMATRACE_LISTEN {listen}");
+        Finding::new(Weakness::ListenerUnencrypted, subject)
+    })
 }
 
 fn of_master_key(settings: &InstallationSettings) -> Result<Option<Finding>, StartError> {

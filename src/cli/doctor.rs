@@ -1,16 +1,19 @@
 //! `doctor`: says what is wrong with a set-up and what cures it, as text or as JSON.
 
-use std::process::ExitCode;
+use std::{error::Error, ffi::OsString, process::ExitCode};
 
-use clap::Args;
+use clap::{
+    Args, Command, CommandFactory,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::{operator::print_json, print_line, serve};
+use super::{Cli, operator::print_json, print_line, serve, unknown_settings};
 use crate::{
     app::{
         StartError,
-        doctor::{self, Finding, Level},
+        doctor::{self, Finding, Level, SetUp},
     },
     clock::Clock,
     config::{Config, InstallationSettings, ServeSettings},
@@ -42,15 +45,72 @@ pub(super) fn run(
         serve,
     };
     let findings = match readable {
-        Ok(()) => doctor::examine(runtime, &config, in_flags, &Clock::system()),
+        Ok(()) => doctor::examine(&SetUp {
+            runtime,
+            config: &config,
+            in_flags,
+            unknown: &unknown_settings::find(&Cli::command()),
+            clock: &Clock::system(),
+        }),
         Err(error) => doctor::unreadable(&error),
     };
+    print(&findings, json)
+}
+
+/// The same for settings that the command line's parser refuses, which a server would end with:
+/// `None` if `line` does not ask for `doctor`, or something else is wrong with it.
+pub(super) fn refused(
+    line: &[OsString],
+    error: &clap::Error,
+) -> Option<Result<ExitCode, StartError>> {
+    let has = |word: &str| line.iter().any(|one| one == word);
+    let is_value = matches!(
+        error.kind(),
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue | ErrorKind::InvalidUtf8
+    );
+    if !has("doctor") || !is_value {
+        return None;
+    }
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "a value",
+    };
+    let flag = text(ContextKind::InvalidArg);
+    let mut command = Cli::command();
+    command.build();
+    let setting = setting_of(&command, flag).unwrap_or_else(|| flag.to_owned());
+    let why = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(cause), _) => Some(format!(": {cause}")),
+        (None, Some(ContextValue::Strings(values))) => {
+            Some(format!(": it is {}", values.join(" or ")))
+        }
+        _ => None,
+    };
+    let message = format!(
+        "{setting} cannot be {:?}{}",
+        text(ContextKind::InvalidValue),
+        why.unwrap_or_default()
+    );
+    let findings = doctor::unreadable(&StartError::Setting(message));
+    Some(print(&findings, has("--json")))
+}
+
+/// The variable behind a flag as the parser calls it, `--workers <WORKERS>`.
+fn setting_of(command: &Command, flag: &str) -> Option<String> {
+    let mut arguments = command.get_arguments();
+    let own = arguments.find(|argument| argument.to_string() == flag);
+    let own = own.and_then(|argument| argument.get_env()?.to_str().map(str::to_owned));
+    let mut below = command.get_subcommands();
+    own.or_else(|| below.find_map(|command| setting_of(command, flag)))
+}
+
+fn print(findings: &[Finding], json: bool) -> Result<ExitCode, StartError> {
     if json {
         findings.iter().try_for_each(print_object)?;
     } else {
-        print_text(&findings)?;
+        print_text(findings)?;
     }
-    Ok(if doctor::has_errors(&findings) {
+    Ok(if doctor::has_errors(findings) {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS

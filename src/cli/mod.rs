@@ -100,7 +100,14 @@ pub fn run() -> ExitCode {
         writeln!(std::io::stderr(), "lumatrace: core dumps: {error}").ok();
         return ExitCode::FAILURE;
     }
-    let matches = Cli::command().get_matches_from(with_command(std::env::args_os().collect()));
+    let line = with_command(std::env::args_os().collect());
+    let matches = match Cli::command().try_get_matches_from(&line) {
+        Ok(matches) => matches,
+        Err(error) => match doctor::refused(&line, &error) {
+            Some(told) => return exit_code(told),
+            None => error.exit(),
+        },
+    };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Command::Completions { shell } = cli.command {
         clap_complete::generate(
@@ -111,13 +118,14 @@ pub fn run() -> ExitCode {
         );
         return ExitCode::SUCCESS;
     }
-    match dispatch(cli, &secrets_in_flags(&matches)) {
-        Ok(code) => code,
-        Err(error) => {
-            writeln!(std::io::stderr(), "lumatrace: {error}").ok();
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(dispatch(cli, &secrets_in_flags(&matches)))
+}
+
+fn exit_code(done: Result<ExitCode, StartError>) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        writeln!(std::io::stderr(), "lumatrace: {error}").ok();
+        ExitCode::FAILURE
+    })
 }
 
 /// Adds `serve` to a command line that names no command, and lets the flags of `serve` stand before

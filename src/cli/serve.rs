@@ -1,25 +1,18 @@
 //! `serve`, `migrate` and `healthcheck`, and the accounts that a first start makes.
 
-use std::{
-    io::Write,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    time::Duration,
-};
+use std::{io::Write, net::SocketAddr, os::unix::fs::OpenOptionsExt, path::Path};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{operator::NEW_USERNAME, print_line};
 use crate::{
-    app::{self, StartError, Store},
+    app::{self, Answer, StartError, Store},
     auth::{MasterKey, generate_password, hash_new_password},
     clock::Clock,
     config::{Config, InstallationSettings, ServeSettings},
@@ -31,9 +24,6 @@ use crate::{
         operator,
     },
 };
-
-/// How long the health check waits for an answer.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Refuses settings of `serve` that can be judged before anything is started or made.
 pub(super) fn check_settings(settings: &ServeSettings) -> Result<(), StartError> {
@@ -139,28 +129,14 @@ pub(super) async fn migrate(
 
 /// Asks the server at `listen` whether it lives; at the loopback address if it listens on all.
 pub(super) async fn healthcheck(listen: SocketAddr) -> Result<(), StartError> {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    let address = SocketAddr::new(ip, listen.port());
-    let ask = async {
-        let mut stream = TcpStream::connect(address).await?;
-        stream
-            .write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-            .await?;
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer.ends_with(b" 200"))
-    };
-    let failed =
-        |why: String| StartError::Setting(format!("no healthy server at {address}: {why}"));
-    match tokio::time::timeout(HEALTH_TIMEOUT, ask).await {
-        Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => Err(failed("it answered with an error".to_owned())),
-        Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(_) => Err(failed("it did not answer in time".to_owned())),
+    match app::probe(listen, "/livez").await {
+        Ok(Answer { status: 200, .. }) => Ok(()),
+        Ok(_) => Err(StartError::Setting(format!(
+            "no healthy server at {listen}: it answered with an error"
+        ))),
+        Err(error) => Err(StartError::Setting(format!(
+            "no healthy server at {listen}: {error}"
+        ))),
     }
 }
 

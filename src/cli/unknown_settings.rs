@@ -11,11 +11,16 @@ const PREFIX: &str = "LUMATRACE_";
 /// Most letters in which a name may differ from one that is known to be taken for it.
 const CLOSE: usize = 3;
 
-/// Warns of the variables of this process that begin like a setting of `command` or one of its
-/// subcommands, and are none.
-pub(super) fn warn(command: &Command) {
+/// The variables of this process that begin like a setting of `command` or one of its subcommands,
+/// and are none; each with the one that may be meant.
+pub(super) fn find(command: &Command) -> Vec<String> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let unknown = unknown(&known(command), names);
+    unknown(&known(command), names)
+}
+
+/// Warns of them.
+pub(super) fn warn(command: &Command) {
+    let unknown = find(command);
     if !unknown.is_empty() {
         tracing::warn!(
             "unknown settings in the environment, which change nothing: {}",

@@ -131,9 +131,15 @@ impl TrustList {
 /// How many certificates have ended.
 pub fn ended(anchors: &[Vec<u8>], now: OffsetDateTime) -> usize {
     let has_ended = |der: &&Vec<u8>| {
-        Certificate::from_der(der).is_none_or(|certificate| certificate.not_after < now)
+        Certificate::from_der(der).is_some_and(|certificate| certificate.not_after < now)
     };
     anchors.iter().filter(has_ended).count()
+}
+
+/// How many of these are no certificates.
+pub fn damaged(anchors: &[Vec<u8>]) -> usize {
+    let is_damaged = |der: &&Vec<u8>| Certificate::from_der(der).is_none();
+    anchors.iter().filter(is_damaged).count()
 }
 
 /// Writes certificates as PEM.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, Executor, PgConnection, error::DatabaseError};
+use sqlx::{Connection, Executor, PgConnection, error::DatabaseError, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
 use super::{Database, DbError, is_read_only, quiet};
@@ -67,24 +67,26 @@ impl Database {
     /// Why there was no answer: asked on a connection beside the pool, which tries again for so
     /// long that the reason is lost.
     async fn diagnose(&self) -> DatabaseFault {
-        let options = quiet(self.options());
-        match timeout(DIAGNOSIS_LIMIT, PgConnection::connect_with(&options)).await {
-            Err(_) => DatabaseFault::Silent,
-            Ok(Ok(connection)) => {
-                drop(connection);
-                if self.is_used_up() {
-                    DatabaseFault::Exhausted
-                } else {
-                    DatabaseFault::Silent
-                }
-            }
-            Ok(Err(refused)) => {
-                let code = refused.as_database_error().and_then(DatabaseError::code);
-                match code.as_deref() {
-                    Some(TOO_MANY_CONNECTIONS) => DatabaseFault::Exhausted,
-                    _ => DatabaseFault::Down,
-                }
-            }
+        match refusal(self.options()).await {
+            None if self.is_used_up() => DatabaseFault::Exhausted,
+            found => found.unwrap_or(DatabaseFault::Silent),
+        }
+    }
+}
+
+/// Why a database lets nobody in who connects like this, found out in 200 ms at most; `None` if it
+/// does.
+pub async fn refusal(options: PgConnectOptions) -> Option<DatabaseFault> {
+    let options = quiet(options);
+    match timeout(DIAGNOSIS_LIMIT, PgConnection::connect_with(&options)).await {
+        Err(_) => Some(DatabaseFault::Silent),
+        Ok(Ok(_)) => None,
+        Ok(Err(refused)) => {
+            let code = refused.as_database_error().and_then(DatabaseError::code);
+            Some(match code.as_deref() {
+                Some(TOO_MANY_CONNECTIONS) => DatabaseFault::Exhausted,
+                _ => DatabaseFault::Down,
+            })
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod backup;
 pub mod certificate_authority;
 pub mod credentials;
 mod error;
+mod examination;
 mod health;
 pub mod idempotency_keys;
 pub mod known_sources;
@@ -46,7 +47,8 @@ use sqlx::{
 use tokio::sync::OwnedSemaphorePermit;
 
 pub use error::DbError;
-pub use health::DatabaseFault;
+pub use examination::DatabaseFacts;
+pub use health::{DatabaseFault, refusal};
 /// What the operator's statements run on.
 pub use sqlx::PgConnection;
 

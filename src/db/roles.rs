@@ -113,6 +113,29 @@ pub(super) async fn restrict_serving_role(
     })
 }
 
+/// What [`restrict_serving_role`] with this role would leave; changes nothing.
+pub(super) async fn lasting_excess(connection: &mut PgConnection) -> Result<Excess, DbError> {
+    let left = sqlx::query!(
+        r#"with own as (
+               select current_setting('transaction_read_only') = 'on' as read_only,
+                      (select rolsuper from pg_roles where rolname = current_user) as is_superuser,
+                      pg_has_role((select datdba from pg_database where datname = current_database()), 'usage')
+                          as has_database
+           )
+           select has_database_privilege('lumatrace_app', current_database(), 'temporary')
+                      and (read_only or not has_database) as "temporary!",
+                  has_function_privilege('lumatrace_app', 'pg_catalog.lo_create(oid)', 'execute')
+                      and (read_only or not is_superuser) as "large_objects!"
+           from own"#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Excess {
+        temporary_tables: left.temporary,
+        large_objects: left.large_objects,
+    })
+}
+
 /// What the serving role may do and never needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Excess {

@@ -6,11 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::PrivatePostgresError;
-
-/// The oldest version that a new cluster is made with; older ones have been out of support for
-/// years.
-const OLDEST_MAJOR: u32 = 13;
+use super::{PrivatePostgres, PrivatePostgresError};
 
 /// Folders that packages install into, as parent, start of the name and rest of the path. Most are
 /// not on PATH, so that several versions can be installed side by side.
@@ -47,10 +43,10 @@ impl Binaries {
 pub(super) fn newest() -> Result<Binaries, PrivatePostgresError> {
     installed()
         .into_iter()
-        .filter(|found| found.major >= OLDEST_MAJOR)
+        .filter(|found| found.major >= PrivatePostgres::OLDEST_MAJOR)
         .max_by_key(|found| found.major)
         .ok_or(PrivatePostgresError::NotInstalled {
-            oldest: OLDEST_MAJOR,
+            oldest: PrivatePostgres::OLDEST_MAJOR,
         })
 }
 

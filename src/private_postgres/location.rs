@@ -49,11 +49,12 @@ pub(super) fn resolve(data_dir: &Path) -> Result<(PathBuf, UnixAccount), Private
     Ok((cluster_dir, account))
 }
 
-/// Whether there is a cluster.
-pub(super) fn is_made(data_dir: &Path) -> Result<bool, PrivatePostgresError> {
+/// The cluster's folder; `None` where there is no cluster.
+pub(super) fn made(data_dir: &Path) -> Result<Option<PathBuf>, PrivatePostgresError> {
     let folder = recorded(data_dir)?.unwrap_or_else(|| inside(data_dir));
     let cluster = folder.join(CLUSTER);
-    cluster.try_exists().map_err(at(&cluster))
+    let is_made = cluster.try_exists().map_err(at(&cluster))?;
+    Ok(is_made.then_some(folder))
 }
 
 /// Where the cluster lives if it can.

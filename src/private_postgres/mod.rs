@@ -60,6 +60,8 @@ impl PrivatePostgres {
     pub const SUPERUSER: &str = "lumatrace_admin";
     /// The database that is made together with the cluster.
     pub const DATABASE: &str = "lumatrace";
+    /// The oldest major version that serves; older ones have been out of support for years.
+    pub const OLDEST_MAJOR: u32 = 13;
     /// The port in the name of the socket. Clients must set it, or they follow `PGPORT`.
     pub const PORT: u16 = 5432;
 
@@ -97,12 +99,13 @@ impl PrivatePostgres {
         Ok(postgres)
     }
 
-    /// Whether a data folder has a cluster; makes nothing.
+    /// The folder in which the cluster of a data folder lives; `None` where there is none. Makes
+    /// nothing.
     ///
     /// # Errors
     /// The folder cannot be read, or the cluster lived elsewhere and is gone.
-    pub fn is_made(data_dir: &Path) -> Result<bool, PrivatePostgresError> {
-        location::is_made(data_dir)
+    pub fn made(data_dir: &Path) -> Result<Option<PathBuf>, PrivatePostgresError> {
+        location::made(data_dir)
     }
 
     /// The folder in which the cluster lives.

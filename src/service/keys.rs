@@ -85,6 +85,41 @@ pub async fn list(operator: &Operator, master: &MasterKey) -> Result<Vec<ListedK
         .collect()
 }
 
+/// How long a key signs at most, by the policy of docs/keys.md: a year, and a month to do it in.
+/// `deploy/prometheus/alerts.yml` has the same.
+pub const LONGEST_USE: Duration = Duration::days(400);
+
+/// What there is to say about a signing key that tokens in use are checked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExaminedKey {
+    /// Its `kid`.
+    pub id: String,
+    /// The stage of its life.
+    pub state: KeyState,
+    /// Since when it has signed; `None` if it never did.
+    pub active_since: Option<OffsetDateTime>,
+    /// Whether it opens under the master key.
+    pub opens: bool,
+}
+
+/// Examines all keys that are published, newest first; one that does not open hides no other.
+pub async fn examine(
+    operator: &Operator,
+    master: &MasterKey,
+    now: OffsetDateTime,
+) -> Result<Vec<ExaminedKey>, Error> {
+    let mut tx = operator.begin().await?;
+    let mut keys = signing_keys::list(&mut *tx).await?;
+    keys.retain(|key| is_published(key, now));
+    let examined = keys.into_iter().map(|sealed| ExaminedKey {
+        state: state(&sealed, now),
+        active_since: sealed.activated_at,
+        opens: open(master, &sealed).is_ok(),
+        id: sealed.key_id,
+    });
+    Ok(examined.collect())
+}
+
 /// The stages of a signing key's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {

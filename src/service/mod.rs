@@ -16,6 +16,7 @@ mod context;
 pub mod copies;
 pub mod credentials;
 mod engine;
+pub mod engine_test;
 mod error;
 pub mod idempotency;
 pub mod identify;

@@ -27,6 +27,8 @@ pub struct ListedTrustList {
     pub anchors: usize,
     /// How many of them have ended.
     pub ended: usize,
+    /// How many are none, since the database was damaged.
+    pub damaged: usize,
     /// When its publisher will have replaced it; `None` where it does not say.
     pub next_update: Option<OffsetDateTime>,
     /// Whether that is over: the publisher has another one.
@@ -40,6 +42,7 @@ impl ListedTrustList {
         Self {
             anchors: list.anchors.len(),
             ended: trust::ended(&list.anchors, now),
+            damaged: trust::damaged(&list.anchors),
             is_stale: list.next_update.is_some_and(|next| next < now),
             name: list.name,
             kind: list.kind,

@@ -142,7 +142,7 @@ fn picture(seed: u64) -> Vec<u8> {
 }
 
 /// Sends a signal to processes.
-fn signal(processes: &[i32], signal: &str) {
+pub(crate) fn signal(processes: &[i32], signal: &str) {
     let list: Vec<String> = processes.iter().map(ToString::to_string).collect();
     let sent = Command::new("sh")
         .args(["-c", &format!("kill -{signal} {}", list.join(" "))])
@@ -157,14 +157,14 @@ fn cluster(data_dir: &Path) -> PathBuf {
 }
 
 /// Process id of the postmaster.
-fn postmaster(data_dir: &Path) -> i32 {
+pub(crate) fn postmaster(data_dir: &Path) -> i32 {
     let file = cluster(data_dir).join("cluster/postmaster.pid");
     let text = fs::read_to_string(&file).unwrap();
     text.lines().next().unwrap().trim().parse().unwrap()
 }
 
 /// The postmaster and its children, by `/proc`.
-fn family(postmaster: i32) -> Vec<i32> {
+pub(crate) fn family(postmaster: i32) -> Vec<i32> {
     let mut family = vec![postmaster];
     for entry in fs::read_dir("/proc").unwrap() {
         let Some(process) = entry
@@ -368,18 +368,18 @@ fn a_private_postgresql_that_is_killed_paused_or_without_connections_is_named_an
 }
 
 /// The folder of the socket of the private PostgreSQL.
-fn socket(data_dir: &Path) -> PathBuf {
+pub(crate) fn socket(data_dir: &Path) -> PathBuf {
     let home = cluster(data_dir);
     fs::read_to_string(home.join("socket-location"))
         .map_or_else(|_| home.join("socket"), |text| text.trim().into())
 }
 
 /// A small disk, mounted at a data folder; unmounted at the end.
-struct SmallDisk(DataDir);
+pub(crate) struct SmallDisk(pub(crate) DataDir);
 
 impl SmallDisk {
     /// `None` where this user may not mount.
-    fn mount(megabytes: u32) -> Option<Self> {
+    pub(crate) fn mount(megabytes: u32) -> Option<Self> {
         let folder = DataDir::new();
         fs::create_dir(&folder.0).unwrap();
         let mounted = Command::new("mount")
@@ -398,12 +398,12 @@ impl SmallDisk {
             .then_some(Self(folder))
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0.0
     }
 
     /// Takes what is left of it but for so many megabytes; returns the file that takes it.
-    fn fill_but(&self, megabytes: usize) -> PathBuf {
+    pub(crate) fn fill_but(&self, megabytes: usize) -> PathBuf {
         let path = self.path().join("filler");
         let mut file = fs::File::create(&path).unwrap();
         let piece = vec![0; 1 << 18];

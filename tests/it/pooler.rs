@@ -25,7 +25,7 @@ use crate::support::{App, TestDatabase};
 const LEAST_VERSION: (u32, u32) = (1, 21);
 
 /// A running `pgbouncer`.
-struct Pooler {
+pub(crate) struct Pooler {
     process: Child,
     folder: PathBuf,
     port: u16,
@@ -41,7 +41,7 @@ impl Drop for Pooler {
 
 impl Pooler {
     /// Starts one before a database; `None` where none is installed.
-    async fn start(database: &TestDatabase) -> Option<Self> {
+    pub(crate) async fn start(database: &TestDatabase) -> Option<Self> {
         version().filter(|version| *version >= LEAST_VERSION)?;
         let folder =
             std::env::temp_dir().join(format!("lumatrace-pooler-{}", uuid::Uuid::new_v4()));
@@ -99,7 +99,7 @@ impl Pooler {
         Some(pooler)
     }
 
-    fn url(&self, database: &TestDatabase) -> String {
+    pub(crate) fn url(&self, database: &TestDatabase) -> String {
         let server = database.owner();
         format!(
             "postgres://{}@127.0.0.1:{}/{}?sslmode=disable",

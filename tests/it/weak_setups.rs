@@ -156,6 +156,7 @@ fn what_may_be_meant_is_told_once_at_the_start() {
     };
     assert_eq!(behind_proxy(None), ["proxies-unknown"]);
     assert!(behind_proxy(Some("10.0.0.0/8")).is_empty());
+    assert_eq!(behind_proxy(Some("0.0.0.0/0")), ["proxies-any"]);
 }
 
 #[test]

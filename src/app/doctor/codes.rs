@@ -2,142 +2,158 @@
 //! same.
 
 use super::Level;
+use crate::service::readiness::Unready;
 
-/// A kind of finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    /// No weak set-up was found.
-    SetUp,
-    /// A setting cannot be read.
-    SettingWrong,
-    /// Files are not signed.
-    CredentialsOff,
-    /// The watermark's name in manifests is one's own, or nobody else sees it.
-    SoftBinding,
-    /// The watermark's name in manifests is the example, and strangers see it.
-    SoftBindingExample,
-    /// There is nothing to examine.
-    InstallationMissing,
-    /// The database, its schema and the master key are there.
-    Database,
-    /// The database cannot be asked.
-    DatabaseUnusable,
-    /// The schema is that of another program.
-    SchemaOther,
-    /// There is a database and no master key.
-    MasterKeyMissing,
-    /// Something was not examined.
-    NotExamined,
-    /// The clock is later than the beginning of all certificates.
-    Clock,
-    /// A certificate of this installation begins later than now.
-    ClockBehind,
-    /// The certificate authority can issue.
-    Authority,
-    /// There is no certificate authority.
-    AuthorityMissing,
-    /// The keys of the certificate authority are of no use.
-    AuthorityUnusable,
-    /// A certificate of the authority ends soon.
-    AuthorityEnds,
-    /// A certificate of the authority has ended.
-    AuthorityEnded,
-    /// A signer can sign.
-    Signer,
-    /// Nobody signs for the server.
-    SignerMissing,
-    /// The key of a signer is of no use.
-    SignerKey,
-    /// A trust list is as its publisher means it.
-    TrustList,
-    /// No trust list was imported.
-    TrustListNone,
-    /// The publisher of a trust list has another one.
-    TrustListStale,
-    /// Certificates of a trust list have ended.
-    TrustListEnded,
-    /// A picture was signed, and read back valid and trusted.
-    SelfTest,
-    /// A picture was signed and read back valid, and this server does not trust it.
-    SelfTestUntrusted,
-    /// A picture was not signed, or not read back valid.
-    SelfTestFailed,
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident $name:expr, $level:ident;)*) => {
+        /// A kind of finding.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Its name, which stays the same.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// How good or bad it is.
+            pub fn level(self) -> Level {
+                match self { $(Self::$variant => Level::$level,)* }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// All of them.
-    pub const ALL: [Self; 28] = [
-        Self::SetUp,
-        Self::SettingWrong,
-        Self::CredentialsOff,
-        Self::SoftBinding,
-        Self::SoftBindingExample,
-        Self::InstallationMissing,
-        Self::Database,
-        Self::DatabaseUnusable,
-        Self::SchemaOther,
-        Self::MasterKeyMissing,
-        Self::NotExamined,
-        Self::Clock,
-        Self::ClockBehind,
-        Self::Authority,
-        Self::AuthorityMissing,
-        Self::AuthorityUnusable,
-        Self::AuthorityEnds,
-        Self::AuthorityEnded,
-        Self::Signer,
-        Self::SignerMissing,
-        Self::SignerKey,
-        Self::TrustList,
-        Self::TrustListNone,
-        Self::TrustListStale,
-        Self::TrustListEnded,
-        Self::SelfTest,
-        Self::SelfTestUntrusted,
-        Self::SelfTestFailed,
-    ];
-
-    /// Its name, which stays the same.
-    pub fn as_str(self) -> &'static str {
-        self.row().0
-    }
-
-    /// How good or bad it is.
-    pub fn level(self) -> Level {
-        self.row().1
-    }
-
-    fn row(self) -> (&'static str, Level) {
-        use Level::{Error, Ok, Warning};
-        match self {
-            Self::SetUp => ("set-up", Ok),
-            Self::SettingWrong => ("setting-wrong", Error),
-            Self::CredentialsOff => ("credentials-off", Warning),
-            Self::SoftBinding => ("soft-binding", Ok),
-            Self::SoftBindingExample => ("soft-binding-example", Warning),
-            Self::InstallationMissing => ("installation-missing", Error),
-            Self::Database => ("database", Ok),
-            Self::DatabaseUnusable => ("database-unusable", Error),
-            Self::SchemaOther => ("schema-other", Error),
-            Self::MasterKeyMissing => ("master-key-missing", Error),
-            Self::NotExamined => ("not-examined", Warning),
-            Self::Clock => ("clock", Ok),
-            Self::ClockBehind => ("clock-behind", Error),
-            Self::Authority => ("authority", Ok),
-            Self::AuthorityMissing => ("authority-missing", Error),
-            Self::AuthorityUnusable => ("authority-unusable", Error),
-            Self::AuthorityEnds => ("authority-ends", Warning),
-            Self::AuthorityEnded => ("authority-ended", Error),
-            Self::Signer => ("signer", Ok),
-            Self::SignerMissing => ("signer-missing", Error),
-            Self::SignerKey => ("signer-key", Error),
-            Self::TrustList => ("trust-list", Ok),
-            Self::TrustListNone => ("trust-list-none", Ok),
-            Self::TrustListStale => ("trust-list-stale", Warning),
-            Self::TrustListEnded => ("trust-list-ended", Warning),
-            Self::SelfTest => ("self-test", Ok),
-            Self::SelfTestUntrusted => ("self-test-untrusted", Warning),
-            Self::SelfTestFailed => ("self-test-failed", Error),
-        }
-    }
+codes! {
+    /// No weak set-up was found.
+    SetUp "set-up", Ok;
+    /// A setting cannot be read.
+    SettingWrong "setting-wrong", Error;
+    /// A variable looks like a setting, and is none.
+    SettingUnknown "setting-unknown", Warning;
+    /// Files are not signed.
+    CredentialsOff "credentials-off", Warning;
+    /// The watermark's name in manifests is one's own, or nobody else sees it.
+    SoftBinding "soft-binding", Ok;
+    /// The watermark's name in manifests is the example, and strangers see it.
+    SoftBindingExample "soft-binding-example", Warning;
+    /// Folder and files are closed to others.
+    Files "files", Ok;
+    /// The folder of the private PostgreSQL's socket is open to others.
+    SocketFolderOpen "socket-folder-open", Warning;
+    /// Another master key takes the place of one, and has not done so yet.
+    RekeyUnfinished "rekey-unfinished", Warning;
+    /// A disk has room.
+    Disk "disk", Ok;
+    /// A disk is nearly full.
+    DiskLow "disk-low", Warning;
+    /// A disk is full.
+    DiskFull Unready::DiskFull.code(), Error;
+    /// As many files may be open as a server needs.
+    Descriptors "descriptors", Ok;
+    /// Fewer files may be open than a server needs.
+    DescriptorsLow "descriptors-low", Warning;
+    /// There is as much memory as a server may need.
+    Memory "memory", Ok;
+    /// There is less memory than a server may need.
+    MemoryLow "memory-low", Warning;
+    /// An address can be listened at, or this server answers there.
+    Listener "listener", Ok;
+    /// Somebody else listens there.
+    ListenerTaken "listener-taken", Error;
+    /// An address cannot be listened at.
+    ListenerUnusable "listener-unusable", Error;
+    /// The server answers there, and is not ready.
+    ServerNotReady "server-not-ready", Warning;
+    /// The collector of traces can be reached.
+    Collector "collector", Ok;
+    /// The collector of traces cannot be reached.
+    CollectorSilent "collector-silent", Warning;
+    /// A picture was protected and verified.
+    Engine "engine", Ok;
+    /// A picture was not protected, or not verified as it should be.
+    EngineFailed "engine-failed", Error;
+    /// There is nothing to examine.
+    InstallationMissing "installation-missing", Error;
+    /// The database, its schema and the master key are there.
+    Database "database", Ok;
+    /// The database cannot be used like this.
+    DatabaseUnusable "database-unusable", Error;
+    /// The database refuses, or is not there.
+    DatabaseDown Unready::DatabaseDown.code(), Error;
+    /// The database does not answer in time.
+    DatabaseSilent Unready::DatabaseSilent.code(), Error;
+    /// No connection to the database is to be had.
+    DatabaseExhausted Unready::DatabaseExhausted.code(), Error;
+    /// The database takes no changes.
+    DatabaseReadOnly Unready::DatabaseReadOnly.code(), Error;
+    /// The disk of the database is full.
+    DatabaseFull Unready::DatabaseFull.code(), Error;
+    /// PostgreSQL is too old.
+    DatabaseVersion "database-version", Error;
+    /// The role could bypass row-level security.
+    RoleUnsafe "role-unsafe", Error;
+    /// The serving role may do what it never needs.
+    RoleExcess "role-excess", Warning;
+    /// `DATABASE_URL` leads to a pooler.
+    Pooler "pooler", Warning;
+    /// The schema is that of another program.
+    SchemaOther "schema-other", Error;
+    /// A row holds what this program never wrote.
+    RowDamaged "row-damaged", Error;
+    /// There is a database and no master key.
+    MasterKeyMissing "master-key-missing", Error;
+    /// Something was not examined.
+    NotExamined "not-examined", Warning;
+    /// The clock agrees with the database's, and is later than the beginning of all certificates.
+    Clock "clock", Ok;
+    /// The clock is not that of the database.
+    ClockApart "clock-apart", Warning;
+    /// A certificate of this installation begins later than now.
+    ClockBehind "clock-behind", Error;
+    /// A key signs tokens, and is young enough.
+    SigningKey "signing-key", Ok;
+    /// No key signs tokens.
+    SigningKeyMissing "signing-key-missing", Error;
+    /// A key that signs tokens, or has signed some, does not open.
+    SigningKeyUnusable "signing-key-unusable", Error;
+    /// The key that signs tokens was to be replaced.
+    SigningKeyOld "signing-key-old", Warning;
+    /// The certificate authority can issue.
+    Authority "authority", Ok;
+    /// There is no certificate authority.
+    AuthorityMissing "authority-missing", Error;
+    /// The keys of the certificate authority are of no use.
+    AuthorityUnusable "authority-unusable", Error;
+    /// A certificate of the authority ends soon.
+    AuthorityEnds "authority-ends", Warning;
+    /// A certificate of the authority has ended.
+    AuthorityEnded "authority-ended", Error;
+    /// A signer can sign.
+    Signer "signer", Ok;
+    /// Nobody signs for the server.
+    SignerMissing "signer-missing", Error;
+    /// The key of a signer is of no use.
+    SignerKey "signer-key", Error;
+    /// A trust list is as its publisher means it.
+    TrustList "trust-list", Ok;
+    /// No trust list was imported.
+    TrustListNone "trust-list-none", Ok;
+    /// The publisher of a trust list has another one.
+    TrustListStale "trust-list-stale", Warning;
+    /// Certificates of a trust list have ended.
+    TrustListEnded "trust-list-ended", Warning;
+    /// A trust list holds what is no certificate.
+    TrustListDamaged "trust-list-damaged", Error;
+    /// A picture was signed, and read back valid and trusted.
+    SelfTest "self-test", Ok;
+    /// A picture was signed and read back valid, and this server does not trust it.
+    SelfTestUntrusted "self-test-untrusted", Warning;
+    /// A picture was not signed, or not read back valid.
+    SelfTestFailed "self-test-failed", Error;
 }

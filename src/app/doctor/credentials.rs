@@ -3,7 +3,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{super::chain, Code, Finding, Installation, Level};
+use super::{super::chain, Code, Finding, Level, database::Installation};
 use crate::{
     credentials::{profile, signing::Certificate},
     db::signers::Origin,
@@ -17,7 +17,8 @@ use crate::{
 /// What ends sooner is warned of, as the profile does of a leaf.
 const SOON: Duration = Duration::days(30);
 
-const CLOCK_CURE: &str = "set the clock of this machine, and keep it set: timedatectl set-ntp true";
+pub(super) const CLOCK_CURE: &str =
+    "set the clock of this machine, and keep it set: `timedatectl set-ntp true`";
 
 /// A certificate that was issued or imported here has begun, unless the clock is wrong.
 pub(super) fn clock(it: &Installation) -> Vec<Finding> {
@@ -221,6 +222,14 @@ fn of_trust_list(list: &ListedTrustList) -> Vec<Finding> {
             Code::TrustListStale,
             format!("{called} was to be replaced by {next}"),
             format!("get the current one from its publisher, and run {import}"),
+        ));
+    }
+    if list.damaged > 0 {
+        let (damaged, all) = (list.damaged, list.anchors);
+        found.push(Finding::bad(
+            Code::TrustListDamaged,
+            format!("of the {all} certificates of {called}, {damaged} cannot be read"),
+            format!("run {import} with the list as its publisher has it, or `lumatrace trust remove {name}`"),
         ));
     }
     if list.ended > 0 {

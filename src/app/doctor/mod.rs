@@ -1,29 +1,27 @@
 //! `lumatrace doctor`: looks at a whole set-up, changes nothing, and says what is wrong and what
 //! cures it.
 //!
-//! A check is a small function from what was read to findings, and a line in [`OF_SETTINGS`] or
-//! [`OF_INSTALLATION`]; what it may say has a code in `codes`. Start reading at [`examine`].
+//! A check is a small function from what is set or was read to findings, and a line in
+//! [`OF_SETTINGS`], [`OF_MACHINE`] or `database::OF_INSTALLATION`; what it may say has a code in
+//! `codes`. No check waits without end, and one that fails keeps none from being made that does not
+//! depend on it. Start reading at [`examine`].
 
 mod codes;
 mod credentials;
+mod database;
+mod engine;
+mod files;
+mod listeners;
+mod machine;
+mod memory;
 mod settings;
+mod signing_keys;
 
-use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
 pub use self::codes::Code;
-use super::{StartError, Store, chain, store};
-use crate::{
-    clock::Clock,
-    config::{Config, InstallationSettings, Switch},
-    db::Schema,
-    metrics::Metrics,
-    service::{
-        self,
-        signers::{self, ExaminedAuthority, ExaminedSigner, Signers},
-        trust::{self, ListedTrustList},
-    },
-};
+use super::StartError;
+use crate::{clock::Clock, config::Config};
 
 /// How good or bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,78 +87,65 @@ impl Finding {
     }
 }
 
-/// A check of what is set, and of the files that settings name. The flags are those with secrets
-/// that stand on the command line.
-type SettingsCheck = fn(&Config, &[&'static str]) -> Vec<Finding>;
-/// A check of what an installation holds.
-type InstallationCheck = fn(&Installation) -> Vec<Finding>;
+/// What is to be examined.
+#[derive(Debug)]
+pub struct SetUp<'a> {
+    /// Waits for what does not answer at once.
+    pub runtime: &'a Runtime,
+    /// The settings of the server.
+    pub config: &'a Config,
+    /// The flags with secrets that stand on the command line.
+    pub in_flags: &'a [&'static str],
+    /// The variables that look like settings and are none, each with the one that may be meant.
+    pub unknown: &'a [String],
+    /// What tells the time.
+    pub clock: &'a Clock,
+}
 
-const OF_SETTINGS: [SettingsCheck; 3] = [
+/// A check of what is set, of the files that settings name, or of this machine.
+type Check = fn(&SetUp<'_>) -> Vec<Finding>;
+
+/// An error among these keeps every command from starting, and the database from being examined.
+const OF_SETTINGS: [Check; 5] = [
     settings::weak_set_ups,
+    settings::unknown,
+    settings::outgoing,
     settings::credentials_off,
     settings::soft_binding,
 ];
 
-const OF_INSTALLATION: [InstallationCheck; 5] = [
-    credentials::clock,
-    credentials::authority,
-    credentials::signers,
-    credentials::trust_lists,
-    credentials::self_tests,
+const OF_MACHINE: [Check; 8] = [
+    files::modes,
+    files::rekey,
+    files::disks,
+    machine::descriptors,
+    machine::memory,
+    listeners::listeners,
+    listeners::collector,
+    engine::engine,
 ];
-
-/// What was read of an installation.
-struct Installation {
-    now: OffsetDateTime,
-    /// Whether files are signed.
-    is_signing: bool,
-    authority: Option<ExaminedAuthority>,
-    signers: Vec<ExaminedSigner>,
-    trust_lists: Vec<ListedTrustList>,
-    /// Signers and trust lists as a server has them.
-    loaded: Result<Signers, service::Error>,
-}
 
 /// Examines the set-up. What depends on something that failed is not examined, and that is said.
 ///
 /// Starts the private PostgreSQL if it does not run, and makes nothing: no folder, key or schema.
-pub fn examine(
-    runtime: &Runtime,
-    config: &Config,
-    in_flags: &[&'static str],
-    clock: &Clock,
-) -> Vec<Finding> {
-    let checks = OF_SETTINGS.iter();
-    let mut findings: Vec<Finding> = checks.flat_map(|check| check(config, in_flags)).collect();
-    // No command starts a database in such a set-up, and neither does this one.
-    if has_errors(&findings) {
-        return unfinished(findings);
+pub fn examine(set_up: &SetUp<'_>) -> Vec<Finding> {
+    let run = |checks: &[Check]| -> Vec<Finding> {
+        checks.iter().flat_map(|check| check(set_up)).collect()
+    };
+    let mut findings = run(&OF_SETTINGS);
+    let is_sound = !has_errors(&findings);
+    findings.extend(run(&OF_MACHINE));
+    // No command starts a database in a set-up that is refused, and neither does this one.
+    let is_whole = is_sound && database::examine(set_up, &mut findings);
+    if !is_whole {
+        findings.push(unfinished());
     }
-    let installation = open(&config.installation).and_then(|store| {
-        let read = runtime.block_on(read(config, &store, clock));
-        drop(store);
-        read
-    });
-    match installation {
-        Ok(installation) => {
-            findings.push(Finding::good(
-                Code::Database,
-                "the database answers, its schema is that of this program, and there is a master key",
-            ));
-            let checks = OF_INSTALLATION.iter();
-            findings.extend(checks.flat_map(|check| check(&installation)));
-            findings
-        }
-        Err(finding) => {
-            findings.push(finding);
-            unfinished(findings)
-        }
-    }
+    findings
 }
 
 /// What there is to say when a setting cannot be read at all.
 pub fn unreadable(error: &StartError) -> Vec<Finding> {
-    unfinished(vec![settings::wrong(error)])
+    vec![settings::wrong(error), unfinished()]
 }
 
 /// Whether something does not work.
@@ -168,89 +153,10 @@ pub fn has_errors(findings: &[Finding]) -> bool {
     findings.iter().any(|found| found.level == Level::Error)
 }
 
-fn unfinished(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.push(Finding::bad(
+fn unfinished() -> Finding {
+    Finding::bad(
         Code::NotExamined,
-        "what depends on that was not examined",
-        "cure the errors above, and run lumatrace doctor again",
-    ));
-    findings
-}
-
-fn open(settings: &InstallationSettings) -> Result<Store, Finding> {
-    let store = Store::open_existing(settings).map_err(|error| unusable(&error))?;
-    store.ok_or_else(|| {
-        let folder = settings.data_dir.display();
-        Finding::bad(
-            Code::InstallationMissing,
-            format!("there is no installation here: {folder} holds no database, and DATABASE_URL is not set"),
-            "set LUMATRACE_DATA_DIR to the data folder of the server, or DATABASE_URL, or start lumatrace, which makes one",
-        )
-    })
-}
-
-async fn read(config: &Config, store: &Store, clock: &Clock) -> Result<Installation, Finding> {
-    let operator = store.unmigrated_operator().await;
-    let operator = operator.map_err(|error| unusable(&error))?;
-    let schema = operator.schema().await.map_err(StartError::from);
-    of_schema(schema.map_err(|error| unusable(&error))?)?;
-    let master = store::present_master_key(&config.installation);
-    let master = master.map_err(|error| settings::wrong(&error))?;
-    let master = master.ok_or_else(|| {
-        Finding::bad(
-            Code::MasterKeyMissing,
-            "there is no master key, and what is sealed in the database cannot be opened",
-            "set LUMATRACE_MASTER_KEY, or copy master.key from the data folder of the server that made the database",
-        )
-    })?;
-    let now = clock.now();
-    let read = async {
-        let db = store.serving(&operator, 1, Metrics::new()).await?;
-        let read = Installation {
-            now,
-            is_signing: config.serve.credentials == Switch::On,
-            authority: signers::examine_authority(&operator, &master).await?,
-            signers: signers::examine(&operator, &master, now).await?,
-            trust_lists: trust::list(&operator, clock).await?,
-            loaded: signers::load(&db, &master, None).await,
-        };
-        db.close().await;
-        Ok(read)
-    };
-    let read = read.await.map_err(|error: StartError| unusable(&error));
-    operator.close().await;
-    read
-}
-
-fn of_schema(schema: Schema) -> Result<(), Finding> {
-    match schema {
-        Schema::Current => Ok(()),
-        Schema::Missing => Err(Finding::bad(
-            Code::InstallationMissing,
-            "there is no installation here: the database of DATABASE_URL has no schema",
-            "correct DATABASE_URL, or run lumatrace migrate",
-        )),
-        Schema::Older => Err(Finding::bad(
-            Code::SchemaOther,
-            "the schema of the database is older than this program",
-            "run lumatrace migrate, as the role that owns the tables",
-        )),
-        Schema::Newer => Err(Finding::bad(
-            Code::SchemaOther,
-            "the schema of the database is newer than this program",
-            "run the lumatrace that migrated it, or a newer one",
-        )),
-    }
-}
-
-fn unusable(error: &StartError) -> Finding {
-    let cure = match error {
-        StartError::PrivatePostgres(_) => {
-            "do what that says (docs/operations.md, \"Where the data is\")"
-        }
-        _ => {
-            "start the database, or correct DATABASE_URL (docs/operations.md, \"A database in trouble\")"
-        }
-    };
-    Finding::bad(Code::DatabaseUnusable, chain(error), cure)
+        "what depends on the errors above was not examined",
+        "cure them, and run `lumatrace doctor` again",
+    )
 }

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use axum::http::Uri;
 
 use super::{
-    super::{Severity, StartError, weakness},
-    Code, Finding, Level,
+    super::{Severity, StartError, time_stamps, weakness},
+    Code, Finding, Level, SetUp,
 };
-use crate::config::{Config, Switch};
+use crate::{config::Switch, metrics::Metrics};
 
 /// The domain that belongs to examples (RFC 2606), reversed.
 const EXAMPLE_DOMAIN: &str = "com.example.";
@@ -20,13 +20,17 @@ pub(super) fn wrong(error: &StartError) -> Finding {
         error => Finding::bad(
             Code::SettingWrong,
             error.to_string(),
-            "correct the setting or the file that this names (docs/configuration.md)",
+            "correct the setting or the file that this names: `lumatrace serve --help` says what each is",
         ),
     }
 }
 
 /// Each weak set-up that the server refuses or warns of.
-pub(super) fn weak_set_ups(config: &Config, in_flags: &[&'static str]) -> Vec<Finding> {
+pub(super) fn weak_set_ups(
+    SetUp {
+        config, in_flags, ..
+    }: &SetUp<'_>,
+) -> Vec<Finding> {
     let found = weakness::of_installation(&config.installation, in_flags).and_then(|mut found| {
         found.extend(weakness::of_server(&config.serve)?);
         Ok(found)
@@ -49,8 +53,26 @@ fn weak(found: &weakness::Finding) -> Finding {
     Finding::of(level, found.weakness.code(), &sentence, Some(&cure))
 }
 
+/// The variables that look like settings and are none.
+pub(super) fn unknown(set_up: &SetUp<'_>) -> Vec<Finding> {
+    let unknown = set_up.unknown.iter().map(|name| {
+        Finding::bad(
+            Code::SettingUnknown,
+            format!("{name} is no setting, and changes nothing"),
+            "correct the name of that variable, or unset it: `lumatrace serve --help` lists the settings",
+        )
+    });
+    unknown.collect()
+}
+
+/// The time-stamp authority is one that the server would ask.
+pub(super) fn outgoing(set_up: &SetUp<'_>) -> Vec<Finding> {
+    let checked = time_stamps(&set_up.config.serve, &Metrics::new());
+    checked.err().iter().map(wrong).collect()
+}
+
 /// Whether files are signed.
-pub(super) fn credentials_off(config: &Config, _: &[&'static str]) -> Vec<Finding> {
+pub(super) fn credentials_off(SetUp { config, .. }: &SetUp<'_>) -> Vec<Finding> {
     if config.serve.credentials == Switch::On {
         return Vec::new();
     }
@@ -62,7 +84,7 @@ pub(super) fn credentials_off(config: &Config, _: &[&'static str]) -> Vec<Findin
 }
 
 /// Whether the name of the watermark in manifests is one's own, once strangers see it.
-pub(super) fn soft_binding(config: &Config, _: &[&'static str]) -> Vec<Finding> {
+pub(super) fn soft_binding(SetUp { config, .. }: &SetUp<'_>) -> Vec<Finding> {
     let serve = &config.serve;
     if serve.credentials == Switch::Off {
         return Vec::new();

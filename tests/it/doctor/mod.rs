@@ -1,5 +1,7 @@
 //! `lumatrace doctor`: each fault is found, named and cured by what is said; nothing is changed.
 
+mod broken;
+
 use std::{
     collections::BTreeSet,
     fs::{self, Permissions},
@@ -58,6 +60,24 @@ impl Said {
         (found["message"].as_str().unwrap(), cure)
     }
 
+    /// Asserts that this was found at that level, with a cure that has these words, and that the
+    /// exit code agrees.
+    fn finds(&self, level: &str, code: &str, cure: &str) {
+        let mut of_code = self.findings.iter().filter(|found| found["code"] == code);
+        let found = of_code
+            .next()
+            .unwrap_or_else(|| panic!("{code} is missing: {}", self.text));
+        assert_eq!(found["level"], level, "{}", self.text);
+        let said = found["cure"].as_str().unwrap();
+        assert!(!cure.is_empty() && said.contains(cure), "{code}: {said}");
+        if level == "error" {
+            assert_eq!(self.exit, 1, "{}", self.text);
+        } else {
+            assert_eq!(self.codes("error"), [""; 0], "{}", self.text);
+            assert_eq!(self.exit, 0, "{}", self.text);
+        }
+    }
+
     fn is_well(&self) {
         let bad = (self.codes("error"), self.codes("warning"));
         assert_eq!((bad, self.exit), ((vec![], vec![]), 0), "{}", self.text);
@@ -73,6 +93,13 @@ fn output(command: &mut Command) -> (i32, String) {
 }
 
 fn doctor(mut command: Command) -> Said {
+    // As few as any machine has the memory for.
+    if !command
+        .get_envs()
+        .any(|(name, _)| name == "LUMATRACE_WORKERS")
+    {
+        command.env("LUMATRACE_WORKERS", "1");
+    }
     let (exit, text) = output(command.args(["doctor", "--json"]));
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
     let findings: Vec<Value> = lines.collect();
@@ -180,34 +207,53 @@ fn the_demo_is_well_beside_its_server_and_without_it() {
     let folder = DataDir::new();
     let server = Server::start(lumatrace(&folder.0));
     let before = names(&folder);
-    let beside = doctor(lumatrace(&folder.0));
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let examine = || {
+        let mut command = lumatrace(&folder.0);
+        command.env("LUMATRACE_LISTEN", &address);
+        command.env("LUMATRACE_WORKERS", "1");
+        command
+    };
+    let beside = doctor(examine());
     beside.is_well();
     let said = [
         "set-up",
         "soft-binding",
+        "files",
+        "disk",
+        "disk",
+        "descriptors",
+        "memory",
+        "listener",
+        "engine",
         "database",
         "clock",
+        "signing-key",
         "authority",
         "signer",
         "trust-list-none",
         "self-test",
     ];
     assert_eq!(beside.codes("ok"), said);
+    let answers = beside.one("listener").0;
+    assert!(answers.contains("the server answers at"), "{answers}");
     server.signal("-TERM");
     assert_eq!(server.wait(), 0);
-    let (exit, text) = output(lumatrace(&folder.0).arg("doctor"));
+    let (exit, text) = output(examine().arg("doctor"));
     assert_eq!(
         (exit, text.lines().last()),
-        (0, Some("8 ok, 0 warnings, 0 errors")),
+        (0, Some("16 ok, 0 warnings, 0 errors")),
         "{text}"
     );
     println!("{text}");
-    let starts: BTreeSet<_> = text
-        .lines()
-        .take(8)
-        .map(|line| line.find(char::is_whitespace))
-        .collect();
-    assert_eq!(starts, BTreeSet::from([Some(2)]));
+    // Text and JSON say the same.
+    let in_text = text.lines().take(said.len()).map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next().unwrap(), words.next().unwrap())
+    });
+    let in_json = said.iter().map(|code| ("ok", *code));
+    assert!(in_text.eq(in_json), "{text}");
+    assert!(text.contains("is free"), "nobody listens any more: {text}");
     assert_eq!(names(&folder), before);
     let secret = |name: &str| fs::read_to_string(folder.0.join(name)).unwrap();
     let demo: Value = serde_json::from_str(&secret("demo-credentials.json")).unwrap();
@@ -257,7 +303,7 @@ async fn where_nothing_is_it_says_so_and_makes_nothing() {
     );
 
     let said = place.doctor_with("DATABASE_URL", "postgres://nobody:secret@127.0.0.1:1/none");
-    assert_eq!(said.codes("error"), ["database-unusable"]);
+    assert_eq!(said.codes("error"), ["database-down"]);
     assert!(!said.text.contains("secret"), "{}", said.text);
 }
 
@@ -387,7 +433,13 @@ async fn keys_that_do_not_open_are_named_one_by_one() {
     let said = place.doctor_with("LUMATRACE_MASTER_KEY", OTHER_KEY);
     assert_eq!(
         said.codes("error"),
-        ["authority-unusable", "signer-key", "self-test-failed"]
+        [
+            "signing-key-unusable",
+            "signing-key-unusable",
+            "authority-unusable",
+            "signer-key",
+            "self-test-failed"
+        ]
     );
     assert!(said.one("signer-key").1.contains("LUMATRACE_MASTER_KEY"));
     assert!(!said.text.contains(OTHER_KEY) && !said.text.contains(MASTER_KEY));
@@ -463,7 +515,7 @@ async fn a_weak_set_up_has_the_code_and_the_cure_that_the_start_gives() {
         ),
         (
             "LUMATRACE_PUBLIC_URL",
-            "https://photos.example.com",
+            "http://photos.example.com",
             "warning",
             "soft-binding-example",
         ),
@@ -484,6 +536,7 @@ async fn a_weak_set_up_has_the_code_and_the_cure_that_the_start_gives() {
     assert_eq!(tried, 7);
     let mut named = place.command();
     named.env("LUMATRACE_PUBLIC_URL", "https://photos.example.com");
+    named.env("LUMATRACE_TRUSTED_PROXIES", "127.0.0.1/32");
     named.env("LUMATRACE_SOFT_BINDING_ALG", "org.mydomain.wm.1");
     doctor(named).is_well();
     let off = place.doctor_with("LUMATRACE_CREDENTIALS", "off");
@@ -508,4 +561,11 @@ fn the_codes_are_documented() {
     assert_eq!(rows, listed);
     let names: BTreeSet<_> = listed.iter().map(|(code, _)| code).collect();
     assert_eq!(names.len(), Code::ALL.len());
+    // What is an error or a warning has a cure in the last column.
+    let cured = section.lines().filter(|line| line.starts_with("| `"));
+    for line in cured {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+        assert_eq!(cells.len(), 4, "{line}");
+        assert_eq!(cells[1] == "ok", cells[3].trim().is_empty(), "{line}");
+    }
 }
