@@ -1,8 +1,9 @@
 //! What `lumatrace doctor` asks a database about itself. Changes nothing.
 
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::{DbError, Operator, roles};
+use super::DbError;
 
 /// What a database says of itself, and of the role that asks.
 #[derive(Debug, Clone)]
@@ -19,48 +20,28 @@ pub struct DatabaseFacts {
     pub clock: OffsetDateTime,
 }
 
-impl Operator {
-    /// Asks for version, role, encryption and clock.
-    pub async fn facts(&self) -> Result<DatabaseFacts, DbError> {
-        let found = sqlx::query!(
-            r#"select current_setting('server_version') as "version!",
+/// Asks for version, role, encryption and clock.
+pub(super) async fn facts(connection: &mut PgConnection) -> Result<DatabaseFacts, DbError> {
+    let found = sqlx::query!(
+        r#"select current_setting('server_version') as "version!",
                       current_setting('server_version_num')::int / 10000 as "major!",
                       current_user::text as "role!",
                       (select version from pg_stat_ssl where pid = pg_backend_pid()) as tls,
                       clock_timestamp() as "clock!""#
-        )
-        .fetch_one(self.pool.unguarded())
-        .await?;
-        Ok(DatabaseFacts {
-            version: found.version,
-            major: u32::try_from(found.major).unwrap_or_default(),
-            role: found.role,
-            tls: found.tls,
-            clock: found.clock,
-        })
-    }
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(DatabaseFacts {
+        version: found.version,
+        major: u32::try_from(found.major).unwrap_or_default(),
+        role: found.role,
+        tls: found.tls,
+        clock: found.clock,
+    })
+}
 
-    /// Whether two connections at once were served by one process of PostgreSQL. So they are lent
-    /// for one transaction at a time by a pooler, which can show on an idle one alone.
-    pub async fn shares_sessions(&self) -> Result<bool, DbError> {
-        let pool = self.pool.unguarded();
-        let (mut one, mut other) = (pool.acquire().await?, pool.acquire().await?);
-        let mut processes = Vec::new();
-        for connection in [&mut one, &mut other] {
-            let process = sqlx::query_scalar!(r#"select pg_backend_pid() as "process!""#);
-            processes.push(process.fetch_one(&mut **connection).await?);
-        }
-        Ok(processes[0] == processes[1])
-    }
-
-    /// What the serving role may do and never needs, and a start with this role does not take from
-    /// it.
-    ///
-    /// # Errors
-    ///
-    /// Besides failures of the database: there is no serving role.
-    pub async fn lasting_excess(&self) -> Result<roles::Excess, DbError> {
-        let mut connection = self.pool.unguarded().acquire().await?;
-        roles::lasting_excess(&mut connection).await
-    }
+/// Which process of PostgreSQL serves a connection.
+pub(super) async fn process(connection: &mut PgConnection) -> Result<i32, DbError> {
+    let process = sqlx::query_scalar!(r#"select pg_backend_pid() as "process!""#);
+    Ok(process.fetch_one(connection).await?)
 }

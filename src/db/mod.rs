@@ -330,6 +330,25 @@ impl Operator {
         Ok(left)
     }
 
+    /// What the serving role may do and never needs, and a start as this role does not take from
+    /// it; changes nothing. There has to be a serving role.
+    pub async fn lasting_excess(&self) -> Result<roles::Excess, DbError> {
+        roles::lasting_excess(&mut *self.pool.unguarded().acquire().await?).await
+    }
+
+    /// What the database says of itself, and of the connected role.
+    pub async fn facts(&self) -> Result<DatabaseFacts, DbError> {
+        examination::facts(&mut *self.pool.unguarded().acquire().await?).await
+    }
+
+    /// Whether two connections at once are served by one process of PostgreSQL: a pooler lends them
+    /// for one transaction at a time. That can show on an idle one alone.
+    pub async fn shares_sessions(&self) -> Result<bool, DbError> {
+        let pool = self.pool.unguarded();
+        let (mut one, mut other) = (pool.acquire().await?, pool.acquire().await?);
+        Ok(examination::process(&mut one).await? == examination::process(&mut other).await?)
+    }
+
     /// Starts a transaction that other starting servers wait for, to create what must exist once.
     pub async fn bootstrap(&self) -> Result<Transaction<'static, Postgres>, DbError> {
         let mut transaction = self.pool.unguarded().begin().await?;
