@@ -23,7 +23,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     touch src/lib.rs src/main.rs \
     && script/cargo build --release --locked --bin lumatrace \
     && install -m 0755 target/release/lumatrace /usr/local/bin/lumatrace \
-    && mkdir /data
+    && mkdir -p /data /usr/share/doc/lumatrace \
+    && script/sbom /usr/share/doc/lumatrace/sbom.cdx.json
 
 # glibc, libgcc, the roots of public certificate authorities and time zones; no shell.
 FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f AS slim
@@ -36,6 +37,7 @@ LABEL org.opencontainers.image.title="LumaTrace" \
       org.opencontainers.image.source="${LUMATRACE_SOURCE}" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /usr/local/bin/lumatrace /usr/local/bin/lumatrace
+COPY --from=build /usr/share/doc/lumatrace/sbom.cdx.json /usr/share/doc/lumatrace/sbom.cdx.json
 # Root's: a server without LUMATRACE_MASTER_KEY would make a key here and lose it with the container. It is refused instead.
 COPY --from=build --chown=0:0 --chmod=0755 /data /data
 WORKDIR /data
@@ -76,6 +78,7 @@ LABEL org.opencontainers.image.title="LumaTrace" \
       org.opencontainers.image.source="${LUMATRACE_SOURCE}" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /usr/local/bin/lumatrace /usr/local/bin/lumatrace
+COPY --from=build /usr/share/doc/lumatrace/sbom.cdx.json /usr/share/doc/lumatrace/sbom.cdx.json
 
 WORKDIR /data
 USER 10001:10001

@@ -103,8 +103,8 @@ fn encoded(image: &DynamicImage, format: Format) -> Vec<u8> {
         Format::Png => image.write_to(&mut file, ImageFormat::Png).unwrap(),
         Format::WebP => {
             let rgb = image.to_rgb8();
-            let encoder = webp::Encoder::from_rgb(&rgb, rgb.width(), rgb.height());
-            return encoder.encode(90.0).to_vec();
+            let encoder = webpx::Encoder::new_rgb(&rgb, rgb.width(), rgb.height());
+            return encoder.quality(90.0).encode(webpx::Unstoppable).unwrap();
         }
     }
     file.into_inner()

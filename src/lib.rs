@@ -28,6 +28,8 @@ pub mod db;
 pub mod disk;
 pub mod domain;
 pub mod fault;
+#[cfg(test)]
+mod fuzz_seeds;
 pub mod http;
 pub mod imaging;
 pub mod metrics;

@@ -42,9 +42,10 @@ pub(crate) fn plain(format: Format, seed: u32) -> Vec<u8> {
             .write_image(&pixels, SIDE, SIDE, rgb)
             .unwrap(),
         Format::WebP => {
-            file = webp::Encoder::from_rgb(&pixels, SIDE, SIDE)
-                .encode(80.0)
-                .to_vec();
+            file = webpx::Encoder::new_rgb(&pixels, SIDE, SIDE)
+                .quality(80.0)
+                .encode(webpx::Unstoppable)
+                .unwrap();
         }
     }
     file
@@ -93,9 +94,10 @@ pub(super) fn samples() -> Vec<Sample> {
     ]
     .concat();
     let lossy = plain(Format::WebP, 1);
-    let lossless = webp::Encoder::from_rgb(&pixels(1), SIDE, SIDE)
-        .encode_lossless()
-        .to_vec();
+    let lossless = webpx::Encoder::new_rgb(&pixels(1), SIDE, SIDE)
+        .lossless(true)
+        .encode(webpx::Unstoppable)
+        .unwrap();
     let vp8x = chunk(*b"VP8X", &[0x28, 0, 0, 0, 47, 0, 0, 47, 0, 0]);
     let extended = riff(&[
         vp8x,

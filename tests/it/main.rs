@@ -48,6 +48,7 @@ mod login;
 mod logs;
 mod messages;
 mod metrics;
+mod no_image;
 mod openapi;
 mod photographs;
 mod photos;

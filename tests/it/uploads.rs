@@ -1,7 +1,14 @@
 //! Uploads as real HTTP clients write them. The heads of the parts were taken down from the wire,
 //! or from the documentation of clients that are not on this machine.
 
+use std::collections::BTreeMap;
+
+use axum::http::HeaderValue;
 use lumatrace::http::ErrorCode;
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -361,4 +368,71 @@ async fn what_is_wrong_with_a_form_is_said() {
     let answer = client.post_form(PROTECT, &many).await;
     let problem = answer.problem(ErrorCode::ValidationFailed);
     assert_eq!(problem["errors"][0]["reason"], "has more than 64 parts");
+}
+
+/// Damages a few places of a text or body: bytes change, go, come twice, or syntax comes between.
+fn damage(bytes: &mut Vec<u8>, below: &mut impl FnMut(usize) -> usize) {
+    const SYNTAX: [&[u8]; 8] = [
+        b"\r\n",
+        b"\r\n\r\n",
+        b"--",
+        b"\"",
+        b";",
+        b"\0",
+        b"\xff",
+        b"name=\"image\"",
+    ];
+    for _ in 0..=below(4) {
+        let at = below(bytes.len() + 1);
+        let to = (at + below(20)).min(bytes.len());
+        match below(4) {
+            0 => bytes[at..to].reverse(),
+            1 => drop(bytes.drain(at..to)),
+            2 => {
+                let twice = bytes[at..to].to_vec();
+                bytes.splice(at..at, twice);
+            }
+            _ => drop(bytes.splice(at..at, SYNTAX[below(SYNTAX.len())].iter().copied())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn damaged_forms_are_refused_with_a_reason() {
+    const FORMS: usize = 4_000;
+    let app = App::spawn_with(&["--rate-per-second", "0", "--rate-per-hour", "0"]).await;
+    let tenant = app.tenant("acme").await;
+    let client = app.client(&tenant).await;
+    let mut random = ChaCha8Rng::seed_from_u64(16);
+    let mut below = move |end: usize| random.next_u32() as usize % end;
+    let mut told = BTreeMap::<String, usize>::new();
+    for round in 0..FORMS {
+        let dialect = &DIALECTS[round % DIALECTS.len()];
+        let mut body = dialect.body(b"no picture, but bytes of one", ["request", "image"]);
+        damage(&mut body, &mut below);
+        let mut kind = dialect.content_type().into_bytes();
+        if round % 4 == 0 {
+            damage(&mut kind, &mut below);
+        }
+        let kind = HeaderValue::from_bytes(&kind);
+        let Some(kind) = kind.as_ref().ok().and_then(|kind| kind.to_str().ok()) else {
+            *told.entry("not sent".to_owned()).or_default() += 1;
+            continue;
+        };
+        let answer = client.post_bytes(PROTECT, kind, body.into()).await;
+        assert!(
+            (400..500).contains(&answer.status),
+            "round {round}: {answer:?}"
+        );
+        let body = answer.json();
+        let fields = body["errors"].as_array().into_iter().flatten();
+        let fields: Vec<&str> = fields.filter_map(|error| error["field"].as_str()).collect();
+        let rule = format!("{} {}", body["code"].as_str().unwrap(), fields.join(" "));
+        *told.entry(rule).or_default() += 1;
+    }
+    println!("{FORMS} forms: {told:?}");
+    assert!(told.len() > 3, "they reach more than one rule: {told:?}");
+    let image = pictures::jpeg(&pictures::scene(256, 192, 3), 90);
+    let answer = client.protect(&image).await;
+    assert_eq!(answer.status, 200, "the server goes on");
 }

@@ -65,16 +65,18 @@ pub(super) fn jpeg_pixels(picture: &RgbImage, quality: u8) -> RgbImage {
 
 /// Encodes a lossy WebP of a quality.
 pub(crate) fn webp(picture: &RgbImage, quality: f32) -> Vec<u8> {
-    webp::Encoder::from_rgb(picture.as_raw(), picture.width(), picture.height())
-        .encode(quality)
-        .to_vec()
+    webpx::Encoder::new_rgb(picture.as_raw(), picture.width(), picture.height())
+        .quality(quality)
+        .encode(webpx::Unstoppable)
+        .unwrap()
 }
 
 /// Encodes a lossless WebP.
 pub(crate) fn webp_lossless(picture: &RgbImage) -> Vec<u8> {
-    webp::Encoder::from_rgb(picture.as_raw(), picture.width(), picture.height())
-        .encode_lossless()
-        .to_vec()
+    webpx::Encoder::new_rgb(picture.as_raw(), picture.width(), picture.height())
+        .lossless(true)
+        .encode(webpx::Unstoppable)
+        .unwrap()
 }
 
 /// Encodes a PNG.

@@ -1,6 +1,7 @@
 //! Writing a WebP: `image` encodes ordinary lossless pictures, libwebp sparse and lossy ones.
 
 use image::{ExtendedColorType, codecs::webp};
+use webpx::{EncoderConfig, Unstoppable};
 
 use super::{
     super::{
@@ -20,7 +21,7 @@ const MAX_QUALITY: f32 = 95.0;
 /// libwebp's effort for lossy pictures, 0 to 6. Against 0 it takes two thirds off the growth and,
 /// all of `protect` counted, half as much time again; 2 does neither, and beyond 4 nothing is
 /// gained.
-const LOSSY_METHOD: i32 = 4;
+const LOSSY_METHOD: u8 = 4;
 
 /// Encodes a WebP file.
 pub(in super::super) fn encode(
@@ -38,13 +39,11 @@ pub(in super::super) fn encode(
     let file = match encoding {
         Encoding::Lossless => match economy {
             Economy::Sparse(sparse) if keeps_layout(raster, samples) => {
-                encode_by_libwebp(raster, samples, |config| sparse_config(config, sparse))?
+                encode_by_libwebp(raster, samples, sparse_config(sparse))?
             }
             _ => encode_lossless(raster, samples)?,
         },
-        Encoding::Lossy => {
-            encode_by_libwebp(raster, samples, |config| lossy_config(config, economy))?
-        }
+        Encoding::Lossy => encode_by_libwebp(raster, samples, lossy_config(economy))?,
     };
     let (own_chunks, _) = parse_riff(&file)?;
     let picture = own_chunks.into_iter().filter(|(tag, _)| tag != b"VP8X");
@@ -82,39 +81,38 @@ fn encode_lossless(raster: &Raster, samples: &[u8]) -> Result<Vec<u8>, ImagingEr
 fn encode_by_libwebp(
     raster: &Raster,
     samples: &[u8],
-    configure: impl Fn(&mut ::webp::WebPConfig),
+    config: EncoderConfig,
 ) -> Result<Vec<u8>, ImagingError> {
-    let layout = match raster.layout() {
-        Layout::Rgba => ::webp::PixelLayout::Rgba,
-        _ => ::webp::PixelLayout::Rgb,
+    let (width, height) = (raster.width(), raster.height());
+    // The colour under transparent pixels is the owner's.
+    let config = config.exact(true);
+    let file = match raster.layout() {
+        Layout::Rgba => config.encode_rgba(samples, width, height, Unstoppable),
+        _ => config.encode_rgb(samples, width, height, Unstoppable),
     };
-    let mut config = ::webp::WebPConfig::new()
-        .map_err(|()| ImagingError::encode("libwebp refused its own defaults"))?;
-    config.exact = 1; // the colour under transparent pixels is the owner's
-    configure(&mut config);
-    ::webp::Encoder::new(samples, layout, raster.width(), raster.height())
-        .encode_advanced(&config)
-        .map(|file| file.to_vec())
-        .map_err(|error| ImagingError::encode(format_args!("libwebp: {error:?}")))
+    file.map_err(|error| ImagingError::encode(format_args!("libwebp: {error}")))
 }
 
-/// Sets up the lossy coding: quantisers half as coarse as the source's, so that they add a quarter
-/// of its error.
-fn lossy_config(config: &mut ::webp::WebPConfig, economy: Economy) {
-    config.quality = match economy {
+/// The lossy coding: quantisers half as coarse as the source's, so that they add a quarter of its
+/// error.
+fn lossy_config(economy: Economy) -> EncoderConfig {
+    let quality = match economy {
         Economy::Quality(source) => quality::twice_as_fine(source).min(MAX_QUALITY),
         _ => MAX_QUALITY,
     };
-    config.method = LOSSY_METHOD;
+    EncoderConfig::new().quality(quality).method(LOSSY_METHOD)
 }
 
-/// Sets up the lossless coding of a sparse picture, in which libwebp finds what repeats: `method`
-/// is its overall effort, `quality` that of the search. The greater one takes three times as long.
-fn sparse_config(config: &mut ::webp::WebPConfig, sparse: Sparse) {
-    config.lossless = 1;
-    (config.method, config.quality) = if sparse.nearly_empty {
+/// The lossless coding of a sparse picture, in which libwebp finds what repeats: the method is its
+/// overall effort, the quality that of the search. The greater one takes three times as long.
+fn sparse_config(sparse: Sparse) -> EncoderConfig {
+    let (method, quality) = if sparse.nearly_empty {
         (2, 50.0)
     } else {
         (0, 20.0)
     };
+    EncoderConfig::new()
+        .lossless(true)
+        .method(method)
+        .quality(quality)
 }

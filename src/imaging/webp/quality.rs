@@ -185,18 +185,16 @@ impl<'a> BoolDecoder<'a> {
 
 #[cfg(test)]
 mod tests {
+    use webpx::{EncoderConfig, Unstoppable};
+
     use super::*;
     use crate::imaging::{Layout, tests::samples::picture};
 
     /// Encodes a made picture and returns its VP8 frame.
-    fn frame(quality: f32, change: impl Fn(&mut ::webp::WebPConfig)) -> Vec<u8> {
+    fn frame(quality: f32, change: impl Fn(EncoderConfig) -> EncoderConfig) -> Vec<u8> {
         let samples = picture(320, 240, Layout::Rgb);
-        let mut config = ::webp::WebPConfig::new().unwrap();
-        config.quality = quality;
-        change(&mut config);
-        let file = ::webp::Encoder::from_rgb(&samples, 320, 240)
-            .encode_advanced(&config)
-            .unwrap();
+        let config = change(EncoderConfig::new().quality(quality));
+        let file = config.encode_rgb(&samples, 320, 240, Unstoppable).unwrap();
         file[20..].to_vec()
     }
 
@@ -207,9 +205,10 @@ mod tests {
                 [(0, 50, 4), (4, 50, 4), (6, 100, 4), (4, 0, 4), (4, 80, 1)]
             {
                 let frame = frame(quality, |config| {
-                    config.method = method;
-                    config.sns_strength = noise_shaping;
-                    config.segments = segments;
+                    config
+                        .method(method)
+                        .sns_strength(noise_shaping)
+                        .segments(segments)
                 });
                 let found = estimate(&frame).unwrap();
                 assert!(
@@ -239,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_header_that_is_cut_off_has_no_quality() {
-        let whole = frame(50.0, |_| {});
+        let whole = frame(50.0, |config| config);
         for length in 0..HEADER_BYTES + 8 {
             assert_eq!(estimate(&whole[..length]), None, "{length}");
         }

@@ -79,12 +79,16 @@ fn the_reported_psnr_is_what_another_decoder_sees() {
     let (width, height) = (WIDTH as usize, HEIGHT as usize);
     let encoder = |samples, format| Encoder::new(samples, width, height, format).quality(85);
     let webp = |lossless, quality| {
-        ::webp::Encoder::from_rgb(&rgb, WIDTH, HEIGHT)
-            .encode_simple(lossless, quality)
+        webpx::Encoder::new_rgb(&rgb, WIDTH, HEIGHT)
+            .lossless(lossless)
+            .quality(quality)
+            .encode(webpx::Unstoppable)
             .unwrap()
-            .to_vec()
     };
-    let faded_webp = ::webp::Encoder::from_rgba(&faded(&rgb), WIDTH, HEIGHT).encode(80.0);
+    let faded_webp = webpx::Encoder::new_rgba(&faded(&rgb), WIDTH, HEIGHT)
+        .quality(80.0)
+        .encode(webpx::Unstoppable)
+        .unwrap();
     let rgb_jpeg = encoder(&rgb, PixelFormat::Rgb).colorspace(ColorSpace::Rgb);
     for (container, file) in [
         ("PNG", png(&DynamicImage::ImageRgb8(rgb8()))),
@@ -102,7 +106,7 @@ fn the_reported_psnr_is_what_another_decoder_sees() {
         ("RGB JPEG", rgb_jpeg.encode().unwrap()),
         ("lossless WebP", webp(true, 75.0)),
         ("lossy WebP", webp(false, 85.0)),
-        ("lossy WebP with alpha", faded_webp.to_vec()),
+        ("lossy WebP with alpha", faded_webp),
     ] {
         let embedded = embed(open(&file), &key()).unwrap();
         let (told, seen) = (embedded.report.psnr_db, psnr(&file, &embedded.bytes));

@@ -14,6 +14,7 @@ mod pinned;
 mod pixels;
 mod placement;
 mod privacy;
+mod seeds;
 mod spill;
 mod symmetry;
 mod tampering;

@@ -2,5 +2,6 @@
 
 mod axes;
 mod hostile;
+mod seeds;
 mod signed;
 mod vectors;
