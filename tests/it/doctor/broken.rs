@@ -1,5 +1,5 @@
-//! Set-ups that are broken for real: `lumatrace doctor` finds the fault of each, names the cure, and
-//! ends in a bounded time with what else there is to say.
+//! Set-ups that are broken for real: `lumatrace doctor` finds the fault of each, names the cure,
+//! and ends in a bounded time with what else there is to say.
 
 use std::{
     fs::{self, Permissions},
