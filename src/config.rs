@@ -146,6 +146,14 @@ pub struct ServeSettings {
         value_parser = whole_number::<u32>(1, 1000))]
     pub database_connections: u32,
 
+    /// Hot standby of the database, which gives the votes of `identify`; without it the database does
+    #[arg(long, env = "LUMATRACE_READ_DATABASE_URL", hide_env_values = true)]
+    pub read_database_url: Option<SecretString>,
+
+    /// File that holds `LUMATRACE_READ_DATABASE_URL`, in place of it
+    #[arg(long, env = "LUMATRACE_READ_DATABASE_URL_FILE")]
+    pub read_database_url_file: Option<PathBuf>,
+
     /// How long a server that is told to stop goes on taking connections while `/readyz` says so,
     /// if anybody has asked there within a minute, in seconds
     #[arg(long, env = "LUMATRACE_STOP_DELAY_SECONDS", default_value_t = 5,
@@ -403,6 +411,9 @@ impl ServeSettings {
     ///
     /// As for those of the installation.
     pub fn read_secret_files(&mut self) -> Result<(), String> {
+        let file = self.read_database_url_file.as_deref();
+        let url = &mut self.read_database_url;
+        read_secret("LUMATRACE_READ_DATABASE_URL", url, file)?;
         let file = self.bootstrap_password_file.as_deref();
         read_secret(
             "LUMATRACE_BOOTSTRAP_PASSWORD",

@@ -19,7 +19,11 @@ use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::serve::{ACCEPT_PAUSE, HEAD_TIMEOUT};
-use crate::{cpu::Load, metrics::Snapshot, service::Context};
+use crate::{
+    cpu::Load,
+    metrics::Snapshot,
+    service::{Context, standby::Standby},
+};
 
 /// Connections at once; more wait to be accepted. A few collectors, each with one.
 pub(super) const MAX_CONNECTIONS: usize = 16;
@@ -87,6 +91,7 @@ fn snapshot(ctx: &Context) -> Snapshot {
         signer_ends: ctx.signers.ends(now),
         signing_key_age: key_age.map_or(0.0, time::Duration::as_seconds_f64),
         upload_bytes: ctx.bodies.held(),
+        read_database_up: ctx.standby.as_ref().map(Standby::is_up),
         feed_age: (ctx.access.age()).map_or(f64::INFINITY, |age| age.as_secs_f64()),
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     config::{Config, ServeSettings, Switch},
     cpu::CpuGate,
     credentials::TimeStamps,
-    db::{DbError, Operator, roles::Excess},
+    db::{self, DbError, Operator, roles::Excess},
     domain::Rates,
     imaging::Limits,
     metrics::Metrics,
@@ -48,6 +48,7 @@ use crate::{
         keys,
         readiness::{self, Readiness},
         signers::{self, SelfTest},
+        standby::{self, Fault, Standby},
         time_stamps::TimeStampAuthority,
     },
 };
@@ -203,6 +204,34 @@ fn body_budget(serve: &ServeSettings) -> usize {
     (serve.worker_count() + serve.queue_length()).saturating_mul(BODY_BYTES_PER_IMAGE)
 }
 
+/// The operator's standby, if there is one; nobody has looked at it.
+fn standby(serve: &ServeSettings) -> Result<Option<Standby>, StartError> {
+    let options = store::read_database_options(serve)?;
+    let connections = serve.database_connections;
+    Ok(options.map(|options| Standby::new(db::Standby::new(options, connections))))
+}
+
+/// Looks at the standby for the first time. One that is not there, or none at the moment, may be
+/// one later; the look has told the log.
+///
+/// # Errors
+///
+/// It is certainly not the one that is meant.
+async fn test_standby(ctx: &Context) -> Result<(), StartError> {
+    let wrong = match standby::look(ctx).await {
+        Some(Fault::Foreign) => {
+            "LUMATRACE_READ_DATABASE_URL leads to another database than DATABASE_URL: set it to a \
+             streaming standby of that one, with the same name of the database"
+        }
+        Some(Fault::UnsafeRole) => {
+            "the role of LUMATRACE_READ_DATABASE_URL could bypass row-level security there, and \
+             cannot switch to lumatrace_app: use the role of DATABASE_URL"
+        }
+        _ => return Ok(()),
+    };
+    Err(StartError::Setting(wrong.to_owned()))
+}
+
 /// Makes what requests need, and starts what must run beside them wherever the context is used:
 /// the tasks end when the returned [`Background`] is stopped or dropped.
 ///
@@ -240,6 +269,7 @@ pub async fn context(
     let body_bytes = body_budget(serve);
     let ctx = Context::new(service::Inner {
         db,
+        standby: standby(serve)?,
         access: AccessStates::default(),
         feed: AccessFeed::default(),
         readiness: Readiness::new(store.disks(&installation.data_dir)),
@@ -279,6 +309,7 @@ pub async fn context(
             trusted_proxies: serve.trusted_proxies.clone(),
         },
     });
+    test_standby(&ctx).await?;
     access::read_all(&ctx).await?;
     if ctx.settings.credentials {
         test_signer(&ctx);
@@ -299,6 +330,12 @@ fn start_background(ctx: &Context, owner: PgConnectOptions) -> Background {
     background.spawn("access changes", |stopping| {
         stopping.run_until_cancelled_owned(follow)
     });
+    if ctx.standby.is_some() {
+        let watch = standby::watch(ctx.clone());
+        background.spawn("standby", |stopping| {
+            stopping.run_until_cancelled_owned(watch)
+        });
+    }
     let summarised = ctx.clone();
     background.spawn("refused sign-ins", |stopping| {
         refusals::summarise(summarised, stopping)

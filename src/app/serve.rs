@@ -66,6 +66,9 @@ pub async fn run(
     };
     serve(listener, ctx.clone(), leave).await;
     background.stop().await;
+    if let Some(standby) = &ctx.standby {
+        standby.close().await;
+    }
     ctx.db.close().await;
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use zeroize::Zeroizing;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     auth::{MasterKey, MasterKeyError, next_key_file},
-    config::InstallationSettings,
+    config::{InstallationSettings, ServeSettings},
     db::{Database, Operator, roles},
     disk::{Disk, Room, megabytes},
     metrics::Metrics,
@@ -180,14 +180,29 @@ fn disks(cluster: Option<&Path>, data_dir: &Path) -> Vec<Disk> {
 pub(super) fn database_options(
     installation: &InstallationSettings,
 ) -> Result<Option<PgConnectOptions>, StartError> {
-    let Some(url) = &installation.database_url else {
+    read_url("DATABASE_URL", installation.database_url.as_ref())
+}
+
+/// How `LUMATRACE_READ_DATABASE_URL` says to connect; `None` without a read database.
+pub(super) fn read_database_options(
+    serve: &ServeSettings,
+) -> Result<Option<PgConnectOptions>, StartError> {
+    let url = serve.read_database_url.as_ref();
+    read_url("LUMATRACE_READ_DATABASE_URL", url)
+}
+
+fn read_url(
+    setting: &str,
+    url: Option<&SecretString>,
+) -> Result<Option<PgConnectOptions>, StartError> {
+    let Some(url) = url else {
         return Ok(None);
     };
     let url = url.expose_secret();
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     let options = matches!(scheme, Some("postgres" | "postgresql")).then(|| url.parse().ok());
     let options = options.flatten();
-    let wrong = || StartError::Setting("DATABASE_URL is not a PostgreSQL URL".to_owned());
+    let wrong = || StartError::Setting(format!("{setting} is not a PostgreSQL URL"));
     options.ok_or_else(wrong).map(Some)
 }
 

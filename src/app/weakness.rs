@@ -227,7 +227,7 @@ pub fn of_installation(
     }
     found.extend(of_master_key(settings)?);
     if let Some(options) = store::database_options(settings)? {
-        found.extend(of_database(&options));
+        found.extend(of_database("DATABASE_URL", &options));
     }
     Ok(found)
 }
@@ -248,8 +248,15 @@ pub(super) fn of_files(data_dir: &Path) -> Result<Vec<Finding>, StartError> {
 /// A setting cannot be read at all.
 pub fn of_server(settings: &ServeSettings) -> Result<Vec<Finding>, StartError> {
     let mut found = Vec::new();
-    if let Some(path) = &settings.bootstrap_password_file {
+    let mounts = [
+        &settings.bootstrap_password_file,
+        &settings.read_database_url_file,
+    ];
+    for path in mounts.into_iter().flatten() {
         found.extend(of_mount(path)?);
+    }
+    if let Some(options) = store::read_database_options(settings)? {
+        found.extend(of_database("LUMATRACE_READ_DATABASE_URL", &options));
     }
     found.extend(of_listener(settings));
     if let Some(metrics) = settings.metrics_listen.filter(|at| !at.ip().is_loopback()) {
@@ -321,7 +328,7 @@ fn of_mount(path: &Path) -> Result<Option<Finding>, StartError> {
         .map(|_| Finding::of_file(Weakness::SecretMountOpen, path)))
 }
 
-fn of_database(options: &PgConnectOptions) -> Option<Finding> {
+fn of_database(setting: &str, options: &PgConnectOptions) -> Option<Finding> {
     let host = options.get_host();
     let local = options.get_socket().is_some()
         || host.starts_with('/')
@@ -331,7 +338,7 @@ fn of_database(options: &PgConnectOptions) -> Option<Finding> {
         options.get_ssl_mode(),
         PgSslMode::VerifyCa | PgSslMode::VerifyFull
     );
-    (!local && !verified).then(|| Finding::new(Weakness::DatabaseUnverified, "DATABASE_URL"))
+    (!local && !verified).then(|| Finding::new(Weakness::DatabaseUnverified, setting))
 }
 
 /// `None` when there is no such file.

@@ -167,8 +167,9 @@ fn forbid_dumps() -> rustix::io::Result<()> {
 /// The flags of the command line whose values are secrets. A `DATABASE_URL` without a password is
 /// none.
 fn secrets_in_flags(matches: &ArgMatches) -> Vec<&'static str> {
-    const SECRETS: [(&str, &str); 4] = [
+    const SECRETS: [(&str, &str); 5] = [
         ("database_url", "--database-url"),
+        ("read_database_url", "--read-database-url"),
         ("master_key", "--master-key"),
         ("master_key_other", "--master-key-other"),
         ("bootstrap_password", "--bootstrap-password"),
@@ -176,9 +177,9 @@ fn secrets_in_flags(matches: &ArgMatches) -> Vec<&'static str> {
     let is_secret = |matches: &ArgMatches, id: &str| {
         matches.ids().any(|known| known == id)
             && matches.value_source(id) == Some(ValueSource::CommandLine)
-            && matches
-                .get_one::<SecretString>(id)
-                .is_some_and(|value| id != "database_url" || has_password(value.expose_secret()))
+            && matches.get_one::<SecretString>(id).is_some_and(|value| {
+                !id.ends_with("database_url") || has_password(value.expose_secret())
+            })
     };
     let levels = || {
         std::iter::successors(Some(matches), |level| {

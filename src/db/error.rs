@@ -48,6 +48,18 @@ impl DbError {
     pub fn breaks(&self, constraint: &str) -> bool {
         matches!(self, Self::Statement(sqlx::Error::Database(error)) if error.constraint() == Some(constraint))
     }
+
+    /// Whether the server is well, and this call alone came to nothing: all connections were in
+    /// use, or the statement gave way to another, or to what a standby had to replay (class 40).
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unavailable(sqlx::Error::PoolTimedOut) => true,
+            Self::Unavailable(sqlx::Error::Database(refusal)) => {
+                refusal.code().is_some_and(|code| code.starts_with("40"))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// SQLSTATE `read_only_sql_transaction`: also what a standby answers.

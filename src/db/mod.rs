@@ -5,7 +5,8 @@
 //! [`Database`] connects as the serving role, which row-level security holds, and hands out nothing
 //! but [`TenantTransaction`]s; [`Operator`] connects as the owner, for migrations, keys and the
 //! operator's commands. Every query on a tenant's table takes a `TenantTransaction`, so it cannot
-//! be asked without a tenant.
+//! be asked without a tenant. A [`Standby`] is a side door to a copy: it hands out
+//! [`ReadTransaction`]s, which can do nothing but lend their [`TenantRows`].
 
 pub mod access;
 pub mod accounts;
@@ -27,6 +28,7 @@ pub mod revoked_tokens;
 pub mod roles;
 pub mod signers;
 pub mod signing_keys;
+mod standby;
 pub mod tenant_rates;
 pub mod tenants;
 pub mod trust_lists;
@@ -51,6 +53,7 @@ pub use examination::DatabaseFacts;
 pub use health::{DatabaseFault, refusal};
 /// What the operator's statements run on.
 pub use sqlx::PgConnection;
+pub use standby::{Access, Identity, ReadTransaction, ServerState, Standby, WalPosition};
 
 use self::{
     pool::{ConnectionPool, GuardedConnection, PoolSettings},
@@ -251,9 +254,24 @@ impl TenantTransaction {
         &self.tenant
     }
 
+    /// The tenant's rows, for a query that only reads and is asked of standbys, too.
+    pub fn rows(&mut self) -> TenantRows<'_> {
+        TenantRows {
+            connection: &mut self.connection,
+            tenant: self.tenant.as_str(),
+        }
+    }
+
     fn parts(&mut self) -> (&mut GuardedConnection, &str) {
         (&mut self.connection, self.tenant.as_str())
     }
+}
+
+/// The rows of one tenant, lent by a transaction.
+#[derive(Debug)]
+pub struct TenantRows<'t> {
+    connection: &'t mut GuardedConnection,
+    tenant: &'t str,
 }
 
 /// A few connections as the owner of the tables.

@@ -79,6 +79,13 @@ impl ConnectionPool {
         options: PgConnectOptions,
         settings: PoolSettings,
     ) -> Result<Self, DbError> {
+        let opened = Self::lazy(options, settings);
+        drop(opened.pool.acquire().await?);
+        Ok(opened)
+    }
+
+    /// Makes the pool, which opens connections as they are asked for.
+    pub(super) fn lazy(options: PgConnectOptions, settings: PoolSettings) -> Self {
         let PoolSettings { size, patience } = settings;
         let last_loss = LastLoss::default();
         let (before, after) = (last_loss.clone(), last_loss.clone());
@@ -106,13 +113,12 @@ impl ConnectionPool {
                 let stale = after.concerns(released.age);
                 Box::pin(future::ready(Ok(!stale)))
             })
-            .connect_with(quiet(options))
-            .await?;
-        Ok(Self {
+            .connect_lazy_with(quiet(options));
+        Self {
             pool,
             patience,
             last_loss,
-        })
+        }
     }
 
     /// Takes a connection.

@@ -1,7 +1,7 @@
 //! The role that serves requests: no superuser, no owner, no BYPASSRLS, so that it is subject to
 //! row-level security.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::DbError;
 
@@ -46,7 +46,7 @@ pub(super) async fn may_create(connection: &mut PgConnection) -> Result<bool, Db
 
 /// Whether transactions must switch to the serving role: not when the connected role is itself
 /// subject to row-level security.
-pub(super) async fn must_switch(connection: &mut PgConnection) -> Result<bool, DbError> {
+pub(super) async fn must_switch(connection: impl PgExecutor<'_>) -> Result<bool, DbError> {
     let own = sqlx::query!(
         r#"select
                (rolsuper or rolbypassrls or exists (

@@ -12,7 +12,7 @@
 
 use uuid::Uuid;
 
-use super::{DbError, TenantTransaction};
+use super::{DbError, TenantRows, TenantTransaction};
 use crate::domain::PhotoId;
 
 /// Most photos that a token may vote for. A token that more photos share says little about any of
@@ -56,14 +56,18 @@ pub async fn insert(
 }
 
 /// Finds the photos that share most of `tokens` by weight, best first: at most `limit`, each with
-/// at least `least` of them. Tokens must differ from each other.
+/// at least `least` of them. Tokens must differ from each other. Asked of a standby, too: it
+/// writes nothing and locks no row.
 pub async fn vote(
-    tx: &mut TenantTransaction,
+    rows: TenantRows<'_>,
     tokens: &[i32],
     least: i64,
     limit: i64,
 ) -> Result<Vec<Vote>, DbError> {
-    let (db, tenant) = tx.parts();
+    let TenantRows {
+        connection: db,
+        tenant,
+    } = rows;
     // Thousands of look-ups in one statement: each is worth an index scan whatever the planner
     // thinks of their number.
     sqlx::query!(

@@ -56,6 +56,7 @@ pub struct Metrics {
     image_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
     verdicts: Family<VerdictLabel, Counter>,
     protected: Family<LevelLabel, Counter>,
+    votes: Family<SourceLabel, Counter>,
     db_wait: Histogram,
     /// Locked while a scrape sets them and reads them.
     gauges: Arc<Mutex<Gauges>>,
@@ -97,6 +98,11 @@ struct LevelLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabel {
+    source: &'static str,
 }
 
 impl Metrics {
@@ -154,6 +160,12 @@ impl Metrics {
                 "Photos that were protected, by how strong the mark is",
                 Family::default(),
             ),
+            votes: add(
+                &mut registry,
+                "lumatrace_identify_votes",
+                "Votes that identify asked for, by who gave them",
+                Family::default(),
+            ),
             db_wait: add(
                 &mut registry,
                 "lumatrace_db_wait_seconds",
@@ -180,6 +192,12 @@ impl Metrics {
     /// Counts a photo that was protected, by how strong its mark is.
     pub fn count_protected(&self, level: &'static str) {
         self.protected.get_or_create(&LevelLabel { level }).inc();
+    }
+
+    /// Counts votes of `identify`, which the standby gave or the primary.
+    pub fn count_votes(&self, by_standby: bool) {
+        let source = if by_standby { "standby" } else { "primary" };
+        self.votes.get_or_create(&SourceLabel { source }).inc();
     }
 
     /// Takes how long work waited for a connection to the database.
@@ -298,6 +316,9 @@ mod tests {
         metrics.image_job("protect", "png", Duration::from_millis(120));
         metrics.count_verdict("AUTHENTIC");
         metrics.count_protected("FULL");
+        metrics.count_votes(true);
+        metrics.count_votes(false);
+        metrics.count_votes(true);
         metrics.db_wait(Duration::from_secs(3));
         let text = metrics
             .render(Snapshot {
@@ -310,6 +331,7 @@ mod tests {
                 signing_key_age: 86_400.5,
                 upload_bytes: 7,
                 feed_age: 0.25,
+                read_database_up: Some(true),
             })
             .unwrap();
         let mut found = 0;
@@ -342,12 +364,17 @@ mod tests {
             "lumatrace_signing_key_age_seconds 86400.5",
             "lumatrace_upload_bytes_in_flight 7",
             "lumatrace_access_feed_age_seconds 0.25",
+            r#"lumatrace_identify_votes_total{source="standby"} 2"#,
+            r#"lumatrace_identify_votes_total{source="primary"} 1"#,
+            "lumatrace_read_database_up 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
             found += 1;
         }
-        assert_eq!(found, 28);
+        assert_eq!(found, 31);
         let text = metrics.render(Snapshot::default()).unwrap();
         assert!(!text.contains(r#"signer=""#), "a removed signer is gone");
+        let up = "\nlumatrace_read_database_up";
+        assert!(!text.contains(up), "without a read database");
     }
 }

@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub upload_bytes: usize,
     /// How old this server's copy of ended tokens is, in seconds.
     pub feed_age: f64,
+    /// Whether the read database is asked; `None` when there is none.
+    pub read_database_up: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,6 +45,10 @@ struct SignerLabel {
     signer: String,
 }
 
+/// Of a family that has one member or none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoLabel {}
+
 /// The gauges that a [`Snapshot`] sets.
 #[derive(Debug)]
 pub(super) struct Gauges {
@@ -53,6 +59,8 @@ pub(super) struct Gauges {
     signing_key_age: Gauge<f64, AtomicU64>,
     upload_bytes: Gauge,
     feed_age: Gauge<f64, AtomicU64>,
+    /// A family, so that it is not there without a read database.
+    read_database_up: Family<NoLabel, Gauge>,
 }
 
 impl Gauges {
@@ -100,6 +108,12 @@ impl Gauges {
                 "How old this server's copy of ended tokens is",
                 Gauge::default(),
             ),
+            read_database_up: add(
+                registry,
+                "lumatrace_read_database_up",
+                "Whether the read database is asked for votes (1) or not (0)",
+                Family::default(),
+            ),
         }
     }
 
@@ -128,6 +142,11 @@ impl Gauges {
         self.signing_key_age.set(now.signing_key_age);
         self.upload_bytes.set(whole(now.upload_bytes));
         self.feed_age.set(now.feed_age);
+        if let Some(up) = now.read_database_up {
+            self.read_database_up
+                .get_or_create(&NoLabel {})
+                .set(up.into());
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     },
     readiness::Readiness,
     signers::Signers,
+    standby::Standby,
 };
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
@@ -56,6 +57,8 @@ pub struct Context(Arc<Inner>);
 pub struct Inner {
     /// Connections as the serving role.
     pub db: Database,
+    /// A standby of it, for what only suggests.
+    pub standby: Option<Standby>,
     /// The time, which tests can set.
     pub clock: Clock,
     /// The gate for image work.

@@ -64,7 +64,7 @@ async fn of_same_look(
         return Ok(Vec::new());
     };
     let tokens = engine::index_key(secret).tokens(&original.words.look);
-    let votes = words::vote(tx, &tokens, LEAST_WORDS, MOST).await?;
+    let votes = words::vote(tx.rows(), &tokens, LEAST_WORDS, MOST).await?;
     let ids: Vec<PhotoId> = votes.iter().map(|vote| vote.photo).collect();
     let mut same = Vec::new();
     for (photo, sealed) in photos::find_records(tx, &ids).await? {

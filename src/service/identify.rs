@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! look     decode; judge the manifest; visual words of the picture      gate
-//! ask      photos that share words, the photo of these very bytes, and  database
-//!          the one that the manifest names
+//! ask      photos that share words, the photo of these very bytes, and  database; words
+//!          the one that the manifest names                              a standby, if any
 //! rank     open their records, compare fingerprints, keep the likeliest
 //! decide   decode again; read the mark of each; z is corrected for the  gate
 //!          number of candidates
 //! ```
 //!
 //! Visual words and fingerprints choose the candidates; only the mark decides. An unmarked copy of
-//! a photo is found by its look, and is no match.
+//! a photo is found by its look, and is no match. So a standby may say who shares words: what it
+//! names is read from the primary, and a photo that is gone is no candidate.
 
 use std::cmp::Ordering;
 
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Error, engine, images,
+    Context, Error, engine, images, standby,
     stated::FileCredentials,
     usage,
     verification::{Asked, Verification},
@@ -28,7 +29,7 @@ use crate::{
     cpu::Job,
     credentials::{Judge, Judgement},
     db::{
-        TenantTransaction,
+        TenantTransaction, WalPosition,
         manifests::ManifestSummary,
         photos::{self, SealedRecord},
         words::{self, Vote},
@@ -68,6 +69,7 @@ pub struct Match {
 pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<Vec<Match>, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
     let (secret, limits) = images::tenant(ctx, &mut tx).await?;
+    let written = standby::written(ctx, &mut tx).await?;
     tx.commit().await?;
 
     let (index, judge) = (engine::index_key(&secret), ctx.signers.judge());
@@ -80,8 +82,9 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
     )
     .await?;
 
+    let suggested = ask_standby(ctx, tenant, &seen, written).await;
     let mut tx = ctx.db.begin(tenant).await?;
-    let candidates = candidates(&mut tx, &seen).await?;
+    let candidates = candidates(ctx, &mut tx, &seen, suggested).await?;
     tx.commit().await?;
     let credentials = FileCredentials::resolve(ctx, tenant, judgement, None).await?;
 
@@ -151,9 +154,31 @@ struct Candidates {
     records: Vec<(PhotoId, SealedRecord)>,
 }
 
-/// Finds the photos that may be in the image: their votes, and their records.
-async fn candidates(tx: &mut TenantTransaction, seen: &Seen) -> Result<Candidates, Error> {
-    let mut votes = words::vote(tx, &seen.tokens, LEAST_WORDS, MOST_OPENED).await?;
+/// The votes of a standby that has all that was there when the call began.
+async fn ask_standby(
+    ctx: &Context,
+    tenant: &TenantId,
+    seen: &Seen,
+    written: Option<WalPosition>,
+) -> Option<Vec<Vote>> {
+    let mut tx = standby::begin(ctx, tenant, written).await?;
+    let votes = words::vote(tx.rows(), &seen.tokens, LEAST_WORDS, MOST_OPENED).await;
+    standby::voted(ctx, votes)
+}
+
+/// Finds the photos that may be in the image: their votes, unless a standby has given them, and
+/// their records.
+async fn candidates(
+    ctx: &Context,
+    tx: &mut TenantTransaction,
+    seen: &Seen,
+    suggested: Option<Vec<Vote>>,
+) -> Result<Candidates, Error> {
+    ctx.metrics.count_votes(suggested.is_some());
+    let mut votes = match suggested {
+        Some(votes) => votes,
+        None => words::vote(tx.rows(), &seen.tokens, LEAST_WORDS, MOST_OPENED).await?,
+    };
     let same_bytes = photos::with_protected_sha256(tx, seen.sha256, MOST_OPENED).await?;
     for photo in same_bytes {
         if votes.iter().all(|vote| vote.photo != photo) {

@@ -38,6 +38,7 @@ pub mod readiness;
 pub mod register;
 pub mod rekey;
 pub mod signers;
+pub mod standby;
 mod stated;
 pub mod time_stamps;
 pub mod trust;

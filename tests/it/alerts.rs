@@ -18,9 +18,11 @@ fn served() -> BTreeSet<String> {
     metrics.image_job("verify", "png", second);
     metrics.count_verdict("AUTHENTIC");
     metrics.count_protected("FULL");
+    metrics.count_votes(true);
     let text = metrics
         .render(Snapshot {
             signer_ends: vec![("server".to_owned(), 1)],
+            read_database_up: Some(true),
             ..Snapshot::default()
         })
         .unwrap();

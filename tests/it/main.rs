@@ -63,6 +63,7 @@ mod rekey;
 mod renewal;
 mod signers;
 mod signin;
+mod standby;
 mod stop;
 mod tenant_policy;
 mod time_stamps;

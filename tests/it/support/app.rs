@@ -94,6 +94,13 @@ impl App {
         Self::start(database, Clock::fixed(NOW), flags).await
     }
 
+    /// Starts an application on a cluster of the test's own, at the time that it is: what it makes
+    /// there is valid now.
+    pub(crate) async fn spawn_at(url: &str, flags: &[&str]) -> Self {
+        let unused = Arc::new(TestDatabase::create().await);
+        Self::start_at(url, unused, Clock::system(), flags).await
+    }
+
     /// A second replica on the same database.
     pub(crate) async fn replica(&self) -> Self {
         self.replica_with(&[]).await

@@ -2,10 +2,12 @@
 
 mod app;
 mod client;
+mod cluster;
 mod database;
 pub(crate) mod pictures;
 pub(crate) mod quality;
 
 pub(crate) use app::{App, MASTER_KEY, NOW, PASSWORD, Tenant};
 pub(crate) use client::{Answer, Client, Part};
+pub(crate) use cluster::Cluster;
 pub(crate) use database::TestDatabase;
