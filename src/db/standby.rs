@@ -119,9 +119,9 @@ impl Standby {
         };
         let taken = timeout_at(limit, take).await;
         let (permit, connection) = taken.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        let begin = TenantTransaction::begin(connection, tenant, access.0, LIMITS);
-        let begun = timeout_at(limit, begin).await;
-        let mut transaction = begun.unwrap_or_else(|_| silent())?;
+        let started = TenantTransaction::begin(connection, tenant, access.0, LIMITS);
+        let answer = timeout_at(limit, started).await;
+        let mut transaction = answer.unwrap_or_else(|_| silent())?;
         transaction.permit = Some(permit);
         Ok(ReadTransaction { transaction })
     }
