@@ -146,7 +146,7 @@ pub struct ServeSettings {
         value_parser = whole_number::<u32>(1, 1000))]
     pub database_connections: u32,
 
-    /// Hot standby of the database, which gives the votes of `identify`; without it the database does
+    /// Hot standby that gives the votes of `identify`; without it the database does
     #[arg(long, env = "LUMATRACE_READ_DATABASE_URL", hide_env_values = true)]
     pub read_database_url: Option<SecretString>,
 

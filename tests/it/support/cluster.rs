@@ -1,5 +1,5 @@
-//! Clusters of PostgreSQL of a test's own, which it may stop, kill and copy: a primary, and standbys
-//! that stream from it.
+//! Clusters of PostgreSQL of a test's own, which it may stop, kill and copy: a primary, and
+//! standbys that stream from it.
 
 use std::{
     fs,
