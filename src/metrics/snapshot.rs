@@ -142,10 +142,10 @@ impl Gauges {
         self.signing_key_age.set(now.signing_key_age);
         self.upload_bytes.set(whole(now.upload_bytes));
         self.feed_age.set(now.feed_age);
-        if let Some(up) = now.read_database_up {
-            self.read_database_up
-                .get_or_create(&NoLabel {})
-                .set(up.into());
+        let read_database = &self.read_database_up;
+        match now.read_database_up {
+            Some(up) => drop(read_database.get_or_create(&NoLabel {}).set(up.into())),
+            None => read_database.clear(),
         }
     }
 }
