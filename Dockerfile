@@ -13,6 +13,8 @@ WORKDIR /src
 # No paths of the build in the program: panics name crates and files, not folders.
 # docker build --build-arg LUMATRACE_COMMIT=$(git rev-parse --short=12 HEAD) .
 ARG LUMATRACE_COMMIT=
+# Link-time optimisation takes some minutes, and the program from 39 MB to 31.
+ENV CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=crates --remap-path-prefix=/src=lumatrace"
 COPY . .
 # The caches keep compiled dependencies from build to build, also when Cargo.lock changes. Only the
