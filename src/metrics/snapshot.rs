@@ -144,7 +144,9 @@ impl Gauges {
         self.feed_age.set(now.feed_age);
         let read_database = &self.read_database_up;
         match now.read_database_up {
-            Some(up) => drop(read_database.get_or_create(&NoLabel {}).set(up.into())),
+            Some(up) => {
+                read_database.get_or_create(&NoLabel {}).set(up.into());
+            }
             None => read_database.clear(),
         }
     }

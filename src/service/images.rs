@@ -76,7 +76,7 @@ where
     if let Some(scope) = &scope {
         scope.note_image(facts);
     }
-    let shares = shares(&image, &limits)?;
+    let shares = shares(facts.pixels, &limits)?;
     let (operation, format) = (operation.as_str(), facts.format.unwrap_or(OTHER));
     let parent = scope.as_ref().and_then(|scope| scope.exported().id());
     let queue = info_span!(target: TRACES, parent: parent.clone(), "wait for a worker");
@@ -121,12 +121,13 @@ fn facts(image: &[u8]) -> ImageFacts {
     }
 }
 
-/// The shares that an image takes: one for each 16 megapixels that its header claims, rounded up.
-fn shares(image: &[u8], limits: &Limits) -> Result<u32, Error> {
+/// The shares that an image takes whose header claims so many pixels: one for each 16 million,
+/// rounded up.
+fn shares(claimed: Option<u64>, limits: &Limits) -> Result<u32, Error> {
     if limits.max_pixels <= PIXELS_PER_SHARE {
         return Ok(1);
     }
-    match imaging::claimed_pixels(image) {
+    match claimed {
         Some(actual) if actual > limits.max_pixels => {
             let max = limits.max_pixels;
             Err(ImagingError::TooManyPixels { max, actual }.into())
@@ -149,6 +150,10 @@ mod tests {
         header
     }
 
+    fn shares_of(image: &[u8], limits: &Limits) -> Result<u32, Error> {
+        shares(imaging::claimed_pixels(image), limits)
+    }
+
     #[test]
     fn a_picture_takes_a_share_for_each_16_megapixels_begun() {
         let limits = Limits {
@@ -163,17 +168,17 @@ mod tests {
             (8_160, 6_144, 4),
             (8_000, 8_000, 4),
         ] {
-            let found = shares(&png(width, height), &limits).unwrap();
+            let found = shares_of(&png(width, height), &limits).unwrap();
             assert_eq!(found, taken, "{width} x {height}");
         }
-        assert_eq!(shares(b"no picture", &limits).unwrap(), 1);
-        let refused = shares(&png(8_000, 8_001), &limits);
+        assert_eq!(shares_of(b"no picture", &limits).unwrap(), 1);
+        let refused = shares_of(&png(8_000, 8_001), &limits);
         assert!(matches!(
             refused,
             Err(Error::Image(ImagingError::TooManyPixels { .. }))
         ));
         // Whoever has the default takes one without a look.
-        let found = shares(&png(8_000, 8_000), &Limits::default()).unwrap();
+        let found = shares_of(&png(8_000, 8_000), &Limits::default()).unwrap();
         assert_eq!(found, 1);
     }
 }

@@ -25,8 +25,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::{
+    backup,
     process::{DataDir, Server, login, lumatrace, lumatrace_on},
-    support::{PASSWORD, TestDatabase, pictures},
+    support::{TestDatabase, pictures},
 };
 
 const PROTECT: &str = "/api/v1/photos/protect";
@@ -124,17 +125,6 @@ fn is_ready_again(client: &Client, url: &str) -> Duration {
     until("ready again", Duration::from_mins(1), || {
         readiness(client, url).is_some_and(|codes| codes.is_empty())
     })
-}
-
-fn login_as_press(url: &str) -> String {
-    let body = json!({ "tenantId": "acme", "username": "press", "password": PASSWORD });
-    let answer = client()
-        .post(format!("{url}/api/v1/auth/login"))
-        .json(&body)
-        .send()
-        .unwrap();
-    let body: Value = answer.json().unwrap();
-    format!("authorization: Bearer {}", body["token"].as_str().unwrap())
 }
 
 fn picture(seed: u64) -> Vec<u8> {
@@ -248,7 +238,8 @@ fn a_server_that_is_killed_at_random_moments_loses_nothing_that_was_answered_wit
     let database = runtime.block_on(TestDatabase::create());
     let data_dir = DataDir::new();
     let mut server = Server::start(lumatrace_on(&database, &data_dir));
-    let token = login_as_press(&server.url);
+    let (status, token) = backup::login(&server.url, "acme");
+    assert_eq!(status, 200);
     let random = uuid::Uuid::new_v4();
     let (mut kept, mut restarts) = (Vec::new(), Vec::new());
     for byte in &random.as_bytes()[..4] {
@@ -529,7 +520,8 @@ fn a_server_without_descriptors_lets_clients_wait_and_goes_on() {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let server = Server::start(command);
-    let token = login_as_press(&server.url);
+    let (status, token) = backup::login(&server.url, "acme");
+    assert_eq!(status, 200);
     let client = client();
     let photo = protect(&client, &server.url, &token, &picture(1))
         .ok()
@@ -559,7 +551,8 @@ fn clients_that_vanish_leave_nothing_behind() {
         .env("LUMATRACE_WORKERS", "1")
         .env("LUMATRACE_QUEUE", "1");
     let server = Server::start(command);
-    let token = login_as_press(&server.url);
+    let (status, token) = backup::login(&server.url, "acme");
+    assert_eq!(status, 200);
     let address = server.url.strip_prefix("http://").unwrap();
     let image = picture(1);
     let body = [
@@ -608,7 +601,8 @@ fn a_watched_server_stops_after_it_has_said_so_and_answers_what_it_has_begun() {
     let mut command = lumatrace_on(&database, &data_dir);
     command.env("LUMATRACE_STOP_DELAY_SECONDS", "2");
     let server = Server::start(command);
-    let token = login_as_press(&server.url);
+    let (status, token) = backup::login(&server.url, "acme");
+    assert_eq!(status, 200);
     let (url, client) = (server.url.clone(), client());
     assert_eq!(readiness(&client, &url), Some(Vec::new()));
     let load = Load::start(&url, &token);

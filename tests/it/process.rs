@@ -132,13 +132,12 @@ pub(crate) fn login(url: &str, data_dir: &Path) -> String {
     format!("authorization: Bearer {}", body["token"].as_str().unwrap())
 }
 
-fn run(command: &mut Command) -> (bool, String) {
+/// Runs a command; returns whether it did what it should, and what it printed on both streams.
+pub(crate) fn run(command: &mut Command) -> (bool, String) {
     let output = command.stderr(Stdio::piped()).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.success(),
-        String::from_utf8_lossy(&text).into_owned(),
-    )
+    let text = String::from_utf8_lossy(&text).into_owned();
+    (output.status.success(), text)
 }
 
 #[test]

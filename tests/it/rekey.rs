@@ -23,8 +23,8 @@ use lumatrace::{
 use serde_json::Value;
 
 use crate::{
-    backup::{json_of, login, me, protect, run, verdict},
-    process::{DataDir, Server, curl, lumatrace, lumatrace_on},
+    backup::{json_of, login, me, protect, verdict},
+    process::{DataDir, Server, curl, lumatrace, lumatrace_on, run},
     support::{MASTER_KEY, PASSWORD, TestDatabase, pictures},
 };
 

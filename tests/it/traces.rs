@@ -16,6 +16,7 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use crate::{
+    backup::login,
     process::{DataDir, Server, curl, lumatrace_on},
     support::{PASSWORD, TestDatabase, pictures},
 };
@@ -84,17 +85,8 @@ fn serve(database: &TestDatabase, folder: &DataDir, collector: &str) -> Server {
 /// Logs in and protects a picture as part of a trace; returns how long that took.
 fn protect(server: &Server, folder: &DataDir) -> Duration {
     let began = Instant::now();
-    let body = json!({ "tenantId": "acme", "username": "press", "password": PASSWORD });
-    let (status, body) = curl(&[
-        "-H",
-        "content-type: application/json",
-        "-d",
-        &body.to_string(),
-        &format!("{}/api/v1/auth/login", server.url),
-    ]);
+    let (status, bearer) = login(&server.url, "acme");
     assert_eq!(status, 200);
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    let bearer = format!("authorization: Bearer {}", body["token"].as_str().unwrap());
     std::fs::create_dir_all(&folder.0).unwrap();
     let picture = folder.0.join("picture.png");
     std::fs::write(&picture, pictures::png(&pictures::scene(320, 240, 78))).unwrap();

@@ -14,7 +14,10 @@ use age::x25519;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::{process::curl, support::PASSWORD};
+use crate::{
+    process::{curl, run},
+    support::PASSWORD,
+};
 
 /// An identity of age in a file, and its recipient.
 struct AgeKey {
@@ -37,14 +40,6 @@ impl AgeKey {
             identity,
         }
     }
-}
-
-/// Runs a command; returns whether it did what it should, and what it printed on both streams.
-pub(crate) fn run(command: &mut Command) -> (bool, String) {
-    let output = command.stderr(Stdio::piped()).output().unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    (output.status.success(), text)
 }
 
 /// Runs a command that succeeds, and reads the JSON that it prints.
