@@ -218,6 +218,15 @@ pub struct ServeSettings {
     )]
     pub audience: String,
 
+    /// Whether the console is served under /console/: on or off
+    #[arg(
+        long,
+        env = "LUMATRACE_CONSOLE",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub console: Switch,
+
     /// Whether protected files are signed (content credentials): on or off
     #[arg(
         long,

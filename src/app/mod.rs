@@ -302,6 +302,7 @@ pub async fn context(
             public_url,
             most_connections: serve.connections.get(),
             credentials: serve.credentials == Switch::On,
+            console: serve.console == Switch::On,
             limits: Limits::default(),
             stop_delay: Duration::from_secs(serve.stop_delay_seconds.into()),
             soft_binding: serve.soft_binding.clone(),

@@ -153,7 +153,7 @@ impl AccessStates {
     fn judge(&self, claims: &Claims, now: i64, with_doubts: bool) -> TokenStatus {
         let tenant = claims.tenant.as_str();
         let key = |kind: &str, subject: &str| access_key(kind, tenant, subject);
-        let token = key("token", &claims.token.as_uuid().to_string());
+        let token = key("token", &claims.ended_by().as_uuid().to_string());
         let mut needed = vec![(key("tenant", ""), 0)];
         if let Some(generation) = claims.origin.generation() {
             needed.push((key("account", claims.username.as_str()), generation));
@@ -202,7 +202,9 @@ impl Origin {
     /// The account's generation at the sign-in; `None` for an application.
     pub fn generation(&self) -> Option<i64> {
         match self {
-            Self::Account { generation } | Self::ApiKey { generation, .. } => Some(*generation),
+            Self::Account { generation }
+            | Self::Console { generation, .. }
+            | Self::ApiKey { generation, .. } => Some(*generation),
             Self::Application { .. } | Self::Client { .. } => None,
         }
     }
@@ -210,7 +212,7 @@ impl Origin {
     /// The credential that the token was issued with; `None` for a plain login.
     pub fn credential(&self) -> Option<CredentialId> {
         match self {
-            Self::Account { .. } => None,
+            Self::Account { .. } | Self::Console { .. } => None,
             Self::ApiKey { credential, .. }
             | Self::Application { credential }
             | Self::Client { credential } => Some(*credential),

@@ -20,7 +20,7 @@ pub use password::{
 };
 pub use signing::{Jwk, JwkSet, KeyRing, SigningKey, SigningKeyError};
 pub use tenant_secret::TenantSecret;
-pub use token::{Claims, Grant, Origin, TokenError, TokenService};
+pub use token::{CONSOLE_SESSION_SECONDS, Claims, Grant, Origin, TokenError, TokenService};
 
 /// Draws bytes from the operating system's generator.
 ///

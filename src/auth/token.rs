@@ -53,6 +53,15 @@ pub enum Origin {
         /// The account's generation at the login; a later one ends the token.
         generation: i64,
     },
+    /// A sign-in at the console: the token must be sent in the session's cookie, and nowhere else.
+    Console {
+        /// The account's generation at the sign-in; a later one ends the token.
+        generation: i64,
+        /// The session (`sid`), which renewed tokens have in common: a logout ends all of them.
+        session: TokenId,
+        /// When the password was given (`auth_time`), in seconds since 1970.
+        signed_in_at: i64,
+    },
     /// A login together with an API key, which must be sent with the token.
     ApiKey {
         /// The account's generation at the login; a later one ends the token.
@@ -79,6 +88,7 @@ impl Origin {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Account { .. } => "login",
+            Self::Console { .. } => "console",
             Self::ApiKey { .. } => "api_key",
             Self::Application { .. } => "application",
             Self::Client { .. } => "client_credentials",
@@ -105,6 +115,27 @@ pub struct Claims {
     pub issued_at: i64,
     /// Expires at (`exp`), in seconds since 1970.
     pub expires_at: i64,
+}
+
+/// How long a session of the console lasts at most, in seconds: 12 hours. Then the password is due.
+pub const CONSOLE_SESSION_SECONDS: i64 = 12 * 3600;
+
+impl Claims {
+    /// The id by which a logout ends the token: its own, or that of its session at the console.
+    pub fn ended_by(&self) -> TokenId {
+        match self.origin {
+            Origin::Console { session, .. } => session,
+            _ => self.token,
+        }
+    }
+
+    /// When nothing is left of what [`Claims::ended_by`] names, in seconds since 1970.
+    pub fn ends_at(&self) -> i64 {
+        match self.origin {
+            Origin::Console { signed_in_at, .. } => signed_in_at + CONSOLE_SESSION_SECONDS,
+            _ => self.expires_at,
+        }
+    }
 }
 
 /// The claims of a token to be issued.
@@ -138,9 +169,10 @@ struct WireClaims {
     nbf: i64,
     exp: i64,
     scope: String,
-    /// How the token was obtained: `login`, `api_key`, `application` or `client_credentials`.
+    /// How the token was obtained: `login`, `console`, `api_key`, `application` or
+    /// `client_credentials`.
     flow: String,
-    /// Generation of the account, for `login` and `api_key`.
+    /// Generation of the account, for `login`, `console` and `api_key`.
     #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
     generation: Option<i64>,
     /// The credential (RFC 9068 section 2.2); absent for `login`.
@@ -149,6 +181,12 @@ struct WireClaims {
     /// SHA-256 of the API key in base64url, for `api_key`.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_sha256: Option<String>,
+    /// The session, for `console` (`OpenID` Connect Front-Channel Logout 1.0 section 3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
+    /// When the password was given, for `console` (`OpenID` Connect Core 1.0 section 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
 }
 
 impl WireClaims {
@@ -158,6 +196,11 @@ impl WireClaims {
         Some(match self.flow.as_str() {
             "login" => Origin::Account {
                 generation: self.generation?,
+            },
+            "console" => Origin::Console {
+                generation: self.generation?,
+                session: self.sid?.into(),
+                signed_in_at: self.auth_time?,
             },
             "api_key" => Origin::ApiKey {
                 generation: self.generation?,
@@ -178,15 +221,21 @@ impl WireClaims {
 
     /// Sets the claims that [`WireClaims::origin`] reads.
     fn set_origin(&mut self, origin: &Origin) {
-        let (generation, key) = match origin {
-            Origin::Account { generation } => (Some(*generation), None),
-            Origin::ApiKey {
-                generation, key, ..
-            } => (Some(*generation), Some(key)),
-            Origin::Application { .. } | Origin::Client { .. } => (None, None),
-        };
         origin.name().clone_into(&mut self.flow);
-        self.generation = generation;
+        self.generation = origin.generation();
+        if let Origin::Console {
+            session,
+            signed_in_at,
+            ..
+        } = origin
+        {
+            self.sid = Some(session.as_uuid());
+            self.auth_time = Some(*signed_in_at);
+        }
+        let key = match origin {
+            Origin::ApiKey { key, .. } => Some(key),
+            _ => None,
+        };
         self.client_id = origin.credential().map(|id| id.to_string());
         self.key_sha256 = key.map(|key| URL_SAFE_NO_PAD.encode(key.as_bytes()));
     }
@@ -249,6 +298,8 @@ impl TokenService {
             generation: None,
             client_id: None,
             key_sha256: None,
+            sid: None,
+            auth_time: None,
         };
         claims.set_origin(&grant.origin);
         let key = keys.active();

@@ -234,7 +234,8 @@ async fn create_tenant(
     }
 }
 
-/// Makes the tenant and account `demo` when nothing is configured. The password is generated, and
+/// Makes the tenant and account `demo` when nothing is configured: an administrator, to whom the
+/// console shows all that it has. The password is generated, and
 /// kept in the data folder alone: a log is read by more people.
 async fn create_demo(
     data_dir: &Path,
@@ -265,7 +266,7 @@ async fn create_demo(
             .map_err(|error| StartError::Setting(error.to_string()))?;
         let new = NewAccount {
             username: &username,
-            role: Role::User,
+            role: Role::Admin,
             password: &hash,
         };
         accounts::create(tx, master, clock, By::OPERATOR, new).await?;

@@ -2,25 +2,25 @@
 
 use axum::http::{HeaderMap, header::ACCEPT};
 
-/// Whether `Accept` ranks `application/problem+json` above `application/json` (RFC 9110 section
+/// Whether `Accept` names the type `wanted`, and does not rank `other` above it (RFC 9110 section
 /// 12.5.1, types given by name).
-pub(super) fn prefers_problem_json(headers: &HeaderMap) -> bool {
+pub(super) fn prefers(headers: &HeaderMap, wanted: &str, other: &str) -> bool {
     let accept = headers
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let quality = |wanted: &str| {
+    let quality = |name: &str| {
         accept.split(',').find_map(|range| {
             let mut parts = range.split(';').map(str::trim);
-            if !parts.next()?.eq_ignore_ascii_case(wanted) {
+            if !parts.next()?.eq_ignore_ascii_case(name) {
                 return None;
             }
             let given = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
             Some(given.unwrap_or(1.0))
         })
     };
-    let problem = quality("application/problem+json").unwrap_or(0.0);
-    problem > 0.0 && problem >= quality("application/json").unwrap_or(0.0)
+    let wanted = quality(wanted).unwrap_or(0.0);
+    wanted > 0.0 && wanted >= quality(other).unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn problem_json_is_sent_to_who_prefers_it() {
+    fn a_type_is_preferred_that_is_named_and_not_ranked_lower() {
         for (accept, prefers) in [
             ("", false),
             ("*/*", false),
@@ -46,7 +46,8 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
-            assert_eq!(prefers_problem_json(&headers), prefers, "{accept}");
+            let found = super::prefers(&headers, "application/problem+json", "application/json");
+            assert_eq!(found, prefers, "{accept}");
         }
     }
 }

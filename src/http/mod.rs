@@ -9,11 +9,14 @@
 //! [`openapi`].
 
 mod accept;
+mod console;
 mod error;
 mod extract;
 mod middleware;
 pub mod openapi;
+mod page;
 mod signin;
+mod single;
 mod v1;
 mod wire;
 
@@ -36,9 +39,6 @@ use crate::{
     domain::{Scope, Scopes},
     service::{Context, admission::limits::LimitMode},
 };
-
-/// Counted, and never refused for a limit: a client must be able to end its session.
-const LOGOUT: &str = "/api/v1/auth/logout";
 
 /// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub struct Endpoint {
     pub access: Access,
     /// Takes an image, which has to pass the gate.
     takes_image: bool,
+    /// Whether its calls are refused above the tenant's limits.
+    limit: LimitMode,
     describe: fn() -> Operation,
     route: MethodRouter<Context>,
 }
@@ -94,6 +96,7 @@ impl Endpoint {
             path,
             access,
             takes_image: false,
+            limit: LimitMode::Enforce,
             describe,
             route,
         }
@@ -103,6 +106,15 @@ impl Endpoint {
     fn with_image(self) -> Self {
         Self {
             takes_image: true,
+            ..self
+        }
+    }
+
+    /// The same, whose calls count and are never refused for a limit: everybody must be able to end
+    /// a session.
+    fn never_limited(self) -> Self {
+        Self {
+            limit: LimitMode::CountOnly,
             ..self
         }
     }
@@ -149,27 +161,8 @@ impl Endpoint {
 pub fn endpoints() -> Vec<Endpoint> {
     let mut all = public();
     all.extend(sign_in());
+    all.extend(caller());
     all.extend([
-        Endpoint::post(LOGOUT, ANY_TOKEN, v1::logout::handler, v1::logout::describe),
-        Endpoint::get("/api/v1/me", ANY_TOKEN, v1::me::handler, v1::me::describe),
-        Endpoint::post(
-            "/api/v1/me/password",
-            ANY_TOKEN,
-            v1::own_account::set_password,
-            v1::own_account::describe_set_password,
-        ),
-        Endpoint::delete(
-            "/api/v1/me/sessions",
-            ANY_TOKEN,
-            v1::own_account::end_sessions,
-            v1::own_account::describe_end_sessions,
-        ),
-        Endpoint::get(
-            "/api/v1/usage",
-            ANY_TOKEN,
-            v1::usage::handler,
-            v1::usage::describe,
-        ),
         Endpoint::post(
             "/api/v1/photos/register",
             PROTECT,
@@ -223,7 +216,40 @@ pub fn endpoints() -> Vec<Endpoint> {
         ),
     ]);
     all.extend(administration());
+    all.extend(console::endpoints());
     all
+}
+
+/// What a caller may ask and change of itself.
+fn caller() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post(
+            "/api/v1/auth/logout",
+            ANY_TOKEN,
+            v1::logout::handler,
+            v1::logout::describe,
+        )
+        .never_limited(),
+        Endpoint::get("/api/v1/me", ANY_TOKEN, v1::me::handler, v1::me::describe),
+        Endpoint::post(
+            "/api/v1/me/password",
+            ANY_TOKEN,
+            v1::own_account::set_password,
+            v1::own_account::describe_set_password,
+        ),
+        Endpoint::delete(
+            "/api/v1/me/sessions",
+            ANY_TOKEN,
+            v1::own_account::end_sessions,
+            v1::own_account::describe_end_sessions,
+        ),
+        Endpoint::get(
+            "/api/v1/usage",
+            ANY_TOKEN,
+            v1::usage::handler,
+            v1::usage::describe,
+        ),
+    ]
 }
 
 /// What an administrator of the tenant may call.
@@ -408,33 +434,38 @@ fn public() -> Vec<Endpoint> {
 /// The service as axum serves it.
 pub fn router(ctx: Context) -> Router {
     let authenticate = from_fn_with_state(ctx.clone(), middleware::authenticate);
+    let has_console = ctx.settings.console;
     let limit = from_fn_with_state(ctx.clone(), middleware::limit);
     let shed = from_fn_with_state(ctx.clone(), middleware::shed);
     let mut router = Router::new();
-    for endpoint in endpoints() {
+    if has_console {
+        router = router.merge(console::pages());
+    }
+    let is_there = |endpoint: &Endpoint| has_console || !endpoint.path.starts_with("/console/");
+    for endpoint in endpoints().into_iter().filter(is_there) {
         let route = match endpoint.access {
             Access::Public => endpoint.route,
             Access::Token(scopes) => {
-                let passage = match endpoint.path {
-                    LOGOUT => LimitMode::CountOnly,
-                    _ => LimitMode::Enforce,
-                };
                 // The last one is the first that a request meets.
                 let mut route = endpoint
                     .route
-                    .route_layer(from_fn_with_state(scopes, middleware::authorise))
+                    .route_layer(from_fn_with_state(
+                        (ctx.clone(), scopes),
+                        middleware::authorise,
+                    ))
                     .route_layer(limit.clone());
                 if endpoint.takes_image {
                     route = route.route_layer(shed.clone());
                 }
                 route
                     .route_layer(authenticate.clone())
-                    .route_layer(Extension(passage))
+                    .route_layer(Extension(endpoint.limit))
             }
         };
         router = router.route(endpoint.path, route);
     }
     let mut router = router
+        .route("/", get(console::start).with_state(has_console))
         .fallback(error::not_found)
         .layer(from_fn(middleware::options))
         .layer(Extension(Published::new(&ctx.settings.public_url)))

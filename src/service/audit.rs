@@ -22,7 +22,9 @@ const BATCH: i64 = 1_000;
 /// The holder of a token, as the audit log names whoever acts.
 pub(super) fn actor(origin: &Origin, username: &Username) -> Actor {
     match origin {
-        Origin::Account { .. } | Origin::ApiKey { .. } => Actor::Account(username.clone()),
+        Origin::Account { .. } | Origin::Console { .. } | Origin::ApiKey { .. } => {
+            Actor::Account(username.clone())
+        }
         Origin::Application { credential } | Origin::Client { credential } => {
             Actor::Application(*credential)
         }
@@ -32,7 +34,9 @@ pub(super) fn actor(origin: &Origin, username: &Username) -> Actor {
 /// The holder of a token, as the audit log names what is acted on: the subject of its sessions.
 pub(super) fn subject(origin: &Origin, username: &Username) -> Subject {
     match origin {
-        Origin::Account { .. } | Origin::ApiKey { .. } => Subject::Account(username.clone()),
+        Origin::Account { .. } | Origin::Console { .. } | Origin::ApiKey { .. } => {
+            Subject::Account(username.clone())
+        }
         Origin::Application { credential } | Origin::Client { credential } => {
             Subject::Credential(CredentialKind::Application, *credential)
         }

@@ -15,6 +15,20 @@ pub struct Presented<'a> {
     pub api_key: Option<&'a str>,
     /// The header `AppIdV3`, which tokens of applications need.
     pub application: Option<&'a str>,
+    /// Whether the token came in the cookie of the console, from a page of this server.
+    pub in_cookie: bool,
+}
+
+impl<'a> Presented<'a> {
+    /// The token of a session at the console, which came in its cookie.
+    pub fn in_cookie(token: &'a str) -> Self {
+        Self {
+            token,
+            api_key: None,
+            application: None,
+            in_cookie: true,
+        }
+    }
 }
 
 /// Checks a token, that the credential it is bound to came with it, and that nothing has ended it:
@@ -61,10 +75,15 @@ pub(super) async fn is_live(ctx: &Context, claims: &Claims) -> Result<bool, Erro
     Ok(status == TokenStatus::Live)
 }
 
-/// Whether the credential that a token is bound to was sent with it, where it must be.
+/// Whether the credential that a token is bound to was sent with it, where it must be. A token of
+/// the console is good in the cookie alone, and the cookie for nothing else: so that neither is a
+/// way around what holds for the other.
 fn is_sent_with_its_credential(origin: &Origin, presented: Presented<'_>) -> bool {
+    if presented.in_cookie != matches!(origin, Origin::Console { .. }) {
+        return false;
+    }
     match origin {
-        Origin::Account { .. } | Origin::Client { .. } => true,
+        Origin::Account { .. } | Origin::Console { .. } | Origin::Client { .. } => true,
         Origin::ApiKey { key, .. } => presented
             .api_key
             .is_some_and(|sent| SecretHash::of(sent).matches(key.as_bytes())),

@@ -39,6 +39,8 @@ pub struct Settings {
     pub soft_binding: String,
     /// Whether protected files are signed.
     pub credentials: bool,
+    /// Whether the console is served.
+    pub console: bool,
     /// How long a server that is watched goes on taking connections once it says that it stops.
     pub stop_delay: Duration,
     /// Limits of an image, unless the tenant has its own.

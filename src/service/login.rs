@@ -5,6 +5,7 @@
 //! API key             the key; user name, password of its tenant       token valid with the key
 //! application         its id, token and secret                         long-lived, valid with id
 //! client credentials  an application's id and secret (RFC 6749 4.4)    bearer token
+//! console             tenant, user name, password                      valid in its cookie
 //! ```
 
 use secrecy::{ExposeSecret, SecretString};
@@ -18,7 +19,7 @@ use super::{
         sources,
         throttle::Attempt,
     },
-    audit, journal, keys,
+    audit, console, journal, keys,
     password::{ProvenAccount, SentPassword},
 };
 use crate::{
@@ -71,6 +72,40 @@ pub async fn account(
         password,
         call,
     };
+    let ttl_seconds = ctx.settings.token_ttl_seconds;
+    let origin = |generation| Origin::Account { generation };
+    with_password(ctx, sent, ttl_seconds, origin).await
+}
+
+/// Begins a session at the console, given an account's password: issues the token that its cookie
+/// holds. As [`account`], for which the errors are the same.
+pub async fn console(
+    ctx: &Context,
+    tenant: &str,
+    username: &str,
+    password: SecretString,
+    call: &CallTrace,
+) -> Result<Session, Error> {
+    let sent = SentPassword {
+        way: WayIn::Console,
+        tenant,
+        username,
+        password,
+        call,
+    };
+    let ttl_seconds = console::ttl_seconds(ctx);
+    let origin = |generation| console::begin(ctx, generation);
+    with_password(ctx, sent, ttl_seconds, origin).await
+}
+
+/// Issues a token of some origin to the account whose password was sent.
+async fn with_password(
+    ctx: &Context,
+    sent: SentPassword<'_>,
+    ttl_seconds: u32,
+    origin: impl FnOnce(i64) -> Origin,
+) -> Result<Session, Error> {
+    let call = sent.call;
     let ProvenAccount {
         tenant,
         username,
@@ -82,10 +117,8 @@ pub async fn account(
         username,
         role: account.role,
         scopes: account.role.scopes(),
-        origin: Origin::Account {
-            generation: account.generation,
-        },
-        ttl_seconds: ctx.settings.token_ttl_seconds,
+        origin: origin(account.generation),
+        ttl_seconds,
     };
     let notes = Notes {
         new_source: new_source.as_ref(),

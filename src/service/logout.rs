@@ -4,7 +4,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Context, Error, admission::access, audit, journal};
 use crate::{
-    auth::Claims,
+    auth::{Claims, Origin},
     db::revoked_tokens::{self, EndedToken},
     domain::audit::{Action, AuditEntry, By, CallTrace},
 };
@@ -17,15 +17,20 @@ const GRACE: Duration = Duration::minutes(5);
 const MOST_SINGLE_ENDS: i32 = 1_000;
 
 /// Refuses a token from now on, on this server and on every other within a second, and deletes
-/// entries whose tokens have expired. A token that was ended before is no event: there are never
-/// more ends than tokens were issued.
+/// entries whose tokens have expired. That of the console takes all tokens of its session along. A
+/// token that was ended before is no event: there are never more ends than tokens were issued.
 pub async fn logout(ctx: &Context, session: &Claims, call: &CallTrace) -> Result<(), Error> {
     let moment = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(Error::internal);
+    // The tokens of a session at the console are issued one after another, until now.
+    let issued_at = match session.origin {
+        Origin::Console { .. } => ctx.clock.now(),
+        _ => moment(session.issued_at)?,
+    };
     let ended = EndedToken {
-        id: session.token,
+        id: session.ended_by(),
         holder: &session.username,
-        issued_at: moment(session.issued_at)?,
-        expires_at: moment(session.expires_at)? + GRACE,
+        issued_at,
+        expires_at: moment(session.ends_at())? + GRACE,
     };
     let mut tx = ctx.db.begin(&session.tenant).await?;
     revoked_tokens::sweep(&mut tx, ctx.clock.now()).await?;

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod authenticate;
 pub mod backup;
 mod caller;
+pub mod console;
 mod context;
 pub mod copies;
 pub mod credentials;

@@ -6,7 +6,7 @@ use super::{
     Context, Error,
     accounts::{self, AccountChange},
     admission::{access, refusals::WayIn},
-    audit, journal,
+    audit, console, journal,
     login::{self, API_KEY_TOKEN_TTL_SECONDS, Session},
     password::{self, SentPassword},
 };
@@ -73,6 +73,11 @@ pub async fn set_password(
                 API_KEY_TOKEN_TTL_SECONDS,
                 ctx.access.credential_end(claims),
             ),
+        ),
+        Origin::Console { .. } => (
+            console::begin(ctx, generation),
+            role.scopes(),
+            console::ttl_seconds(ctx),
         ),
         _ => (
             Origin::Account { generation },

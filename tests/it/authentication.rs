@@ -66,6 +66,7 @@ async fn every_route_but_the_listed_ones_refuses_a_call_without_a_token() {
         "POST /api/v1/auth/login",
         "POST /api/v3/auth",
         "POST /auth",
+        "POST /console/session",
         "POST /oauth2/introspect",
         "POST /oauth2/revoke",
         "POST /oauth2/token",

@@ -27,6 +27,7 @@ mod backup;
 mod capacity;
 mod command_line;
 mod comments;
+mod console;
 mod contract;
 mod credentials;
 mod doctor;

@@ -60,6 +60,10 @@ catalogue! {
         "Log in again.";
     AuthFailed "AUTH_FAILED" UNAUTHORIZED "The credentials are not right"
         "Check tenantId, username and password.";
+    AuthReauthenticate "AUTH_REAUTHENTICATE" UNAUTHORIZED "The password was given too long ago for this"
+        "Give the password again at POST /console/session, then send the request again.";
+    OriginRefused "ORIGIN_REFUSED" FORBIDDEN "The page that calls may not do this"
+        "Open the console at this server's own address; over HTTPS, unless the server is this machine.";
     TenantRestricted "TENANT_RESTRICTED" FORBIDDEN "The token does not allow this"
         "Use a token with the scopes named in errors.";
     NotFound "NOT_FOUND" NOT_FOUND "There is no such thing"

@@ -25,15 +25,18 @@ use axum::{
 pub(in crate::http) use self::body::{Limit, Problem, ProblemField};
 pub use self::catalogue::{ErrorCode, ErrorRow};
 use super::{
-    accept::prefers_problem_json,
+    accept,
     middleware::{RequestId, tell},
+    page::{self, Page},
 };
 use crate::{
     auth::TokenError,
     db::DbError,
     domain::{Decision, Scopes},
     imaging::ImagingError,
-    service::{self, Bound, Busy, Context, FieldError, readiness::Unready},
+    service::{
+        self, Bound, Busy, Context, FieldError, console::PASSWORD_SECONDS, readiness::Unready,
+    },
 };
 
 /// Seconds until an operator may have seen what is wrong.
@@ -321,7 +324,9 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
 
 /// Writes the body of every error, logs what failed and counts it.
 pub(super) async fn render(State(ctx): State<Context>, request: Request, next: Next) -> Response {
-    let wants_problem = prefers_problem_json(request.headers());
+    let headers = request.headers();
+    let wants_page = page::is_wanted(headers);
+    let wants_problem = accept::prefers(headers, "application/problem+json", "application/json");
     let instance = request.uri().path().to_owned();
     let id = request
         .extensions()
@@ -347,6 +352,22 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
     log_failure(&error);
     let row = error.code.row();
     ctx.metrics.count_refusal(row.code);
+    if wants_page {
+        Page {
+            title: row.title,
+            text: row.action,
+            facts: vec![
+                ("Message", &error.message),
+                ("Code", row.code),
+                ("Trace", id.as_str()),
+            ],
+        }
+        .put_into(&mut response);
+        *response.status_mut() = row.status;
+        response.extensions_mut().insert(RefusalCode(row.code));
+        add_hints(&error, response.headers_mut());
+        return response;
+    }
     let problem = Problem {
         trace_id: id.as_str(),
         instance: &instance,
@@ -380,6 +401,10 @@ fn add_hints(error: &ApiError, headers: &mut HeaderMap) {
         ErrorCode::AuthExpired | ErrorCode::AuthInvalid | ErrorCode::AuthRevoked => {
             Some(r#"Bearer error="invalid_token""#.to_owned())
         }
+        // RFC 9470 section 3.
+        ErrorCode::AuthReauthenticate => Some(format!(
+            r#"Bearer error="insufficient_user_authentication", max_age={PASSWORD_SECONDS}"#
+        )),
         ErrorCode::TenantRestricted => error
             .lacking
             .map(|scopes| format!(r#"Bearer error="insufficient_scope", scope="{scopes}""#)),

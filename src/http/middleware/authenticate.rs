@@ -1,23 +1,30 @@
-//! Lets nobody through to a handler without a live token (RFC 6750, the header form only), nor
-//! without the scopes of the route.
+//! Lets nobody through to a handler without a live token, nor without the scopes of the route. A
+//! token comes in the header (RFC 6750 section 2.1), or in the cookie of a session at the console
+//! where the request shows no other credentials and a page of this server sends it.
 
 use std::sync::Arc;
 
 use axum::{
     body::HttpBody,
     extract::{Request, State},
-    http::{HeaderMap, header::AUTHORIZATION},
+    http::{
+        HeaderMap,
+        header::{AUTHORIZATION, SET_COOKIE},
+    },
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
 use crate::{
-    domain::Scopes,
+    auth::Claims,
+    domain::{Scope, Scopes},
     http::{
+        console::{Sender, SessionCookie},
         error::{ApiError, ErrorCode},
         extract::{API_KEY, APPLICATION, Call, VerifiedCaller},
+        single::single,
     },
-    service::{self, Context, authenticate::Presented},
+    service::{self, Context, authenticate::Presented, console},
 };
 
 /// Verifies the token and hands the caller on. What is answered counts in the memory of the
@@ -27,7 +34,15 @@ pub(in crate::http) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let verified = match presented(request.headers()) {
+    let sender = Sender::new(request.uri(), request.headers(), &ctx.settings.public_url);
+    let cookie = SessionCookie::sent(request.headers(), sender)
+        .filter(|_| sender.is_same_origin() && !has_credentials(request.headers()));
+    let presented = match cookie {
+        Some((_, token)) => Ok(Presented::in_cookie(token)),
+        None => presented(request.headers()),
+    };
+    let cookie = cookie.map(|(cookie, _)| cookie);
+    let verified = match presented {
         Ok(presented) => service::authenticate::authenticate(&ctx, presented)
             .await
             .map_err(ApiError::from),
@@ -38,10 +53,16 @@ pub(in crate::http) async fn authenticate(
             let tenant = claims.tenant.clone();
             tracing::Span::current().record("tenant.id", claims.tenant.as_str());
             let Call(call) = Call::of(request.extensions(), request.headers(), &ctx);
-            request
-                .extensions_mut()
-                .insert(VerifiedCaller::verified(claims, call));
+            let session = cookie.map(|cookie| (cookie, claims.clone()));
+            let extensions = request.extensions_mut();
+            if let Some(cookie) = cookie {
+                extensions.insert(cookie);
+            }
+            extensions.insert(VerifiedCaller::verified(claims, call));
             let mut response = next.run(request).await;
+            if let Some((cookie, claims)) = session {
+                renew(&ctx, cookie, &claims, &mut response).await;
+            }
             if let Some(bytes) = response.body().size_hint().exact() {
                 let memory = ctx
                     .bodies
@@ -54,19 +75,45 @@ pub(in crate::http) async fn authenticate(
     }
 }
 
+/// Lets a session at the console go on that is used, unless the answer sets or ends one itself. A
+/// token that cannot be renewed now is when it is used next.
+async fn renew(ctx: &Context, cookie: SessionCookie, claims: &Claims, response: &mut Response) {
+    if response.headers().contains_key(SET_COOKIE) {
+        return;
+    }
+    match console::renew(ctx, claims).await {
+        Ok(token) => {
+            let header = token.and_then(|token| cookie.set(&token));
+            response.headers_mut().extend(header);
+        }
+        Err(error) => tracing::warn!(error = %error, "a session at the console was not renewed"),
+    }
+}
+
 /// Compares the caller's scopes with those of the route; after the limits, so that refused calls
-/// count too.
+/// count too. A person who changes the tenant's administration has given the password lately.
 pub(in crate::http) async fn authorise(
-    State(needed): State<Scopes>,
+    State((ctx, needed)): State<(Context, Scopes)>,
     caller: VerifiedCaller,
     request: Request,
     next: Next,
 ) -> Response {
-    if caller.claims().scopes.covers(needed) {
-        next.run(request).await
-    } else {
-        ApiError::lacks(needed.without(caller.claims().scopes)).into_response()
+    let claims = caller.claims();
+    if !claims.scopes.covers(needed) {
+        return ApiError::lacks(needed.without(claims.scopes)).into_response();
     }
+    let administers = needed.contains(Scope::Admin) && !request.method().is_safe();
+    if administers && console::needs_password(&ctx, claims) {
+        return ApiError::new(ErrorCode::AuthReauthenticate).into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether a request shows a token or what belongs to one: the cookie does not count beside it.
+fn has_credentials(headers: &HeaderMap) -> bool {
+    [AUTHORIZATION.as_str(), API_KEY, APPLICATION]
+        .iter()
+        .any(|name| headers.contains_key(*name))
 }
 
 /// The token of the one `Authorization` header, and what came beside it; two of a header are one
@@ -88,19 +135,6 @@ fn presented(headers: &HeaderMap) -> Result<Presented<'_>, ApiError> {
         token,
         api_key,
         application,
+        in_cookie: false,
     })
-}
-
-/// Two headers of one name, or one that is not text.
-struct NotOne;
-
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, NotOne> {
-    let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    match (values.next(), value.to_str()) {
-        (None, Ok(text)) => Ok(Some(text)),
-        _ => Err(NotOne),
-    }
 }

@@ -47,6 +47,8 @@ pub(super) fn headers() -> Value {
         "Idempotency-Replayed": header(false, json!({ "type": "string", "const": "true" }), "true", "The call was done before, under the same key."),
         "Location": header(true, text(), &format!("/api/v1/photos/{photo}"), "The photo."),
         "Content-Disposition": header(true, text(), &file, "A name for the file."),
+        "Set-Cookie": header(true, text(), "__Host-lumatrace=eyJhbGciOiJSUzI1NiJ9.e30.c2ln; Path=/; HttpOnly; SameSite=Strict; Secure", "The session of the console."),
+        "Clear-Site-Data": header(true, text(), r#""cache", "storage""#, "What the browser is to forget of this server."),
         "Content-Security-Policy": header(true, text(), "default-src 'none'", "What the page may load: nothing but this document."),
     })
 }

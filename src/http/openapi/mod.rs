@@ -44,7 +44,8 @@ pub fn document(public_url: &str) -> Value {
             || json!({ "parameters": [{ "$ref": "#/components/parameters/RequestId" }] }),
         );
         let method = endpoint.method.as_str().to_ascii_lowercase();
-        item[method] = (endpoint.describe)().describe(endpoint.access, &mut schemas);
+        let operation = (endpoint.describe)();
+        item[method] = operation.describe(&endpoint.method, endpoint.access, &mut schemas);
     }
     let mut document = json!({
         "openapi": "3.1.0",
@@ -113,6 +114,13 @@ fn security_schemes(public_url: &str) -> Value {
             "type": "http",
             "scheme": "basic",
             "description": "An application as a client of OAuth 2.0: its id and secret. They may be sent in the form instead.",
+        },
+        "console": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-lumatrace",
+            "description": "The session of the console. Good from this server's own pages alone (`Sec-Fetch-Site: same-origin`), and \
+                where no other credentials are shown. Changes of administration ask for a password that was given within 15 minutes.",
         },
         "oauth2": {
             "type": "oauth2",

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::Method;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
@@ -98,6 +99,11 @@ impl Operation {
     pub(in crate::http) fn guarded(mut self, security: Value) -> Self {
         self.security = Some(security);
         self
+    }
+
+    /// For the session of the console alone.
+    pub(in crate::http) fn in_console(self) -> Self {
+        self.guarded(json!([{ "console": [] }]))
     }
 
     /// Counted, and never refused for a limit.
@@ -215,11 +221,15 @@ impl Operation {
     /// `components`.
     pub(in crate::http) fn describe(
         mut self,
+        method: &Method,
         access: Access,
         components: &mut Map<String, Value>,
     ) -> Value {
         if let Access::Token(scopes) = access {
             self.errors.extend(TOKEN);
+            if scopes.contains(Scope::Admin) && !method.is_safe() {
+                self.errors.push(ErrorCode::AuthReauthenticate);
+            }
             if scopes != Scopes::NONE {
                 self.errors.push(ErrorCode::TenantRestricted);
             }
@@ -287,8 +297,8 @@ impl Operation {
     }
 }
 
-/// The ways to show a token: alone, beside the API key or the application that it is bound to, or
-/// as OAuth 2.0 gives it.
+/// The ways to show a token: alone, beside the API key or the application that it is bound to, as
+/// OAuth 2.0 gives it, or in the cookie of the console.
 fn security(access: Access) -> Value {
     let Access::Token(scopes) = access else {
         return json!([]);
@@ -299,6 +309,7 @@ fn security(access: Access) -> Value {
         { "bearer": scopes, "apiKey": [] },
         { "bearer": scopes, "application": [] },
         { "oauth2": scopes },
+        { "console": scopes },
     ])
 }
 
@@ -309,15 +320,17 @@ pub(in crate::http) enum Tag {
     Photos,
     Tenant,
     Administration,
+    Console,
     Server,
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::SigningIn,
         Self::Photos,
         Self::Tenant,
         Self::Administration,
+        Self::Console,
         Self::Server,
     ];
 
@@ -327,6 +340,7 @@ impl Tag {
             Self::Photos => "Photos",
             Self::Tenant => "Tenant",
             Self::Administration => "Administration",
+            Self::Console => "Console",
             Self::Server => "Server",
         }
     }
@@ -340,6 +354,7 @@ impl Tag {
             Self::Photos => "Protect photographs, and recognise them later.",
             Self::Tenant => "Who calls, what was used, what was done.",
             Self::Administration => "For tokens with the scope `admin`.",
+            Self::Console => "Sessions of people at the pages under `/console/`.",
             Self::Server => "Health, keys, metadata, documentation.",
         };
         json!({ "name": self.as_str(), "description": description })

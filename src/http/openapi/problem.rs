@@ -106,8 +106,10 @@ pub(super) fn answer(status: u16, codes: &[ErrorCode], own: Option<Answer>) -> A
             json["examples"] = examples.into();
         }
     }
+    let of_scopes = codes.contains(&ErrorCode::TenantRestricted);
     let hint: &[&'static str] = match status {
-        401 | 403 => &["WWW-Authenticate"],
+        401 => &["WWW-Authenticate"],
+        403 if of_scopes => &["WWW-Authenticate"],
         429 | 503 => &["Retry-After"],
         _ => &[],
     };

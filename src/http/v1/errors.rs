@@ -1,12 +1,13 @@
 //! `GET /errors/{code}`: where the `type` of an error leads.
 
-use axum::{extract::Path, response};
+use axum::{extract::Path, http::HeaderMap, response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::http::{
     error::{ApiError, ErrorCode},
     openapi::{Answer, Operation, Tag},
+    page::{self, Page},
     wire,
 };
 
@@ -51,20 +52,36 @@ pub(in crate::http) fn describe() -> Operation {
     Operation::new("getError", Tag::Server, "What an error code means")
         .about("The `type` of each error leads here.")
         .path::<String>("code", "The code.", code)
-        .answers(Answer::json(
-            200,
-            "One meaning for each status.",
-            &Response::of(code),
-        ))
+        .answers(
+            Answer::json(
+                200,
+                "One meaning for each status; a page to who asks for HTML.",
+                &Response::of(code),
+            )
+            .with("text/html", page::schema()),
+        )
 }
 
 /// Says what an error code means and what to do about it.
 pub(in crate::http) async fn handler(
+    headers: HeaderMap,
     Path(code): Path<String>,
 ) -> Result<response::Response, ApiError> {
     let found = Response::of(&code);
-    if found.meanings.is_empty() {
+    let Some(first) = found.meanings.first() else {
         return Err(ApiError::new(ErrorCode::NotFound));
+    };
+    if page::is_wanted(&headers) {
+        let others = found.meanings.iter().skip(1);
+        return Ok(Page {
+            title: first.title,
+            text: first.action,
+            facts: [("Code", found.code.as_str())]
+                .into_iter()
+                .chain(others.flat_map(|other| [("Or", other.title), ("Then", other.action)]))
+                .collect(),
+        }
+        .answer());
     }
     wire::json(&found)
 }

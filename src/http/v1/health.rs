@@ -1,6 +1,10 @@
 //! `GET /api/v1/health`, `GET /livez`, `GET /readyz`: for people, containers and load balancers.
 
-use axum::{extract::State, http::StatusCode, response};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -9,6 +13,7 @@ use crate::{
         ErrorCode,
         error::ApiError,
         openapi::{Answer, Operation, Tag},
+        page::{self, Page},
         wire::{self, Time},
     },
     service::Context,
@@ -37,14 +42,17 @@ struct Ready {
 }
 
 pub(in crate::http) fn describe() -> Operation {
-    Operation::new("getHealth", Tag::Server, "The server answers").answers(Answer::json(
-        200,
-        "It does.",
-        &Health {
-            status: Status::Up,
-            timestamp: Time::EXAMPLE,
-        },
-    ))
+    Operation::new("getHealth", Tag::Server, "The server answers").answers(
+        Answer::json(
+            200,
+            "It does.",
+            &Health {
+                status: Status::Up,
+                timestamp: Time::EXAMPLE,
+            },
+        )
+        .with("text/html", page::schema()),
+    )
 }
 
 pub(in crate::http) fn describe_live() -> Operation {
@@ -58,7 +66,7 @@ pub(in crate::http) fn describe_ready() -> Operation {
             200,
             "The database answers, takes changes and has room; the disk has room; there is a certificate to sign with.",
             &Ready { status: Status::Up },
-        ))
+        ).with("text/html", page::schema()))
         .about(
             "Answered at once, from a look that is taken four times a second. What is wrong is named in `errors`, by `code`.",
         )
@@ -71,8 +79,15 @@ pub(in crate::http) fn describe_ready() -> Operation {
 
 /// Asks nothing of the database.
 pub(in crate::http) async fn handler(
+    headers: HeaderMap,
     State(ctx): State<Context>,
 ) -> Result<response::Response, ApiError> {
+    if page::is_wanted(&headers) {
+        return Ok(works(
+            "This server answers",
+            "Whether it can do all of its work, /readyz says.",
+        ));
+    }
     wire::json(&Health {
         status: Status::Up,
         timestamp: Time(ctx.clock.now()),
@@ -86,12 +101,24 @@ pub(in crate::http) async fn live() -> StatusCode {
 
 /// What the last look saw. It is not taken for the sake of who asks, so that any number may.
 pub(in crate::http) async fn ready(
+    headers: HeaderMap,
     State(ctx): State<Context>,
 ) -> Result<response::Response, ApiError> {
     let reasons = ctx.readiness.ask();
-    if reasons.is_empty() {
-        wire::json(&Ready { status: Status::Up })
-    } else {
-        Err(ApiError::not_ready(&reasons))
+    if !reasons.is_empty() {
+        return Err(ApiError::not_ready(&reasons));
     }
+    if page::is_wanted(&headers) {
+        return Ok(works(
+            "This server works",
+            "The database answers and takes changes, the disk has room, and files can be signed.",
+        ));
+    }
+    wire::json(&Ready { status: Status::Up })
+}
+
+/// The same for a person.
+fn works(title: &str, text: &str) -> response::Response {
+    let facts = vec![("Version", env!("CARGO_PKG_VERSION"))];
+    Page { title, text, facts }.answer()
 }

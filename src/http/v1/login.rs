@@ -20,21 +20,21 @@ use crate::{
 /// Tenant, account and password.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "Login")]
-struct Request<'a> {
+pub(in crate::http) struct Login<'a> {
     /// The tenant's name.
     #[schemars(length(min = 1))]
-    tenant_id: &'a str,
+    pub(in crate::http) tenant_id: &'a str,
     /// The account's name.
     #[schemars(length(min = 1))]
-    username: &'a str,
+    pub(in crate::http) username: &'a str,
     /// The account's password.
     #[schemars(with = "String", length(min = 1))]
-    password: SecretString,
+    pub(in crate::http) password: SecretString,
 }
 
-impl<'a> Request<'a> {
-    fn read(body: &'a Map<String, Value>) -> Result<Self, ApiError> {
+impl<'a> Login<'a> {
+    /// Reads a body, and names all that is wrong with it.
+    pub(in crate::http) fn read(body: &'a Map<String, Value>) -> Result<Self, ApiError> {
         let mut fields = Fields::new(body);
         let request = Self {
             tenant_id: fields.required_text("tenantId"),
@@ -43,6 +43,11 @@ impl<'a> Request<'a> {
         };
         fields.finish()?;
         Ok(request)
+    }
+
+    /// An example of a body.
+    pub(in crate::http) fn example() -> Value {
+        json!({ "tenantId": "demo", "username": "demo", "password": "correct horse battery staple" })
     }
 }
 
@@ -77,9 +82,7 @@ impl<'a> SessionJson<'a> {
 pub(in crate::http) fn describe() -> Operation {
     Operation::new("login", Tag::SigningIn, "Account and password for a token")
         .about("Unknown tenants, unknown accounts, wrong passwords, disabled accounts and suspended tenants are answered alike.")
-        .takes_json::<Request<'_>>(&json!({
-            "tenantId": "demo", "username": "demo", "password": "correct horse battery staple",
-        }))
+        .takes_json::<Login<'_>>(&Login::example())
         .answers(Answer::json(
             200,
             "The token, twice: under its own name, and under that of OAuth 2.0.",
@@ -99,11 +102,11 @@ pub(in crate::http) async fn handler(
     Call(call): Call,
     Json(body): Json,
 ) -> Result<response::Response, ApiError> {
-    let Request {
+    let Login {
         tenant_id,
         username,
         password,
-    } = Request::read(&body)?;
+    } = Login::read(&body)?;
     let session = login::account(&ctx, tenant_id, username, password, &call).await?;
     wire::json(&SessionJson::new(
         session.token.expose_secret(),

@@ -1,6 +1,7 @@
 //! `POST /api/v1/me/password` and `DELETE /api/v1/me/sessions`: what an account does with itself.
 
 use axum::{
+    Extension,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::login::SessionJson;
 use crate::{
     http::{
+        console::SessionCookie,
         error::{ApiError, ErrorCode},
         extract::{Fields, Json, VerifiedCaller},
         openapi::{Answer, Operation, Tag, example},
@@ -53,7 +55,7 @@ impl Request {
 pub(in crate::http) fn describe_set_password() -> Operation {
     Operation::new("changeOwnPassword", Tag::Tenant, "A new password for the account that calls")
         .about(
-            "Ends all tokens of the account; the answer has the one to go on with. Wrong present passwords are counted as at a \
+            "Ends all tokens of the account; the answer has the one to go on with, of the console in its cookie. Wrong present passwords are counted as at a \
              login. Applications have no password.",
         )
         .takes_json::<Request>(&json!({
@@ -64,6 +66,10 @@ pub(in crate::http) fn describe_set_password() -> Operation {
             "Changed; a token in place of the one that called.",
             &SessionJson::new(example::TOKEN, 3600),
         ))
+        .answers(
+            Answer::empty(204, "Changed; the session at the console goes on.")
+                .headers(&["Set-Cookie"]),
+        )
         .refuses(&[ErrorCode::Conflict, ErrorCode::ServerBusy])
 }
 
@@ -81,6 +87,7 @@ pub(in crate::http) fn describe_end_sessions() -> Operation {
 /// Changes the caller's password.
 pub(in crate::http) async fn set_password(
     caller: VerifiedCaller,
+    cookie: Option<Extension<SessionCookie>>,
     State(ctx): State<Context>,
     Json(body): Json,
 ) -> Result<Response, ApiError> {
@@ -92,10 +99,16 @@ pub(in crate::http) async fn set_password(
     let session =
         own_account::set_password(&ctx, claims, &caller.call, current_password, new_password)
             .await?;
-    wire::json(&SessionJson::new(
-        session.token.expose_secret(),
-        session.expires_in_seconds,
-    ))
+    let token = session.token.expose_secret();
+    match cookie {
+        // No script is to hold the token of the console.
+        Some(Extension(cookie)) => {
+            let mut response = StatusCode::NO_CONTENT.into_response();
+            response.headers_mut().extend(cookie.set(token));
+            Ok(response)
+        }
+        None => wire::json(&SessionJson::new(token, session.expires_in_seconds)),
+    }
 }
 
 /// Ends the caller's sessions.

@@ -64,6 +64,8 @@ names! {
     WayIn {
         /// `POST /api/v1/auth/login`.
         Login "login",
+        /// `POST /console/session`.
+        Console "console",
         /// `POST /auth`.
         ApiKey "api_key",
         /// `POST /api/v3/auth`.

@@ -339,7 +339,9 @@ async fn every_member_of_a_request_is_read_and_all_wrong_ones_are_named_at_once(
         let body: Map<String, Value> = names.iter().map(|name| (name.clone(), json!([]))).collect();
         let path = path.replace("{username}", "press");
         let body = Value::from(body).to_string();
-        let request = send(&method.to_uppercase(), &path, "application/json", body);
+        let mut request = send(&method.to_uppercase(), &path, "application/json", body);
+        let own_page = "same-origin".parse().unwrap();
+        request.headers_mut().insert("sec-fetch-site", own_page);
         assert_named(&chief.send(request).await, &names, name);
         read += names.len();
     }
