@@ -1,5 +1,6 @@
 // The seam. Screens call these and nothing else; each is one call of the public API, or of /console/session.
 // A refusal is thrown as a Refusal: the API's own problem object, with the status and the seconds to wait.
+import { t } from "./i18n.js";
 import { stepUp } from "./session.js";
 
 const V1 = "/api/v1";
@@ -15,11 +16,12 @@ export class Refusal extends Error {
   }
 }
 
-const UNREACHABLE = { code: "UNREACHABLE", message: "The server cannot be reached.", action: "Look whether this machine is online, and try again.", traceId: "-" };
+/** No answer at all: the API has no words for it. */
+const unreachable = () => new Refusal(0, { code: "UNREACHABLE", message: t("unreachable"), action: t("unreachable.action"), traceId: "" }, null);
 
 function refusal(status, problem, retryAfter) {
-  const known = problem && typeof problem.code === "string" ? problem : { ...UNREACHABLE, message: `The server answered ${status}.` };
-  return new Refusal(status, known, retryAfter ? Number(retryAfter) : null);
+  const known = problem && typeof problem.code === "string" ? problem : { code: `HTTP ${status}`, message: t("unreadable", { status }), action: t("unreachable.action"), traceId: "" };
+  return new Refusal(status, known, Number(retryAfter) || null);
 }
 
 /** The session ended elsewhere: whoever shows the frame leads to sign-in, and back. */
@@ -34,7 +36,9 @@ async function withStepUp(call) {
     return await call();
   } catch (error) {
     if (error.code !== "AUTH_REAUTHENTICATE") throw ended(error);
-    await stepUp();
+    await stepUp().catch(() => {
+      throw error;
+    });
     return call();
   }
 }
@@ -50,10 +54,10 @@ async function send(method, address, body, headers = {}) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Refusal(0, UNREACHABLE, null);
+    throw unreachable();
   }
   const text = await response.text();
-  const json = /json/.test(response.headers.get("Content-Type") ?? "") && text ? JSON.parse(text) : null;
+  const json = parse(text);
   if (!response.ok) throw refusal(response.status, json, response.headers.get("Retry-After"));
   return json;
 }
@@ -82,7 +86,7 @@ function upload(address, form, { onProgress, signal, type = "json", headers = {}
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
     request.upload.onload = () => onProgress?.(1);
-    request.onerror = () => fail(new Refusal(0, UNREACHABLE, null));
+    request.onerror = () => fail(unreachable());
     request.onabort = () => fail(new DOMException("", "AbortError"));
     request.onload = async () => {
       if (request.status < 300) return done(request);
@@ -111,6 +115,11 @@ function withImage(file, fields = {}) {
 
 // The session. Its token is in a cookie that no script can read.
 export const session = () => send("GET", "/console/session");
+/** Who is signed in, with the session: both in one turn, and without a session an ordinary refusal. */
+export const caller = async () => {
+  const [now, me] = await Promise.all([session(), send("GET", `${V1}/me`)]);
+  return { session: now, me };
+};
 export const signIn = (credentials) => send("POST", "/console/session", credentials);
 export const signOut = () => send("DELETE", "/console/session");
 
@@ -136,11 +145,26 @@ export const forget = (id) => call("DELETE", `${V1}/photos/${encodeURIComponent(
 export const manifestAddress = (id) => `${V1}/photos/${encodeURIComponent(id)}/manifest`;
 export const manifest = (id) => get(manifestAddress(id), { format: "json" });
 
+/** Adds what the console shows of a photo beside an answer about it, where the answer does not bring it. */
+async function complete(answer, traceId) {
+  const whole = { examinedAt: new Date().toISOString(), traceId, ...answer };
+  const record = answer.protectedSha256 === undefined ? await photo(answer.photoId).catch(() => ({})) : {};
+  const named = answer.c2pa.photoId;
+  const other = answer.verdict === "CONFLICT" && named && named !== answer.photoId ? await photo(named).catch(() => ({})) : {};
+  return { ...record, ...whole, c2pa: { ...answer.c2pa, label: other.label } };
+}
+
 /** The tenant's photos whose mark is in the picture, best first. @param {File} file @param {Upload} how */
-export const identify = async (file, how) => (await upload(`${V1}/photos/identify`, withImage(file), how)).response.matches;
+export async function identify(file, how) {
+  const answer = await upload(`${V1}/photos/identify`, withImage(file), how);
+  return Promise.all(answer.response.matches.map((match) => complete(match, answer.getResponseHeader("X-Request-Id"))));
+}
 
 /** Whether the picture is this photo. @param {File} file @param {{ photoId: string, policy?: string }} fields @param {Upload} how */
-export const verify = async (file, fields, how) => (await upload(`${V1}/photos/verify`, withImage(file, fields), how)).response;
+export async function verify(file, fields, how) {
+  const answer = await upload(`${V1}/photos/verify`, withImage(file, fields), how);
+  return complete(answer.response, answer.getResponseHeader("X-Request-Id"));
+}
 
 /**
  * Marks a photo. `key` is the Idempotency-Key, which a retry repeats.
