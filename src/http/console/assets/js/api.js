@@ -189,6 +189,12 @@ export async function protect(file, request, key, how) {
 export const audit = (filters = {}) => get(`${V1}/audit`, filters);
 export const auditHead = () => get(`${V1}/audit/head`);
 export const auditExportAddress = (filters = {}) => `${V1}/audit/export${search(filters)}`;
+/** All events, oldest first, as they come: a line each. @param {AbortSignal} signal @returns {Promise<ReadableStream<Uint8Array>>} */
+export async function auditStream(signal) {
+  const response = await fetch(auditExportAddress(), { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/x-ndjson, application/json" }, signal });
+  if (!response.ok) throw ended(refusal(response.status, parse(await response.text()), response.headers.get("Retry-After")));
+  return response.body;
+}
 export const history = (id, cursor) => audit({ subject: `photo:${id}`, cursor });
 
 // Administration

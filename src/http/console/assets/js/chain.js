@@ -1,5 +1,6 @@
 // The chain of the audit log, checked here as docs/audit.md says: the server is not asked whether its own log is whole.
 // Pure: it knows no network and no page.
+import { canonical } from "./canonical.js";
 
 /**
  * @typedef {{ tenantId: string, sequence: number, eventId: string, at: string, actor: string, action: string, subject: string,
@@ -13,22 +14,8 @@
  */
 
 const BEFORE_THE_FIRST = "0".repeat(64);
-const DEEPEST = 8;
 const LONGEST_LINE = 1 << 18;
 const HASH = /^[0-9a-f]{64}$/;
-
-/**
- * Canonical JSON (RFC 8785): members in the order of their names' UTF-16 units, no spaces. JSON.stringify writes text and numbers as
- * the RFC does, which took them from ECMAScript.
- * @param {any} value @returns {string}
- */
-export function canonical(value, depth = 0) {
-  if (value === null || typeof value !== "object") return JSON.stringify(value);
-  if (depth === DEEPEST) throw new RangeError("nested too deeply");
-  if (Array.isArray(value)) return `[${value.map((item) => canonical(item, depth + 1)).join()}]`;
-  const members = Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name], depth + 1)}`);
-  return `{${members.join()}}`;
-}
 
 /** SHA-256 of an event's other members, as 64 hex digits. @param {AuditEvent} event */
 export async function eventHash({ hash: _, ...members }) {
@@ -67,11 +54,19 @@ export async function* lines(stream) {
   }
 }
 
+const isText = (/** @type {unknown} */ value) => typeof value === "string";
+
+/** Whether a value has the shape of an event: text, but for its place and an object of text. So no line can be nested deeply. */
+function isEvent(/** @type {any} */ { sequence, detail, ...texts }) {
+  const isObject = typeof detail === "object" && detail !== null && !Array.isArray(detail);
+  return Number.isSafeInteger(sequence) && isObject && [...Object.values(texts), ...Object.values(detail)].every(isText) && HASH.test(texts.hash);
+}
+
 /** @param {string} line @returns {AuditEvent | null} */
 function read(line) {
   try {
     const event = JSON.parse(line);
-    return Number.isSafeInteger(event?.sequence) && HASH.test(event.hash) ? event : null;
+    return isEvent(event) ? event : null;
   } catch {
     return null;
   }
@@ -80,11 +75,7 @@ function read(line) {
 /** The event of a line with the hash that it ought to have. @param {string} line */
 async function examine(line) {
   const event = read(line);
-  try {
-    return { event, hash: event && (await eventHash(event)) };
-  } catch {
-    return { event: null, hash: null };
-  }
+  return { event, hash: event && (await eventHash(event)) };
 }
 
 /**
@@ -114,8 +105,7 @@ export async function check(batches, { tenant, head, kept = null, onProgress = (
   let whole = { sequence: 0, hash: BEFORE_THE_FIRST };
   /** @type {Break | null} */
   let broken = null;
-  /** @type {{ result: KeptResult, at: number } | null} */
-  let met = null;
+  let met = /** @type {{ result: KeptResult, at: number } | null} */ (null);
 
   const take = (/** @type {Head} */ next) => {
     whole = { sequence: next.sequence, hash: next.hash };
@@ -143,6 +133,7 @@ export async function check(batches, { tenant, head, kept = null, onProgress = (
   }
   signal?.throwIfAborted();
   broken ??= whole.sequence < head.sequence ? { reason: "cut", sequence: whole.sequence + 1, until: head.sequence } : null;
+  /** @type {KeptResult} */
   const unmet = broken ? "unreached" : kept?.sequence ? "beyond" : "absent";
-  return { whole, broken, kept: kept && (met?.result ?? unmet), keptAt: met?.at ?? null };
+  return { whole, broken, kept: kept ? met?.result ?? unmet : null, keptAt: met?.at ?? null };
 }
