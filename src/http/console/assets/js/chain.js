@@ -15,6 +15,8 @@ import { canonical } from "./canonical.js";
 
 const BEFORE_THE_FIRST = "0".repeat(64);
 const LONGEST_LINE = 1 << 18;
+const AT_ONCE = 128;
+const BREATH = 24;
 const HASH = /^[0-9a-f]{64}$/;
 
 /** SHA-256 of an event's other members, as 64 hex digits. @param {AuditEvent} event */
@@ -93,6 +95,25 @@ function fault({ event, hash }, whole, tenant) {
   return null;
 }
 
+/** The lines a few at a time, with a breath for the page every so many milliseconds. @param {AsyncIterable<string[]>} batches */
+async function* gently(batches) {
+  let since = performance.now();
+  for await (const batch of batches) {
+    for (let from = 0; from < batch.length; from += AT_ONCE) {
+      yield batch.slice(from, from + AT_ONCE);
+      if (performance.now() - since < BREATH) continue;
+      await breath();
+      since = performance.now();
+    }
+  }
+}
+
+/** Lets the page draw and hear. A timer alone would wait for a second in a tab that nobody looks at. */
+function breath() {
+  const { scheduler } = /** @type {any} */ (globalThis);
+  return scheduler?.yield ? scheduler.yield() : new Promise((done) => setTimeout(done));
+}
+
 /**
  * Checks a log from its first event on, up to the first place that is not right.
  * @param {AsyncIterable<string[]>} batches its lines, oldest first
@@ -114,7 +135,7 @@ export async function check(batches, { tenant, head, kept = null, onProgress = (
     if (next.sequence === head.sequence && next.hash !== head.hash) broken = { reason: "head", sequence: next.sequence };
   };
 
-  search: for await (const batch of batches) {
+  search: for await (const batch of gently(batches)) {
     signal?.throwIfAborted();
     // After a gap one thing is left to find out: whether what is missing comes later, in another place.
     const examined = broken ? batch.map((line) => ({ event: read(line), hash: null })) : await Promise.all(batch.map(examine));

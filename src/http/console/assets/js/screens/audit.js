@@ -10,6 +10,8 @@ import { check, lines, readHead, writeHead } from "../chain.js";
 import * as api from "../api.js";
 
 const PAGE = 50;
+/** Milliseconds between two looks at the progress. */
+const EACH = 100;
 const FILTERS = ["actor", "action", "subject", "from", "to"];
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const PHOTO_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -32,7 +34,7 @@ function subjectOf(text) {
 }
 
 class Audit extends AskingPart {
-  static properties = { events: { state: true }, checking: { state: true }, result: { state: true }, checkError: { state: true }, whole: { state: true }, keptWrong: { state: true } };
+  static properties = { events: { state: true }, checking: { state: true }, result: { state: true }, checkError: { state: true }, whole: { state: true }, keptWrong: { state: true }, asked: { state: true } };
 
   #stop = new AbortController();
 
@@ -51,6 +53,8 @@ class Audit extends AskingPart {
     /** @type {import("../chain.js").Head | null} */
     this.whole = null;
     this.keptWrong = false;
+    /** Whether the chain was checked: from then on its part of the page stays open. */
+    this.asked = false;
   }
 
   disconnectedCallback() {
@@ -94,12 +98,14 @@ class Audit extends AskingPart {
     this.keptWrong = Boolean(noted) && !kept;
     if (this.keptWrong) return /** @type {HTMLElement} */ (this.querySelector("#kept")).focus();
     const stop = (this.#stop = new AbortController());
-    Object.assign(this, { checking: { whole: 0, all: 0 }, result: null, checkError: null });
-    let whole = { sequence: 0, hash: "" };
+    Object.assign(this, { asked: true, checking: { whole: 0, all: 0 }, result: null, checkError: null });
+    let [whole, shownAt] = [{ sequence: 0, hash: "" }, 0];
     try {
       const [{ tenantId }, head] = await Promise.all([api.me(), api.auditHead()]);
       const onProgress = (now) => {
         whole = now;
+        if (performance.now() - shownAt < EACH) return;
+        shownAt = performance.now();
         this.checking = { whole: now.sequence, all: Math.max(head.sequence, now.sequence) };
       };
       const stream = await api.auditStream(stop.signal);
@@ -153,7 +159,7 @@ class Audit extends AskingPart {
   }
 
   #chain() {
-    return html`<section class="card" aria-labelledby="chain"><details class="chain" ?open=${Boolean(this.checking || this.result || this.checkError)}><summary><h2 id="chain">${t("chain")}</h2><span class="muted small">${t("chain.short")}</span>${icon("next")}</summary>
+    return html`<section class="card" aria-labelledby="chain"><details class="chain" ?open=${this.asked}><summary><h2 id="chain">${t("chain")}</h2><span class="muted small">${t("chain.short")}</span>${icon("next")}</summary>
       <div class="card-body stack-of">
         <p class="muted">${t("chain.text")}</p>
         <form class="chain-form" @submit=${this.#check}><div class="field"><label for="kept">${t("kept")}</label>
