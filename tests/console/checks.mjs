@@ -1,4 +1,6 @@
 // Counting of checks, and where things are. A failure is said at once and counted; the rest goes on, so that one run tells all.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder that the server embeds. */
@@ -13,6 +15,26 @@ export function check(holds, what) {
   failed.push(what);
   console.error(`FAILED: ${what}`);
   return false;
+}
+
+/**
+ * Does something on a page. Where that cannot be done, the failure says what the page showed instead; with CONSOLE_FAILURES, a folder,
+ * as a picture too.
+ * @param {import("playwright-core").Page} page
+ */
+export async function attempt(page, what, body) {
+  try {
+    await body();
+    return true;
+  } catch (error) {
+    const text = await page.locator("body").innerText().catch(() => "nothing");
+    check(false, `${what}: ${error.message}\n  at ${page.url()}, which shows: ${text.replace(/\s+/g, " ").slice(0, 600)}`);
+    if (process.env.CONSOLE_FAILURES) {
+      mkdirSync(process.env.CONSOLE_FAILURES, { recursive: true });
+      await page.screenshot({ path: join(process.env.CONSOLE_FAILURES, `${what.replace(/\W+/g, "-")}.png`) }).catch(() => {});
+    }
+    return false;
+  }
 }
 
 /** The last line of a script, and its exit code. */
