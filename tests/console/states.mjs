@@ -23,7 +23,9 @@ const LARGE = problem(413, "IMAGE_TOO_LARGE", "The image has 31 MB, and 25 MB ar
 const BROKEN = problem(500, "INTERNAL_ERROR", "Something failed inside the server.", "Tell the operator the trace id.");
 
 /** Answers a call in the server's place. */
-const answer = (page, pattern, what) => page.route(pattern, (route) => route.fulfill(typeof what.body === "string" ? what : { json: what }));
+const answer = (page, pattern, what) => instead(page, pattern, null, what);
+const instead = (page, pattern, method, what) =>
+  page.route(pattern, (route) => (method && route.request().method() !== method ? route.fallback() : route.fulfill(typeof what.body === "string" ? what : { json: what })));
 /** Changes what the server answers. */
 const change = (page, pattern, how) =>
   page.route(pattern, async (route) => {
@@ -53,6 +55,9 @@ const at = (address, title) => async (page, kit) => {
   await heading(page, title);
 };
 const press = (page, name) => page.getByRole("button", { name, exact: typeof name === "string" }).first().click();
+
+const START = /^Protect (the photo|\d+ photos)/;
+const dialog = (page) => page.getByRole("dialog").waitFor();
 
 /** Whose eyes: `nobody` is not signed in, `admin` may administer. */
 export const STATES = [
@@ -166,6 +171,7 @@ export const STATES = [
       await page.goto(`${kit.base}/console/protect`);
       const jpeg = (name, buffer) => ({ name, mimeType: "image/jpeg", buffer });
       await page.getByLabel("Choose photos").setInputFiles([jpeg("harbour.jpg", kit.original), jpeg("stamp.jpg", kit.stamp), jpeg("letter.jpg", Buffer.from("no picture"))]);
+      await press(page, START);
       await page.getByText(/2 of 3/).waitFor({ timeout: 60_000 });
     },
   },
@@ -176,7 +182,16 @@ export const STATES = [
       await slow(kit);
       const jpeg = (name) => ({ name, mimeType: "image/jpeg", buffer: kit.original });
       await page.getByLabel("Choose photos").setInputFiles(["one.jpg", "two.jpg", "three.jpg", "four.jpg"].map(jpeg));
+      await press(page, START);
       await page.getByText(/Sending, [1-9]/).first().waitFor();
+    },
+  },
+  {
+    name: "protect-ready",
+    async open(page, kit) {
+      await page.goto(`${kit.base}/console/protect`);
+      await page.getByLabel("Choose photos").setInputFiles([{ name: "harbour.jpg", mimeType: "image/jpeg", buffer: kit.original }]);
+      await page.getByRole("button", { name: START }).waitFor();
     },
   },
 
@@ -198,47 +213,112 @@ export const STATES = [
         await route.fulfill({ json: count ? { count: 0, exact: true } : { items: [], next: null } });
       });
       await at("photos", "Photos")(page, kit);
+      await page.getByText("No photos yet").waitFor();
     },
   },
+  { name: "photos-by-file", open: at(`photos?sha256=${"0".repeat(64)}`, "Photos") },
   { name: "photo", async open(page, kit) { await page.goto(`${kit.base}/console/photo/${kit.photoId}`); await heading(page, "Record", 2); } },
-  { name: "photo-missing", async open(page, kit) { await page.goto(`${kit.base}/console/photo/00000000-0000-4000-8000-000000000000`); await page.getByRole("alert").waitFor(); } },
+  { name: "photo-missing", async open(page, kit) { await page.goto(`${kit.base}/console/photo/00000000-0000-4000-8000-000000000000`); await page.getByText(/no such photo/).waitFor(); } },
+  {
+    name: "photo-naming",
+    async open(page, kit) {
+      await page.goto(`${kit.base}/console/photo/${kit.photoId}`);
+      await press(page, /label|Rename/i);
+      await page.getByLabel("Label", { exact: true }).waitFor();
+    },
+  },
+  {
+    name: "photo-receipt",
+    async open(page, kit) {
+      await page.goto(`${kit.base}/console/photo/${kit.photoId}`);
+      await page.getByLabel(/receipt/i).fill('{"photoId": "somebody else\'s", "signature": "a..b"}');
+      await press(page, /^Check/);
+      await page.getByRole("alert").waitFor();
+    },
+  },
   {
     name: "photo-forget",
     async open(page, kit) {
       await page.goto(`${kit.base}/console/photo/${kit.photoId}`);
-      await press(page, "Forget this photo");
-      await page.getByRole("dialog").waitFor();
+      await press(page, /^Forget/);
+      await dialog(page);
     },
   },
 
-  { name: "audit", who: "admin", async open(page, kit) { await at("audit", "Audit")(page, kit); await page.getByText("photo.protected").first().waitFor({ state: "attached" }); } },
-  { name: "audit-filtered", who: "admin", open: at("audit?action=photo.protected", "Audit") },
+  { name: "audit", who: "admin", async open(page, kit) { await at("audit", "Audit")(page, kit); await page.locator("ol.log li").first().waitFor(); } },
   {
-    name: "audit-chain", who: "admin",
+    name: "audit-event", who: "admin",
     async open(page, kit) {
-      await at("audit", "Audit")(page, kit);
-      await press(page, /Check/);
-      await page.getByText(/whole/i).first().waitFor({ timeout: 60_000 });
+      await at("audit?action=photo.protected", "Audit")(page, kit);
+      await page.locator("ol.log summary").first().click();
     },
   },
+  {
+    name: "audit-none", who: "admin",
+    async open(page, kit) {
+      await answer(page, `${V1}/audit?*`, { items: [], next: null });
+      await at("audit?actor=nobody", "Audit")(page, kit);
+    },
+  },
+  { name: "audit-chain", who: "admin", open: checked(/events are there/) },
+  { name: "audit-chain-broken", who: "admin", open: checked(/was changed/, (line, i) => (i === 2 ? line.replace(/"actor": ?"[^"]*"/, '"actor":"account:mallory"') : line)) },
+
   { name: "accounts", who: "admin", open: at("accounts", "Accounts") },
-  { name: "accounts-new", who: "admin", async open(page, kit) { await at("accounts", "Accounts")(page, kit); await press(page, /^(Add|New)/); await page.getByRole("dialog").waitFor(); } },
-  { name: "keys", who: "admin", open: at("keys", "Keys") },
-  { name: "keys-new", who: "admin", async open(page, kit) { await at("keys", "Keys")(page, kit); await press(page, "New key"); await page.getByRole("dialog").waitFor(); } },
-  { name: "applications", who: "admin", open: at("keys?applications", /./) },
+  { name: "accounts-new", who: "admin", async open(page, kit) { await at("accounts?new", "Accounts")(page, kit); await dialog(page); } },
+  {
+    name: "accounts-made", who: "admin",
+    async open(page, kit) {
+      await instead(page, `${V1}/admin/accounts`, "POST", { username: "ben", role: "ROLE_USER", status: "enabled", createdAt: "2026-11-30T09:00:00Z", password: "correct-horse-battery-staple-0001" });
+      await at("accounts?new", "Accounts")(page, kit);
+      await page.getByRole("dialog").getByLabel("Name", { exact: true }).fill("ben");
+      await press(page, "Create account");
+      await page.getByText("Hand over the password").waitFor();
+    },
+  },
+  {
+    name: "accounts-manage", who: "admin",
+    async open(page, kit) {
+      await change(page, `${V1}/admin/accounts?*`, (said) => ({ ...said, items: [...said.items, { username: "ben", role: "ROLE_USER", status: "disabled", createdAt: "2026-11-03T09:00:00Z" }] }));
+      await at("accounts?name=ben", "Accounts")(page, kit);
+      await dialog(page);
+      await page.locator("dialog summary", { hasText: "Delete" }).click();
+    },
+  },
+
+  {
+    name: "keys", who: "admin",
+    async open(page, kit) {
+      const soon = new Date(Date.now() + 5 * 864e5).toISOString();
+      const key = { id: "5d1c6a52-3f0e-4b58-9d0c-1f0d4f6d2a11", name: "wordpress-plugin", scope: "photos:protect photos:verify", createdBy: "ana", createdAt: "2026-11-01T09:00:00Z", expiresAt: soon, lastUsedAt: "2026-11-29T09:00:00Z", revokedAt: null };
+      await change(page, `${V1}/admin/api-keys?*`, (said) => ({ ...said, items: [key, { ...key, name: "old", scope: "admin", lastUsedAt: null, revokedAt: "2026-11-20T09:00:00Z" }] }));
+      await at("keys", "Keys")(page, kit);
+      await page.getByText("wordpress-plugin").waitFor();
+    },
+  },
+  { name: "keys-new", who: "admin", async open(page, kit) { await at("keys?new", "Keys")(page, kit); await dialog(page); } },
+  {
+    name: "keys-made", who: "admin",
+    async open(page, kit) {
+      await instead(page, `${V1}/admin/api-keys`, "POST", { id: "5d1c6a52-3f0e-4b58-9d0c-1f0d4f6d2a11", name: "wordpress-plugin", scope: "photos:protect", apiKey: "lt_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG", createdAt: "2026-11-30T09:00:00Z", expiresAt: null });
+      await at("keys?new", "Keys")(page, kit);
+      await page.getByRole("dialog").getByLabel("Name", { exact: true }).fill("wordpress-plugin");
+      await press(page, "Create key");
+      await page.getByText("Copy the secret now").waitFor();
+    },
+  },
+  { name: "applications", who: "admin", open: at("keys?applications", "Keys") },
+  { name: "applications-new", who: "admin", async open(page, kit) { await at("keys?applications&new", "Keys")(page, kit); await dialog(page); } },
   { name: "settings", open: at("settings", "Settings") },
+  { name: "settings-password", async open(page, kit) { await at("settings?password", "Settings")(page, kit); await dialog(page); } },
+  { name: "settings-sessions", async open(page, kit) { await at("settings?sessions", "Settings")(page, kit); await dialog(page); } },
   {
     name: "step-up", who: "admin",
     async open(page, kit) {
-      await answer(page, `${V1}/admin/accounts`, problem(401, "AUTH_REAUTHENTICATE", "The password was given too long ago.", "Sign in again."));
-      await page.unroute(`${V1}/admin/accounts`);
-      await page.route(`${V1}/admin/api-keys`, (route) =>
-        route.request().method() === "POST" ? route.fulfill(problem(401, "AUTH_REAUTHENTICATE", "The password was given too long ago.", "Sign in again.")) : route.continue());
-      await at("keys", "Keys")(page, kit);
-      await press(page, "New key");
+      await instead(page, `${V1}/admin/api-keys`, "POST", problem(401, "AUTH_REAUTHENTICATE", "The password was given too long ago.", "Sign in again."));
+      await at("keys?new", "Keys")(page, kit);
       await page.getByRole("dialog").getByLabel("Name", { exact: true }).fill("wordpress-plugin");
       await press(page, "Create key");
-      await page.getByRole("dialog").getByLabel(/Password/).waitFor();
+      await page.getByRole("heading", { name: "Your password again" }).waitFor();
     },
   },
   { name: "menu-more", narrow: true, async open(page, kit) { await at("", "Home")(page, kit); await press(page, "More"); } },
@@ -250,6 +330,21 @@ export const STATES = [
   { name: "check-missing", who: "nobody", open: check(problem(404, "NOT_FOUND", "There is no such thing", "Check the address and the id.")) },
 ];
 const BROKEN_WORDS = JSON.parse(BROKEN.body).message;
+
+/** The audit screen, after the chain was checked. `how` changes a line of the log on its way. */
+function checked(words, how = (line) => line) {
+  return async (page, kit) => {
+    await page.route(`${V1}/audit/export*`, async (route) => {
+      const response = await route.fetch();
+      const lines = (await response.text()).trimEnd().split("\n");
+      await route.fulfill({ response, body: lines.map((line, i) => `${how(line, i)}\n`).join("") });
+    });
+    await at("audit", "Audit")(page, kit);
+    await page.locator("summary", { hasText: "Check the chain" }).click();
+    await press(page, "Check the chain");
+    await page.getByText(words).first().waitFor({ timeout: 60_000 });
+  };
+}
 
 /** The public page of a tenant; with `said`, after a picture was dropped there. */
 function check(said = null) {
