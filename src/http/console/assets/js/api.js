@@ -195,7 +195,7 @@ export async function auditStream(signal) {
   if (!response.ok) throw ended(refusal(response.status, parse(await response.text()), response.headers.get("Retry-After")));
   return response.body;
 }
-export const history = (id, cursor) => audit({ subject: `photo:${id}`, cursor });
+export const history = (id, cursor) => audit({ subject: `photo:${id}`, limit: 200, cursor });
 
 // Administration
 const ADMIN = `${V1}/admin`;
