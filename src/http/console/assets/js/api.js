@@ -212,5 +212,6 @@ export const applications = (page) => get(`${ADMIN}/applications`, page);
 export const createApplication = (application) => call("POST", `${ADMIN}/applications`, application);
 export const revokeApplication = (id) => call("DELETE", one("applications", id));
 
+
 /** Asks a publisher, as anybody may. @param {string} tenant @param {File} file @param {Upload} how */
 export const check = async (tenant, file, how) => (await upload(`${V1}/check/${encodeURIComponent(tenant)}`, withImage(file), how)).response;

@@ -6,6 +6,7 @@ import { copyText, copyable, problem, say, tag } from "../parts.js";
 import { go } from "../router.js";
 import { DialogPart, shellWord } from "../admin.js";
 import * as api from "../api.js";
+import * as session from "../session.js";
 
 const SHORTEST = 8;
 const LONGEST = 1024;
@@ -86,6 +87,7 @@ class Settings extends DialogPart {
     this.did = key;
     say(t(key));
     this.session = await api.session();
+    await session.check();
     this.close();
   }
 
@@ -150,7 +152,7 @@ class Settings extends DialogPart {
   #published() {
     return html`<section class="card" aria-labelledby="published"><div class="card-head"><h2 id="published">${t("settings.keys")}</h2></div>
       <div class="card-body stack-of"><p>${t("settings.keys.text")}</p>${this.refusals.keys ? problem(this.refusals.keys) : nothing}
-        <ul class="stack-of">${this.keys?.map((key, i) => html`<li>${copyable(key.kid)} <span class="muted small">${key.alg}</span> ${tag("", t(i ? "settings.keys.old" : "settings.keys.now"))}</li>`)}</ul>
+        <ul class="stack-of">${this.keys?.map((key, i) => html`<li>${copyable(key.kid)} <span class="muted small">${key.alg}</span> ${tag("", t(i ? "settings.keys.other" : "settings.keys.now"))}</li>`)}</ul>
         <p class="row"><a class="button tiny" href="/.well-known/jwks.json" download="jwks.json">${icon("save")}${t("settings.jwks")}</a><a class="button tiny" href="/.well-known/c2pa/anchors.pem" download="anchors.pem">${icon("save")}${t("settings.anchors")}</a></p>
         <p class="small muted">${t("settings.anchors.text")}</p></div></section>`;
   }
@@ -165,7 +167,7 @@ class Settings extends DialogPart {
     if (!this.session) return this.error ? html`<div class="page"><h1>${t("nav.settings")}</h1>${this.refused(this.#load)}</div>` : nothing;
     return html`<div class="page">
       <div class="page-head"><div><h1>${t("nav.settings")}</h1><p>${t("settings.text")}</p></div></div>
-      <div class="columns settings"><div class="stack-of">${this.#policy()}</div><div class="stack-of">${this.#you()}${this.#limits()}${this.#published()}${this.#elsewhere()}</div></div>
+      <div class="columns settings"><div class="stack-of">${this.#policy()}${this.#elsewhere()}</div><div class="stack-of">${this.#you()}${this.#limits()}${this.#published()}</div></div>
       ${this.dialog(this.#content())}</div>`;
   }
 }
