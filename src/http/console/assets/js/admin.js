@@ -2,7 +2,7 @@
 import { Part, html, nothing } from "./part.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
-import { copyText, problem } from "./parts.js";
+import { problem } from "./parts.js";
 
 /** A screen that asks the API. It shows what is under way and what was refused; a call that the person gave up is neither. */
 export class AskingPart extends Part {
@@ -86,10 +86,36 @@ export class DialogPart extends AskingPart {
   close = () => this.querySelector("dialog").close();
 }
 
-/** Text to be copied as a whole, with its name: a command, a secret. @param {string} name @param {string} text */
-export const copyBox = (name, text) =>
-  html`<div class="field"><span class="small muted">${name}</span><div class="secret"><code>${text}</code>
-    <button type="button" class="button tiny" aria-label=${t("copyThis", { text: name })} @click=${() => copyText(text)}>${icon("copy")}${t("copy")}</button></div></div>`;
+const SHOWN = 2000;
+
+/** A button that copies, and says itself whether it could: what is behind an open dialog is silent. */
+class Copy extends Part {
+  static properties = { text: { attribute: false }, name: { attribute: false }, result: { state: true } };
+
+  constructor() {
+    super();
+    this.text = this.name = this.result = "";
+  }
+
+  async #copy() {
+    // Without https there is no clipboard; then a click on the text selects all of it.
+    this.result = await navigator.clipboard?.writeText(this.text).then(() => "copied", () => "") || "copy.byHand";
+    setTimeout(() => (this.result = ""), SHOWN);
+  }
+
+  render() {
+    const label = t(this.result || "copy");
+    return html`<button type="button" class="button tiny" aria-label=${t("copyThis", { text: this.name })} @click=${this.#copy}>${icon(this.result === "copied" ? "check" : "copy")}${label}</button>
+      <span class="unseen" role="status">${this.result ? label : ""}</span>`;
+  }
+}
+customElements.define("lt-copy", Copy);
+
+/** Text to be copied as a whole: a command, a secret, a head. @param {string} name @param {string} text @param {unknown} shown */
+export const copyable = (name, text, shown = text) => html`<div class="secret"><code>${shown}</code><lt-copy .name=${name} .text=${text}></lt-copy></div>`;
+
+/** The same under its name. @param {string} name @param {string} text */
+export const copyBox = (name, text) => html`<div class="field"><span class="small muted">${name}</span>${copyable(name, text)}</div>`;
 
 /** Secrets that nobody can show again. @param {{ title: string, about: string, boxes: unknown, done: () => void }} secret */
 export const once = ({ title, about, boxes, done }) =>

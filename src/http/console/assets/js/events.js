@@ -21,7 +21,7 @@ export function split(name) {
   return at < 0 ? [name, ""] : [name.slice(0, at), name.slice(at + 1)];
 }
 
-/** Whoever acted, or was acted on. `form` is `who`, or `whom` in the middle of a sentence. @param {string} name @param {"who" | "whom"} form */
+/** Whoever acted, or was acted on. `form` is `who` or `whom` in a sentence, `name` by itself. @param {string} name @param {"who" | "whom" | "name"} form */
 export function nameOf(name, form = "who") {
   const [kind, id] = split(name);
   if (kind === "account") return id;
@@ -35,7 +35,7 @@ export function sentence({ action, actor, subject, detail }) {
   const self = actor === subject && ["account.password_changed", "account.sessions_ended"].includes(action) ? ".self" : "";
   const named = action === "credential.created" && detail.name ? t(`whom.named.${split(subject)[0]}`, { name: detail.name }) : nameOf(subject, "whom");
   return t(`did.${action}${self}`, {
-    actor: nameOf(actor), subject: named, who: nameOf(subject), role: detail.role ? t(`role.${detail.role}`) : "", n: Number(detail.refusals ?? 0),
+    actor: nameOf(actor), subject: named, who: subject.startsWith("tenant:") ? t("others") : nameOf(subject, "name"), role: detail.role ? t(`role.${detail.role}`) : "", n: Number(detail.refusals ?? 0),
   });
 }
 

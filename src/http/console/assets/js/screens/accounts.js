@@ -72,7 +72,6 @@ class Accounts extends DialogPart {
       await work(username);
       await this.#load();
       this.did = t(done, { name: username });
-      say(this.did);
     });
   }
 
@@ -130,7 +129,8 @@ class Accounts extends DialogPart {
     const enabled = account.status === "enabled";
     const other = enabled ? "disable" : "enable";
     return html`<div class="deeds"><div class="card-head"><h2 id="dialog-title">${name}</h2><span class="row">${tag("", roleName(role))}${this.#status(account)}</span></div>
-      ${this.did || this.error ? html`<div class="card-body stack-of">${this.did ? html`<p class="row">${tag("good", t("done.well"), "check")}${this.did}</p>` : nothing}${this.error ? problem(this.error) : nothing}</div>` : nothing}
+      <div class="said" role="status">${this.did ? html`<p class="row">${tag("good", t("done.well"), "check")}<span>${this.did}</span></p>` : nothing}</div>
+      ${this.error ? html`<div class="card-body">${problem(this.error)}</div>` : nothing}
       ${this.#deed(t("account.role"), t("account.role.text"), html`${this.#roles(role)}${this.#button(t("account.role.do"), () => {
         const next = /** @type {HTMLSelectElement} */ (this.querySelector("#role")).value;
         this.#change((username) => api.changeAccount(username, { role: next }), "account.role.done");

@@ -2,9 +2,9 @@
 import { html, nothing } from "../part.js";
 import { icon } from "../icons.js";
 import { dayLong, number, t, time } from "../i18n.js";
-import { copyText, copyable, empty, problem, say, short, tag } from "../parts.js";
+import { copyable as copyableId, empty, problem, say, short, tag } from "../parts.js";
 import { go } from "../router.js";
-import { AskingPart, address, pages } from "../admin.js";
+import { AskingPart, address, copyable, pages } from "../admin.js";
 import { ACTIONS, circumstances, eventIcon, nameOf, sentence, split } from "../events.js";
 import { check, lines, readHead, writeHead } from "../chain.js";
 import * as api from "../api.js";
@@ -147,7 +147,7 @@ class Audit extends AskingPart {
       <div><p class="row"><span class="tone">${icon(broken ? "altered" : "check")}</span><strong>${title}</strong></p><p>${text}</p></div>
       ${compared ? html`<p class="row">${tag(compared.good ? "good" : "bad", t(compared.good ? "kept.same" : "kept.differs"), compared.good ? "check" : "altered")}<span>${compared.text}</span></p>` : nothing}
       ${whole.sequence ? html`<div class="head"><p class="small muted">${t(broken ? "head.last" : "head.now")}</p>
-        <div class="secret"><code>${writeHead(whole)}</code><button type="button" class="button tiny" aria-label=${t("copyThis", { text: t("head") })} @click=${() => copyText(writeHead(whole))}>${icon("copy")}${t("copy")}</button></div>
+        ${copyable(t("head"), writeHead(whole))}
         <p class="small muted">${t("head.note")}</p></div>` : nothing}
       ${broken ? html`<div><a class="button tiny" href=${address("audit", { cursor: String(broken.sequence + 2) })}>${t("chain.look")}</a></div>` : nothing}</div>`;
   }
@@ -189,15 +189,15 @@ class Audit extends AskingPart {
   #members(event) {
     const [kind, id] = split(event.subject);
     return html`<div class="members stack-of"><div class="row">
-        <a class="button tiny" href=${this.#address({ actor: event.actor })}>${t("event.allBy", { name: nameOf(event.actor, "whom") })}</a>
-        <a class="button tiny" href=${this.#address({ subject: event.subject })}>${t("event.allAbout", { name: nameOf(event.subject, "whom") })}</a>
+        <a class="button tiny" href=${this.#address({ actor: event.actor })}>${t("event.allBy", { name: nameOf(event.actor, "name") })}</a>
+        <a class="button tiny" href=${this.#address({ subject: event.subject })}>${t("event.allAbout", { name: nameOf(event.subject, "name") })}</a>
         ${kind === "photo" && event.action !== "photo.deleted" ? html`<a class="button tiny" href="/console/photo/${id}">${t("openPhoto")}</a>` : nothing}</div>
       <pre class="small">${JSON.stringify(event, null, 2)}</pre>
-      <div>${copyable(event.hash, t("event.hash", { hash: short(event.hash) }))}</div></div>`;
+      <div>${copyableId(event.hash, t("event.hash", { hash: short(event.hash) }))}</div></div>`;
   }
 
   #event = (event) => html`<li>${icon(eventIcon(event))}
-    <details class="event"><summary><span>${sentence(event)}</span> <span class="small muted">${circumstances(event)}</span>${icon("next")}</summary>${this.#members(event)}</details>
+    <details class="event"><summary><span>${sentence(event)} <span class="small muted">${circumstances(event)}</span></span>${icon("next")}</summary>${this.#members(event)}</details>
     <div class="event-when small muted"><time datetime=${event.at}>${time(event.at)}</time><span class="event-number">#${number(event.sequence)}</span></div></li>`;
 
   /** The events of a page, day by day of the person's calendar. */

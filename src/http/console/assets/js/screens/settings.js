@@ -2,9 +2,9 @@
 import { html, nothing } from "../part.js";
 import { icon } from "../icons.js";
 import { minute, number, t } from "../i18n.js";
-import { copyText, copyable, problem, say, tag } from "../parts.js";
+import { copyable as copyableId, problem, say, tag } from "../parts.js";
 import { go } from "../router.js";
-import { DialogPart, shellWord } from "../admin.js";
+import { DialogPart, copyable, shellWord } from "../admin.js";
 import * as api from "../api.js";
 import * as session from "../session.js";
 
@@ -109,7 +109,7 @@ class Settings extends DialogPart {
   }
 
   /** @param {string} line */
-  #command = (line) => html`<div class="secret command"><code>${line.split(" ").map((word) => html`<span class="nowrap">${word}</span> `)}</code><button type="button" class="button tiny icon" aria-label=${t("copyThis", { text: line })} title=${t("copy")} @click=${() => copyText(line)}>${icon("copy")}</button></div>`;
+  #command = (line) => copyable(line, line, line.split(" ").map((word) => html`<span class="nowrap">${word}</span> `));
 
   #set = (...options) => this.#command(["lumatrace tenant set", shellWord(this.me.tenantId), ...options].join(" "));
 
@@ -152,7 +152,7 @@ class Settings extends DialogPart {
   #published() {
     return html`<section class="card" aria-labelledby="published"><div class="card-head"><h2 id="published">${t("settings.keys")}</h2></div>
       <div class="card-body stack-of"><p>${t("settings.keys.text")}</p>${this.refusals.keys ? problem(this.refusals.keys) : nothing}
-        <ul class="stack-of">${this.keys?.map((key, i) => html`<li>${copyable(key.kid)} <span class="muted small">${key.alg}</span> ${tag("", t(i ? "settings.keys.other" : "settings.keys.now"))}</li>`)}</ul>
+        <ul class="stack-of">${this.keys?.map((key, i) => html`<li>${copyableId(key.kid)} <span class="muted small">${key.alg}</span> ${tag("", t(i ? "settings.keys.other" : "settings.keys.now"))}</li>`)}</ul>
         <p class="row"><a class="button tiny" href="/.well-known/jwks.json" download="jwks.json">${icon("save")}${t("settings.jwks")}</a><a class="button tiny" href="/.well-known/c2pa/anchors.pem" download="anchors.pem">${icon("save")}${t("settings.anchors")}</a></p>
         <p class="small muted">${t("settings.anchors.text")}</p></div></section>`;
   }
