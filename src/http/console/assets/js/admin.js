@@ -105,7 +105,7 @@ class Copy extends Part {
 
   render() {
     const label = t(this.result || "copy");
-    return html`<button type="button" class="button tiny" aria-label=${t("copyThis", { text: this.name })} @click=${this.#copy}>${icon(this.result === "copied" ? "check" : "copy")}${label}</button>
+    return html`<button type="button" class="button tiny" aria-label=${this.result ? nothing : t("copyThis", { text: this.name })} @click=${this.#copy}>${icon(this.result === "copied" ? "check" : "copy")}${label}</button>
       <span class="unseen" role="status">${this.result ? label : ""}</span>`;
   }
 }
