@@ -47,15 +47,20 @@ export async function signIn(credentials) {
   close();
 }
 
-/** Asks whether the session is still there, and still the same person's: after sleep, the back button, or another tab. */
+/**
+ * Asks whether the session is still there, and still the same person's: after sleep, the back button, or another tab. True where
+ * that was answered, either way.
+ */
 export async function check() {
-  if (!caller) return;
+  if (!caller) return true;
   try {
     const session = await api.session();
-    if (session.username !== caller.session.username || session.tenantId !== caller.session.tenantId) return location.reload();
-    renew(session);
+    if (session.username !== caller?.session.username || session.tenantId !== caller.session.tenantId) location.reload();
+    else renew(session);
+    return true;
   } catch (error) {
     if (error.status === 401) tell("session-ended");
+    return error.status === 401;
   }
 }
 
