@@ -1,11 +1,11 @@
 // What a person does on the console, found as a person finds it: by role and visible words.
 import { readFileSync } from "node:fs";
 
-/** The file that the server wrote at its first start: tenantId, username, password. */
-export const credentials = (path) => JSON.parse(readFileSync(path, "utf8"));
-
-/** A file for a file chooser. */
-export const file = (name, buffer, mimeType = "image/jpeg") => ({ name, mimeType, buffer });
+/** What the server wrote at its first start, or `lumatrace account create` printed. */
+export function credentials(path) {
+  const { tenantId, username, password } = JSON.parse(readFileSync(path, "utf8"));
+  return { tenantId, username, password };
+}
 
 /** @param {import("playwright-core").Page} page */
 export async function fillSignIn(page, { tenantId, username, password }) {
