@@ -46,6 +46,7 @@ export class DialogPart extends AskingPart {
   static properties = { made: { state: true } };
 
   #leave = () => (this.made = null);
+  #stay = (event) => this.made && event.preventDefault();
 
   constructor() {
     super();
@@ -70,16 +71,18 @@ export class DialogPart extends AskingPart {
     this.#leave();
   }
 
-  updated() {
+  updated(changed) {
     const dialog = this.querySelector("dialog");
-    if (!dialog || dialog.open === Boolean(this.shown)) return;
-    if (this.shown) dialog.showModal();
-    else dialog.close();
+    if (!dialog) return;
+    if (this.shown && !dialog.open) dialog.showModal();
+    else if (!this.shown && dialog.open) dialog.close();
+    // The form that had the focus is gone.
+    if (changed.has("made") && this.made) /** @type {HTMLElement} */ (dialog.querySelector("#dialog-title")).focus();
   }
 
   /** @param {unknown} content */
   dialog(content) {
-    return html`<dialog aria-labelledby="dialog-title" @cancel=${(event) => this.made && event.preventDefault()} @close=${() => { Object.assign(this, { made: null, error: null }); this.closed(); }}>
+    return html`<dialog aria-labelledby="dialog-title" @cancel=${this.#stay} @keydown=${(event) => event.key === "Escape" && this.#stay(event)} @close=${() => { Object.assign(this, { made: null, error: null }); this.closed(); }}>
       ${content}</dialog>`;
   }
 
@@ -120,7 +123,7 @@ export const copyBox = (name, text) => html`<div class="field"><span class="smal
 /** Secrets that nobody can show again. @param {{ title: string, about: string, boxes: unknown, done: () => void }} secret */
 export const once = ({ title, about, boxes, done }) =>
   html`<div class="done"><div class="row">${icon("lock")}<span class="muted small">${about}</span></div>
-    <h2 id="dialog-title">${title}</h2><p class="muted">${t("once.text")}</p>${boxes}
+    <h2 id="dialog-title" tabindex="-1">${title}</h2><p class="muted">${t("once.text")}</p>${boxes}
     <div class="row end"><button type="button" class="button first" @click=${done}>${t("once.stored")}</button></div></div>`;
 
 /** Links to the first page and the next. @param {(cursor: string | null) => string} address @param {string | null} cursor @param {string | null} next */
