@@ -3,12 +3,12 @@
 /**
  * A landscape of many small things: a mark needs detail to hide in. `seed` makes another one.
  * @param {import("playwright-core").Page} page
- * @param {{ width?: number, height?: number, seed?: number, type?: string, quality?: number }} how
+ * @param {{ width?: number, height?: number, seed?: number, grain?: number, type?: string, quality?: number }} how `grain` in levels of 255
  * @returns {Promise<Buffer>} the file
  */
-export async function paint(page, { width = 1200, height = 800, seed = 1, type = "image/jpeg", quality = 0.92 } = {}) {
+export async function paint(page, { width = 1200, height = 800, seed = 1, grain = 16, type = "image/jpeg", quality = 0.92 } = {}) {
   const text = await page.evaluate(
-    async ({ width, height, seed, type, quality }) => {
+    async ({ width, height, seed, grain, type, quality }) => {
       const canvas = new OffscreenCanvas(width, height);
       const draw = canvas.getContext("2d");
       // xorshift32: the same picture for the same seed.
@@ -55,8 +55,8 @@ export async function paint(page, { width = 1200, height = 800, seed = 1, type =
       }
       const pixels = draw.getImageData(0, 0, width, height);
       for (let i = 0; i < pixels.data.length; i += 4) {
-        const grain = (random() + random() - 1) * 16;
-        for (let channel = 0; channel < 3; channel++) pixels.data[i + channel] += grain;
+        const more = (random() + random() - 1) * grain;
+        for (let channel = 0; channel < 3; channel++) pixels.data[i + channel] += more;
       }
       draw.putImageData(pixels, 0, 0);
       return coded(canvas, type, quality);
@@ -68,7 +68,7 @@ export async function paint(page, { width = 1200, height = 800, seed = 1, type =
         return btoa(text);
       }
     },
-    { width, height, seed, type, quality },
+    { width, height, seed, grain, type, quality },
   );
   return Buffer.from(text, "base64");
 }

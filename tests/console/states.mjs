@@ -359,13 +359,13 @@ function check(said = null) {
   };
 }
 
-/** Pictures, and photos on the server, that the states are about. */
-export async function prepare(base, who, easel) {
+/** Pictures, and photos on the server, that the states are about. `look` is of the one that is edited. */
+export async function prepare(base, who, easel, look = {}) {
   const kit = { base, who };
   const login = await fetch(`${base}/api/v1/auth/login`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(who) });
   const { token } = await login.json();
   const headers = { authorization: `Bearer ${token}` };
-  kit.original = await paint(easel, { seed: Date.now() % 1e6 });
+  kit.original = await paint(easel, { seed: Date.now() % 1e6, ...look });
   kit.foreign = await paint(easel, { seed: (Date.now() % 1e6) + 1, width: 900, height: 640 });
   kit.stamp = await paint(easel, { seed: (Date.now() % 1e6) + 2, width: 200, height: 150 });
   const protect = async (bytes, label) => {
