@@ -57,14 +57,13 @@ class Settings extends DialogPart {
 
   #signIn = (password) => api.signIn({ tenantId: this.me.tenantId, username: this.me.username, password });
 
-  /** A new password ends every session, this one too: it is begun anew with it. */
+  /** A new password ends every session but this one, whose cookie comes anew. */
   #setPassword = (event) => {
     event.preventDefault();
     const form = event.target;
     const value = (name) => String(new FormData(form).get(name));
     this.attempt(async () => {
       await api.changePassword(value("current"), value("next"));
-      await this.#signIn(value("next"));
       this.#done("password.done", form);
     });
   };
