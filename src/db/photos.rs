@@ -4,7 +4,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DbError, TenantTransaction, manifests::ManifestSummary};
-use crate::domain::{ContentHash, FileFormat, MarkStrength, PhotoId, Place, Registration};
+use crate::domain::{
+    ContentHash, FileFormat, MarkStrength, PhotoId, Place, Registration, without_case,
+};
 
 /// A photo as its tenant sees it.
 #[derive(Debug, Clone)]
@@ -95,6 +97,8 @@ struct PhotoRow {
     created_at: OffsetDateTime,
     content_hash: Option<String>,
     device_model: Option<String>,
+    label: Option<String>,
+    external_id: Option<String>,
     latitude: Option<f64>,
     longitude: Option<f64>,
     publish_location: bool,
@@ -133,6 +137,8 @@ impl PhotoRow {
             registration: Registration {
                 content_hash,
                 device_model: self.device_model,
+                label: self.label,
+                external_id: self.external_id,
                 place,
                 publish_location: self.publish_location,
             },
@@ -151,8 +157,8 @@ pub async fn insert(
     let (db, tenant) = tx.parts();
     sqlx::query!(
         "insert into photos (tenant_id, photo_id, created_at, content_hash, device_model, latitude, longitude,
-                             publish_location)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                             publish_location, label, label_folded, external_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         tenant,
         photo.as_uuid(),
         now,
@@ -160,7 +166,10 @@ pub async fn insert(
         registration.device_model,
         registration.place.map(Place::latitude),
         registration.place.map(Place::longitude),
-        registration.publish_location
+        registration.publish_location,
+        registration.label,
+        registration.label.as_deref().map(without_case),
+        registration.external_id
     )
     .execute(db)
     .await?;
@@ -187,7 +196,9 @@ pub async fn set_protected(
              longitude = coalesce($6, longitude),
              publish_location = $7,
              protected_at = $8, protected_sha256 = $9, format = $10, width = $11, height = $12,
-             protection_level = $13, sealed_record = $14, record_salt = $15
+             protection_level = $13, sealed_record = $14, record_salt = $15,
+             label = coalesce($16, label), label_folded = coalesce($17, label_folded),
+             external_id = coalesce($18, external_id)
          where tenant_id = $1 and photo_id = $2 and protected_at is null",
         tenant,
         photo.as_uuid(),
@@ -203,7 +214,10 @@ pub async fn set_protected(
         protected.height,
         protected.protection_level.as_str(),
         sealed.sealed_record,
-        sealed.record_salt
+        sealed.record_salt,
+        registration.label,
+        registration.label.as_deref().map(without_case),
+        registration.external_id
     )
     .execute(db)
     .await?;
@@ -253,8 +267,8 @@ pub async fn find(
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         PhotoRow,
-        "select photo_id, created_at, content_hash, device_model, latitude, longitude, publish_location,
-                protected_at, protected_sha256, format, width, height, protection_level
+        "select photo_id, created_at, content_hash, device_model, label, external_id, latitude, longitude,
+                publish_location, protected_at, protected_sha256, format, width, height, protection_level
          from photos where tenant_id = $1 and photo_id = $2",
         tenant,
         photo.as_uuid()
@@ -338,8 +352,8 @@ pub async fn list(
     let (db, tenant) = tx.parts();
     let rows = sqlx::query_as!(
         PhotoRow,
-        "select photo_id, created_at, content_hash, device_model, latitude, longitude, publish_location,
-                protected_at, protected_sha256, format, width, height, protection_level
+        "select photo_id, created_at, content_hash, device_model, label, external_id, latitude, longitude,
+                publish_location, protected_at, protected_sha256, format, width, height, protection_level
          from photos
          where tenant_id = $1
            and ($2::text is null or content_hash = $2)
@@ -358,6 +372,25 @@ pub async fn list(
     rows.into_iter()
         .map(|row| row.read().ok_or(DbError::Corrupt("photos")))
         .collect()
+}
+
+/// Calls a photo otherwise, or nothing any more; false when it is not there.
+pub async fn set_label(
+    tx: &mut TenantTransaction,
+    photo: PhotoId,
+    label: Option<&str>,
+) -> Result<bool, DbError> {
+    let (db, tenant) = tx.parts();
+    let done = sqlx::query!(
+        "update photos set label = $3, label_folded = $4 where tenant_id = $1 and photo_id = $2",
+        tenant,
+        photo.as_uuid(),
+        label,
+        label.map(without_case)
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Deletes a photo with its record and the salt of the record's key; false when it is not there.

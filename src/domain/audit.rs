@@ -143,6 +143,7 @@ macro_rules! actions {
 actions! {
     PhotoRegistered "photo.registered" "A photo got an id and a receipt.";
     PhotoProtected "photo.protected" "A photo was marked and sent back.";
+    PhotoLabelled "photo.labelled" "A photo got another label, or lost it.";
     PhotoDeleted "photo.deleted" "What was kept of a photo was deleted.";
     SessionStarted "session.started" "An account or application got a token.";
     SessionEnded "session.ended" "A token was ended by who held it.";

@@ -29,7 +29,7 @@ pub use ids::{PhotoId, TenantId, TokenId, Username};
 pub use limits::{Decision, Quota, RateOverrides, Rates, Tally, TokenBucket};
 pub use policy::{ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantPolicy};
 pub use protected::{FileFormat, MarkStrength};
-pub use registration::{Place, Registration};
+pub use registration::{Place, Registration, without_case};
 pub use scope::{Scope, Scopes};
 pub use source::{SourceHash, SourceNetwork};
 pub use tenant::TenantStatus;

@@ -37,15 +37,42 @@ pub struct Registration {
     pub content_hash: Option<ContentHash>,
     /// The camera, as the client calls it.
     pub device_model: Option<String>,
+    /// What the client calls the photo.
+    pub label: Option<String>,
+    /// The photo's id in the client's own system.
+    pub external_id: Option<String>,
     /// Where the photo was taken; `None` if the client did not say.
     pub place: Option<Place>,
     /// Whether the place may appear in public manifests.
     pub publish_location: bool,
 }
 
+/// Text without case, so that labels are found however they are written: `Straße` is `STRASSE`.
+///
+/// Nearly the full case folding of Unicode (section 3.13): each character's upper case in lower
+/// case.
+pub fn without_case(text: &str) -> String {
+    let upper = text.chars().flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_without_case_is_the_same_however_it_is_written() {
+        for (one, other) in [
+            ("Zürich 7", "zÜRICH 7"),
+            ("Straße", "STRASSE"),
+            ("ΟΔΟΣ", "οδος"),
+            ("Жизнь", "жИЗНЬ"),
+        ] {
+            assert_eq!(without_case(one), without_case(other));
+        }
+        assert_ne!(without_case("Zürich"), without_case("Zurich"));
+        assert_eq!(without_case("100%_\\"), "100%_\\");
+    }
 
     #[test]
     fn places_lie_on_the_globe() {

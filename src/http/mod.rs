@@ -162,7 +162,15 @@ pub fn endpoints() -> Vec<Endpoint> {
     let mut all = public();
     all.extend(sign_in());
     all.extend(caller());
-    all.extend([
+    all.extend(photos());
+    all.extend(administration());
+    all.extend(console::endpoints());
+    all
+}
+
+/// What is done with photos.
+fn photos() -> Vec<Endpoint> {
+    vec![
         Endpoint::post(
             "/api/v1/photos/register",
             PROTECT,
@@ -208,16 +216,19 @@ pub fn endpoints() -> Vec<Endpoint> {
             v1::manifest::handler,
             v1::manifest::describe,
         ),
+        Endpoint::patch(
+            "/api/v1/photos/{photoId}",
+            PROTECT,
+            v1::photos::change,
+            v1::photos::describe_change,
+        ),
         Endpoint::delete(
             "/api/v1/photos/{photoId}",
             DELETE,
             v1::photos::delete,
             v1::photos::describe_delete,
         ),
-    ]);
-    all.extend(administration());
-    all.extend(console::endpoints());
-    all
+    ]
 }
 
 /// What a caller may ask and change of itself.

@@ -1,4 +1,4 @@
-//! Lists, finds and deletes photos.
+//! Lists, finds, labels and deletes photos.
 
 use super::{Caller, Context, Error, Page, journal};
 use crate::{
@@ -38,6 +38,35 @@ pub async fn get(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<Sto
     let found = photos::find(&mut tx, photo).await?;
     tx.commit().await?;
     found.ok_or(Error::NotFound)
+}
+
+/// Calls a photo of the tenant otherwise, or nothing any more.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the tenant has none of that id.
+pub async fn label(
+    ctx: &Context,
+    caller: &Caller,
+    photo: PhotoId,
+    label: Option<String>,
+) -> Result<StoredPhoto, Error> {
+    let tenant = &caller.tenant;
+    let mut tx = ctx.db.begin(tenant).await?;
+    let mut found = photos::find(&mut tx, photo).await?.ok_or(Error::NotFound)?;
+    if found.registration.label == label {
+        tx.commit().await?;
+        return Ok(found);
+    }
+    // It may have been deleted meanwhile.
+    if !photos::set_label(&mut tx, photo, label.as_deref()).await? {
+        return Err(Error::NotFound);
+    }
+    let entry = AuditEntry::new(caller.by(), Action::PhotoLabelled, Subject::Photo(photo));
+    journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
+    tracing::info!(tenant.id = %tenant, photo.id = %photo, "labelled");
+    found.registration.label = label;
+    Ok(found)
 }
 
 /// Deletes a photo with its record and the salt of the record's key: its copies cannot be verified

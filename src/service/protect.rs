@@ -284,6 +284,8 @@ fn completed(told: &Registration, registered: Option<Registration>) -> Registrat
     Registration {
         content_hash: told.content_hash.or(registered.content_hash),
         device_model: told.device_model.clone().or(registered.device_model),
+        label: told.label.clone().or(registered.label),
+        external_id: told.external_id.clone().or(registered.external_id),
         place: told.place.or(registered.place),
         publish_location: told.publish_location,
     }

@@ -682,6 +682,17 @@ async fn another_tenants_photo_is_as_good_as_none() {
         assert_eq!(anonymise(foreign), anonymise(none));
         pairs += 1;
     }
+    let label = json!({ "label": "theirs" });
+    let [foreign, none] = [&theirs, &nobodys].map(|photo| format!("/api/v1/photos/{photo}"));
+    let foreign = other
+        .patch_json(&foreign, &label)
+        .await
+        .problem(ErrorCode::NotFound);
+    let none = other
+        .patch_json(&none, &label)
+        .await
+        .problem(ErrorCode::NotFound);
+    assert_eq!(anonymise(foreign), anonymise(none));
     let foreign = other
         .verify(&protected.body, &theirs)
         .await

@@ -111,7 +111,7 @@ fn walk() -> (String, Vec<BTreeMap<String, Value>>, Vec<String>) {
     fs::create_dir_all(&folder.0).unwrap();
     fs::write(&picture, pictures::png(&pictures::scene(320, 240, 77))).unwrap();
     let image = format!("image=@{}", picture.display());
-    let told = r#"request={"latitude":47.123456,"longitude":8.654321,"deviceModel":"CANARY-camera"};type=application/json"#;
+    let told = r#"request={"latitude":47.123456,"longitude":8.654321,"deviceModel":"CANARY-camera","label":"CANARY-label","externalId":"CANARY-id"};type=application/json"#;
     let head = folder.0.join("head");
     let (status, protected) = curl(&[
         "-H",
@@ -187,6 +187,9 @@ fn walk() -> (String, Vec<BTreeMap<String, Value>>, Vec<String>) {
         assert_eq!(curl(&[&url(probe)]).0, 200);
     }
     let one = url(&format!("/api/v1/photos/{photo}"));
+    let label = r#"{"label":"CANARY-other-label"}"#;
+    let change = ["-X", "PATCH", "-H", &bearer, "-H", json_type, "-d", label];
+    assert_eq!(curl(&[&change[..], &[&one]].concat()).0, 200);
     assert_eq!(curl(&["-X", "DELETE", "-H", &bearer, &one]).0 / 100, 2);
     let logout = url("/api/v1/auth/logout");
     assert_eq!(curl(&["-X", "POST", "-H", &bearer, &logout]).0 / 100, 2);
@@ -252,7 +255,7 @@ fn there_is_one_access_line_a_request_with_the_figures_of_its_image() {
         .iter()
         .filter(|line| line["message"] == "answered")
         .collect();
-    assert_eq!(access.len(), 14, "{access:?}");
+    assert_eq!(access.len(), 15, "{access:?}");
     let of = |route: &str| -> Vec<_> {
         let route = Value::from(route);
         access

@@ -1,4 +1,5 @@
-//! `GET /api/v1/photos`, `GET` and `DELETE /api/v1/photos/{photoId}`, `GET /api/v1/me`, health.
+//! `GET /api/v1/photos`, `GET`, `PATCH` and `DELETE /api/v1/photos/{photoId}`, `GET /api/v1/me`,
+//! health.
 
 use axum::http::Method;
 use lumatrace::http::ErrorCode;
@@ -96,6 +97,48 @@ async fn bad_questions_are_refused() {
 }
 
 #[tokio::test]
+async fn a_photo_is_called_otherwise_and_nothing_else_of_it_changes() {
+    let app = App::spawn().await;
+    let tenant = app.tenant("acme").await;
+    let client = app.client(&tenant).await;
+    let body = json!({ "label": "First", "externalId": "7", "deviceModel": "X-T5" });
+    let photo = client
+        .post_json("/api/v1/photos/register", &body)
+        .await
+        .json();
+    let path = format!("/api/v1/photos/{}", photo["photoId"].as_str().unwrap());
+    let mut expected = client.get(&path).await.json();
+    for label in [
+        json!("Zürich 100 %_\\"),
+        Value::Null,
+        json!("x".repeat(256)),
+    ] {
+        let answer = client.patch_json(&path, &json!({ "label": label })).await;
+        expected["label"] = label;
+        assert_eq!((answer.status, answer.json()), (200, expected.clone()));
+        assert_eq!(client.get(&path).await.json(), expected);
+    }
+    for (reason, body) in [
+        ("is required", json!({})),
+        ("must be a string", json!({ "label": 7 })),
+        ("must have at most 256", json!({ "label": "x".repeat(257) })),
+        ("must have at most 256", json!({ "label": "a\nb" })),
+        ("has the name \"Label\" here", json!({ "Label": "x" })),
+    ] {
+        let answer = client.patch_json(&path, &body).await;
+        let problem = answer.problem(ErrorCode::ValidationFailed);
+        let [wrong] = problem["errors"].as_array().unwrap().as_slice() else {
+            panic!("{problem}");
+        };
+        assert!(
+            wrong["reason"].as_str().unwrap().starts_with(reason),
+            "{wrong}"
+        );
+    }
+    assert_eq!(client.get(&path).await.json(), expected);
+}
+
+#[tokio::test]
 async fn a_deleted_photo_is_gone() {
     let app = App::spawn().await;
     let tenant = app.tenant("acme").await;
@@ -110,6 +153,10 @@ async fn a_deleted_photo_is_gone() {
     client.get(&path).await.problem(ErrorCode::NotFound);
     client
         .call(&Method::DELETE, &path)
+        .await
+        .problem(ErrorCode::NotFound);
+    client
+        .patch_json(&path, &json!({ "label": "x" }))
         .await
         .problem(ErrorCode::NotFound);
 }

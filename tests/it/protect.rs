@@ -120,13 +120,16 @@ async fn a_registered_photo_is_protected_once_under_its_id() {
     let app = App::spawn().await;
     let client = client(&app).await;
     let image = pictures::png(&pictures::scene(256, 192, 5));
-    let body = json!({ "contentHash": hex(&image), "deviceModel": "Camera" });
+    let body = json!({
+        "contentHash": hex(&image), "deviceModel": "Camera", "label": "Told before", "externalId": "7",
+    });
     let registered = client
         .post_json("/api/v1/photos/register", &body)
         .await
         .json();
     let photo = registered["photoId"].as_str().unwrap();
-    let request = json!({ "photoId": photo }).to_string();
+    let told = json!({ "photoId": photo, "label": "Told now" });
+    let request = told.to_string();
 
     let other = pictures::png(&pictures::scene(256, 192, 6));
     let parts = [Part::image(&other), Part::text("request", &request)];
@@ -146,6 +149,10 @@ async fn a_registered_photo_is_protected_once_under_its_id() {
     assert_eq!(
         (&kept["deviceModel"], &kept["createdAt"]),
         (&json!("Camera"), &registered["createdAt"])
+    );
+    assert_eq!(
+        (&kept["label"], &kept["externalId"]),
+        (&json!("Told now"), &json!("7"))
     );
 
     client

@@ -72,6 +72,7 @@ async fn what_was_registered_can_be_looked_up() {
     let client = app.client(&tenant).await;
     let body = json!({
         "contentHash": "0f".repeat(32), "deviceModel": "Leica M11", "latitude": -33.5, "longitude": 151.25,
+        "label": "Sydney, the quay", "externalId": "DAM/7",
         "photoId": "00000000-0000-4000-8000-000000000000", "tenantId": "other", "createdAt": "1999-01-01T00:00:00Z",
     });
     let registered = client.post_json(REGISTER, &body).await.json();
@@ -82,7 +83,14 @@ async fn what_was_registered_can_be_looked_up() {
         ))
         .await
         .json();
-    for member in ["contentHash", "deviceModel", "latitude", "longitude"] {
+    for member in [
+        "contentHash",
+        "deviceModel",
+        "latitude",
+        "longitude",
+        "label",
+        "externalId",
+    ] {
         assert_eq!(photo[member], body[member], "{member}");
     }
     assert_eq!(photo["protectedAt"], Value::Null);
@@ -121,6 +129,10 @@ async fn wrong_fields_are_refused_by_name() {
         ("deviceModel", json!({ "deviceModel": 1 })),
         ("deviceModel", json!({ "deviceModel": "x".repeat(257) })),
         ("deviceModel", json!({ "deviceModel": "a\nb" })),
+        ("label", json!({ "label": "ü".repeat(257) })),
+        ("label", json!({ "label": "a\tb" })),
+        ("externalId", json!({ "externalId": 7 })),
+        ("externalId", json!({ "externalId": "a\u{0}" })),
     ] {
         let problem = client
             .post_json(REGISTER, &body)

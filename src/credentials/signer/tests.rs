@@ -59,6 +59,7 @@ fn registration(publish_location: bool) -> Registration {
         device_model: Some("Leica M11-P".to_owned()),
         place: Place::new(47.3769, 8.5417),
         publish_location,
+        ..Registration::default()
     }
 }
 

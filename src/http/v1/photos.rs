@@ -1,4 +1,4 @@
-//! `GET /api/v1/photos`, `GET` and `DELETE /api/v1/photos/{photoId}`: what the tenant has.
+//! `GET /api/v1/photos`, `GET`, `PATCH` and `DELETE /api/v1/photos/{photoId}`: what the tenant has.
 
 use axum::{
     extract::{Path, State},
@@ -7,6 +7,7 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::page;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     domain::{ContentHash, FileFormat, MarkStrength, PhotoId, Place, TenantId},
     http::{
         error::{ApiError, ErrorCode},
-        extract::VerifiedCaller,
+        extract::{Fields, Json, VerifiedCaller},
         openapi::{
             Answer, Operation, Tag, example,
             schema::{self, ONE_LINE},
@@ -40,6 +41,12 @@ struct PhotoJson {
     /// In a client's own words.
     #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
     device_model: Option<String>,
+    /// What the client calls the photo.
+    #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
+    label: Option<String>,
+    /// The photo's id in the client's own system.
+    #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
+    external_id: Option<String>,
     /// In degrees; beside `longitude` only.
     #[schemars(range(min = -90, max = 90))]
     latitude: Option<f64>,
@@ -74,6 +81,8 @@ impl PhotoJson {
             created_at: Time(photo.created_at),
             content_hash: registration.content_hash,
             device_model: registration.device_model,
+            label: registration.label,
+            external_id: registration.external_id,
             latitude: registration.place.map(Place::latitude),
             longitude: registration.place.map(Place::longitude),
             publish_location: registration.publish_location,
@@ -93,6 +102,8 @@ impl PhotoJson {
             created_at: Time::EXAMPLE,
             content_hash: example::hash(),
             device_model: Some("Leica M11-P".to_owned()),
+            label: Some("Town hall, north side".to_owned()),
+            external_id: Some("IMG-2027-0042".to_owned()),
             latitude: Some(47.3769),
             longitude: Some(8.5417),
             publish_location: false,
@@ -103,6 +114,27 @@ impl PhotoJson {
             height: Some(3000),
             protection_level: Some(MarkStrength::Full),
         }
+    }
+}
+
+/// What can be changed of a photo.
+#[derive(JsonSchema)]
+#[schemars(rename = "PhotoChange", extend("required" = ["label"]))]
+struct ChangeRequest {
+    /// What the client calls the photo; null for nothing.
+    #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
+    label: Option<String>,
+}
+
+impl ChangeRequest {
+    fn read(body: &Map<String, Value>) -> Result<Self, ApiError> {
+        let mut fields = Fields::new(body);
+        let label = fields.words("label");
+        if !body.contains_key("label") {
+            fields.refuse("label", "is required");
+        }
+        fields.finish()?;
+        Ok(Self { label })
     }
 }
 
@@ -129,6 +161,18 @@ pub(in crate::http) fn describe_get() -> Operation {
     Operation::new("getPhoto", Tag::Photos, "What is kept of a photo")
         .path::<PhotoId>("photoId", "The photo.", example::PHOTO)
         .answers(Answer::json(200, "What is kept.", &PhotoJson::example()))
+}
+
+pub(in crate::http) fn describe_change() -> Operation {
+    Operation::new("changePhoto", Tag::Photos, "Another label for a photo")
+        .about("The file and its manifest have no label, and stay as they are.")
+        .path::<PhotoId>("photoId", "The photo.", example::PHOTO)
+        .takes_json::<ChangeRequest>(&json!({ "label": "Town hall, north side" }))
+        .answers(Answer::json(
+            200,
+            "What is kept of it now.",
+            &PhotoJson::example(),
+        ))
 }
 
 pub(in crate::http) fn describe_delete() -> Operation {
@@ -176,6 +220,19 @@ pub(in crate::http) async fn get(
     Path(photo): Path<String>,
 ) -> Result<Response, ApiError> {
     let photo = photos::get(&ctx, &caller.tenant, parse(&photo)?).await?;
+    wire::json(&PhotoJson::new(&caller.tenant, photo))
+}
+
+/// Changes the label.
+pub(in crate::http) async fn change(
+    caller: VerifiedCaller,
+    State(ctx): State<Context>,
+    Path(photo): Path<String>,
+    Json(body): Json,
+) -> Result<Response, ApiError> {
+    let photo = parse(&photo)?;
+    let ChangeRequest { label } = ChangeRequest::read(&body)?;
+    let photo = photos::label(&ctx, &caller, photo, label).await?;
     wire::json(&PhotoJson::new(&caller.tenant, photo))
 }
 

@@ -27,6 +27,12 @@ pub(super) struct Request {
     /// In a client's own words.
     #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
     device_model: Option<String>,
+    /// What the client calls the photo; can be changed later.
+    #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
+    label: Option<String>,
+    /// The photo's id in the client's own system.
+    #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
+    external_id: Option<String>,
     #[serde(flatten)]
     place: Option<Place>,
     /// The place may be published. False without it.
@@ -39,6 +45,8 @@ impl Request {
         Ok(Self {
             content_hash: fields.content_hash()?,
             device_model: fields.words("deviceModel"),
+            label: fields.words("label"),
+            external_id: fields.words("externalId"),
             place: fields.place(),
             publish_location: fields.flag("publishLocation"),
         })
@@ -50,6 +58,8 @@ impl From<Request> for Registration {
         Self {
             content_hash: request.content_hash,
             device_model: request.device_model,
+            label: request.label,
+            external_id: request.external_id,
             place: request.place,
             publish_location: request.publish_location,
         }
@@ -79,7 +89,8 @@ pub(in crate::http) fn describe() -> Operation {
     Operation::new("registerPhoto", Tag::Photos, "An id and a signed receipt, before there is an image")
         .about("`signature` is a detached JWS (RFC 7515) of the rest, as canonical JSON (RFC 8785); the keys of `/.well-known/jwks.json` check it.")
         .takes_json::<Request>(&json!({
-            "contentHash": example::HASH, "deviceModel": "Leica M11-P", "latitude": 47.3769, "longitude": 8.5417,
+            "contentHash": example::HASH, "deviceModel": "Leica M11-P", "label": "Town hall, north side",
+            "externalId": "IMG-2027-0042", "latitude": 47.3769, "longitude": 8.5417,
         }))
         .once()
         .answers(

@@ -78,6 +78,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
     let press = app.client(&acme).await;
     let registration = json!({
         "deviceModel": "SECRET-CAMERA", "latitude": 47.376_887, "longitude": 8.541_694,
+        "label": "SECRET-LABEL", "externalId": "SECRET-ID",
     });
     let registered = press
         .post_json("/api/v1/photos/register", &registration)
@@ -104,6 +105,11 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
         )
         .await;
     let gone = format!("/api/v1/photos/{registered}");
+    let label = json!({ "label": "SECRET-OTHER-LABEL" });
+    for _ in 0..2 {
+        // The second changes nothing.
+        assert_eq!(press.patch_json(&gone, &label).await.status, 200);
+    }
     assert_eq!(press.call(&Method::DELETE, &gone).await.status, 204);
     assert_eq!(press.call(&Method::DELETE, &gone).await.status, 404);
     press.call(&Method::POST, "/api/v1/auth/logout").await;
@@ -156,6 +162,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
             "account:press session.started",
             "account:press photo.registered",
             "account:press photo.protected",
+            "account:press photo.labelled",
             "account:press photo.deleted",
             "account:press session.ended",
             "operator account.disabled",
@@ -178,7 +185,10 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
             "manifestId": protected.header("x-c2pa-manifest-id"), "source": "::", "traceId": protected.header("x-request-id"),
         })
     );
-    assert_eq!(log[14]["detail"]["maxCopies"], "4");
+    assert_eq!(log[7]["subject"], format!("photo:{registered}"));
+    let detail = log[7]["detail"].as_object().unwrap();
+    assert!(detail.keys().eq(["source", "traceId"]), "{detail:?}");
+    assert_eq!(log[15]["detail"]["maxCopies"], "4");
     let all = Value::from(log).to_string();
     for secret in [
         "SECRET",

@@ -81,7 +81,8 @@ async fn protect_again_gives_the_same_bytes_and_is_charged_once() {
     let jpeg = pictures::jpeg(&pictures::scene(320, 240, 9), 90);
     let mut calls = 0;
     for (key, image) in [("png", picture()), ("jpeg", jpeg)] {
-        let (once, request) = (acme.under(key), json!({ "deviceModel": "Leica M11" }));
+        let request = json!({ "deviceModel": "Leica M11", "label": "Told", "externalId": key });
+        let once = acme.under(key);
         let first = send(&once, &image, Some(&request)).await;
         // A copy of the same picture and another policy of the tenant change nothing about what was
         // answered.

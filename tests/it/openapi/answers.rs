@@ -77,6 +77,7 @@ async fn what_is_answered_about_photos_is_what_is_described() {
     let mut contract = Contract::new();
     let body = json!({
         "contentHash": "ab".repeat(32), "deviceModel": "Leica", "latitude": 47.5, "longitude": 8.5,
+        "label": "Town hall", "externalId": "7",
     });
     for body in [body, json!({}), json!({ "contentHash": "x" })] {
         let answer = client.post_json("/api/v1/photos/register", &body).await;
@@ -101,6 +102,10 @@ async fn what_is_answered_about_photos_is_what_is_described() {
     let empty = client.post_form("/api/v1/photos/identify", &[]).await;
     contract.holds("identifyPhoto", &empty);
     let one = format!("/api/v1/photos/{photo}");
+    for body in [json!({ "label": "Town hall" }), json!({})] {
+        let answer = client.patch_json(&one, &body).await;
+        contract.holds("changePhoto", &answer);
+    }
     for (id, method, path) in [
         ("listPhotos", Method::GET, "/api/v1/photos?limit=1"),
         ("listPhotos", Method::GET, "/api/v1/photos?limit=x"),
@@ -337,7 +342,9 @@ async fn every_member_of_a_request_is_read_and_all_wrong_ones_are_named_at_once(
         };
         let names = wrong_members(&schemas[name]);
         let body: Map<String, Value> = names.iter().map(|name| (name.clone(), json!([]))).collect();
+        let photo = "00000000-0000-4000-8000-000000000000";
         let path = path.replace("{username}", "press");
+        let path = path.replace("{photoId}", photo);
         let body = Value::from(body).to_string();
         let mut request = send(&method.to_uppercase(), &path, "application/json", body);
         let own_page = "same-origin".parse().unwrap();

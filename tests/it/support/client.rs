@@ -196,6 +196,13 @@ impl Client {
         self.call(&Method::GET, path).await
     }
 
+    /// PATCH of JSON.
+    pub(crate) async fn patch_json(&self, path: &str, body: &Value) -> Answer {
+        let request = Request::patch(path).header("content-type", "application/json");
+        let body = Body::from(body.to_string());
+        self.send(request.body(body).unwrap()).await
+    }
+
     /// POST of JSON.
     pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Answer {
         self.post_bytes(path, "application/json", body.to_string().into())
