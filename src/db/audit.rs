@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{DbError, TenantTransaction};
 use crate::domain::{
     TenantId,
-    audit::{AuditEntry, ChainHash, Detail, Event, Head, HeadSeal},
+    audit::{Action, AuditEntry, ChainHash, Detail, Event, EventFilter, Head, HeadSeal},
 };
 
 /// A row of the log and its place in the chain.
@@ -141,12 +141,21 @@ impl EventRow {
     }
 }
 
-/// Lists events, newest first: at most `limit`, all of a sequence below `cursor`.
+/// Lists events of a filter, newest first: at most `limit`, all of a sequence below `cursor`.
+///
+/// Each of actor, action and subject has an index in the order of the chain. What two of them leave
+/// out is passed over: where they never meet, a log of a million events takes 0.25 s. Of a
+/// transaction that plans each statement anew ([`super::Database::begin_planning`]): a plan for any
+/// filter would use no index.
 pub async fn list(
     tx: &mut TenantTransaction,
+    filter: &EventFilter,
     cursor: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Event>, DbError> {
+    if filter.from.is_some() || filter.to.is_some() {
+        return list_of_time(tx, filter, cursor, limit).await;
+    }
     let tenant = tx.tenant().clone();
     let (db, _) = tx.parts();
     let rows = sqlx::query_as!(
@@ -154,16 +163,65 @@ pub async fn list(
         "select sequence, event_id, at, actor, action, subject, detail, previous_hash, hash
          from audit_events
          where tenant_id = $1 and ($2::bigint is null or sequence < $2)
+             and ($3::text is null or actor = $3) and ($4::text is null or action = $4)
+             and ($5::text is null or subject = $5)
          order by sequence desc
-         limit $3",
+         limit $6",
         tenant.as_str(),
         cursor,
+        filter.actor,
+        filter.action.map(Action::as_str),
+        filter.subject,
         limit
     )
     .fetch_all(db)
     .await?;
+    events(rows, &tenant)
+}
+
+/// The same for a filter with a time. Events of a time are found by its index and put in the order
+/// of the chain, which is only nearly that of time, since servers have their own clocks.
+async fn list_of_time(
+    tx: &mut TenantTransaction,
+    filter: &EventFilter,
+    cursor: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Event>, DbError> {
+    let tenant = tx.tenant().clone();
+    let (db, _) = tx.parts();
+    // `+ 0` keeps PostgreSQL from walking down the chain until it meets the time: it would guess
+    // that events of any time are everywhere in it.
+    let rows = sqlx::query_as!(
+        EventRow,
+        "select sequence, event_id, at, actor, action, subject, detail, previous_hash, hash
+         from audit_events
+         where tenant_id = $1 and sequence = any(array(
+             select sequence from audit_events
+             where tenant_id = $1 and ($2::bigint is null or sequence < $2)
+                 and ($3::text is null or actor = $3) and ($4::text is null or action = $4)
+                 and ($5::text is null or subject = $5)
+                 and ($6::timestamptz is null or at >= $6) and ($7::timestamptz is null or at < $7)
+             order by sequence + 0 desc
+             limit $8))
+         order by sequence desc",
+        tenant.as_str(),
+        cursor,
+        filter.actor,
+        filter.action.map(Action::as_str),
+        filter.subject,
+        filter.from,
+        filter.to,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    events(rows, &tenant)
+}
+
+/// Reads rows that are all of this program.
+fn events(rows: Vec<EventRow>, tenant: &TenantId) -> Result<Vec<Event>, DbError> {
     rows.into_iter()
-        .map(|row| row.event(&tenant).ok_or(DbError::Corrupt("audit_events")))
+        .map(|row| row.event(tenant).ok_or(DbError::Corrupt("audit_events")))
         .collect()
 }
 

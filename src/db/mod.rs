@@ -157,6 +157,13 @@ impl Database {
         self.begin_with(tenant, &settings).await
     }
 
+    /// Starts such a transaction whose statements are planned anew for what each is asked, as those
+    /// need in which a parameter may be none.
+    pub async fn begin_planning(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
+        let settings = format!("{SERVING_LIMITS}; set local plan_cache_mode = force_custom_plan");
+        self.begin_with(tenant, &settings).await
+    }
+
     async fn begin_with(
         &self,
         tenant: &TenantId,

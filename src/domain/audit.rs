@@ -130,6 +130,11 @@ macro_rules! actions {
                 }
             }
 
+            /// Reads a name; `None` for any other text.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|action| action.as_str() == text)
+            }
+
             /// An English sentence that explains it.
             pub fn meaning(self) -> &'static str {
                 match self {
@@ -275,6 +280,21 @@ pub struct Event {
     pub hash: ChainHash,
 }
 
+/// Which events are asked for: those that agree with everything that is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventFilter {
+    /// Exactly this [`Event::actor`].
+    pub actor: Option<String>,
+    /// Of this kind.
+    pub action: Option<Action>,
+    /// Exactly this [`Event::subject`].
+    pub subject: Option<String>,
+    /// At this moment or later.
+    pub from: Option<OffsetDateTime>,
+    /// Before this moment.
+    pub to: Option<OffsetDateTime>,
+}
+
 /// The members in the order of their names, as RFC 8785 asks.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -417,9 +437,11 @@ mod tests {
     }
 
     #[test]
-    fn the_documentation_lists_every_action() {
+    fn the_documentation_lists_every_action_and_its_name_is_read_back() {
         let documented = include_str!("../../docs/audit.md");
+        assert_eq!(Action::parse("photo"), None);
         for action in Action::ALL {
+            assert_eq!(Action::parse(action.as_str()), Some(*action));
             let row = format!("| `{}` | {}", action.as_str(), action.meaning());
             assert!(documented.contains(&row), "{row}");
         }

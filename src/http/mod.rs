@@ -269,6 +269,12 @@ fn administration() -> Vec<Endpoint> {
     vec![
         Endpoint::get("/api/v1/audit", ADMIN, v1::audit::list, v1::audit::describe),
         Endpoint::get(
+            "/api/v1/audit/head",
+            ADMIN,
+            v1::audit::head,
+            v1::audit::describe_head,
+        ),
+        Endpoint::get(
             "/api/v1/admin/accounts",
             ADMIN,
             accounts::list,

@@ -12,7 +12,9 @@ use crate::{
     },
     domain::{
         CredentialKind, TenantId, Username,
-        audit::{Action, Actor, AuditEntry, By, ChainHash, Event, Head, HeadSeal, Subject},
+        audit::{
+            Action, Actor, AuditEntry, By, ChainHash, Event, EventFilter, Head, HeadSeal, Subject,
+        },
     },
 };
 
@@ -65,17 +67,27 @@ fn sealed_parts<'a>(tenant: &'a TenantId, head: &'a Head, sequence: &'a [u8; 8])
     [tenant.as_str().as_bytes(), sequence, head.hash.as_bytes()]
 }
 
-/// Lists the events of the tenant, newest first, at most `limit` (1 to 200).
+/// Lists the events of the tenant that a filter leaves, newest first, at most `limit` (1 to 200).
 pub async fn list(
     ctx: &Context,
     tenant: &TenantId,
+    filter: &EventFilter,
     cursor: Option<i64>,
     limit: u8,
 ) -> Result<Page<Event, i64>, Error> {
-    let mut tx = ctx.db.begin(tenant).await?;
-    let events = audit::list(&mut tx, cursor, Page::<Event, i64>::rows(limit)).await?;
+    let mut tx = ctx.db.begin_planning(tenant).await?;
+    let rows = Page::<Event, i64>::rows(limit);
+    let events = audit::list(&mut tx, filter, cursor, rows).await?;
     tx.commit().await?;
     Ok(Page::of_rows(events, limit, |last| last.sequence))
+}
+
+/// The last event of the tenant's chain, to be noted where nobody can change it.
+pub async fn head(ctx: &Context, tenant: &TenantId) -> Result<Head, Error> {
+    let mut tx = ctx.db.begin(tenant).await?;
+    let stored = audit::head(&mut tx).await?;
+    tx.commit().await?;
+    Ok(stored.ok_or(DbError::Corrupt("audit_heads"))?.head)
 }
 
 /// The result of checking a chain.

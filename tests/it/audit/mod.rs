@@ -19,8 +19,9 @@ use lumatrace::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Executor, PgConnection};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::support::{App, Client, PASSWORD, Part, pictures};
+use crate::support::{App, Client, NOW, PASSWORD, Part, pictures};
 
 fn tenant_id(name: &str) -> TenantId {
     TenantId::parse(name).unwrap()
@@ -269,6 +270,152 @@ async fn only_who_administers_the_tenant_reads_its_log_and_no_other() {
             .await
             .problem(ErrorCode::ValidationFailed);
     }
+}
+
+#[tokio::test]
+async fn filters_leave_exactly_what_they_name_in_the_order_of_the_chain() {
+    let app = App::spawn().await;
+    let (acme, chief) = app.administered("acme").await;
+    let (_, other) = app.administered("bolt").await;
+    let press = app.client(&acme).await;
+    // A clock that goes forward and back: the chain is not in the order of time.
+    let mut photos = Vec::new();
+    for (minutes, client) in [
+        (20, &chief),
+        (-15, &press),
+        (10, &chief),
+        (-5, &press),
+        (-2, &press),
+    ] {
+        app.clock.advance(minutes * 60);
+        let photo = client
+            .post_json("/api/v1/photos/register", &json!({}))
+            .await
+            .json()["photoId"]
+            .clone();
+        photos.push(photo.as_str().unwrap().to_owned());
+    }
+    let gone = format!("/api/v1/photos/{}", photos[1]);
+    assert_eq!(press.call(&Method::DELETE, &gone).await.status, 204);
+
+    let mut log = log(&chief).await;
+    log.reverse();
+    let photo = format!("photo:{}", photos[1]);
+    let (start, middle, end) = (at(5), at(10), at(20));
+    let mut cases = 0;
+    for (query, left) in [
+        (vec![("actor", "account:press")], 5),
+        (vec![("actor", "account:chief")], 3),
+        (vec![("actor", "account:pres")], 0),
+        (vec![("actor", "operator")], 3),
+        (vec![("action", "photo.registered")], 5),
+        (vec![("action", "photo.protected")], 0),
+        (vec![("subject", &photo)], 2),
+        (vec![("subject", "account:press")], 2),
+        (
+            vec![("actor", "account:press"), ("action", "photo.deleted")],
+            1,
+        ),
+        (
+            vec![("actor", "account:chief"), ("action", "photo.deleted")],
+            0,
+        ),
+        (vec![("from", &middle)], 3),
+        (vec![("to", &middle)], log.len() - 3),
+        (vec![("from", &end)], 1),
+        (vec![("from", &start), ("to", &middle)], 3),
+        (vec![("from", &end), ("to", &start)], 0),
+        (
+            vec![
+                ("from", &start),
+                ("to", &end),
+                ("actor", "account:press"),
+                ("subject", &photo),
+            ],
+            2,
+        ),
+    ] {
+        let expected: Vec<&Value> = log
+            .iter()
+            .filter(|event| query.iter().all(|(name, value)| agrees(event, name, value)))
+            .collect();
+        assert_eq!(expected.len(), left, "{query:?}");
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&query)
+            .finish();
+        for limit in [2, 200] {
+            let found = all(&chief, &format!("limit={limit}&{query}")).await;
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query}");
+        }
+        for event in all(&other, &format!("limit=200&{query}")).await {
+            assert_eq!(event["tenantId"], "bolt", "{query}");
+        }
+        cases += 1;
+    }
+    println!("{cases} filters");
+    for (field, value) in [
+        ("action", "photo"),
+        ("action", "Photo.deleted"),
+        ("from", "yesterday"),
+        ("from", "2026-11-01"),
+        ("to", "2026-13-01T00:00:00Z"),
+        ("actor", "a%00"),
+        ("subject", "a%0Ab"),
+        ("actor", "x".repeat(301).as_str()),
+    ] {
+        let refused = chief.get(&format!("/api/v1/audit?{field}={value}")).await;
+        let problem = refused.problem(ErrorCode::ValidationFailed);
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+}
+
+/// The time so many minutes after the start, as a client writes it.
+fn at(minutes: i64) -> String {
+    let moment = OffsetDateTime::from_unix_timestamp(NOW + minutes * 60).unwrap();
+    moment.format(&Rfc3339).unwrap()
+}
+
+/// Whether an event agrees with one parameter.
+fn agrees(event: &Value, name: &str, value: &str) -> bool {
+    let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).unwrap();
+    match name {
+        "from" => time(event["at"].as_str().unwrap()) >= time(value),
+        "to" => time(event["at"].as_str().unwrap()) < time(value),
+        member => event[member] == value,
+    }
+}
+
+/// All events that a query leaves, page by page.
+async fn all(chief: &Client, query: &str) -> Vec<Value> {
+    let (mut items, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/v1/audit?{query}&cursor={cursor}");
+        let page = chief.get(&path).await.json();
+        items.extend(page["items"].as_array().unwrap().clone());
+        let Some(next) = page["next"].as_str() else {
+            return items;
+        };
+        next.clone_into(&mut cursor);
+    }
+}
+
+#[tokio::test]
+async fn the_head_is_that_of_the_tenant_and_moves_with_each_event() {
+    let app = App::spawn().await;
+    let (acme, chief) = app.administered("acme").await;
+    app.administered("bolt").await;
+    let press = app.client(&acme).await;
+    for _ in 0..3 {
+        press.post_json("/api/v1/photos/register", &json!({})).await;
+        let head = intact(&app, "acme").await;
+        let told = chief.get("/api/v1/audit/head").await.json();
+        let expected = json!({ "sequence": head.sequence, "hash": head.hash.to_string() });
+        assert_eq!(told, expected);
+    }
+    press
+        .get("/api/v1/audit/head")
+        .await
+        .problem(ErrorCode::TenantRestricted);
 }
 
 #[tokio::test]
