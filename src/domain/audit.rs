@@ -166,6 +166,7 @@ actions! {
     TenantCreated "tenant.created" "The operator made the tenant.";
     TenantSuspended "tenant.suspended" "The operator suspended the tenant.";
     TenantResumed "tenant.resumed" "The operator ended the suspension.";
+    AuditExported "audit.exported" "The log was sent as a file.";
     AuditSealed "audit.sealed" "The operator vouched for the log as it was, and sealed it.";
     TenantPolicyChanged "tenant.policy_changed" "The operator changed what holds for the tenant's photos.";
     SignerImported "signer.imported" "The operator imported a certificate that signs the tenant's files.";
@@ -293,6 +294,21 @@ pub struct EventFilter {
     pub from: Option<OffsetDateTime>,
     /// Before this moment.
     pub to: Option<OffsetDateTime>,
+}
+
+impl EventFilter {
+    /// The names of what is given.
+    pub fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("actor", self.actor.is_some()),
+            ("action", self.action.is_some()),
+            ("subject", self.subject.is_some()),
+            ("from", self.from.is_some()),
+            ("to", self.to.is_some()),
+        ];
+        let given = all.into_iter().filter(|(_, is_given)| *is_given);
+        given.map(|(name, _)| name).collect()
+    }
 }
 
 /// The members in the order of their names, as RFC 8785 asks.

@@ -275,6 +275,12 @@ fn administration() -> Vec<Endpoint> {
             v1::audit::describe_head,
         ),
         Endpoint::get(
+            "/api/v1/audit/export",
+            ADMIN,
+            v1::audit_export::handler,
+            v1::audit_export::describe,
+        ),
+        Endpoint::get(
             "/api/v1/admin/accounts",
             ADMIN,
             accounts::list,

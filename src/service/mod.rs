@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod admin;
 pub mod admission;
 pub mod audit;
+pub mod audit_export;
 pub mod authenticate;
 pub mod backup;
 mod caller;

@@ -437,7 +437,7 @@ fn code_of_bare(status: StatusCode) -> ErrorCode {
 
 /// Logs a fault of ours with its causes. What is refused is told by its access line, and that the
 /// server is busy is no fault of its own, and said often when it is.
-fn log_failure(error: &ApiError) {
+pub(super) fn log_failure(error: &ApiError) {
     let row = error.code.row();
     if !row.status.is_server_error() || error.code == ErrorCode::ServerBusy {
         return;

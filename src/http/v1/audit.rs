@@ -28,7 +28,7 @@ const LONGEST_NAME_BYTES: usize = 300;
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Event")]
-struct Item {
+pub(super) struct Item {
     /// The tenant whose log it is.
     tenant_id: String,
     /// Its place in the tenant's log, without gaps.
@@ -90,7 +90,8 @@ struct HeadJson {
 }
 
 impl Item {
-    fn example() -> Self {
+    /// An event of the documentation.
+    pub(super) fn example() -> Self {
         Self {
             tenant_id: "demo".to_owned(),
             sequence: 7,
@@ -107,7 +108,7 @@ impl Item {
 }
 
 /// The parameters by which events are chosen.
-fn filtered(operation: Operation) -> Operation {
+pub(super) fn filtered(operation: Operation) -> Operation {
     let name = json!({ "type": "string", "maxLength": LONGEST_NAME_BYTES, "pattern": ONE_LINE });
     let action: Value = actions(&mut SchemaGenerator::default()).into();
     let moment = json!({ "type": "string", "format": "date-time" });
@@ -120,7 +121,7 @@ fn filtered(operation: Operation) -> Operation {
 }
 
 /// Reads the parameters by which events are chosen.
-fn filter(query: &HashMap<String, String>) -> Result<EventFilter, ApiError> {
+pub(super) fn filter(query: &HashMap<String, String>) -> Result<EventFilter, ApiError> {
     let name = |field: &'static str| {
         let text = query.get(field);
         let fits =

@@ -3,6 +3,7 @@
 pub(super) mod admin;
 pub(super) mod anchors;
 pub(super) mod audit;
+pub(super) mod audit_export;
 mod c2pa;
 pub(super) mod errors;
 pub(super) mod health;

@@ -1,8 +1,9 @@
 //! The audit log: written with what it records, chained, and broken where somebody touched it.
 
+mod export;
 mod tampering;
 
-use axum::http::Method;
+use axum::http::{Method, Request};
 use lumatrace::{
     auth::hash_password,
     domain::{
@@ -353,7 +354,7 @@ async fn filters_leave_exactly_what_they_name_in_the_order_of_the_chain() {
         cases += 1;
     }
     println!("{cases} filters");
-    for (field, value) in [
+    for (field, wrong) in [
         ("action", "photo"),
         ("action", "Photo.deleted"),
         ("from", "yesterday"),
@@ -363,7 +364,7 @@ async fn filters_leave_exactly_what_they_name_in_the_order_of_the_chain() {
         ("subject", "a%0Ab"),
         ("actor", "x".repeat(301).as_str()),
     ] {
-        let refused = chief.get(&format!("/api/v1/audit?{field}={value}")).await;
+        let refused = chief.get(&format!("/api/v1/audit?{field}={wrong}")).await;
         let problem = refused.problem(ErrorCode::ValidationFailed);
         assert_eq!(problem["errors"][0]["field"], field, "{problem}");
     }

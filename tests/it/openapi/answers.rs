@@ -193,6 +193,13 @@ async fn what_an_administrator_is_answered_is_what_is_described() {
         ("listAuditEvents", "GET", "/api/v1/audit?limit=2", ""),
         ("listAuditEvents", "GET", "/api/v1/audit?cursor=x", ""),
         ("getAuditHead", "GET", "/api/v1/audit/head", ""),
+        ("exportAuditEvents", "GET", "/api/v1/audit/export", ""),
+        (
+            "exportAuditEvents",
+            "GET",
+            "/api/v1/audit/export?from=x",
+            "",
+        ),
     ] {
         contract.holds(id, &chief.send(send(method, path, json, body)).await);
     }

@@ -62,6 +62,15 @@ impl Contract {
         assert!(wrong.is_empty(), "{what}: {wrong:?} in {value}");
     }
 
+    /// Asserts that each line is an event.
+    #[track_caller]
+    fn lines(&self, lines: &str) {
+        let event = json!({ "$ref": "#/components/schemas/Event" });
+        for line in lines.lines() {
+            self.valid(&event, &serde_json::from_str(line).unwrap(), line);
+        }
+    }
+
     /// Asserts that an answer is one of those that its operation describes: status, headers, body.
     #[track_caller]
     pub(crate) fn holds(&mut self, id: &str, answer: &Answer) {
@@ -106,7 +115,9 @@ impl Contract {
                 "{id} {} does not describe {kind}",
                 answer.status
             );
-            if kind.ends_with("json") {
+            if kind.ends_with("ndjson") {
+                self.lines(std::str::from_utf8(&answer.body).unwrap());
+            } else if kind.ends_with("json") {
                 let what = format!("{id} {}", answer.status);
                 self.valid(schema, &answer.json(), &what);
             }

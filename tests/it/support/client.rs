@@ -9,6 +9,7 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     http::{HeaderMap, HeaderValue, Method, Request},
+    response::Response,
 };
 use lumatrace::http::ErrorCode;
 use serde_json::Value;
@@ -154,7 +155,22 @@ impl Client {
     }
 
     /// Sends a request as it is, with the token added.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.respond(request).await;
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let answer = Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        };
+        assert!(!answer.header("x-request-id").is_empty(), "{answer:?}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        answer
+    }
+
+    /// The same, and leaves the body of the answer to be read.
+    pub(crate) async fn respond(&self, mut request: Request<Body>) -> Response {
         let headers = request.headers_mut();
         headers
             .entry("host")
@@ -166,17 +182,7 @@ impl Client {
         if let Some(key) = &self.idempotency_key {
             request.headers_mut().insert("idempotency-key", key.clone());
         }
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
-        let answer = Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        };
-        assert!(!answer.header("x-request-id").is_empty(), "{answer:?}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        answer
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// A request without a body.
