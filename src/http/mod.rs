@@ -163,6 +163,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.extend(sign_in());
     all.extend(caller());
     all.extend(photos());
+    all.extend(audit());
     all.extend(administration());
     all.extend(console::endpoints());
     all
@@ -263,9 +264,8 @@ fn caller() -> Vec<Endpoint> {
     ]
 }
 
-/// What an administrator of the tenant may call.
-fn administration() -> Vec<Endpoint> {
-    use v1::admin::{accounts, credentials};
+/// What an administrator of the tenant may read of its log.
+fn audit() -> Vec<Endpoint> {
     vec![
         Endpoint::get("/api/v1/audit", ADMIN, v1::audit::list, v1::audit::describe),
         Endpoint::get(
@@ -280,6 +280,13 @@ fn administration() -> Vec<Endpoint> {
             v1::audit_export::handler,
             v1::audit_export::describe,
         ),
+    ]
+}
+
+/// What an administrator of the tenant may call besides.
+fn administration() -> Vec<Endpoint> {
+    use v1::admin::{accounts, credentials};
+    vec![
         Endpoint::get(
             "/api/v1/admin/accounts",
             ADMIN,
