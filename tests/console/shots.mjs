@@ -52,5 +52,6 @@ if (readme) {
     count += views.length;
   });
   await close();
+  check(states > 0, "there were states to look at");
   summary(`${count} screenshots of ${states} states in ${folder}`);
 }
