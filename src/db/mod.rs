@@ -20,6 +20,7 @@ mod health;
 pub mod idempotency_keys;
 pub mod known_sources;
 pub mod manifests;
+pub mod photo_lists;
 pub mod photos;
 mod pool;
 mod pool_shares;
@@ -157,10 +158,13 @@ impl Database {
         self.begin_with(tenant, &settings).await
     }
 
-    /// Starts such a transaction whose statements are planned anew for what each is asked, as those
-    /// need in which a parameter may be none.
-    pub async fn begin_planning(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
-        let settings = format!("{SERVING_LIMITS}; set local plan_cache_mode = force_custom_plan");
+    /// Starts such a transaction whose queries all see what there is at the first one, and are
+    /// planned for the values that they are asked with: a plan for any values could use no index.
+    pub async fn begin_snapshot(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
+        let settings = format!(
+            "{SERVING_LIMITS}; set local plan_cache_mode = force_custom_plan; \
+             set transaction isolation level repeatable read"
+        );
         self.begin_with(tenant, &settings).await
     }
 

@@ -82,15 +82,6 @@ impl RecordRow {
     }
 }
 
-/// The last photo of a page: the next page begins after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
-    /// Its `created_at`, in microseconds since 1970.
-    pub created_at_us: i64,
-    /// Its id, which orders photos of the same microsecond.
-    pub photo: PhotoId,
-}
-
 /// A row as PostgreSQL gives it.
 struct PhotoRow {
     photo_id: Uuid,
@@ -341,31 +332,21 @@ pub async fn with_protected_sha256(
     Ok(ids.into_iter().map(PhotoId::from).collect())
 }
 
-/// Lists at most `limit` photos after `cursor`, newest first; only those with `content_hash`, if
-/// one is given.
-pub async fn list(
+/// Finds those of `photos` that are there, newest first.
+pub async fn find_all(
     tx: &mut TenantTransaction,
-    cursor: Option<Cursor>,
-    content_hash: Option<ContentHash>,
-    limit: i64,
+    photos: &[PhotoId],
 ) -> Result<Vec<StoredPhoto>, DbError> {
     let (db, tenant) = tx.parts();
+    let ids: Vec<Uuid> = photos.iter().map(|photo| photo.as_uuid()).collect();
     let rows = sqlx::query_as!(
         PhotoRow,
         "select photo_id, created_at, content_hash, device_model, label, external_id, latitude, longitude,
                 publish_location, protected_at, protected_sha256, format, width, height, protection_level
-         from photos
-         where tenant_id = $1
-           and ($2::text is null or content_hash = $2)
-           and ($3::bigint is null
-                or (created_at, photo_id) < (timestamptz 'epoch' + $3::bigint * interval '1 microsecond', $4::uuid))
-         order by created_at desc, photo_id desc
-         limit $5",
+         from photos where tenant_id = $1 and photo_id = any($2)
+         order by created_at desc, photo_id desc",
         tenant,
-        content_hash.map(|hash| hash.to_string()),
-        cursor.map(|cursor| cursor.created_at_us),
-        cursor.map(|cursor| cursor.photo.as_uuid()),
-        limit
+        &ids
     )
     .fetch_all(db)
     .await?;

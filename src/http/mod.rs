@@ -206,6 +206,12 @@ fn photos() -> Vec<Endpoint> {
             v1::photos::describe_list,
         ),
         Endpoint::get(
+            "/api/v1/photos/count",
+            READ,
+            v1::photos::count,
+            v1::photos::describe_count,
+        ),
+        Endpoint::get(
             "/api/v1/photos/{photoId}",
             READ,
             v1::photos::get,

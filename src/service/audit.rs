@@ -75,7 +75,7 @@ pub async fn list(
     cursor: Option<i64>,
     limit: u8,
 ) -> Result<Page<Event, i64>, Error> {
-    let mut tx = ctx.db.begin_planning(tenant).await?;
+    let mut tx = ctx.db.begin_snapshot(tenant).await?;
     let rows = Page::<Event, i64>::rows(limit);
     let events = audit::list(&mut tx, filter, cursor, rows).await?;
     tx.commit().await?;

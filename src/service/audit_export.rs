@@ -66,7 +66,7 @@ impl Export {
     pub async fn next(&mut self) -> Result<Vec<Event>, Error> {
         while self.after < self.last {
             let until = self.last.min(self.after + WINDOW);
-            let mut tx = self.ctx.db.begin_planning(&self.tenant).await?;
+            let mut tx = self.ctx.db.begin_snapshot(&self.tenant).await?;
             let (filter, after) = (&self.filter, self.after);
             let events = audit::read_filtered(&mut tx, filter, (after, until), BATCH).await?;
             tx.commit().await?;

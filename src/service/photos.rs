@@ -1,31 +1,46 @@
-//! Lists, finds, labels and deletes photos.
+//! Lists, counts, finds, labels and deletes photos.
 
 use super::{Caller, Context, Error, Page, journal};
 use crate::{
-    db::photos::{self, Cursor, StoredPhoto},
+    db::{
+        photo_lists::{self, Count, Cursor},
+        photos::{self, StoredPhoto},
+    },
     domain::{
-        ContentHash, PhotoId, TenantId,
+        PhotoFilter, PhotoId, TenantId,
         audit::{Action, AuditEntry, Subject},
     },
 };
 
-/// Lists the photos of the tenant, newest first, at most `limit` (1 to 200).
+/// Lists the tenant's photos that meet a filter, newest first, at most `limit` (1 to 200). A page
+/// may hold fewer, even none, and yet have a next one.
 pub async fn list(
     ctx: &Context,
     tenant: &TenantId,
     cursor: Option<Cursor>,
-    content_hash: Option<ContentHash>,
+    filter: &PhotoFilter,
     limit: u8,
 ) -> Result<Page<StoredPhoto, Cursor>, Error> {
-    let mut tx = ctx.db.begin(tenant).await?;
+    let mut tx = ctx.db.begin_snapshot(tenant).await?;
     let rows = Page::<StoredPhoto, Cursor>::rows(limit);
-    let photos = photos::list(&mut tx, cursor, content_hash, rows).await?;
+    let (found, end) = photo_lists::find(&mut tx, filter, cursor, rows).await?;
+    let photos = photos::find_all(&mut tx, &found).await?;
     tx.commit().await?;
-    Ok(Page::of_rows(photos, limit, |last| Cursor {
-        created_at_us: i64::try_from(last.created_at.unix_timestamp_nanos() / 1_000)
-            .unwrap_or(i64::MAX),
-        photo: last.photo,
-    }))
+    let page = Page::of_rows(photos, limit, |last| {
+        Cursor::new(last.created_at, last.photo)
+    });
+    Ok(Page {
+        next: page.next.or(end),
+        ..page
+    })
+}
+
+/// Counts the tenant's photos that meet a filter.
+pub async fn count(ctx: &Context, tenant: &TenantId, filter: &PhotoFilter) -> Result<Count, Error> {
+    let mut tx = ctx.db.begin_snapshot(tenant).await?;
+    let count = photo_lists::count(&mut tx, filter).await?;
+    tx.commit().await?;
+    Ok(count)
 }
 
 /// Finds a photo of the tenant.

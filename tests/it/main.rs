@@ -51,6 +51,7 @@ mod messages;
 mod metrics;
 mod no_image;
 mod openapi;
+mod photo_lists;
 mod photographs;
 mod photos;
 mod pooler;

@@ -72,7 +72,7 @@ pub(in crate::http) async fn handler(
     State(ctx): State<Context>,
     query: page::Received,
 ) -> Result<Response, ApiError> {
-    let filter = filter(&page::given(query)?)?;
+    let filter = filter(&page::parameters(query)?)?;
     let export = audit_export::begin(&ctx, &caller, filter).await?;
     let file = format!(
         "attachment; filename=\"audit_{}_{}.ndjson\"",

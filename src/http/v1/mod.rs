@@ -16,6 +16,7 @@ pub(super) mod me;
 mod message;
 pub(super) mod own_account;
 mod page;
+mod photo_filter;
 pub(super) mod photos;
 pub(super) mod protect;
 pub(super) mod register;

@@ -14,16 +14,16 @@ const LARGEST_PAGE: u8 = 200;
 pub(in crate::http) type Received = Result<Query<HashMap<String, String>>, QueryRejection>;
 
 /// The parameters that have a value.
-pub(in crate::http) fn given(query: Received) -> Result<HashMap<String, String>, ApiError> {
+pub(in crate::http) fn parameters(query: Received) -> Result<HashMap<String, String>, ApiError> {
     let Query(mut query) = query.map_err(|_| ApiError::field("query", "is not well-formed"))?;
     // `?cursor=&limit=` is what a client sends that fills in a template with nothing.
     query.retain(|_, value| !value.is_empty());
     Ok(query)
 }
 
-/// The same, and how many items are asked for.
+/// The parameters that have a value, and how many items are asked for.
 pub(in crate::http) fn read(query: Received) -> Result<(HashMap<String, String>, u8), ApiError> {
-    let query = given(query)?;
+    let query = parameters(query)?;
     let limit = match query.get("limit") {
         None => PAGE,
         Some(text) => text

@@ -1,4 +1,5 @@
-//! `GET /api/v1/photos`, `GET`, `PATCH` and `DELETE /api/v1/photos/{photoId}`: what the tenant has.
+//! `GET /api/v1/photos`, `GET /api/v1/photos/count`, `GET`, `PATCH` and `DELETE
+//! /api/v1/photos/{photoId}`: what the tenant has.
 
 use axum::{
     extract::{Path, State},
@@ -9,17 +10,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::page;
+use super::{page, photo_filter};
 use crate::{
-    db::photos::{Cursor, StoredPhoto},
+    db::{photo_lists::Cursor, photos::StoredPhoto},
     domain::{ContentHash, FileFormat, MarkStrength, PhotoId, Place, TenantId},
     http::{
         error::{ApiError, ErrorCode},
         extract::{Fields, Json, VerifiedCaller},
-        openapi::{
-            Answer, Operation, Tag, example,
-            schema::{self, ONE_LINE},
-        },
+        openapi::{Answer, Operation, Tag, example, schema::ONE_LINE},
         wire::{self, PageJson, Time},
     },
     service::{Context, photos},
@@ -139,22 +137,46 @@ impl ChangeRequest {
 }
 
 pub(in crate::http) fn describe_list() -> Operation {
-    Operation::new(
+    let operation = Operation::new(
         "listPhotos",
         Tag::Photos,
         "The tenant's photos, newest first",
     )
-    .paged(r"^[0-9]{1,18}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-    .query(
-        "contentHash",
-        "Only those whose registered file has this SHA-256.",
-        &schema::inline::<ContentHash>(),
+    .about(
+        "Filters narrow one another. A page looks at 100,000 photos at most, so that it may hold fewer than its limit, even none, \
+         and yet have a `next`: only null ends the list.",
     )
-    .answers(Answer::json(
+    .paged(r"^[0-9]{1,18}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$");
+    photo_filter::describe(operation).answers(Answer::json(
         200,
         "A page of photos.",
         &PageJson::whole(vec![PhotoJson::example()]),
     ))
+}
+
+/// How many photos there are.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PhotoCount")]
+struct CountJson {
+    /// So many were found.
+    #[schemars(range(min = 0, max = 100_000))]
+    count: i64,
+    /// There are no more. False where there were more photos than are looked at.
+    exact: bool,
+}
+
+pub(in crate::http) fn describe_count() -> Operation {
+    let operation = Operation::new(
+        "countPhotos",
+        Tag::Photos,
+        "How many photos the tenant has, by the filters of the list",
+    )
+    .about("Looks at the newest 100,000 at most; `exact` says whether those were all.");
+    let example = CountJson {
+        count: 42,
+        exact: true,
+    };
+    photo_filter::describe(operation).answers(Answer::json(200, "The number.", &example))
 }
 
 pub(in crate::http) fn describe_get() -> Operation {
@@ -192,25 +214,28 @@ pub(in crate::http) async fn list(
     let cursor = query.get("cursor").map(|text| {
         read_cursor(text).ok_or_else(|| ApiError::field("cursor", "is not one of ours"))
     });
-    let hash = query.get("contentHash").map(|text| {
-        ContentHash::parse(text).ok_or_else(|| {
-            ApiError::field("contentHash", "must be 64 lowercase hexadecimal digits")
-        })
-    });
-    let page = photos::list(
-        &ctx,
-        &caller.tenant,
-        cursor.transpose()?,
-        hash.transpose()?,
-        limit,
-    )
-    .await?;
+    let (cursor, filter) = (cursor.transpose()?, photo_filter::read(&query)?);
+    let page = photos::list(&ctx, &caller.tenant, cursor, &filter, limit).await?;
     let photos = page.items.into_iter();
     wire::json(&PageJson {
         items: photos
             .map(|photo| PhotoJson::new(&caller.tenant, photo))
             .collect(),
         next: page.next.map(write_cursor),
+    })
+}
+
+/// Counts photos.
+pub(in crate::http) async fn count(
+    caller: VerifiedCaller,
+    State(ctx): State<Context>,
+    query: page::Received,
+) -> Result<Response, ApiError> {
+    let filter = photo_filter::read(&page::parameters(query)?)?;
+    let count = photos::count(&ctx, &caller.tenant, &filter).await?;
+    wire::json(&CountJson {
+        count: count.photos,
+        exact: count.exact,
     })
 }
 

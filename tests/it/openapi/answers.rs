@@ -109,6 +109,13 @@ async fn what_is_answered_about_photos_is_what_is_described() {
     for (id, method, path) in [
         ("listPhotos", Method::GET, "/api/v1/photos?limit=1"),
         ("listPhotos", Method::GET, "/api/v1/photos?limit=x"),
+        (
+            "listPhotos",
+            Method::GET,
+            "/api/v1/photos?label=town&level=FULL",
+        ),
+        ("countPhotos", Method::GET, "/api/v1/photos/count"),
+        ("countPhotos", Method::GET, "/api/v1/photos/count?level=x"),
         ("getPhoto", Method::GET, one.as_str()),
         ("getPhoto", Method::GET, "/api/v1/photos/%FF"),
         ("deletePhoto", Method::DELETE, one.as_str()),
