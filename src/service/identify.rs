@@ -13,10 +13,11 @@
 //! a photo is found by its look, and is no match. So a standby may say who shares words: what it
 //! names is read from the primary, and a photo that is gone is no candidate.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashMap};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
 use super::{
     Context, Error, engine, images, standby,
@@ -31,7 +32,7 @@ use crate::{
     db::{
         TenantTransaction, WalPosition,
         manifests::ManifestSummary,
-        photos::{self, SealedRecord},
+        photos::{self, SealedRecord, StoredPhoto},
         words::{self, Vote},
     },
     domain::{
@@ -55,10 +56,19 @@ const SAME_LOOK: u32 = 70;
 /// A photo whose mark is in the image.
 #[derive(Debug)]
 pub struct Match {
-    /// The id of the photo that the image is.
-    pub photo: PhotoId,
+    /// The photo that the image is.
+    pub photo: StoredPhoto,
     /// The evidence, corrected for the number of candidates.
     pub found: Verification,
+}
+
+/// The photos whose marks are in an image.
+#[derive(Debug)]
+pub struct Identification {
+    /// Best first.
+    pub matches: Vec<Match>,
+    /// When the image had been examined.
+    pub examined_at: OffsetDateTime,
 }
 
 /// Finds the tenant's photos whose marks are in an image, best first: usually one, often none.
@@ -66,7 +76,11 @@ pub struct Match {
 /// # Errors
 ///
 /// An image that cannot be read is [`Error::Image`].
-pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<Vec<Match>, Error> {
+pub async fn identify(
+    ctx: &Context,
+    tenant: &TenantId,
+    image: Bytes,
+) -> Result<Identification, Error> {
     let mut tx = ctx.db.begin(tenant).await?;
     let (secret, limits) = images::tenant(ctx, &mut tx).await?;
     let written = standby::written(ctx, &mut tx).await?;
@@ -90,7 +104,7 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
 
     let asked = candidates.votes.len();
     let likely = likeliest(&seen, candidates, &secret)?;
-    let matches = if likely.is_empty() {
+    let marked = if likely.is_empty() {
         Vec::new()
     } else {
         images::run(
@@ -102,15 +116,45 @@ pub async fn identify(ctx: &Context, tenant: &TenantId, image: Bytes) -> Result<
         )
         .await?
     };
+    let examined_at = ctx.clock.now();
+    let matches = matches(ctx, tenant, marked).await?;
     usage::charge_alone(ctx, tenant, MeteredOperation::Identify).await?;
     tracing::info!(
         tenant.id = %tenant,
         candidates = asked,
         matches = matches.len(),
-        photo.id = matches.first().map(|found| found.photo.to_string()),
+        photo.id = matches.first().map(|found| found.photo.photo.to_string()),
         "identified"
     );
-    Ok(matches)
+    Ok(Identification {
+        matches,
+        examined_at,
+    })
+}
+
+/// Tells what is kept of the photos whose marks were found. One that was deleted meanwhile is no
+/// match any more.
+async fn matches(
+    ctx: &Context,
+    tenant: &TenantId,
+    marked: Vec<(PhotoId, Verification)>,
+) -> Result<Vec<Match>, Error> {
+    if marked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<PhotoId> = marked.iter().map(|(photo, _)| *photo).collect();
+    let mut tx = ctx.db.begin(tenant).await?;
+    let mut kept: HashMap<PhotoId, StoredPhoto> = photos::find_all(&mut tx, &ids)
+        .await?
+        .into_iter()
+        .map(|photo| (photo.photo, photo))
+        .collect();
+    tx.commit().await?;
+    let matches = marked.into_iter().filter_map(|(photo, found)| {
+        let photo = kept.remove(&photo)?;
+        Some(Match { photo, found })
+    });
+    Ok(matches.collect())
 }
 
 /// The part of a received image that is kept while the database is asked. Its pixels are not, since
@@ -248,7 +292,7 @@ fn decide(
     likely: &[LikelyPhoto],
     secret: &TenantSecret,
     credentials: &FileCredentials,
-) -> Result<Vec<Match>, Error> {
+) -> Result<Vec<(PhotoId, Verification)>, Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
@@ -277,14 +321,10 @@ fn decide(
     matches.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
     Ok(matches
         .into_iter()
-        .map(|(_, one, found)| Match {
-            photo: one.photo,
-            found: found.with_credentials(
-                credentials.clone(),
-                one.photo,
-                one.manifest.as_ref(),
-                &marked,
-            ),
+        .map(|(_, one, found)| {
+            let manifest = one.manifest.as_ref();
+            let found = found.with_credentials(credentials.clone(), one.photo, manifest, &marked);
+            (one.photo, found)
         })
         .collect())
 }

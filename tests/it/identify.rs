@@ -111,6 +111,44 @@ async fn a_protected_photo_is_found_among_others_whatever_became_of_the_file() {
 }
 
 #[tokio::test]
+async fn a_match_says_what_is_kept_of_the_photo_and_what_verify_would_say() {
+    let app = App::spawn().await;
+    let client = client(&app, "acme").await;
+    let image = pictures::png(&pictures::scene(512, 384, 43));
+    let told = json!({ "label": "Town hall", "externalId": "7" }).to_string();
+    let parts = [Part::image(&image), Part::text("request", &told)];
+    let protected = client.post_form("/api/v1/photos/protect", &parts).await;
+    let id = protected.header("x-photo-id");
+    let path = format!("/api/v1/photos/{id}");
+    let photo = client.get(&path).await.json();
+    let verified = client.verify(&protected.body, id).await.json();
+    app.clock.advance(60);
+
+    let [found] = identify(&client, &protected.body).await.try_into().unwrap();
+    for member in [
+        "label",
+        "externalId",
+        "protectedAt",
+        "width",
+        "height",
+        "protectedSha256",
+    ] {
+        assert_eq!(found[member], photo[member], "{member}");
+        assert!(!found[member].is_null(), "{member}");
+    }
+    assert_eq!(found["examinedAt"], "2027-01-15T08:01:00Z");
+    let engine = format!("lumatrace {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(found["engine"], json!(engine));
+    for (member, value) in verified.as_object().unwrap() {
+        assert!(!found[member].is_null() || value.is_null(), "{member}");
+    }
+
+    client.patch_json(&path, &json!({ "label": null })).await;
+    let [found] = identify(&client, &protected.body).await.try_into().unwrap();
+    assert_eq!(found["label"], Value::Null);
+}
+
+#[tokio::test]
 async fn the_mark_decides_and_not_the_look() {
     let app = App::spawn().await;
     let (acme, bolt) = (client(&app, "acme").await, client(&app, "bolt").await);

@@ -180,6 +180,10 @@ async fn a_caller_learns_who_it_is() {
             "callsPerHour": 1_000_000_000,
         })
     );
+    assert_eq!(
+        me["server"],
+        json!({ "version": env!("CARGO_PKG_VERSION") })
+    );
     assert!(
         me["scopes"]
             .as_array()

@@ -1,4 +1,4 @@
-//! `GET /api/v1/me`: who the caller is, what it may send and how often.
+//! `GET /api/v1/me`: who the caller is, what it may send and how often, and who answers.
 
 use axum::{extract::State, response};
 use schemars::JsonSchema;
@@ -29,7 +29,21 @@ struct Response<'a> {
     /// What the token may do.
     scopes: Vec<Scope>,
     limits: CallerLimits,
+    server: ServerJson,
 }
+
+/// The server that answers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct ServerJson {
+    /// Its version, as in 1.2.3.
+    version: &'static str,
+}
+
+/// This server.
+const SERVER: ServerJson = ServerJson {
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// How large its images may be, and how often it may call.
 #[derive(Serialize, JsonSchema)]
@@ -69,6 +83,7 @@ pub(in crate::http) fn describe() -> Operation {
                 calls_at_once: Some(100),
                 calls_per_hour: Some(50_000),
             },
+            server: SERVER,
         },
     ))
 }
@@ -93,5 +108,6 @@ pub(in crate::http) async fn handler(
             calls_at_once: bucket.map(|bucket| bucket.burst),
             calls_per_hour: rates.hourly(),
         },
+        server: SERVER,
     })
 }
