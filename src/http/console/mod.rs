@@ -13,7 +13,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue,
-        header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY},
+        header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
     },
     middleware::{Next, from_fn},
     response::{Redirect, Response},
@@ -25,6 +25,12 @@ use tracing::subscriber::{NoSubscriber, with_default};
 pub(super) use self::{cookie::SessionCookie, same_origin::Sender};
 use super::{ANY_TOKEN, Access, Endpoint, ErrorCode, error::ApiError, page};
 use crate::service::Context;
+
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-opener-policy");
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 
 /// The files of the pages, as `script/build.rs` takes them up.
 const FILES: &[memory_serve::Asset] = include!(concat!(env!("OUT_DIR"), "/console.rs"));
@@ -101,23 +107,19 @@ pub(super) async fn start(
     }))
 }
 
-/// Adds what keeps other sites out of the pages.
+/// Adds what keeps other sites out of the pages. What a page may do is said with the page: a script
+/// or a style sheet does nothing by itself, and the policy is longer than some of them.
 async fn guard(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    for (name, value) in [
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            HeaderValue::from_static("same-origin"),
-        ),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            HeaderValue::from_static("same-origin"),
-        ),
-    ] {
-        headers.insert(name, value);
+    let same_origin = HeaderValue::from_static("same-origin");
+    let is_document = (headers.get(CONTENT_TYPE))
+        .is_some_and(|kind| kind == "text/html" || kind == "image/svg+xml");
+    if is_document {
+        headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(CROSS_ORIGIN_OPENER_POLICY, same_origin.clone());
     }
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, same_origin);
     response
 }

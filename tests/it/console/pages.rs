@@ -40,29 +40,31 @@ async fn every_screen_is_one_page_that_may_load_what_this_server_has_and_nothing
         screens += 1;
     }
     println!("{screens} screens");
+    let policy = start.header("content-security-policy");
+    for rule in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self' blob:",
+        "frame-ancestors 'none'",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "require-trusted-types-for 'script'",
+    ] {
+        assert!(policy.contains(rule), "{policy}");
+    }
+    for word in ["unsafe", "http:", "https:", "*", "data:"] {
+        assert!(!policy.contains(word), "{policy}");
+    }
+    assert_eq!(start.header("referrer-policy"), "no-referrer");
+    assert_eq!(start.header("cross-origin-opener-policy"), "same-origin");
+    let drawing = get(&app, "/console/icon.svg", &[]).await;
+    assert_eq!(drawing.header("content-security-policy"), policy);
     let html = String::from_utf8(start.body.to_vec()).unwrap();
     let mut files = 0;
     for address in html.split('"').filter(|part| part.starts_with("/console/")) {
         let file = get(&app, address, &[("accept-encoding", "br, gzip")]).await;
         assert_eq!(file.status, 200, "{address}");
-        let policy = file.header("content-security-policy").to_owned();
-        for rule in [
-            "default-src 'none'",
-            "script-src 'self'",
-            "connect-src 'self'",
-            "img-src 'self' blob:",
-            "frame-ancestors 'none'",
-            "form-action 'none'",
-            "base-uri 'none'",
-            "require-trusted-types-for 'script'",
-        ] {
-            assert!(policy.contains(rule), "{address}: {policy}");
-        }
-        for word in ["unsafe", "http:", "https:", "*", "data:"] {
-            assert!(!policy.contains(word), "{address}: {policy}");
-        }
-        assert_eq!(file.header("referrer-policy"), "no-referrer");
-        assert_eq!(file.header("cross-origin-opener-policy"), "same-origin");
         assert_eq!(file.header("cross-origin-resource-policy"), "same-origin");
         assert_eq!(file.header("cache-control"), "no-cache");
         // A few lines are not worth it.
