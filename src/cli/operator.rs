@@ -16,8 +16,8 @@ use crate::{
     config::{InstallationSettings, MOST_CALLS},
     db::Operator,
     domain::{
-        ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, Role, TenantId, TenantPolicy,
-        Username, audit::By,
+        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, Role, TenantId,
+        TenantPolicy, Username, audit::By,
     },
     service::{
         self,
@@ -61,6 +61,9 @@ struct PolicyArgs {
     /// Whether the manifests of its photos are kept, so that they are found again: keep or none
     #[arg(long, value_parser = parse_manifest_policy)]
     manifests: Option<ManifestPolicy>,
+    /// Whether anybody may ask, without a token, about a picture of its: on or off
+    #[arg(long, value_parser = parse_check_policy)]
+    check: Option<CheckPolicy>,
     /// How many megapixels (millions of pixels) its pictures may have: a number from 1 to 64, or
     /// default (16)
     #[arg(long, value_parser = parse_max_megapixels)]
@@ -185,6 +188,7 @@ pub(super) async fn tenant(
                 max_copies: policy.max_copies.map(|MaxCopies(max)| max),
                 content_hash: policy.content_hash_policy,
                 manifests: policy.manifests,
+                check: policy.check,
                 max_megapixels: policy.max_megapixels.map(|MaxMegapixels(max)| max),
                 rate_per_second: policy.per_second.map(|Rate(rate)| rate),
                 rate_burst: policy.burst.map(|Rate(rate)| rate),
@@ -360,6 +364,7 @@ fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
         "maxCopies": policy.max_copies,
         "contentHashPolicy": policy.content_hash.as_str(),
         "manifests": policy.manifests.as_str(),
+        "check": policy.check.as_str(),
         "maxMegapixels": policy.max_megapixels.map(Megapixels::get),
         "ratePerSecond": policy.rates.per_second,
         "rateBurst": policy.rates.burst,
@@ -418,6 +423,10 @@ fn parse_max_copies(text: &str) -> Result<MaxCopies, &'static str> {
         .filter(|max: &NonZeroU32| i32::try_from(max.get()).is_ok())
         .map(|max| MaxCopies(Some(max)))
         .ok_or("max-copies is a number from 1, or none")
+}
+
+fn parse_check_policy(text: &str) -> Result<CheckPolicy, &'static str> {
+    CheckPolicy::parse(text).ok_or("check is on or off")
 }
 
 fn parse_max_megapixels(text: &str) -> Result<MaxMegapixels, &'static str> {

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
 use crate::domain::{
-    ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, RateOverrides, TenantPolicy,
-    TenantStatus,
+    CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, RateOverrides,
+    TenantPolicy, TenantStatus,
 };
 
 /// A tenant as the operator sees it.
@@ -31,6 +31,7 @@ struct PolicyRow {
     content_hash_policy: String,
     max_megapixels: Option<i32>,
     manifest_policy: String,
+    check_policy: String,
     rate_per_second: Option<i32>,
     rate_burst: Option<i32>,
     rate_per_hour: Option<i32>,
@@ -55,6 +56,7 @@ impl PolicyRow {
                 .ok_or_else(corrupt)?,
             max_megapixels: read_megapixels(self.max_megapixels)?,
             manifests: ManifestPolicy::parse(&self.manifest_policy).ok_or_else(corrupt)?,
+            check: CheckPolicy::parse(&self.check_policy).ok_or_else(corrupt)?,
             rates: RateOverrides {
                 per_second: number(self.rate_per_second)?,
                 burst: number(self.rate_burst)?,
@@ -94,7 +96,7 @@ pub async fn insert(
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
     let rows = sqlx::query!(
         "select tenant_id, status, created_at, privacy, max_copies, content_hash_policy, max_megapixels,
-                manifest_policy, rate_per_second, rate_burst, rate_per_hour
+                manifest_policy, check_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants order by tenant_id"
     )
     .fetch_all(db)
@@ -107,6 +109,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
                 content_hash_policy: row.content_hash_policy,
                 max_megapixels: row.max_megapixels,
                 manifest_policy: row.manifest_policy,
+                check_policy: row.check_policy,
                 rate_per_second: row.rate_per_second,
                 rate_burst: row.rate_burst,
                 rate_per_hour: row.rate_per_hour,
@@ -140,7 +143,7 @@ pub async fn lock_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     let row = sqlx::query_as!(
         PolicyRow,
         "select privacy, max_copies, content_hash_policy, max_megapixels, manifest_policy,
-                rate_per_second, rate_burst, rate_per_hour
+                check_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1 for update",
         tenant
     )
@@ -156,7 +159,7 @@ pub async fn set_policy(tx: &mut TenantTransaction, policy: &TenantPolicy) -> Re
     sqlx::query!(
         "update tenants
          set privacy = $2, max_copies = $3, rate_per_second = $4, rate_burst = $5, rate_per_hour = $6,
-             content_hash_policy = $7, max_megapixels = $8, manifest_policy = $9
+             content_hash_policy = $7, max_megapixels = $8, manifest_policy = $9, check_policy = $10
          where tenant_id = $1",
         tenant,
         policy.privacy.as_str(),
@@ -166,7 +169,8 @@ pub async fn set_policy(tx: &mut TenantTransaction, policy: &TenantPolicy) -> Re
         policy.rates.per_hour.map(number),
         policy.content_hash.as_str(),
         policy.max_megapixels.map(|max| number(max.get())),
-        policy.manifests.as_str()
+        policy.manifests.as_str(),
+        policy.check.as_str()
     )
     .execute(db)
     .await?;
@@ -179,7 +183,7 @@ pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     let row = sqlx::query_as!(
         PolicyRow,
         "select privacy, max_copies, content_hash_policy, max_megapixels, manifest_policy,
-                rate_per_second, rate_burst, rate_per_hour
+                check_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1",
         tenant
     )

@@ -29,7 +29,9 @@ pub use idempotency::{IdempotencyKey, Once, RequestHash};
 pub use ids::{PhotoId, TenantId, TokenId, Username};
 pub use limits::{Decision, Quota, RateOverrides, Rates, Tally, TokenBucket};
 pub use photo_filter::PhotoFilter;
-pub use policy::{ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantPolicy};
+pub use policy::{
+    CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantPolicy,
+};
 pub use protected::{FileFormat, MarkStrength};
 pub use registration::{Place, Registration, without_case};
 pub use scope::{Scope, Scopes};

@@ -85,6 +85,33 @@ impl ManifestPolicy {
     }
 }
 
+/// Whether anybody may ask, without a token, what an image of the tenant's is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CheckPolicy {
+    /// Nobody may.
+    #[default]
+    Off,
+    /// Anybody may, as often as the limits of checks let them.
+    On,
+}
+
+impl CheckPolicy {
+    /// The name in the database and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+        }
+    }
+
+    /// Reads `off` or `on`; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Off, Self::On]
+            .into_iter()
+            .find(|policy| policy.as_str() == text)
+    }
+}
+
 /// The largest image of a tenant, in whole megapixels: 1 to 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Megapixels(u32);
@@ -124,6 +151,8 @@ pub struct TenantPolicy {
     pub max_megapixels: Option<Megapixels>,
     /// Whether manifests are kept, of photos that are protected from now on.
     pub manifests: ManifestPolicy,
+    /// Whether anybody may ask about its photos.
+    pub check: CheckPolicy,
     /// Rate limits, where they are not the server's.
     pub rates: RateOverrides,
 }
@@ -142,6 +171,14 @@ mod tests {
             assert_eq!(ContentHashPolicy::parse(policy.as_str()), Some(policy));
         }
         assert_eq!(ContentHashPolicy::parse(""), None);
+        for policy in [ManifestPolicy::Keep, ManifestPolicy::None] {
+            assert_eq!(ManifestPolicy::parse(policy.as_str()), Some(policy));
+        }
+        assert_eq!(ManifestPolicy::parse("off"), None);
+        for policy in [CheckPolicy::Off, CheckPolicy::On] {
+            assert_eq!(CheckPolicy::parse(policy.as_str()), Some(policy));
+        }
+        assert_eq!(CheckPolicy::parse("On"), None);
     }
 
     #[test]

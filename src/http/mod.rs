@@ -289,7 +289,16 @@ fn audit() -> Vec<Endpoint> {
     ]
 }
 
-/// What an administrator of the tenant may call besides.
+        Endpoint::get(
+            "/api/v1/tenant/policy",
+            ANY_TOKEN,
+            v1::tenant_policy::handler,
+            v1::tenant_policy::describe,
+        ),
+    ]
+}
+
+/// What an administrator of the tenant may read of its log.
 fn administration() -> Vec<Endpoint> {
     use v1::admin::{accounts, credentials};
     vec![

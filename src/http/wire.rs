@@ -19,8 +19,8 @@ use super::error::ApiError;
 use crate::{
     credentials::Trust,
     domain::{
-        AccountStatus, ContentHash, CredentialId, FileFormat, MarkStrength, PhotoId, Place, Role,
-        Scope, Scopes, Username,
+        AccountStatus, CheckPolicy, ContentHash, ContentHashPolicy, CredentialId, FileFormat,
+        ManifestPolicy, MarkStrength, PhotoId, Place, Privacy, Role, Scope, Scopes, Username,
         audit::ChainHash,
         verdict::{Alteration, C2paStatus, Policy, TamperClass, Verdict, WatermarkStatus},
     },
@@ -159,6 +159,10 @@ closed_sets! {
     MarkStrength { Full, Limited };
     Scope { Protect, Verify, Read, Delete, ReadManifests, Admin };
     Policy { Standard, Strict };
+    Privacy { Full, Strict };
+    ContentHashPolicy { Strict, Format };
+    ManifestPolicy { Keep, None };
+    CheckPolicy { Off, On };
     MetadataPolicy { Keep, StripGps, StripAll };
     C2paStatus { Valid, Invalid, Missing, Tampered }
         "`VALID`: the manifest is sound and the bytes are those that were signed. `INVALID`: there is \

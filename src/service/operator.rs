@@ -11,8 +11,8 @@ use crate::{
         tenants::{self, Tenant},
     },
     domain::{
-        ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantId, TenantPolicy,
-        TenantStatus,
+        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantId,
+        TenantPolicy, TenantStatus,
         audit::{Action, AuditEntry, By, Subject},
     },
 };
@@ -109,6 +109,8 @@ pub struct PolicyChange {
     pub max_megapixels: Option<Option<Megapixels>>,
     /// Whether manifests are kept.
     pub manifests: Option<ManifestPolicy>,
+    /// Whether anybody may ask about its photos.
+    pub check: Option<CheckPolicy>,
     /// Calls a second; the inner `None` for the server's setting, as in the next two.
     pub rate_per_second: Option<Option<u32>>,
     /// Calls that may come at once.
@@ -138,6 +140,7 @@ pub async fn set_policy(
     policy.content_hash = change.content_hash.unwrap_or(policy.content_hash);
     policy.max_megapixels = change.max_megapixels.unwrap_or(policy.max_megapixels);
     policy.manifests = change.manifests.unwrap_or(policy.manifests);
+    policy.check = change.check.unwrap_or(policy.check);
     let rates = &mut policy.rates;
     rates.per_second = change.rate_per_second.unwrap_or(rates.per_second);
     rates.burst = change.rate_burst.unwrap_or(rates.burst);
@@ -154,7 +157,8 @@ pub async fn set_policy(
         .with("maxCopies", copies)
         .with("contentHashPolicy", policy.content_hash.as_str())
         .with("maxMegapixels", megapixels)
-        .with("manifests", policy.manifests.as_str());
+        .with("manifests", policy.manifests.as_str())
+        .with("check", policy.check.as_str());
     journal::commit(tx, master, clock.now(), &entry).await?;
     Ok(policy)
 }

@@ -4,7 +4,9 @@
 use std::num::NonZeroU32;
 
 use lumatrace::{
-    domain::{Privacy, TenantId, TenantPolicy},
+    domain::{
+        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantId, TenantPolicy,
+    },
     http::ErrorCode,
     service::{
         self,
@@ -62,6 +64,52 @@ async fn what_is_not_named_stays_as_it_was() {
     let missing =
         operator::set_policy(&app.operator, &app.ctx.master, &app.clock, &nobody, strict).await;
     assert!(matches!(missing, Err(service::Error::NotFound)));
+}
+
+#[tokio::test]
+async fn a_tenant_reads_what_the_operator_has_set_for_it_and_for_nobody_else() {
+    let app = App::spawn_with(&[
+        "--rate-per-second",
+        "50",
+        "--rate-burst",
+        "100",
+        "--rate-per-hour",
+        "50000",
+    ])
+    .await;
+    let (acme, bolt) = (client(&app, "acme").await, client(&app, "bolt").await);
+    let told = async |client: &Client| client.get("/api/v1/tenant/policy").await.json();
+    let usual = json!({
+        "tenantId": "acme", "privacy": "full", "contentHash": "strict", "manifests": "keep", "check": "off",
+        "maxCopies": null, "maxMegapixels": 16,
+        "limits": { "callsPerSecond": 50, "callsAtOnce": 100, "callsPerHour": 50_000 },
+    });
+    assert_eq!(told(&acme).await, usual);
+    let change = PolicyChange {
+        privacy: Some(Privacy::Strict),
+        max_copies: Some(NonZeroU32::new(4)),
+        content_hash: Some(ContentHashPolicy::Format),
+        max_megapixels: Some(Megapixels::new(51)),
+        manifests: Some(ManifestPolicy::None),
+        check: Some(CheckPolicy::On),
+        rate_per_second: Some(Some(0)),
+        rate_burst: Some(Some(7)),
+        rate_per_hour: Some(Some(9_000)),
+    };
+    set(&app, "acme", change).await;
+    let expected = json!({
+        "tenantId": "acme", "privacy": "strict", "contentHash": "format", "manifests": "none", "check": "on",
+        "maxCopies": 4, "maxMegapixels": 51,
+        "limits": { "callsPerSecond": null, "callsAtOnce": null, "callsPerHour": 9_000 },
+    });
+    assert_eq!(told(&acme).await, expected);
+    let mut others = usual;
+    others["tenantId"] = "bolt".into();
+    assert_eq!(told(&bolt).await, others);
+    app.anonymous()
+        .get("/api/v1/tenant/policy")
+        .await
+        .problem(ErrorCode::AuthMissing);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod photo_filter;
 pub(super) mod photos;
 pub(super) mod protect;
 pub(super) mod register;
+pub(super) mod tenant_policy;
 pub(super) mod usage;
 mod verification;
 pub(super) mod verify;

@@ -121,6 +121,7 @@ async fn what_is_answered_about_photos_is_what_is_described() {
         ("deletePhoto", Method::DELETE, one.as_str()),
         ("deletePhoto", Method::DELETE, one.as_str()),
         ("getMe", Method::GET, "/api/v1/me"),
+        ("getTenantPolicy", Method::GET, "/api/v1/tenant/policy"),
         ("getUsage", Method::GET, "/api/v1/usage"),
         ("getUsage", Method::GET, "/api/v1/usage?from=x"),
         ("listAuditEvents", Method::GET, "/api/v1/audit"),
