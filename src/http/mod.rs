@@ -267,6 +267,12 @@ fn caller() -> Vec<Endpoint> {
             v1::usage::handler,
             v1::usage::describe,
         ),
+        Endpoint::get(
+            "/api/v1/tenant/policy",
+            ANY_TOKEN,
+            v1::tenant_policy::handler,
+            v1::tenant_policy::describe,
+        ),
     ]
 }
 
@@ -289,16 +295,7 @@ fn audit() -> Vec<Endpoint> {
     ]
 }
 
-        Endpoint::get(
-            "/api/v1/tenant/policy",
-            ANY_TOKEN,
-            v1::tenant_policy::handler,
-            v1::tenant_policy::describe,
-        ),
-    ]
-}
-
-/// What an administrator of the tenant may read of its log.
+/// What an administrator of the tenant may call besides.
 fn administration() -> Vec<Endpoint> {
     use v1::admin::{accounts, credentials};
     vec![
