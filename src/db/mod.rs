@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod audit;
 pub mod backup;
 pub mod certificate_authority;
+pub mod check_tallies;
 pub mod credentials;
 mod error;
 mod examination;

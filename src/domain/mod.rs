@@ -6,6 +6,7 @@
 mod access;
 mod account;
 pub mod audit;
+pub mod check;
 mod content_hash;
 mod credential;
 mod idempotency;

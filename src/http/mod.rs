@@ -470,6 +470,12 @@ fn public() -> Vec<Endpoint> {
             v1::health::handler,
             v1::health::describe,
         ),
+        Endpoint::post(
+            "/api/v1/check/{tenantId}",
+            Public,
+            v1::check::handler,
+            v1::check::describe,
+        ),
     ]
 }
 

@@ -22,6 +22,7 @@ use crate::{
         AccountStatus, CheckPolicy, ContentHash, ContentHashPolicy, CredentialId, FileFormat,
         ManifestPolicy, MarkStrength, PhotoId, Place, Privacy, Role, Scope, Scopes, Username,
         audit::ChainHash,
+        check::CheckAnswer,
         verdict::{Alteration, C2paStatus, Policy, TamperClass, Verdict, WatermarkStatus},
     },
     imaging::MetadataPolicy,
@@ -177,6 +178,11 @@ closed_sets! {
          picture, or the content credentials, are not what was protected. `CONFLICT`: the mark or \
          the manifest sits on other content, or they name different photos. `UNKNOWN`: no mark of \
          this photo.";
+    CheckAnswer { Unchanged, Changed, Known, Unknown }
+        "`UNCHANGED`: a photo of the tenant's, and what `verify` calls authentic. `CHANGED`: it was altered, or its \
+         mark sits on other content. `KNOWN`: a photo of the tenant's; whether it was changed cannot be told, \
+         or is told no more today. `UNKNOWN`: no photo of the tenant's was recognised, which does not \
+         mean that the picture is false.";
     WatermarkStatus { Detected, Marginal, NotFound } "`MARGINAL` is too weak to count.";
     Alteration { NoneFound, Found, Uncertain, NotExamined }
         "Whether content was replaced, erased, painted over or recoloured. `FOUND`: in \

@@ -57,6 +57,7 @@ pub struct Metrics {
     verdicts: Family<VerdictLabel, Counter>,
     protected: Family<LevelLabel, Counter>,
     votes: Family<SourceLabel, Counter>,
+    checks: Family<AnswerLabel, Counter>,
     db_wait: Histogram,
     /// Locked while a scrape sets them and reads them.
     gauges: Arc<Mutex<Gauges>>,
@@ -103,6 +104,11 @@ struct OutcomeLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SourceLabel {
     source: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabel {
+    answer: &'static str,
 }
 
 impl Metrics {
@@ -166,6 +172,12 @@ impl Metrics {
                 "Votes that identify asked for, by who gave them",
                 Family::default(),
             ),
+            checks: add(
+                &mut registry,
+                "lumatrace_checks",
+                "Pictures that strangers asked about, by the answer",
+                Family::default(),
+            ),
             db_wait: add(
                 &mut registry,
                 "lumatrace_db_wait_seconds",
@@ -198,6 +210,11 @@ impl Metrics {
     pub fn count_votes(&self, by_standby: bool) {
         let source = if by_standby { "standby" } else { "primary" };
         self.votes.get_or_create(&SourceLabel { source }).inc();
+    }
+
+    /// Counts what a stranger was told about a picture.
+    pub fn count_check(&self, answer: &'static str) {
+        self.checks.get_or_create(&AnswerLabel { answer }).inc();
     }
 
     /// Takes how long work waited for a connection to the database.

@@ -13,6 +13,7 @@ pub mod audit_export;
 pub mod authenticate;
 pub mod backup;
 mod caller;
+pub mod check;
 pub mod console;
 mod context;
 pub mod copies;

@@ -3,9 +3,12 @@
 use axum::http::Method;
 use lumatrace::{
     db::{DbError, accounts},
-    domain::{CredentialId, Scopes, SeenTransactions, TenantId, Username, audit::By},
+    domain::{CheckPolicy, CredentialId, Scopes, SeenTransactions, TenantId, Username, audit::By},
     http::ErrorCode,
-    service::credentials,
+    service::{
+        credentials,
+        operator::{self, PolicyChange},
+    },
 };
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
@@ -65,6 +68,20 @@ async fn two_tenants() -> (App, PgConnection) {
         )
         .await
         .unwrap();
+        let check = PolicyChange {
+            check: Some(CheckPolicy::On),
+            ..PolicyChange::default()
+        };
+        let (master, clock) = (&app.ctx.master, &app.clock);
+        operator::set_policy(&app.operator, master, clock, &tenant.id, check)
+            .await
+            .unwrap();
+        let path = format!("/api/v1/check/{name}");
+        let checked = app
+            .anonymous()
+            .post_form(&path, &[Part::image(b"no image")])
+            .await;
+        checked.problem(ErrorCode::UnsupportedImage);
         client
             .under("order 7")
             .protect(&pictures::png(&pictures::scene(96, 64, 5)))

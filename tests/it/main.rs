@@ -25,6 +25,7 @@ mod authentic;
 mod authentication;
 mod backup;
 mod capacity;
+mod check;
 mod command_line;
 mod comments;
 mod console;

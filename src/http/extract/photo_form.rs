@@ -20,6 +20,7 @@ use super::{
     names::{is_spelt_alike, quoted},
 };
 use crate::{
+    domain::TenantId,
     http::error::{ApiError, Limit},
     service::Context,
 };
@@ -70,7 +71,20 @@ impl PhotoForm {
 impl FromRequest<Context> for PhotoForm {
     type Rejection = ApiError;
 
-    async fn from_request(mut request: Request, ctx: &Context) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, ctx: &Context) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let caller = VerifiedCaller::from_request_parts(&mut parts, ctx).await?;
+        Self::receive(Request::from_parts(parts, body), ctx, &caller.tenant).await
+    }
+}
+
+impl PhotoForm {
+    /// Reads a form into the tenant's share of the memory for bodies.
+    pub(in crate::http) async fn receive(
+        mut request: Request,
+        ctx: &Context,
+        tenant: &TenantId,
+    ) -> Result<Self, ApiError> {
         check_content_type(request.headers(), "multipart/form-data")?;
         let boundary = quote_boundary(request.headers_mut())?;
         let max = ctx.settings.limits.max_bytes as u64;
@@ -78,17 +92,14 @@ impl FromRequest<Context> for PhotoForm {
         if let Some(length) = length.filter(|length| *length > max + OVERHEAD_BYTES) {
             return Err(ApiError::too_large("image", Limit::Bytes, max, length));
         }
-        let (mut parts, body) = request.into_parts();
-        let caller = VerifiedCaller::from_request_parts(&mut parts, ctx).await?;
-        let intake = Intake::new(body, boundary, max, ctx.bodies.receive(&caller.tenant));
+        let (parts, body) = request.into_parts();
+        let intake = Intake::new(body, boundary, max, ctx.bodies.receive(tenant));
         let request = Request::from_parts(parts, Body::new(intake.clone()));
         Self::read(request, ctx, &intake, (max, length.unwrap_or(0).min(max)))
             .await
             .map_err(|error| intake.refusal().unwrap_or(error))
     }
-}
 
-impl PhotoForm {
     async fn read(
         request: Request,
         ctx: &Context,

@@ -5,6 +5,7 @@ pub(super) mod anchors;
 pub(super) mod audit;
 pub(super) mod audit_export;
 mod c2pa;
+pub(super) mod check;
 pub(super) mod errors;
 pub(super) mod health;
 pub(super) mod identify;
