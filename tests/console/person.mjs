@@ -33,7 +33,8 @@ export async function go(page, name) {
 /** The verdict is on the screen: its name, and the sentence in large type. */
 export async function verdict(page) {
   const head = page.locator("header.verdict");
-  await head.waitFor({ timeout: 60_000 });
+  // As long as a server without optimisation may take on a busy machine: no stopwatch.
+  await head.waitFor({ timeout: 180_000 });
   return { name: (await head.locator(".verdict-name").innerText()).trim(), headline: (await head.getByRole("heading").innerText()).trim() };
 }
 
