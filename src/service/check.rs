@@ -122,14 +122,14 @@ impl Check {
     ///
     /// # Errors
     ///
-    /// Those of [`identify::identify`].
+    /// An image that cannot be read is [`Error::Image`].
     pub async fn ask(&self, image: Bytes) -> Result<CheckAnswer, Error> {
-        let found = identify::identify(&self.ctx, &self.tenant, image).await?;
-        let answer = match found.first() {
+        let found = identify::recognise(&self.ctx, &self.tenant, image).await?;
+        let answer = match found.matches.first() {
             None => CheckAnswer::Unknown,
             Some(best) => {
                 let mut tx = self.ctx.db.begin(&self.tenant).await?;
-                let photo = Counted::Photo(best.photo);
+                let photo = Counted::Photo(best.photo.photo);
                 let asked = check_tallies::count(&mut tx, photo, DAY_SECONDS).await?;
                 tx.commit().await?;
                 if asked.used > MOST_OF_PHOTO {

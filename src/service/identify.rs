@@ -71,12 +71,28 @@ pub struct Identification {
     pub examined_at: OffsetDateTime,
 }
 
-/// Finds the tenant's photos whose marks are in an image, best first: usually one, often none.
+/// Finds the tenant's photos whose marks are in an image, best first: usually one, often none. A
+/// use of the tenant's.
 ///
 /// # Errors
 ///
 /// An image that cannot be read is [`Error::Image`].
 pub async fn identify(
+    ctx: &Context,
+    tenant: &TenantId,
+    image: Bytes,
+) -> Result<Identification, Error> {
+    let found = recognise(ctx, tenant, image).await?;
+    usage::charge_alone(ctx, tenant, MeteredOperation::Identify).await?;
+    Ok(found)
+}
+
+/// The same for somebody whose use is not the tenant's.
+///
+/// # Errors
+///
+/// An image that cannot be read is [`Error::Image`].
+pub(super) async fn recognise(
     ctx: &Context,
     tenant: &TenantId,
     image: Bytes,
@@ -118,7 +134,6 @@ pub async fn identify(
     };
     let examined_at = ctx.clock.now();
     let matches = matches(ctx, tenant, marked).await?;
-    usage::charge_alone(ctx, tenant, MeteredOperation::Identify).await?;
     tracing::info!(
         tenant.id = %tenant,
         candidates = asked,
