@@ -5,6 +5,7 @@ import { stepUp } from "./session.js";
 
 const V1 = "/api/v1";
 
+/** @typedef {import("openapi").components["schemas"]} Schemas what the API answers, by docs/openapi.json */
 /** @typedef {{ onProgress?: (share: number) => void, signal?: AbortSignal }} Upload */
 
 /** What the API refused, in its own words. */
@@ -124,8 +125,11 @@ export const signIn = (credentials) => send("POST", "/console/session", credenti
 export const signOut = () => send("DELETE", "/console/session");
 
 // The caller
+/** @type {() => Promise<Schemas["Me"]>} */
 export const me = () => get(`${V1}/me`);
+/** @type {() => Promise<Schemas["TenantPolicy"]>} */
 export const policy = () => get(`${V1}/tenant/policy`);
+/** @type {(range: any) => Promise<Schemas["Usage"]>} */
 export const usage = (range) => get(`${V1}/usage`, range);
 export const changePassword = (currentPassword, newPassword) => call("POST", `${V1}/me/password`, { currentPassword, newPassword });
 export const endMySessions = () => call("DELETE", `${V1}/me/sessions`);
@@ -134,12 +138,16 @@ export const ready = async () => {
   const response = await fetch("/readyz", { cache: "no-store", headers: { Accept: "application/json" } });
   return { ok: response.ok, ...(parse(await response.text()) ?? {}) };
 };
+/** @type {() => Promise<Schemas["Keys"]>} */
 export const keySet = () => get("/.well-known/jwks.json");
 
 // Photos
+/** @type {(filters?: any) => Promise<Schemas["PhotoPage"]>} */
 export const photos = (filters = {}) => get(`${V1}/photos`, filters);
 export const countPhotos = (filters = {}) => get(`${V1}/photos/count`, filters);
+/** @type {(id: any) => Promise<Schemas["Photo"]>} */
 export const photo = (id) => get(`${V1}/photos/${encodeURIComponent(id)}`);
+/** @type {(id: any, label: any) => Promise<Schemas["Photo"]>} */
 export const setLabel = (id, label) => call("PATCH", `${V1}/photos/${encodeURIComponent(id)}`, { label });
 export const forget = (id) => call("DELETE", `${V1}/photos/${encodeURIComponent(id)}`);
 export const manifestAddress = (id) => `${V1}/photos/${encodeURIComponent(id)}/manifest`;
@@ -150,17 +158,17 @@ async function complete(answer, traceId) {
   const whole = { examinedAt: new Date().toISOString(), traceId, ...answer };
   const record = answer.protectedSha256 === undefined ? await photo(answer.photoId).catch(() => ({})) : {};
   const named = answer.c2pa.photoId;
-  const other = answer.verdict === "CONFLICT" && named && named !== answer.photoId ? await photo(named).catch(() => ({})) : {};
+  const other = answer.verdict === "CONFLICT" && named && named !== answer.photoId ? await photo(named).catch(() => /** @type {any} */ ({})) : {};
   return { ...record, ...whole, c2pa: { ...answer.c2pa, label: other.label } };
 }
 
-/** The tenant's photos whose mark is in the picture, best first. @param {File} file @param {Upload} how */
+/** The tenant's photos whose mark is in the picture, best first. @param {File} file @param {Upload} how @returns {Promise<Schemas["Verification"][]>} */
 export async function identify(file, how) {
   const answer = await upload(`${V1}/photos/identify`, withImage(file), how);
   return Promise.all(answer.response.matches.map((match) => complete(match, answer.getResponseHeader("X-Request-Id"))));
 }
 
-/** Whether the picture is this photo. @param {File} file @param {{ photoId: string, policy?: string }} fields @param {Upload} how */
+/** Whether the picture is this photo. @param {File} file @param {{ photoId: string, policy?: string }} fields @param {Upload} how @returns {Promise<Schemas["Verification"]>} */
 export async function verify(file, fields, how) {
   const answer = await upload(`${V1}/photos/verify`, withImage(file, fields), how);
   return complete(answer.response, answer.getResponseHeader("X-Request-Id"));
@@ -186,7 +194,9 @@ export async function protect(file, request, key, how) {
 }
 
 // The audit log
+/** @type {(filters?: any) => Promise<Schemas["EventPage"]>} */
 export const audit = (filters = {}) => get(`${V1}/audit`, filters);
+/** @type {() => Promise<Schemas["AuditHead"]>} */
 export const auditHead = () => get(`${V1}/audit/head`);
 export const auditExportAddress = (filters = {}) => `${V1}/audit/export${search(filters)}`;
 /** All events, oldest first, as they come: a line each. @param {AbortSignal} signal @returns {Promise<ReadableStream<Uint8Array>>} */
@@ -195,20 +205,27 @@ export async function auditStream(signal) {
   if (!response.ok) throw ended(refusal(response.status, parse(await response.text()), response.headers.get("Retry-After")));
   return response.body;
 }
+/** @type {(id: any, cursor?: any) => Promise<Schemas["EventPage"]>} */
 export const history = (id, cursor) => audit({ subject: `photo:${id}`, limit: 200, cursor });
 
 // Administration
 const ADMIN = `${V1}/admin`;
 const one = (kind, id) => `${ADMIN}/${kind}/${encodeURIComponent(id)}`;
+/** @type {(page?: any) => Promise<Schemas["AccountPage"]>} */
 export const accounts = (page) => get(`${ADMIN}/accounts`, page);
+/** @type {(account: any) => Promise<Schemas["CreatedAccount"]>} */
 export const createAccount = (account) => call("POST", `${ADMIN}/accounts`, account);
 export const changeAccount = (username, change) => call("PATCH", one("accounts", username), change);
 export const deleteAccount = (username) => call("DELETE", one("accounts", username));
 export const endSessions = (username) => call("DELETE", `${one("accounts", username)}/sessions`);
+/** @type {(page?: any) => Promise<Schemas["ApiKeyPage"]>} */
 export const apiKeys = (page) => get(`${ADMIN}/api-keys`, page);
+/** @type {(key: any) => Promise<Schemas["CreatedApiKey"]>} */
 export const createApiKey = (key) => call("POST", `${ADMIN}/api-keys`, key);
 export const revokeApiKey = (id) => call("DELETE", one("api-keys", id));
+/** @type {(page?: any) => Promise<Schemas["ApplicationPage"]>} */
 export const applications = (page) => get(`${ADMIN}/applications`, page);
+/** @type {(application: any) => Promise<Schemas["CreatedApplication"]>} */
 export const createApplication = (application) => call("POST", `${ADMIN}/applications`, application);
 export const revokeApplication = (id) => call("DELETE", one("applications", id));
 
