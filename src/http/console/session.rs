@@ -117,6 +117,7 @@ pub(in crate::http) fn describe_get() -> Operation {
     )
     .in_console()
     .answers(Answer::json(200, "The session.", &SessionJson::example()))
+    .refuses(&[ErrorCode::NotFound])
 }
 
 pub(in crate::http) fn describe_end() -> Operation {
@@ -132,6 +133,7 @@ pub(in crate::http) fn describe_end() -> Operation {
         Answer::empty(204, "The browser forgets what this server gave it.")
             .headers(&["Set-Cookie", "Clear-Site-Data"]),
     )
+    .refuses(&[ErrorCode::NotFound])
 }
 
 /// A page of this server that may sign somebody in: what comes from no other goes no further.
