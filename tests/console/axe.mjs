@@ -37,9 +37,11 @@ const lost = () =>
     const wide = document.scrollingElement.scrollWidth - innerWidth;
     const found = wide > 0 ? [`the page is ${wide} px wider than the window`] : [];
     const name = (element) => element.getAttribute("aria-label") || element.innerText?.trim().slice(0, 40) || element.id || element.localName;
+    // Of dialogs that lie on each other only the last is there to be used.
+    const dialog = [...document.querySelectorAll("dialog:modal")].at(-1);
     for (const control of document.querySelectorAll("a[href], button, input:not(.unseen), select, textarea, summary, h1, h2, [tabindex='0']")) {
       if (!control.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true })) continue;
-      if (control.closest(".unseen, .skip, [inert]") || (document.querySelector("dialog:modal") && !control.closest("dialog"))) continue;
+      if (control.closest(".unseen, .skip, [inert]") || (dialog && !dialog.contains(control))) continue;
       const box = control.getBoundingClientRect();
       if (!box.width || !box.height) continue;
       const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];

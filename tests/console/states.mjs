@@ -26,11 +26,13 @@ const BROKEN = problem(500, "INTERNAL_ERROR", "Something failed inside the serve
 const answer = (page, pattern, what) => instead(page, pattern, null, what);
 const instead = (page, pattern, method, what) =>
   page.route(pattern, (route) => (method && route.request().method() !== method ? route.fallback() : route.fulfill(typeof what.body === "string" ? what : { json: what })));
+/** What the server answers. The browser says where a request comes from; sent from here, it must be said again. */
+const fetched = (route) => route.fetch({ timeout: 60_000, headers: { ...route.request().headers(), "sec-fetch-site": "same-origin" } });
 /** Changes what the server answers. */
 const change = (page, pattern, how) =>
   page.route(pattern, async (route) => {
     // A page that went on meanwhile wants no answer any more.
-    const response = await route.fetch({ timeout: 60_000 }).catch(() => null);
+    const response = await fetched(route).catch(() => null);
     await (response ? route.fulfill({ response, json: how(await response.json()) }) : route.abort()).catch(() => {});
   });
 /** Lets a call wait for its answer for ever. A route would keep the upload itself waiting. */
@@ -336,7 +338,7 @@ const BROKEN_WORDS = JSON.parse(BROKEN.body).message;
 function checked(words, how = (line) => line) {
   return async (page, kit) => {
     await page.route(`${V1}/audit/export*`, async (route) => {
-      const response = await route.fetch();
+      const response = await fetched(route);
       const lines = (await response.text()).trimEnd().split("\n");
       await route.fulfill({ response, body: lines.map((line, i) => `${how(line, i)}\n`).join("") });
     });
