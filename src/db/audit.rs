@@ -145,7 +145,7 @@ impl EventRow {
 ///
 /// Each of actor, action and subject has an index in the order of the chain. What two of them leave
 /// out is passed over: where they never meet, a log of a million events takes 0.2 s. Of a
-/// transaction that plans each statement anew ([`super::Database::begin_planning`]): a plan for any
+/// transaction that plans each statement anew ([`super::Database::begin_snapshot`]): a plan for any
 /// filter would use no index.
 pub async fn list(
     tx: &mut TenantTransaction,
