@@ -64,6 +64,7 @@ async fn every_route_but_the_listed_ones_refuses_a_call_without_a_token() {
         "GET /openapi.json",
         "GET /readyz",
         "POST /api/v1/auth/login",
+        "POST /api/v1/check/{tenantId}",
         "POST /api/v3/auth",
         "POST /auth",
         "POST /console/session",
