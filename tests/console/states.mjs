@@ -75,6 +75,16 @@ export const STATES = [
     },
   },
   {
+    name: "sign-in-no-cookie", who: "nobody",
+    async open(page, kit) {
+      await instead(page, "**/console/session", "GET", problem(401, "AUTH_MISSING", "No token was sent", "Log in."));
+      await page.goto(`${kit.base}/console/sign-in`);
+      await fillSignIn(page, kit.who);
+      await press(page, "Sign in");
+      await page.getByText("your browser kept no session").waitFor();
+    },
+  },
+  {
     name: "sign-in-wait", who: "nobody",
     async open(page, kit) {
       await answer(page, "**/console/session", problem(429, "RATE_LIMIT_EXCEEDED", "Too many failed sign-ins.", "Wait, and try again.", { "Retry-After": "48" }));
