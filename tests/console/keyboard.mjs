@@ -47,11 +47,18 @@ const focus = () =>
     };
   });
 
+const isSeen = (now) => now.outlined && now.inside && now.uncovered;
+
 async function seeFocus() {
-  const now = await focus();
+  let now = await focus();
+  // A screen that is still loading moves under it: it has a second to come to rest.
+  for (let wait = 0; wait < 20 && now && now.tag !== "main" && !isSeen(now); wait += 1) {
+    await page.waitForTimeout(50);
+    now = await focus();
+  }
   if (!now || now.tag === "main") return now;
   stops += 1;
-  check(now.outlined && now.inside && now.uncovered, `the focus is seen on “${now.name.slice(0, 60)}” (${now.tag}) of ${new URL(page.url()).pathname}: ${JSON.stringify(now)}`);
+  check(isSeen(now), `the focus is seen on “${now.name.slice(0, 60)}” (${now.tag}) of ${new URL(page.url()).pathname}: ${JSON.stringify(now)}`);
   return now;
 }
 

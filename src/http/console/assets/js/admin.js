@@ -45,6 +45,8 @@ export class DialogPart extends AskingPart {
   /** @type {Record<string, object>} */
   static properties = { made: { state: true } };
 
+  /** The address that asks for a dialog which was closed: until it changes, it asks in vain. @type {URLSearchParams | null} */
+  #declined = null;
   #leave = () => (this.made = null);
   #stay = (event) => this.made && event.preventDefault();
 
@@ -74,17 +76,24 @@ export class DialogPart extends AskingPart {
   updated(changed) {
     const dialog = this.querySelector("dialog");
     if (!dialog) return;
-    if (this.shown && !dialog.open) dialog.showModal();
-    else if (!this.shown && dialog.open) dialog.close();
+    const shown = this.shown && this.query !== this.#declined;
+    if (shown && !dialog.open) dialog.showModal();
+    else if (!shown && dialog.open) dialog.close();
     // The form that had the focus is gone.
     if (changed.has("made") && this.made) /** @type {HTMLElement} */ (dialog.querySelector("#dialog-title")).focus();
   }
 
   /** @param {unknown} content */
   dialog(content) {
-    return html`<dialog aria-labelledby="dialog-title" @cancel=${this.#stay} @keydown=${(event) => event.key === "Escape" && this.#stay(event)} @close=${() => { Object.assign(this, { made: null, error: null }); this.closed(); }}>
+    return html`<dialog aria-labelledby="dialog-title" @cancel=${this.#stay} @keydown=${(event) => event.key === "Escape" && this.#stay(event)} @close=${this.#shut}>
       ${content}</dialog>`;
   }
+
+  #shut = () => {
+    Object.assign(this, { made: null, error: null });
+    this.closed();
+    this.#declined = this.shown ? this.query : null;
+  };
 
   close = () => this.querySelector("dialog").close();
 }
