@@ -34,7 +34,7 @@ impl SessionTimes {
         Some(Self {
             signed_in_at,
             expires_at: claims.expires_at,
-            ends_at: signed_in_at + CONSOLE_SESSION_SECONDS,
+            ends_at: claims.ends_at(),
             password_needed_at: signed_in_at + PASSWORD_SECONDS,
         })
     }

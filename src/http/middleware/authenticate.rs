@@ -34,9 +34,7 @@ pub(in crate::http) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let sender = Sender::new(request.uri(), request.headers(), &ctx.settings.public_url);
-    let cookie = SessionCookie::sent(request.headers(), sender)
-        .filter(|_| sender.is_same_origin() && !has_credentials(request.headers()));
+    let cookie = session(&ctx, &request);
     let presented = match cookie {
         Some((_, token)) => Ok(Presented::in_cookie(token)),
         None => presented(request.headers()),
@@ -107,6 +105,17 @@ pub(in crate::http) async fn authorise(
         return ApiError::new(ErrorCode::AuthReauthenticate).into_response();
     }
     next.run(request).await
+}
+
+/// The session at the console that a request is part of: it shows no other credentials, and a page
+/// of this server sends it. Programs do not pay for the look.
+fn session<'a>(ctx: &Context, request: &'a Request) -> Option<(SessionCookie, &'a str)> {
+    let headers = request.headers();
+    if has_credentials(headers) {
+        return None;
+    }
+    let sender = Sender::new(request.uri(), headers, &ctx.settings.public_url);
+    SessionCookie::sent(headers, sender).filter(|_| sender.is_same_origin())
 }
 
 /// Whether a request shows a token or what belongs to one: the cookie does not count beside it.

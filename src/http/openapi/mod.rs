@@ -1,6 +1,6 @@
 //! The API's description, OpenAPI 3.1: `GET /openapi.json`, and `GET /docs` to read it.
 //!
-//! Made from the route table: each line of [`super::endpoints`] names the function that describes
+//! Made from the route table: each line of [`super::endpoints()`] names the function that describes
 //! it, which stands beside the handler and the types that it reads and writes. Their schemas are
 //! derived. What the layers around handlers do (tokens, limits, errors, request ids) is described
 //! in [`operation`], once. `tests/it/openapi` calls the router and holds its answers against the

@@ -2,7 +2,7 @@
 import { Part, html, nothing } from "./part.js";
 import { icon } from "./icons.js";
 import { t } from "./i18n.js";
-import { problem } from "./parts.js";
+import { failure } from "./parts.js";
 
 /** A screen that asks the API. It shows what is under way and what was refused; a call that the person gave up is neither. */
 export class AskingPart extends Part {
@@ -33,7 +33,7 @@ export class AskingPart extends Part {
 
   /** In place of what could not be loaded. @param {() => void} again */
   refused(again) {
-    return problem(this.error, html`<button type="button" class="button tiny" @click=${again}>${icon("retry")}${t("retry")}</button>`);
+    return failure(this.error, again);
   }
 }
 

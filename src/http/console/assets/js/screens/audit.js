@@ -1,7 +1,7 @@
 // Audit: who did what, newest first. The chain is checked here, event by event, so that nobody need believe the server about it.
 import { html, nothing } from "../part.js";
 import { icon } from "../icons.js";
-import { dayLong, number, t, time } from "../i18n.js";
+import { dayLong, number, t, clock } from "../i18n.js";
 import { copyable as copyableId, empty, problem, say, short, tag } from "../parts.js";
 import { go } from "../router.js";
 import { AskingPart, address, copyable, pages } from "../admin.js";
@@ -198,7 +198,7 @@ class Audit extends AskingPart {
 
   #event = (event) => html`<li>${icon(eventIcon(event))}
     <details class="event"><summary><span>${sentence(event)} <span class="small muted">${circumstances(event)}</span></span>${icon("next")}</summary>${this.#members(event)}</details>
-    <div class="event-when small muted"><time datetime=${event.at}>${time(event.at)}</time><span class="event-number">#${number(event.sequence)}</span></div></li>`;
+    <div class="event-when small muted"><time datetime=${event.at}>${clock(event.at, "2-digit")}</time><span class="event-number">#${number(event.sequence)}</span></div></li>`;
 
   /** The events of a page, day by day of the person's calendar. */
   #days() {
