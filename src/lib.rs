@@ -37,6 +37,7 @@ pub mod outbound;
 pub mod private_postgres;
 pub mod request_scope;
 pub mod service;
+mod simd;
 pub mod telemetry;
 pub mod trace_context;
 pub mod watermark;

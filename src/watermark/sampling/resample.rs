@@ -13,7 +13,9 @@
 //! ([`LumaRows`]), so that none is held at full size in `f32`: the rows under an output row are
 //! added up first, with one weight each, and the sum is then reduced across.
 
-use crate::{imaging::Plane, watermark::layout::GRID};
+use pulp::Simd;
+
+use crate::{imaging::Plane, simd, watermark::layout::GRID};
 
 /// Sides below this, in pixels, are enlarged on their way to the grid.
 const ENLARGED_BELOW: usize = 512;
@@ -168,21 +170,19 @@ impl Taps {
         (first, &self.weights[start..end])
     }
 
+    /// Writes the outputs for a line of input samples.
     pub(in crate::watermark) fn apply(&self, line: &[f32], out: &mut [f32]) {
-        for (output, out) in out.iter_mut().enumerate() {
-            let (first, weights) = self.run(output);
-            *out = weigh(&line[first..], weights);
-        }
+        apply(self, line, out);
     }
 }
 
-/// Returns the sum of `weight * value`, for as many values as there are weights.
-fn weigh(values: &[f32], weights: &[f32]) -> f32 {
-    values
-        .iter()
-        .zip(weights)
-        .map(|(value, weight)| value * weight)
-        .sum()
+#[pulp::with_simd(apply = simd::arch())]
+#[inline(always)]
+fn apply_lanes<'a, S: Simd>(_: S, taps: &'a Taps, line: &'a [f32], out: &'a mut [f32]) {
+    for (output, out) in out.iter_mut().enumerate() {
+        let (first, weights) = taps.run(output);
+        *out = simd::dot(&line[first..], weights);
+    }
 }
 
 /// Returns the bicubic weights of one output; those outside the line are given to its border
