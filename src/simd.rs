@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A sum in `f32` depends on its order, so each has one, whatever runs it: results are the same
-//! bits on every machine. Products are never fused with sums, which would round once where others round
-//! twice. A function that is compiled for both is written once:
+//! bits on every machine. Products are never fused with sums, which would round once where others
+//! round twice. A function that is compiled for both is written once:
 //!
 //! ```ignore
 //! #[pulp::with_simd(double = simd::arch())]

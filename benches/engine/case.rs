@@ -177,10 +177,15 @@ impl Coding {
 /// Bytes of the standard's Huffman tables, for luma and chroma, as four segments (T.81, annex K.3).
 const GENERAL_HUFFMAN_BYTES: usize = 2 * (2 + 17 + 12) + 2 * (2 + 17 + 162);
 
-/// Bytes of the Huffman tables in the headers of a JPEG.
+/// Bytes of the Huffman tables in the headers of a JPEG, up to its first scan.
 fn huffman_bytes(jpeg: &[u8]) -> usize {
-    let tables = jpeg.windows(4).filter(|bytes| bytes[..2] == [0xff, 0xc4]);
-    tables
-        .map(|bytes| usize::from(u16::from_be_bytes([bytes[2], bytes[3]])))
-        .sum()
+    let (mut at, mut sum) = (2, 0);
+    while let [0xff, marker, high, low, ..] = jpeg[at..]
+        && marker != 0xda
+    {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        sum += if marker == 0xc4 { length } else { 0 };
+        at += 2 + length;
+    }
+    sum
 }

@@ -21,6 +21,9 @@
 //! its headers; otherwise its columns are empty. The digest shows whether two builds make the same
 //! bytes. Memory is the largest growth of a process that
 //! does one task once, without the file, in bytes a pixel.
+//!
+//! For a profiler, `--prepare` makes the folders of the cases and prints them, and `--repeat FOLDER
+//! TASK` runs one task over and over: 3 is protect, 4 verify, 5 another, 6 identify.
 
 #![expect(
     clippy::unwrap_used,
@@ -91,6 +94,16 @@ fn main() {
             let mut case = Case::read(folder);
             case.prepare_floors();
             measure(&case);
+        }
+        [flag] if flag == "--prepare" => {
+            for folder in files::prepare(&[]) {
+                println!("{}", folder.display());
+            }
+        }
+        [flag, folder, task] if flag == "--repeat" => {
+            let case = Case::read(folder);
+            (0..10 * ROUNDS)
+                .for_each(|_| drop(case.run(TASKS[task.parse::<usize>().unwrap()], None)));
         }
         [flag, folder, task] if flag == "--peak" => {
             print_peak(&Case::read(folder), task.parse().unwrap());

@@ -14,6 +14,7 @@ mod progress;
 mod progressive;
 mod scans;
 mod script;
+mod sequential;
 mod structure;
 
 use libjpeg_turbo_rs::{Decoder, JpegCoefficients, PixelFormat, Subsampling};
@@ -45,22 +46,24 @@ const GENERAL_DC: std::ops::RangeInclusive<i16> = -1024..=1023;
 /// Decodes a JPEG file.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, ImagingError> {
     let structure = Structure::parse(bytes, limits)?;
-    let coefficients = scans::read(&structure)?;
+    let scans::Coefficients { image, are_usual } = scans::read(&structure)?;
     let mut image = CoefficientImage {
         coding: if structure.frame.progressive {
             // The mark sets bits that a file without all its scans does not send.
             let scans = structure.is_complete.then(|| scans_of(&structure));
-            Coding::Progressive(scans.and_then(|scans| Script::of(scans, &coefficients)))
+            Coding::Progressive(scans.and_then(|scans| Script::of(scans, &image)))
         } else if structure.has_general_tables() {
             Coding::General
         } else {
             Coding::Fitted
         },
-        rgb: is_rgb(&coefficients),
-        coefficients,
+        rgb: is_rgb(&image),
+        coefficients: image,
     };
     check_luma_sampling(&image, &structure)?;
-    check_magnitudes(&mut image)?;
+    if !are_usual {
+        check_magnitudes(&mut image)?;
+    }
     let mut metadata = Metadata::from_jpeg(&structure.metadata);
     metadata.note_trailer(&bytes[structure.bytes.len()..]);
     if structure.has_jfif_thumbnail() {

@@ -1,8 +1,7 @@
 //! Entropy-coded scans to coefficients.
 //!
-//! libjpeg-turbo-rs reads progressive files and sequential files of one scan. It refuses sequential
-//! files of several scans ("baseline SOS covers 1 components but frame has 3"), which are legal and
-//! which some encoders write. Such a scan is laid out exactly like a file that has only its
+//! [`sequential`] reads sequential files of one scan, libjpeg-turbo-rs progressive ones. Both refuse
+//! sequential files of several scans, which are legal and which some encoders write. Such a scan is laid out exactly like a file that has only its
 //! components, with their own share of the size, so each is read as a file of its own and put into
 //! its place.
 
@@ -12,16 +11,36 @@ use super::{
     super::error::ImagingError,
     coefficients::picture_blocks,
     frame::{FrameComponent, FrameHeader},
+    sequential,
     structure::{Scan, Structure},
 };
 
+/// The coefficients of a file.
+pub(super) struct Coefficients {
+    pub(super) image: JpegCoefficients,
+    /// Whether each was seen to be one that an 8-bit picture has and the standard's Huffman tables
+    /// can code; `false` says nothing.
+    pub(super) are_usual: bool,
+}
+
+impl Coefficients {
+    /// Coefficients that nobody has looked at.
+    fn unseen(image: JpegCoefficients) -> Self {
+        Self {
+            image,
+            are_usual: false,
+        }
+    }
+}
+
 /// Reads all coefficients of a file.
-pub(super) fn read(structure: &Structure<'_>) -> Result<JpegCoefficients, ImagingError> {
-    let image = match structure.scans.as_slice() {
-        [_] => read_whole(structure)?,
-        _ if structure.frame.progressive => read_whole(structure)?,
-        scans => join(structure, scans)?,
+pub(super) fn read(structure: &Structure<'_>) -> Result<Coefficients, ImagingError> {
+    let read = match structure.scans.as_slice() {
+        _ if structure.frame.progressive => Coefficients::unseen(read_whole(structure, read_any)?),
+        [_] => read_whole(structure, read_sequential)?,
+        scans => Coefficients::unseen(join(structure, scans)?),
     };
+    let image = &read.image;
     let frame = &structure.frame;
     let tables = image.quant_tables.len();
     let agrees = (image.width, image.height) == (frame.width, frame.height)
@@ -31,7 +50,7 @@ pub(super) fn read(structure: &Structure<'_>) -> Result<JpegCoefficients, Imagin
             .iter()
             .all(|c| usize::from(c.quant_table_index) < tables);
     if agrees {
-        Ok(image)
+        Ok(read)
     } else {
         Err(ImagingError::invalid("its headers contradict each other"))
     }
@@ -39,15 +58,22 @@ pub(super) fn read(structure: &Structure<'_>) -> Result<JpegCoefficients, Imagin
 
 /// Reads a file at once. A file without an end is given one: the decoder then reports whether its
 /// last scan is whole.
-fn read_whole(structure: &Structure<'_>) -> Result<JpegCoefficients, ImagingError> {
+fn read_whole<T>(
+    structure: &Structure<'_>,
+    read: fn(&[u8]) -> Result<T, ImagingError>,
+) -> Result<T, ImagingError> {
     if structure.has_end {
-        return read_file(structure.bytes);
+        return read(structure.bytes);
     }
     let whole = [structure.bytes, &[0xff, 0xd9]].concat();
-    read_file(&whole).map_err(|_| ImagingError::invalid("it ends within a scan"))
+    read(&whole).map_err(|_| ImagingError::invalid("it ends within a scan"))
 }
 
-fn read_file(bytes: &[u8]) -> Result<JpegCoefficients, ImagingError> {
+fn read_sequential(bytes: &[u8]) -> Result<Coefficients, ImagingError> {
+    sequential::read(bytes).map_err(|error| ImagingError::invalid(error.to_string()))
+}
+
+fn read_any(bytes: &[u8]) -> Result<JpegCoefficients, ImagingError> {
     libjpeg_turbo_rs::read_coefficients(bytes)
         .map_err(|error| ImagingError::invalid(error.to_string()))
 }
@@ -70,7 +96,7 @@ fn join(structure: &Structure<'_>, scans: &[Scan<'_>]) -> Result<JpegCoefficient
         adobe_transform: None,
     };
     for (number, scan) in scans.iter().enumerate() {
-        let part = read_file(&file_of(structure, scan))?;
+        let part = read_sequential(&file_of(structure, scan))?.image;
         if number == 0 {
             // The headers before the first scan decide, as for any file.
             joined.density_unit = part.density_unit;
@@ -176,7 +202,7 @@ mod tests {
     /// Writes a JPEG again with one scan a component, as some encoders do.
     fn with_separate_scans(jpeg: &[u8]) -> Vec<u8> {
         let limits = Limits::default();
-        let image = read_file(jpeg).unwrap();
+        let image = read_any(jpeg).unwrap();
         let whole = Structure::parse(jpeg, &limits).unwrap();
         let is_table = |segment: &&&[u8]| segment[1] == 0xdb;
         let mut file = vec![0xff, 0xd8];
@@ -220,8 +246,8 @@ mod tests {
                 let separate = with_separate_scans(&jpeg);
                 let structure = Structure::parse(&separate, &Limits::default()).unwrap();
                 assert_eq!(structure.scans.len(), 3);
-                let joined = read(&structure).unwrap();
-                let expected = read_file(&jpeg).unwrap();
+                let joined = read(&structure).unwrap().image;
+                let expected = read_any(&jpeg).unwrap();
                 for (index, (a, b)) in joined
                     .components
                     .iter()

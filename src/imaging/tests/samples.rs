@@ -45,10 +45,10 @@ pub(super) fn raster16(width: u32, height: u32, layout: Layout) -> Raster {
 }
 
 /// A small generator with a fixed seed.
-pub(super) struct Noise(pub(super) u64);
+pub(in super::super) struct Noise(pub(in super::super) u64);
 
 impl Noise {
-    pub(super) fn next(&mut self) -> u32 {
+    pub(in super::super) fn next(&mut self) -> u32 {
         // Knuth's MMIX constants.
         self.0 = self
             .0

@@ -12,7 +12,7 @@ use crate::{
         geometry::coverage::Coverage,
         key::WatermarkKey,
         layout::Tiling,
-        sampling::grid::{Grid, tile_means, upright_luma},
+        sampling::grid::{Grid, LumaSource, tile_means, upright_luma},
         signal::{
             carrier::{Chips, Signs, Sums},
             companding::{compress, expand},
@@ -34,7 +34,7 @@ pub struct NullTrials {
 impl NullTrials {
     /// Prepares trials of `received` against records of `original`, which lie on the same grid.
     pub fn new(original: &Photo, received: &Photo) -> Self {
-        let grid = Grid::new(original);
+        let grid = Grid::new(original, &LumaSource::of_original(original));
         Self {
             original: transform::forward(&grid.luma),
             received: transform::forward(&upright_luma(received)),

@@ -6,17 +6,26 @@
 //! lossless outputs these are the marked pixels themselves, for lossy ones (lossy WebP) those of
 //! the encoded file.
 
+use std::borrow::Cow;
+
 use super::{
     difference::mean_square_difference,
     dither::{add_residual, scaled},
-    jpeg_embedder::{self, JpegEmbedder, Step},
+    jpeg_embedder::{self, JpegEmbedder},
     original::Original,
     sparse,
     strength::{Schedule, strength},
 };
 use crate::{
     imaging::{Economy, ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless},
-    watermark::{error::WatermarkError, key::WatermarkKey},
+    watermark::{
+        error::WatermarkError,
+        key::WatermarkKey,
+        sampling::{
+            grid::LumaSource,
+            jpeg_luma::{ReducedLuma, Step},
+        },
+    },
 };
 
 /// A picture that a mark is put into.
@@ -27,6 +36,10 @@ pub(in crate::watermark) trait Cover {
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError>;
     /// Returns the pixels that the recipient will decode.
     fn sent(&self) -> &Pixels;
+    /// Returns their luma.
+    fn sent_luma(&self) -> LumaSource<'_> {
+        LumaSource::new(self.sent())
+    }
     /// Returns the mean square difference of their colours from the original's, in grey levels
     /// squared.
     fn change(&self) -> f64;
@@ -148,6 +161,8 @@ impl Cover for PixelCover<'_> {
 pub(in crate::watermark) struct JpegCover {
     /// The photo, with its coefficients as they are sent.
     photo: Photo,
+    /// Their luma.
+    luma: ReducedLuma,
     embedder: JpegEmbedder,
     /// Strength of the first iteration.
     start: f32,
@@ -158,10 +173,16 @@ pub(in crate::watermark) struct JpegCover {
 }
 
 impl JpegCover {
-    /// Prepares a JPEG, with the embedder made for its coefficients.
-    pub(in crate::watermark) fn new(photo: Photo, embedder: JpegEmbedder, start: f32) -> Self {
+    /// Prepares a JPEG, with its luma and the embedder made for its coefficients.
+    pub(in crate::watermark) fn new(
+        photo: Photo,
+        luma: ReducedLuma,
+        embedder: JpegEmbedder,
+        start: f32,
+    ) -> Self {
         Self {
             photo,
+            luma,
             embedder,
             start,
             steps: Vec::new(),
@@ -177,9 +198,13 @@ impl Cover for JpegCover {
 
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
         if let Pixels::Jpeg(image) = &mut self.photo.pixels {
-            jpeg_embedder::apply(image, &self.steps, -1);
+            if !self.steps.is_empty() {
+                jpeg_embedder::apply(image, &self.steps, -1);
+                self.luma = ReducedLuma::new(image);
+            }
             self.steps = self.embedder.steps(image, strength);
             jpeg_embedder::apply(image, &self.steps, 1);
+            self.luma.step(image, &self.steps);
             self.change = jpeg_embedder::mean_square_change(image, &self.steps);
         }
         Ok(())
@@ -187,6 +212,10 @@ impl Cover for JpegCover {
 
     fn sent(&self) -> &Pixels {
         &self.photo.pixels
+    }
+
+    fn sent_luma(&self) -> LumaSource<'_> {
+        LumaSource::Jpeg(Cow::Borrowed(&self.luma))
     }
 
     fn change(&self) -> f64 {

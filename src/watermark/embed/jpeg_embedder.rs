@@ -34,7 +34,10 @@ use super::{
 };
 use crate::{
     imaging::{CoefficientImage, Component, Plane},
-    watermark::{sampling::dct::ZIGZAG, signal::carrier::FREQUENCIES},
+    watermark::{
+        sampling::{dct::ZIGZAG, jpeg_luma::Step},
+        signal::carrier::FREQUENCIES,
+    },
 };
 
 /// Least share of the carrier's energy that a touched coefficient holds.
@@ -55,18 +58,6 @@ const LARGEST: i32 = 1023;
 const ROUNDED_ANEW: f64 = 1.0 / 6.0;
 /// Largest difference of two DC values: 11 bits (ITU-T T.81, F.1.2).
 const LARGEST_DIFFERENCE: i32 = 2047;
-
-/// Change of one quantised coefficient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::watermark) struct Step {
-    component: usize,
-    /// Index of the block in the component, padding included.
-    block: usize,
-    /// Index in the block, in zigzag order.
-    position: usize,
-    /// Number of quantiser steps added.
-    change: i16,
-}
 
 /// A residual at strength 1, ready to be stepped into the blocks of a JPEG.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use self::{
 };
 use super::{
     error::WatermarkError, features::visual_words::VisualWords, key::WatermarkKey,
-    privacy::RecordPrivacy, record::Record,
+    privacy::RecordPrivacy, record::Record, sampling::grid::LumaSource,
 };
 use crate::imaging::{Photo, Pixels, pixel_digest};
 
@@ -101,11 +101,14 @@ pub fn embed_with_privacy(
             min: MIN_SIDE,
         });
     }
-    let original = Original::new(&photo, key);
-    if let Pixels::Jpeg(image) = &photo.pixels {
+    let source = LumaSource::of_original(&photo);
+    let original = Original::new(&photo, &source, key);
+    if let (Pixels::Jpeg(image), LumaSource::Jpeg(luma)) = (&photo.pixels, source) {
         let embedder = JpegEmbedder::new(image, &original);
         let start = embedder.start_strength(image);
-        protect(JpegCover::new(photo, embedder, start), &original, privacy)
+        let luma = luma.into_owned();
+        let cover = JpegCover::new(photo, luma, embedder, start);
+        protect(cover, &original, privacy)
     } else {
         protect(PixelCover::new(photo, &original, key), &original, privacy)
     }
@@ -125,7 +128,7 @@ fn protect(
     let (mut record, mut read) = loop {
         cover.mark(strength)?;
         let record = original.record(strength, RecordPrivacy::Full);
-        let read = original.read_back(cover.sent(), &record)?;
+        let read = original.read_back(&cover.sent_luma(), &record)?;
         match schedule.next(strength, iterations, read) {
             Some(next) => strength = next,
             None => break (record, read),
@@ -134,7 +137,7 @@ fn protect(
     };
     if privacy != RecordPrivacy::Full {
         record = original.record(strength, privacy);
-        read = original.read_back(cover.sent(), &record)?;
+        read = original.read_back(&cover.sent_luma(), &record)?;
     }
     let ReadBack { z_sent, z_small } = read;
     if z_sent < LEAST_SENT {

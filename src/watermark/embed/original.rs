@@ -11,9 +11,7 @@
 
 use super::strength::ReadBack;
 use crate::{
-    imaging::{
-        ImagingError, Orientation, Photo, Pixels, Plane, decode_gray_jpeg, encode_gray_jpeg,
-    },
+    imaging::{ImagingError, Orientation, Photo, Plane, decode_gray_jpeg, encode_gray_jpeg},
     watermark::{
         features::{
             chroma::{ChromaCells, HiddenChroma},
@@ -69,9 +67,14 @@ pub(in crate::watermark) struct Original {
 }
 
 impl Original {
-    /// Measures an original and draws the key's signs.
-    pub(in crate::watermark) fn new(photo: &Photo, key: &WatermarkKey) -> Self {
-        let grid = Grid::new(photo);
+    /// Measures an original, whose source [`LumaSource::of_original`] prepared, and draws the key's
+    /// signs.
+    pub(in crate::watermark) fn new(
+        photo: &Photo,
+        source: &LumaSource<'_>,
+        key: &WatermarkKey,
+    ) -> Self {
+        let grid = Grid::new(photo, source);
         let signs = Signs::new(key, Tiling::Fine);
         let sums = transform::forward(&grid.luma).sums(&signs);
         let mask = mask(&grid.luma, &grid.texture);
@@ -85,7 +88,7 @@ impl Original {
             *residual *= mask;
         }
         let spectrum = Spectrum::of(&grid.luma);
-        let copy = key_luma(photo);
+        let copy = key_luma(photo, source);
         let keypoints = keypoints::of_original(&copy);
         Self {
             fingerprint: spectrum.fingerprint(),
@@ -134,20 +137,37 @@ impl Original {
         &self.words
     }
 
-    /// Reads the mark back from marked pixels, both as they are and as a small copy.
+    /// Reads the mark back from the luma of what is sent, both as it is and as a small copy.
     pub(in crate::watermark) fn read_back(
         &self,
-        pixels: &Pixels,
+        sent: &LumaSource<'_>,
         record: &Record,
     ) -> Result<ReadBack, ImagingError> {
-        let source = LumaSource::new(pixels);
-        let small = small_copy(&source, pixels)?;
+        let small = self.small_copy(sent)?;
         let x = Taps::to_grid(small.width());
         let y = Taps::to_grid(small.height());
         Ok(ReadBack {
-            z_sent: self.z(&source.luma(), record),
+            z_sent: self.z(&sent.luma(), record),
             z_small: self.z(&resample(&small, &x, &y), record),
         })
+    }
+
+    /// Returns the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality
+    /// [`SMALL_QUALITY`].
+    ///
+    /// Messengers and web pages make such copies of a photo. A smaller picture keeps its size.
+    fn small_copy(&self, sent: &LumaSource<'_>) -> Result<Plane, ImagingError> {
+        let (width, height) = self.upright_size;
+        let stored_size = if self.orientation.swaps_sides() {
+            (height, width)
+        } else {
+            (width, height)
+        };
+        let (width, height) = fitted(stored_size, SMALL_SIDE);
+        decode_gray_jpeg(&encode_gray_jpeg(
+            &sent.shrink(width, height),
+            SMALL_QUALITY,
+        )?)
     }
 
     /// Computes the statistic of a stored luma grid.
@@ -166,21 +186,8 @@ impl Original {
 }
 
 /// Returns the upright luma in which keypoints are found.
-fn key_luma(photo: &Photo) -> Plane {
+fn key_luma(photo: &Photo, source: &LumaSource<'_>) -> Plane {
     let (width, height) = fitted((photo.width(), photo.height()), keypoints::ORIGINAL_SIDE);
-    let stored = LumaSource::new(&photo.pixels).shrink(width, height);
+    let stored = source.shrink(width, height);
     photo.orientation.apply(&stored)
-}
-
-/// Returns the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality [`SMALL_QUALITY`].
-///
-/// Messengers and web pages make such copies of a photo. A smaller picture keeps its size.
-fn small_copy(source: &LumaSource<'_>, pixels: &Pixels) -> Result<Plane, ImagingError> {
-    let size = match pixels {
-        Pixels::Raster(raster) => (raster.width(), raster.height()),
-        Pixels::Jpeg(image) => (image.width(), image.height()),
-    };
-    let (width, height) = fitted(size, SMALL_SIDE);
-    let small = source.shrink(width, height);
-    decode_gray_jpeg(&encode_gray_jpeg(&small, SMALL_QUALITY)?)
 }

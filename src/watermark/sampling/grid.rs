@@ -10,13 +10,15 @@
 //! alpha    mean alpha of each tile
 //! ```
 
+use std::borrow::Cow;
+
 use super::{
     jpeg_luma::ReducedLuma,
     luma::AlphaRows,
     resample::{LumaRows, Taps, moments, resample},
 };
 use crate::{
-    imaging::{CoefficientImage, Orientation, Photo, Pixels, Plane, Raster},
+    imaging::{Orientation, Photo, Pixels, Plane, Raster},
     watermark::layout::{GRID, TILE_COUNT, TILES},
 };
 
@@ -25,7 +27,7 @@ use crate::{
 pub(in crate::watermark) enum LumaSource<'a> {
     Raster(&'a Raster),
     /// The reduced luma of a JPEG.
-    Jpeg(ReducedLuma),
+    Jpeg(Cow<'a, ReducedLuma>),
 }
 
 impl<'a> LumaSource<'a> {
@@ -33,7 +35,17 @@ impl<'a> LumaSource<'a> {
     pub(in crate::watermark) fn new(pixels: &'a Pixels) -> Self {
         match pixels {
             Pixels::Raster(raster) => Self::Raster(raster),
-            Pixels::Jpeg(image) => Self::Jpeg(ReducedLuma::new(image)),
+            Pixels::Jpeg(image) => Self::Jpeg(Cow::Owned(ReducedLuma::new(image))),
+        }
+    }
+
+    /// Prepares an original for [`Grid::new`], which wants to know its texture, too.
+    pub(in crate::watermark) fn of_original(photo: &'a Photo) -> Self {
+        match &photo.pixels {
+            Pixels::Jpeg(image) if has_texture(photo) => {
+                Self::Jpeg(Cow::Owned(ReducedLuma::with_variance(image)))
+            }
+            pixels => Self::new(pixels),
         }
     }
 
@@ -98,17 +110,17 @@ pub(in crate::watermark) struct Grid {
 }
 
 impl Grid {
-    pub(in crate::watermark) fn new(photo: &Photo) -> Self {
-        let has_texture = photo.width().min(photo.height()) as usize >= GRID;
-        let (luma, variance, alpha) = match &photo.pixels {
-            Pixels::Raster(raster) => {
-                let (luma, variance) = raster_moments(raster, has_texture);
+    /// Measures an original, whose source [`LumaSource::of_original`] prepared.
+    pub(in crate::watermark) fn new(photo: &Photo, source: &LumaSource<'_>) -> Self {
+        let (luma, variance, alpha) = match source {
+            LumaSource::Raster(raster) => {
+                let (luma, variance) = raster_moments(raster, has_texture(photo));
                 (luma, variance, tile_alpha(raster))
             }
-            Pixels::Jpeg(image) => {
-                let (luma, variance) = jpeg_moments(image, has_texture);
-                (luma, variance, opaque())
+            LumaSource::Jpeg(reduced) if has_texture(photo) => {
+                (reduced.grid(), reduced.variance(GRID), opaque())
             }
+            LumaSource::Jpeg(reduced) => (reduced.grid(), Plane::new(GRID, GRID), opaque()),
         };
         let mut texture = variance;
         for texture in texture.data_mut() {
@@ -141,14 +153,9 @@ fn raster_moments(raster: &Raster, has_texture: bool) -> (Plane, Plane) {
     }
 }
 
-/// Returns the luma grid of a JPEG and, if wanted, its variance.
-fn jpeg_moments(image: &CoefficientImage, has_texture: bool) -> (Plane, Plane) {
-    if has_texture {
-        let reduced = ReducedLuma::with_variance(image);
-        (reduced.grid(), reduced.variance(GRID))
-    } else {
-        (ReducedLuma::new(image).grid(), Plane::new(GRID, GRID))
-    }
+/// Returns whether a picture has pixels enough for a texture inside the cells of the grid.
+fn has_texture(photo: &Photo) -> bool {
+    photo.width().min(photo.height()) as usize >= GRID
 }
 
 /// Returns the mean alpha of each stored tile.

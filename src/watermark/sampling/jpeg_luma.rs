@@ -5,7 +5,7 @@
 //! c_0(x) = sqrt(1/8),   c_u(x) = sqrt(2/8) cos((2 x + 1) u pi / 16)
 //!
 //! part p of n:      P_u(p) = mean of c_u(x) over the 8/n columns x of the part,   n = 1, 2, 4 or 8
-//! reduced sample  = 128 + sum over u, v of  X_vu P_u(p) P_v(q), clamped to 0..=255
+//! reduced sample  = 128 + sum over u, v of  X_vu P_u(p) P_v(q), clamped to 0..=255 where it is read
 //! inside variance = sum X^2 / 64 - mean of (reduced sample - 128)^2               (Parseval)
 //! ```
 //!
@@ -15,12 +15,15 @@
 //! from 16384 up). The clamp acts on means, a decoder's on pixels; where that differs (ringing at
 //! white and black) the grid hardly does.
 
+use pulp::Simd;
+
 use super::{
     dct::{COEFFICIENTS, ZIGZAG, dct_basis},
-    resample::{Taps, moments, resample},
+    resample::{LumaRows, Taps, moments, resample},
 };
 use crate::{
     imaging::{CoefficientImage, Component, Plane},
+    simd,
     watermark::layout::GRID,
 };
 
@@ -32,14 +35,30 @@ const BLOCK: usize = 8;
 /// Level of a block of zeros.
 const MID: f32 = 128.0;
 
+/// Change of one quantised luma coefficient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::watermark) struct Step {
+    /// Index of the component in the image.
+    pub(in crate::watermark) component: usize,
+    /// Index of the block in the component, padding included.
+    pub(in crate::watermark) block: usize,
+    /// Index in the block, in zigzag order.
+    pub(in crate::watermark) position: usize,
+    /// Number of quantiser steps added.
+    pub(in crate::watermark) change: i16,
+}
+
 /// A JPEG's luma at reduced size.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::watermark) struct ReducedLuma {
+    /// Not clamped yet, so that steps can be added.
     samples: Plane,
     /// Variance inside the parts, averaged over each block; `None` unless asked for.
     inside: Option<Plane>,
     across: Axis,
     down: Axis,
+    /// For each coefficient, in zigzag order, the means of its basis function over the parts.
+    part_means: Vec<f32>,
 }
 
 /// Reduction of one axis.
@@ -150,67 +169,31 @@ impl ReducedLuma {
             inside,
             across,
             down,
+            part_means: part_means(across, down),
         };
-        match across.parts * down.parts {
-            1 => reduced.fill::<1>(&components),
-            2 => reduced.fill::<2>(&components),
-            4 => reduced.fill::<4>(&components),
-            8 => reduced.fill::<8>(&components),
-            16 => reduced.fill::<16>(&components),
-            32 => reduced.fill::<32>(&components),
-            _ => reduced.fill::<COEFFICIENTS>(&components),
-        }
+        fill(&mut reduced, &components);
         reduced
     }
 
-    /// Fills in all blocks, of `N` samples each.
-    fn fill<const N: usize>(&mut self, components: &[(Component<'_>, f32)]) {
-        let (across, down) = (self.across, self.down);
-        let table: [[f32; N]; COEFFICIENTS] = std::array::from_fn(|k| {
-            let (v, u) = (ZIGZAG[k] / BLOCK, ZIGZAG[k] % BLOCK);
-            std::array::from_fn(|sample| {
-                let (q, p) = (sample / across.parts, sample % across.parts);
-                (across.part_mean(u, p) * down.part_mean(v, q)) as f32
-            })
-        });
-        let steps: Vec<[f32; COEFFICIENTS]> = components
-            .iter()
-            .map(|(component, weight)| {
-                std::array::from_fn(|k| weight * f32::from(component.quant[ZIGZAG[k]]))
-            })
-            .collect();
-        for row in 0..down.blocks() {
-            for column in 0..across.blocks() {
-                let mut luma = [0.0; COEFFICIENTS];
-                let mut used = 0;
-                for ((component, _), steps) in components.iter().zip(&steps) {
-                    let block = &component.blocks[row * component.blocks_wide + column];
-                    let own = used_coefficients(block);
-                    for ((luma, q), step) in luma.iter_mut().zip(&block[..own]).zip(steps) {
-                        *luma += f32::from(*q) * step;
-                    }
-                    used = used.max(own);
-                }
-                let samples = means(&luma[..used], &table);
-                self.put(row, column, &samples);
-                if let Some(inside) = &mut self.inside {
-                    inside.row_mut(row)[column] = inside_variance(&luma[..used], &samples);
-                }
-            }
-        }
+    /// Adds the steps that were made in the coefficients of the image.
+    ///
+    /// The samples are linear in the coefficients, so the sum is that of reducing the image again,
+    /// but for rounding. The variance inside the parts stays the original's.
+    pub(in crate::watermark) fn step(&mut self, image: &CoefficientImage, steps: &[Step]) {
+        add_steps(self, image, steps);
     }
 
-    /// Writes the samples of a block, as far as they lie in the picture.
-    fn put(&mut self, row: usize, column: usize, samples: &[f32]) {
+    /// Returns the part of the picture that a block's samples lie in: column and row of the first,
+    /// and how many are across and down.
+    #[inline(always)]
+    fn place(&self, row: usize, column: usize) -> (usize, usize, usize, usize) {
         let (x, y) = (column * self.across.parts, row * self.down.parts);
-        let width = self.across.parts.min(self.samples.width() - x);
-        let height = self.down.parts.min(self.samples.height() - y);
-        for (y, samples) in (y..y + height).zip(samples.chunks_exact(self.across.parts)) {
-            let out = &mut self.samples.row_mut(y)[x..x + width];
-            for (out, sample) in out.iter_mut().zip(samples) {
-                *out = (MID + sample).clamp(0.0, 255.0);
-            }
-        }
+        let width = self
+            .across
+            .parts
+            .min(self.samples.width().saturating_sub(x));
+        let height = self.down.parts.min(self.samples.height().saturating_sub(y));
+        (x, y, width, height)
     }
 
     /// Samples the 256 x 256 luma grid.
@@ -222,21 +205,21 @@ impl ReducedLuma {
                 Taps::to_grid(axis.side)
             }
         };
-        resample(&self.samples, &taps(self.across), &taps(self.down))
+        resample(self, &taps(self.across), &taps(self.down))
     }
 
     /// Averages the luma to `width` x `height` samples.
     pub(in crate::watermark) fn shrink(&self, width: usize, height: usize) -> Plane {
         let x = Taps::area_of_means(self.across.extent(), width);
         let y = Taps::area_of_means(self.down.extent(), height);
-        resample(&self.samples, &x, &y)
+        resample(self, &x, &y)
     }
 
     /// Returns the variance of the picture's pixels over `side` x `side` cells.
     pub(in crate::watermark) fn variance(&self, side: usize) -> Plane {
         let x = Taps::area(self.across.extent(), side);
         let y = Taps::area(self.down.extent(), side);
-        let (_, mut variance) = moments(&self.samples, &x, &y);
+        let (_, mut variance) = moments(self, &x, &y);
         if let Some(inside) = &self.inside {
             let blocks = |axis: Axis| Taps::area(axis.side as f64 / BLOCK as f64, side);
             let inside = resample(inside, &blocks(self.across), &blocks(self.down));
@@ -248,8 +231,147 @@ impl ReducedLuma {
     }
 }
 
+impl LumaRows for ReducedLuma {
+    fn width(&self) -> usize {
+        self.samples.width()
+    }
+
+    fn height(&self) -> usize {
+        self.samples.height()
+    }
+
+    fn read_row(&self, y: usize, out: &mut [f32]) {
+        for (out, sample) in out.iter_mut().zip(self.samples.row(y)) {
+            *out = sample.clamp(0.0, 255.0);
+        }
+    }
+}
+
+/// The means of the 64 basis functions over the parts of a block, in zigzag order.
+fn part_means(across: Axis, down: Axis) -> Vec<f32> {
+    let natural = ZIGZAG
+        .iter()
+        .map(|natural| (natural / BLOCK, natural % BLOCK));
+    natural
+        .flat_map(|(v, u)| {
+            (0..down.parts).flat_map(move |q| {
+                (0..across.parts)
+                    .map(move |p| (across.part_mean(u, p) * down.part_mean(v, q)) as f32)
+            })
+        })
+        .collect()
+}
+
+/// Fills in all blocks.
+#[pulp::with_simd(fill = simd::arch())]
+#[inline(always)]
+fn fill_lanes<'a, S: Simd>(
+    _: S,
+    reduced: &'a mut ReducedLuma,
+    components: &'a [(Component<'a>, f32)],
+) {
+    match reduced.across.parts * reduced.down.parts {
+        1 if reduced.inside.is_none() => fill_means(reduced, components),
+        1 => fill_parts::<1>(reduced, components),
+        2 => fill_parts::<2>(reduced, components),
+        4 => fill_parts::<4>(reduced, components),
+        8 => fill_parts::<8>(reduced, components),
+        16 => fill_parts::<16>(reduced, components),
+        32 => fill_parts::<32>(reduced, components),
+        _ => fill_parts::<COEFFICIENTS>(reduced, components),
+    }
+}
+
+/// Fills in blocks of one sample, which is their DC alone.
+#[inline(always)]
+fn fill_means(reduced: &mut ReducedLuma, components: &[(Component<'_>, f32)]) {
+    let mean = reduced.part_means[0];
+    reduced.samples.data_mut().fill(MID);
+    for (component, weight) in components {
+        let step = weight * f32::from(component.quant[0]);
+        let rows = component.blocks.chunks_exact(component.blocks_wide);
+        for (row, blocks) in rows.take(reduced.down.blocks()).enumerate() {
+            for (sample, block) in reduced.samples.row_mut(row).iter_mut().zip(blocks) {
+                *sample += f32::from(block[0]) * step * mean;
+            }
+        }
+    }
+}
+
+/// Fills in blocks of `N` samples each.
+#[inline(always)]
+fn fill_parts<const N: usize>(reduced: &mut ReducedLuma, components: &[(Component<'_>, f32)]) {
+    let table = reduced.part_means.as_chunks::<N>().0.to_vec();
+    let steps: Vec<[f32; COEFFICIENTS]> = components
+        .iter()
+        .map(|(component, weight)| {
+            std::array::from_fn(|k| weight * f32::from(component.quant[ZIGZAG[k]]))
+        })
+        .collect();
+    for row in 0..reduced.down.blocks() {
+        for column in 0..reduced.across.blocks() {
+            let mut luma = [0.0; COEFFICIENTS];
+            let mut used = 0;
+            for ((component, _), steps) in components.iter().zip(&steps) {
+                let block = &component.blocks[row * component.blocks_wide + column];
+                let own = used_coefficients(block);
+                for ((luma, q), step) in luma.iter_mut().zip(&block[..own]).zip(steps) {
+                    *luma += f32::from(*q) * step;
+                }
+                used = used.max(own);
+            }
+            let samples = means(&luma[..used], &table);
+            if let Some(inside) = &mut reduced.inside {
+                inside.row_mut(row)[column] = inside_variance(&luma[..used], &samples);
+            }
+            let (x, y, width, height) = reduced.place(row, column);
+            for (y, samples) in (y..y + height).zip(samples.chunks_exact(reduced.across.parts)) {
+                let out = &mut reduced.samples.row_mut(y)[x..x + width];
+                for (out, sample) in out.iter_mut().zip(samples) {
+                    *out = MID + sample;
+                }
+            }
+        }
+    }
+}
+
+/// Adds steps to the samples.
+#[pulp::with_simd(add_steps = simd::arch())]
+#[inline(always)]
+fn add_steps_lanes<'a, S: Simd>(
+    _: S,
+    reduced: &'a mut ReducedLuma,
+    image: &'a CoefficientImage,
+    steps: &'a [Step],
+) {
+    let samples = reduced.across.parts * reduced.down.parts;
+    let table = std::mem::take(&mut reduced.part_means);
+    for &(index, weight) in image.luma_components() {
+        let component = image.component(index);
+        for step in steps.iter().filter(|step| step.component == index) {
+            let size = weight * f32::from(component.quant[ZIGZAG[step.position]]);
+            let change = f32::from(step.change) * size;
+            let (row, column) = (
+                step.block / component.blocks_wide,
+                step.block % component.blocks_wide,
+            );
+            let (x, y, width, height) = reduced.place(row, column);
+            let means = &table[step.position * samples..(step.position + 1) * samples];
+            let means = means.chunks_exact(reduced.across.parts);
+            for (y, means) in (y..y + height).zip(means) {
+                let out = &mut reduced.samples.row_mut(y)[x..x + width];
+                for (out, mean) in out.iter_mut().zip(means) {
+                    *out += change * mean;
+                }
+            }
+        }
+    }
+    reduced.part_means = table;
+}
+
 /// Returns the number of coefficients, in zigzag order, that may differ from zero; whole eighths,
 /// because eight compare at once.
+#[inline(always)]
 fn used_coefficients(block: &[i16; COEFFICIENTS]) -> usize {
     let (eighths, _) = block.as_chunks::<8>();
     let last = eighths
@@ -259,7 +381,8 @@ fn used_coefficients(block: &[i16; COEFFICIENTS]) -> usize {
 }
 
 /// Sums the parts' means of all coefficients, in zigzag order.
-fn means<const N: usize>(luma: &[f32], table: &[[f32; N]; COEFFICIENTS]) -> [f32; N] {
+#[inline(always)]
+fn means<const N: usize>(luma: &[f32], table: &[[f32; N]]) -> [f32; N] {
     let mut samples = [0.0; N];
     for (coefficient, means) in luma.iter().zip(table) {
         for (sample, mean) in samples.iter_mut().zip(means) {
@@ -270,6 +393,7 @@ fn means<const N: usize>(luma: &[f32], table: &[[f32; N]; COEFFICIENTS]) -> [f32
 }
 
 /// Returns the mean variance of the pixels inside the parts of a block.
+#[inline(always)]
 fn inside_variance(luma: &[f32], samples: &[f32]) -> f32 {
     let square = |values: &[f32]| {
         // Eight sums side by side, so that the compiler vectorises them; their order stays fixed.

@@ -7,7 +7,9 @@ use crate::{
     imaging::{CoefficientImage, Photo, Pixels},
     watermark::{
         DetectionStatus, Embedded, ManipulationClass, ProtectionLevel, detect, embed,
-        manipulation_class, sampling::grid::Grid, signal::mask::mask,
+        manipulation_class,
+        sampling::grid::{Grid, LumaSource},
+        signal::mask::mask,
     },
 };
 
@@ -16,6 +18,10 @@ fn image(photo: &Photo) -> &CoefficientImage {
         panic!("a JPEG was decoded to samples")
     };
     image
+}
+
+fn grid(photo: &Photo) -> Grid {
+    Grid::new(photo, &LumaSource::of_original(photo))
 }
 
 #[test]
@@ -37,10 +43,9 @@ fn sources_of_all_qualities_are_protected() {
         }
         let sent = open(&bytes);
         let found = detect(&sent, &record, &key());
-        assert!(
-            (found.z - report.z_sent).abs() < 1e-9,
-            "{quality}: {found:?}"
-        );
+        // The read-back adds the steps to the luma that it has, so its sums are rounded otherwise.
+        let difference = (found.z - report.z_sent).abs();
+        assert!(difference < 1e-3, "{quality}: {difference}");
         assert_eq!(
             manipulation_class(&sent, &record, &found),
             ManipulationClass::None
@@ -152,8 +157,8 @@ fn grids_of_coefficients_and_of_pixels_agree() {
     // Unreduced with edge blocks; reduced along one axis; smaller than the grid.
     for (width, height) in [(509, 517), (2100, 300), (200, 90)] {
         let file = jpeg(width, height, &scene(width, height), 90);
-        let from_coefficients = Grid::new(&open(&file));
-        let from_pixels = Grid::new(&decoded(&file));
+        let from_coefficients = grid(&open(&file));
+        let from_pixels = grid(&decoded(&file));
         let rms = |a: &[f32], b: &[f32]| {
             let squares: f32 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
             (squares / a.len() as f32).sqrt()
