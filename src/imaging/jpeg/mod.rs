@@ -8,6 +8,7 @@
 //! Baseline, extended (8 bits) and progressive Huffman files of one or three components are taken,
 //! with any sampling that leaves luma whole. Start at [`decode`].
 
+mod bits;
 mod coefficients;
 mod frame;
 mod progress;

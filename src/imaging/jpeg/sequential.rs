@@ -2,16 +2,18 @@
 //!
 //! libjpeg-turbo-rs reads such a file into natural order, a block at a time by way of the stack,
 //! and rewrites all blocks when it is done: a third of the time that reading takes. Here its marker
-//! reader, bit reader and Huffman tables fill the blocks where they will stay, as ITU-T T.81,
-//! F.2.2 has it, and what libjpeg tolerates is tolerated alike. Memory grows with the rows that
+//! reader and Huffman tables fill the blocks where they will stay, as ITU-T T.81, F.2.2 has it, and
+//! what libjpeg tolerates is tolerated alike. Memory grows with the rows that
 //! were read, not with the size that a header claims.
 
-use super::{GENERAL_DC, scans::Coefficients};
+use super::{
+    GENERAL_DC,
+    bits::{Bits, Codes},
+    scans::Coefficients,
+};
 use libjpeg_turbo_rs::{
     ComponentCoefficients, DensityUnit, JpegCoefficients, JpegError,
-    common::huffman_table::HuffmanTable,
     decode::{
-        bitstream::BitReader,
         entropy::{McuComponentPlan, resolve_mcu_plan},
         marker::{JpegMetadata, MarkerReader},
     },
@@ -38,9 +40,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Coefficients, JpegError> {
         return Err(JpegError::CorruptData("a scan of other components".into()));
     }
     let mut scan = Scan::new(&metadata, &plan);
-    let mut reader = BitReader::new(&bytes[metadata.entropy_data_offset..]);
+    let mut bits = Bits::new(&bytes[metadata.entropy_data_offset..]);
     for row in 0..scan.mcus_high {
-        scan.read_row(&mut reader, row, metadata.restart_interval.into())?;
+        scan.read_row(&mut bits, row, metadata.restart_interval.into())?;
     }
     let is_usual = scan.is_usual;
     let components = scan
@@ -110,8 +112,8 @@ struct ScannedComponent<'a> {
     /// Blocks of an MCU, across and down.
     across: usize,
     down: usize,
-    dc_table: &'a HuffmanTable,
-    ac_table: &'a HuffmanTable,
+    dc_codes: Codes<'a>,
+    ac_codes: Codes<'a>,
     /// DC of the block before.
     dc: i16,
 }
@@ -142,8 +144,8 @@ impl<'a> Scan<'a> {
                 },
                 across: if lone { 1 } else { across },
                 down: if lone { 1 } else { down },
-                dc_table: plan.dc_table,
-                ac_table: plan.ac_table,
+                dc_codes: Codes::new(plan.dc_table),
+                ac_codes: Codes::new(plan.ac_table),
                 dc: 0,
             })
             .collect();
@@ -163,7 +165,7 @@ impl<'a> Scan<'a> {
     /// Reads a row of MCUs.
     fn read_row(
         &mut self,
-        reader: &mut BitReader<'_>,
+        bits: &mut Bits<'_>,
         row: usize,
         restart_interval: u32,
     ) -> Result<(), JpegError> {
@@ -173,16 +175,16 @@ impl<'a> Scan<'a> {
         }
         for column in 0..self.mcus_wide {
             if restart_interval > 0 && self.mcus > 0 && self.mcus.is_multiple_of(restart_interval) {
-                reader.reset();
+                bits.restart();
                 for component in &mut self.components {
                     component.dc = 0;
                 }
             }
             for component in &mut self.components {
-                self.is_usual &= component.read_mcu(reader, row, column)?;
+                self.is_usual &= component.read_mcu(bits, row, column)?;
             }
             // The MCU has bits that the file does not hold.
-            if reader.insufficient_data() {
+            if bits.has_overrun() {
                 return Err(JpegError::UnexpectedEof);
             }
             self.mcus += 1;
@@ -213,7 +215,7 @@ impl ScannedComponent<'_> {
     /// Reads the blocks of one MCU; returns whether all its coefficients are usual.
     fn read_mcu(
         &mut self,
-        reader: &mut BitReader<'_>,
+        bits: &mut Bits<'_>,
         row: usize,
         column: usize,
     ) -> Result<bool, JpegError> {
@@ -222,92 +224,51 @@ impl ScannedComponent<'_> {
             let first =
                 (row * self.down + down) * self.coefficients.blocks_x + column * self.across;
             for block in &mut self.coefficients.blocks[first..first + self.across] {
-                let difference = read_dc(reader, self.dc_table)?;
+                let difference = read_dc(bits, &self.dc_codes)?;
                 // libjpeg's predictions wrap around, too.
                 self.dc = self.dc.wrapping_add(difference);
                 block[0] = self.dc;
-                let bits = read_ac(reader, self.ac_table, block)?;
-                is_usual &= bits <= GENERAL_AC_BITS && GENERAL_DC.contains(&self.dc);
+                let most = read_ac(bits, &self.ac_codes, block)?;
+                is_usual &= most <= GENERAL_AC_BITS && GENERAL_DC.contains(&self.dc);
             }
         }
         Ok(is_usual)
     }
 }
 
-/// Returns the code and its length that come next (T.81, F.2.2.3).
-#[inline(always)]
-fn next_code(bits: u16, table: &HuffmanTable) -> Result<(u8, u8), JpegError> {
-    match table.lookup_fast(bits) {
-        (_, 0) => table.lookup(bits),
-        found => Ok(found),
-    }
-}
-
 /// Reads the difference of a DC coefficient from the one before (T.81, F.2.2.1).
 #[inline(always)]
-fn read_dc(reader: &mut BitReader<'_>, table: &HuffmanTable) -> Result<i16, JpegError> {
-    let (size, length) = next_code(reader.peek_bits(16), table)?;
-    reader.skip_bits(length);
-    Ok(match size {
-        0 => 0,
-        // Of lossless files alone, and without bits of its own there.
-        16.. => i16::MIN,
-        size => extend(reader.read_bits(size), size),
-    })
+fn read_dc(bits: &mut Bits<'_>, codes: &Codes<'_>) -> Result<i16, JpegError> {
+    match codes.next(bits)? {
+        (0..=15, difference) => Ok(difference),
+        _ => Err(JpegError::CorruptData(
+            "a DC difference of more than 15 bits".into(),
+        )),
+    }
 }
 
 /// Reads the AC coefficients of a block of zeros (T.81, F.2.2.2), and returns the most bits of one.
 #[inline(always)]
-fn read_ac(
-    reader: &mut BitReader<'_>,
-    table: &HuffmanTable,
-    block: &mut [i16; 64],
-) -> Result<u8, JpegError> {
+fn read_ac(bits: &mut Bits<'_>, codes: &Codes<'_>, block: &mut [i16; 64]) -> Result<u8, JpegError> {
     let mut most = 0;
     let mut at = 1;
     while at < 64 {
-        let peek = reader.peek_bits(16);
-        // Code and value together, where both are short: value, run, length of both.
-        let (both, mut symbol, mut length) = table.lookup_combined(peek);
-        if both != 0 {
-            let [low, value] = both.to_le_bytes();
-            at += usize::from(low >> 4);
-            reader.skip_bits(low & 15);
-            // libjpeg puts what runs over the end of a block into its last place.
-            block[at.min(63)] = value.cast_signed().into();
-            at += 1;
+        let (symbol, value) = codes.next(bits)?;
+        let (run, size) = (usize::from(symbol >> 4), symbol & 15);
+        if size == 0 {
+            if run < 15 {
+                break;
+            }
+            at += 16;
             continue;
         }
-        if length == 0 {
-            (symbol, length) = table.lookup(peek)?;
-        }
-        reader.skip_bits(length);
-        let (run, size) = (usize::from(symbol >> 4), symbol & 15);
-        match (run, size) {
-            (15, 0) => at += 16,
-            (_, 0) => break,
-            _ => {
-                at += run;
-                block[at.min(63)] = extend(reader.read_bits(size), size);
-                most = most.max(size);
-                at += 1;
-            }
-        }
+        // libjpeg puts what runs over the end of a block into its last place.
+        at += run;
+        block[at.min(63)] = value;
+        most = most.max(size);
+        at += 1;
     }
     Ok(most)
-}
-
-/// Returns the value of `size` bits, 1 to 15 (T.81, F.2.2.1, figure F.12).
-#[inline(always)]
-fn extend(bits: u16, size: u8) -> i16 {
-    let (bits, size) = (i32::from(bits), u32::from(size));
-    let negative = bits < 1 << (size - 1);
-    let value = if negative {
-        bits + 1 - (1 << size)
-    } else {
-        bits
-    };
-    value as i16
 }
 
 #[cfg(test)]

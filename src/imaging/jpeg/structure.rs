@@ -312,7 +312,7 @@ impl<'a> MarkerWalk<'a> {
         let mut expected_restart = 0xd0;
         loop {
             let rest = &self.bytes[self.position..];
-            let Some(found) = rest.iter().position(|&byte| byte == 0xff) else {
+            let Some(found) = memchr::memchr(0xff, rest) else {
                 self.position = self.bytes.len();
                 self.has_end = false;
                 return Ok(());

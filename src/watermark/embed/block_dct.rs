@@ -43,7 +43,7 @@ pub(in crate::watermark) struct BlockAxis {
     first: Vec<usize>,
     /// Number of grid samples that a block's weights span.
     span: usize,
-    /// `span` weights for each block and frequency, block by block.
+    /// For each frequency and each of `span` grid samples, the weights of all blocks.
     weights: Vec<f32>,
 }
 
@@ -66,7 +66,7 @@ impl BlockAxis {
         let mut axis = Self {
             first: Vec::with_capacity(blocks),
             span,
-            weights: Vec::with_capacity(blocks * FREQUENCIES * span),
+            weights: vec![0.0; blocks * FREQUENCIES * span],
         };
         for block in 0..blocks {
             // The last blocks reach back, so that every span lies on the grid.
@@ -80,7 +80,9 @@ impl BlockAxis {
                         *sum += dct_basis(k, x) * f64::from(*weight);
                     }
                 }
-                axis.weights.extend(sums.into_iter().map(|sum| sum as f32));
+                for (tap, sum) in sums.into_iter().enumerate() {
+                    axis.weights[(k * span + tap) * blocks + block] = sum as f32;
+                }
             }
         }
         axis
@@ -92,9 +94,17 @@ impl BlockAxis {
     }
 
     /// Returns the first grid sample of a block, and the weights `B_k` from there on.
-    fn run(&self, block: usize, k: usize) -> (usize, &[f32]) {
-        let start = (block * FREQUENCIES + k) * self.span;
-        (self.first[block], &self.weights[start..start + self.span])
+    #[inline(always)]
+    fn run(&self, block: usize, k: usize) -> (usize, impl Iterator<Item = f32>) {
+        let weights = (0..self.span).map(move |tap| self.tap(k, tap)[block]);
+        (self.first[block], weights)
+    }
+
+    /// Returns the weights of all blocks on one of their grid samples.
+    #[inline(always)]
+    fn tap(&self, k: usize, tap: usize) -> &[f32] {
+        let start = (k * self.span + tap) * self.blocks();
+        &self.weights[start..start + self.blocks()]
     }
 
     /// Returns `G_k(i)` as `[k][i]`.
@@ -107,7 +117,9 @@ impl BlockAxis {
             for (k, energy) in energy.iter_mut().enumerate() {
                 let (first, weights) = self.run(block, k);
                 let mut line = [0.0; GRID];
-                line[first..first + weights.len()].copy_from_slice(weights);
+                for (sample, weight) in line[first..].iter_mut().zip(weights) {
+                    *sample = weight;
+                }
                 transform::forward_line(&line, &mut chips);
                 for chips in chips.chunks_exact(FREQUENCIES) {
                     for (energy, chip) in energy.iter_mut().zip(chips) {
@@ -139,39 +151,48 @@ pub(in crate::watermark) fn carrier_rms(
     })
 }
 
-/// Returns one row of blocks of `R_k.`: the grid with axis y reduced to frequency k of block row
-/// `row`.
-pub(in crate::watermark) fn block_row(
-    grid: &Plane,
-    down: &BlockAxis,
-    row: usize,
-    k: usize,
-) -> [f32; GRID] {
-    let (first, weights) = down.run(row, k);
-    let mut line = [0.0; GRID];
-    for (y, weight) in (first..).zip(weights) {
-        for (sum, sample) in line.iter_mut().zip(grid.row(y)) {
-            *sum += weight * sample;
+/// The grid samples under each block of a row: for each of an axis's taps, those of all blocks.
+#[derive(Debug)]
+pub(in crate::watermark) struct GatheredRow(Vec<f32>);
+
+impl GatheredRow {
+    /// Prepares for the blocks of an axis.
+    pub(in crate::watermark) fn new(across: &BlockAxis) -> Self {
+        Self(vec![0.0; across.span * across.blocks()])
+    }
+
+    /// Reduces axis y of the grid to frequency k of a row of blocks, and lays out the samples.
+    #[inline(always)]
+    pub(in crate::watermark) fn gather(
+        &mut self,
+        grid: &Plane,
+        (down, across): (&BlockAxis, &BlockAxis),
+        row: usize,
+        k: usize,
+    ) {
+        let (first, weights) = down.run(row, k);
+        let mut line = [0.0; GRID];
+        for (y, weight) in (first..).zip(weights) {
+            for (sum, sample) in line.iter_mut().zip(grid.row(y)) {
+                *sum += weight * sample;
+            }
+        }
+        for (tap, samples) in self.0.chunks_exact_mut(across.blocks()).enumerate() {
+            for (sample, first) in samples.iter_mut().zip(&across.first) {
+                *sample = line[first + tap];
+            }
         }
     }
-    line
-}
 
-/// Computes `R_kl` for a row of blocks from the line that [`block_row`] gave for the same k.
-pub(in crate::watermark) fn block_coefficients(
-    line: &[f32; GRID],
-    across: &BlockAxis,
-    l: usize,
-    out: &mut [f32],
-) {
-    for (block, out) in out.iter_mut().enumerate() {
-        let (first, weights) = across.run(block, l);
-        let samples = &line[first..first + weights.len()];
-        *out = samples
-            .iter()
-            .zip(weights)
-            .map(|(sample, weight)| sample * weight)
-            .sum();
+    /// Computes `R_kl` of all blocks, for the k that was gathered.
+    #[inline(always)]
+    pub(in crate::watermark) fn coefficients(&self, across: &BlockAxis, l: usize, out: &mut [f32]) {
+        out.fill(0.0);
+        for (tap, samples) in self.0.chunks_exact(across.blocks()).enumerate() {
+            for ((out, sample), weight) in out.iter_mut().zip(samples).zip(across.tap(l, tap)) {
+                *out += sample * weight;
+            }
+        }
     }
 }
 
@@ -197,8 +218,10 @@ mod tests {
         let full = resample(&field, &x, &y);
         let (across, down) = (BlockAxis::new(301), BlockAxis::new(203));
         let mut row = vec![0.0; across.blocks()];
+        let mut gathered = GatheredRow::new(&across);
         for (a, b, k, l) in [(0, 0, 0, 0), (3, 5, 1, 2), (25, 37, 0, 1), (25, 37, 3, 3)] {
-            block_coefficients(&block_row(&field, &down, a, k), &across, l, &mut row);
+            gathered.gather(&field, (&down, &across), a, k);
+            gathered.coefficients(&across, l, &mut row);
             let mut expected = 0.0;
             for py in 0..8 {
                 for px in 0..8 {
@@ -220,10 +243,12 @@ mod tests {
         let (across, down) = (BlockAxis::new(1200), BlockAxis::new(800));
         let rms = carrier_rms(&down, &across);
         let mut row = vec![0.0; across.blocks()];
+        let mut gathered = GatheredRow::new(&across);
         for (k, l) in [(0, 0), (0, 1), (1, 1)] {
             let mut energy = 0.0;
             for a in 0..down.blocks() {
-                block_coefficients(&block_row(&field, &down, a, k), &across, l, &mut row);
+                gathered.gather(&field, (&down, &across), a, k);
+                gathered.coefficients(&across, l, &mut row);
                 energy += row.iter().map(|r| r * r).sum::<f32>();
             }
             let measured = (energy / (across.blocks() * down.blocks()) as f32).sqrt();

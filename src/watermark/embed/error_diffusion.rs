@@ -42,33 +42,41 @@ impl Diffusion {
     ///
     /// Each block has one value per plane; `wanted` is in steps, and `sizes` gives each step in the
     /// common unit.
+    #[inline(always)]
     pub(in crate::watermark) fn round(&mut self, wanted: &mut [f32], sizes: &[f32]) {
         let planes = self.planes;
         let blocks = wanted.len() / planes;
-        self.ahead.fill(0.0);
+        let ahead = &mut self.ahead[..planes];
+        ahead.fill(0.0);
         for turn in 0..blocks {
             let block = if self.backwards {
                 blocks - 1 - turn
             } else {
                 turn
             };
+            let at = block * planes;
+            let wanted = &mut wanted[at..at + planes];
+            let sizes = &sizes[at..at + planes];
+            let here = &self.here[at + planes..at + 2 * planes];
+            let below = &mut self.below[at..at + 3 * planes];
+            let (left, below) = below.split_at_mut(planes);
+            let (middle, right) = below.split_at_mut(planes);
             let (before, after) = if self.backwards {
-                (block + 2, block)
+                (right, left)
             } else {
-                (block, block + 2)
+                (left, right)
             };
             for plane in 0..planes {
-                let at = block * planes + plane;
-                let size = sizes[at];
-                let carried = self.here[at + planes] + self.ahead[plane];
-                let value = wanted[at] + carried * (1.0 / size);
+                let size = sizes[plane];
+                let carried = here[plane] + ahead[plane];
+                let value = wanted[plane] + carried * (1.0 / size);
                 let whole = ((value.abs() + 0.5) as i32 as f32).copysign(value);
                 let error = (value - whole).clamp(-1.0, 1.0) * size;
-                wanted[at] = whole;
-                self.ahead[plane] = error * (7.0 / 16.0);
-                self.below[before * planes + plane] += error * (3.0 / 16.0);
-                self.below[at + planes] += error * (5.0 / 16.0);
-                self.below[after * planes + plane] += error * (1.0 / 16.0);
+                wanted[plane] = whole;
+                ahead[plane] = error * (7.0 / 16.0);
+                before[plane] += error * (3.0 / 16.0);
+                middle[plane] += error * (5.0 / 16.0);
+                after[plane] += error * (1.0 / 16.0);
             }
         }
         std::mem::swap(&mut self.here, &mut self.below);

@@ -25,8 +25,10 @@
 
 use std::f32::consts::FRAC_2_SQRT_PI;
 
+use pulp::Simd;
+
 use super::{
-    block_dct::{BlockAxis, block_coefficients, block_row, carrier_rms},
+    block_dct::{BlockAxis, GatheredRow, carrier_rms},
     dc_clip::FlatLevel,
     error_diffusion::Diffusion,
     original::Original,
@@ -34,6 +36,7 @@ use super::{
 };
 use crate::{
     imaging::{CoefficientImage, Component, Plane},
+    simd,
     watermark::{
         sampling::{dct::ZIGZAG, jpeg_luma::Step},
         signal::carrier::FREQUENCIES,
@@ -152,61 +155,16 @@ impl JpegEmbedder {
         let mut steps = Vec::new();
         for &(index, _) in image.luma_components() {
             let component = image.component(index);
-            self.step_component(SteppedComponent {
+            let stepped = SteppedComponent {
                 index,
                 component,
                 strength,
                 largest_dc: largest_dc(&component),
                 steps: &mut steps,
-            });
+            };
+            step_component(self, stepped);
         }
         steps
-    }
-
-    /// Decides the steps of one component.
-    fn step_component(&self, mut stepped: SteppedComponent<'_>) {
-        let blocks = self.across.blocks();
-        let count = self.touched.len();
-        let mut diffusion = Diffusion::new(blocks, count);
-        let mut line = vec![0.0; blocks];
-        // One value per block and touched coefficient: the wanted number of steps, and the number
-        // of D in a step.
-        let mut wanted = vec![0.0; blocks * count];
-        let mut multiples = vec![1.0; blocks * count];
-        for row in 0..self.down.blocks() {
-            let first = row * stepped.component.blocks_wide;
-            let sources = &stepped.component.blocks[first..first + blocks];
-            let mask = self.mean_mask(row);
-            let flat: Vec<bool> = sources.iter().map(is_flat).collect();
-            for (index, touched) in self.touched.iter().enumerate() {
-                let grid_line = block_row(&self.residual, &self.down, row, touched.k);
-                block_coefficients(&grid_line, &self.across, touched.l, &mut line);
-                let quant = stepped.component.quant[ZIGZAG[touched.position]];
-                let in_flat = flat_multiple(quant);
-                for block in 0..blocks {
-                    let multiple = if flat[block] { in_flat } else { 1.0 };
-                    let per_step = stepped.strength / (f32::from(quant) * multiple);
-                    let x = per_step * line[block];
-                    let s = per_step * mask[block] * touched.rms;
-                    let at = block * count + index;
-                    wanted[at] = if self.large {
-                        peaked(x, s)
-                    } else {
-                        matched(x, s)
-                    };
-                    multiples[at] = multiple;
-                }
-            }
-            if self.large {
-                diffusion.round(&mut wanted, &multiples);
-            }
-            for block in (0..blocks).filter(|&block| flat[block]) {
-                let at = block * count..(block + 1) * count;
-                let level = FlatLevel::of(&stepped.component, &sources[block]);
-                self.keep_in_range(level, &mut wanted[at.clone()], &multiples[at]);
-            }
-            self.note_changes(&mut stepped, first, &wanted, &multiples);
-        }
     }
 
     /// Cancels the step of a flat block that is white or black and would only become more so: the
@@ -260,17 +218,71 @@ impl JpegEmbedder {
             }
         }
     }
+}
 
-    /// Returns the mask's mean over each block of a row.
-    fn mean_mask(&self, row: usize) -> Vec<f32> {
-        let line = block_row(&self.mask, &self.down, row, 0);
-        let mut mask = vec![0.0; self.across.blocks()];
-        block_coefficients(&line, &self.across, 0, &mut mask);
+/// Decides the steps of one component.
+#[pulp::with_simd(step_component = simd::arch())]
+#[inline(always)]
+fn step_component_lanes<'a, S: Simd>(
+    _: S,
+    embedder: &'a JpegEmbedder,
+    stepped: SteppedComponent<'a>,
+) {
+    let mut stepped = stepped;
+    let axes = (&embedder.down, &embedder.across);
+    let blocks = embedder.across.blocks();
+    let count = embedder.touched.len();
+    let mut diffusion = Diffusion::new(blocks, count);
+    let mut gathered = GatheredRow::new(&embedder.across);
+    let mut mask = vec![0.0; blocks];
+    let mut line = vec![0.0; blocks];
+    // One value per block and touched coefficient: the wanted number of steps, and the number of D
+    // in a step.
+    let mut wanted = vec![0.0; blocks * count];
+    let mut multiples = vec![1.0; blocks * count];
+    for row in 0..embedder.down.blocks() {
+        let first = row * stepped.component.blocks_wide;
+        let sources = &stepped.component.blocks[first..first + blocks];
+        let flat: Vec<bool> = sources.iter().map(is_flat).collect();
+        gathered.gather(&embedder.mask, axes, row, 0);
+        gathered.coefficients(&embedder.across, 0, &mut mask);
         for mask in &mut mask {
             // The orthonormal DC of a block is 8 times its mean.
             *mask = (*mask / 8.0).max(LEAST_MASK);
         }
-        mask
+        let mut gathered_k = None;
+        for (index, touched) in embedder.touched.iter().enumerate() {
+            if gathered_k.replace(touched.k) != Some(touched.k) {
+                gathered.gather(&embedder.residual, axes, row, touched.k);
+            }
+            gathered.coefficients(&embedder.across, touched.l, &mut line);
+            let quant = stepped.component.quant[ZIGZAG[touched.position]];
+            let per_step = |multiple: f32| stepped.strength / (f32::from(quant) * multiple);
+            let in_flat = flat_multiple(quant);
+            let (usual, flat_step) = (per_step(1.0), per_step(in_flat));
+            for ((line, mask), flat) in line.iter_mut().zip(&mask).zip(&flat) {
+                let per_step = if *flat { flat_step } else { usual };
+                let (x, s) = (per_step * *line, per_step * mask * touched.rms);
+                *line = if embedder.large {
+                    peaked(x, s)
+                } else {
+                    matched(x, s)
+                };
+            }
+            for (block, (steps, flat)) in line.iter().zip(&flat).enumerate() {
+                wanted[block * count + index] = *steps;
+                multiples[block * count + index] = if *flat { in_flat } else { 1.0 };
+            }
+        }
+        if embedder.large {
+            diffusion.round(&mut wanted, &multiples);
+        }
+        for block in (0..blocks).filter(|&block| flat[block]) {
+            let at = block * count..(block + 1) * count;
+            let level = FlatLevel::of(&stepped.component, &sources[block]);
+            embedder.keep_in_range(level, &mut wanted[at.clone()], &multiples[at]);
+        }
+        embedder.note_changes(&mut stepped, first, &wanted, &multiples);
     }
 }
 
@@ -279,6 +291,7 @@ fn pixels(image: &CoefficientImage) -> u64 {
 }
 
 /// Returns whether a block has no AC.
+#[inline(always)]
 fn is_flat(block: &[i16; 64]) -> bool {
     block[1..].iter().fold(0, |any, q| any | q) == 0
 }
@@ -290,6 +303,7 @@ fn flat_multiple(quant: u16) -> f32 {
 
 /// Returns the density of steps that diffusion rounds: at the mark's peaks while its RMS s is below
 /// half a step.
+#[inline(always)]
 fn peaked(x: f32, s: f32) -> f32 {
     if s >= 0.5 {
         return x;
@@ -299,6 +313,7 @@ fn peaked(x: f32, s: f32) -> f32 {
 }
 
 /// Returns the step of the quantiser whose linear gain is 1 for a normal signal of RMS s.
+#[inline(always)]
 pub(in crate::watermark) fn matched(x: f32, s: f32) -> f32 {
     let threshold = if s < 0.5 {
         let t = (2.0 * f64::from(LARGEST_GAIN / s).ln()).sqrt() as f32;
