@@ -5,6 +5,7 @@
 //! nothing else in the file can cost time or contradict the picture.
 
 mod encode;
+mod own;
 mod quality;
 mod riff;
 
@@ -13,6 +14,7 @@ use std::io::Cursor;
 use image::{ImageDecoder, codecs::webp};
 
 pub(super) use self::encode::encode;
+pub(super) use self::own::decode_own;
 pub(super) use self::riff::Chunk;
 use self::riff::{build_riff, parse_riff};
 use super::{

@@ -10,14 +10,16 @@ use std::borrow::Cow;
 
 use super::{
     difference::mean_square_difference,
-    dither::{add_residual, scaled},
+    dither::{marked, scaled},
     jpeg_embedder::{self, JpegEmbedder},
     original::Original,
     sparse,
     strength::{Schedule, strength},
 };
 use crate::{
-    imaging::{Economy, ImagingError, Limits, Photo, Pixels, decode, encode, is_lossless},
+    imaging::{
+        Economy, ImagingError, Photo, Pixels, Raster, encode, encode_and_decode, is_lossless,
+    },
     watermark::{
         error::WatermarkError,
         key::WatermarkKey,
@@ -56,10 +58,10 @@ pub(in crate::watermark) struct PixelCover<'a> {
     sent: Option<Sent>,
 }
 
-/// A marked photo held as samples.
+/// What is sent of a photo held as samples.
 #[derive(Debug)]
 struct Sent {
-    photo: Photo,
+    pixels: Pixels,
     /// The encoded file, if encoding is lossy and was therefore done already.
     encoded: Option<Vec<u8>>,
     /// Mean square difference from the original, in grey levels squared.
@@ -84,6 +86,19 @@ impl<'a> PixelCover<'a> {
     fn start(&self) -> f32 {
         strength(self.photo.width(), self.photo.height())
     }
+
+    /// Returns the original's pixels marked at a strength, and their mean square difference.
+    fn marked(&self, original: &Raster, strength: f32) -> Option<(Raster, f64)> {
+        if let Economy::Sparse(sparse) = self.photo.economy {
+            let mut raster = original.clone();
+            let again = strength > self.start();
+            sparse::add_mark(&mut raster, sparse, self.original, strength, again);
+            let change = mean_square_difference(original, &raster);
+            return Some((raster, change));
+        }
+        let residual = scaled(self.original.residual(), strength);
+        marked(original, &residual, self.key)
+    }
 }
 
 impl Cover for PixelCover<'_> {
@@ -94,65 +109,53 @@ impl Cover for PixelCover<'_> {
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
         // Frees its memory before the next copy is made.
         self.sent = None;
-        let mut photo = self.photo.clone();
-        if let Pixels::Raster(marked) = &mut photo.pixels {
-            match self.photo.economy {
-                Economy::Sparse(sparse) => {
-                    let again = strength > self.start();
-                    sparse::add_mark(marked, sparse, self.original, strength, again);
-                }
-                Economy::Plain | Economy::Quality(_) => {
-                    add_residual(
-                        marked,
-                        &scaled(self.original.residual(), strength),
-                        self.key,
-                    );
-                }
+        let Pixels::Raster(original) = &self.photo.pixels else {
+            return Err(unfit("coefficients are not samples").into());
+        };
+        let (raster, change) = self
+            .marked(original, strength)
+            .ok_or_else(|| unfit("the samples do not fill their rows"))?;
+        self.sent = Some(if is_lossless(&self.photo) {
+            Sent {
+                pixels: Pixels::Raster(raster),
+                encoded: None,
+                change,
             }
-        }
-        let encoded = if is_lossless(&photo) {
-            None
         } else {
-            let bytes = encode(&photo)?;
-            let limits = Limits {
-                max_bytes: bytes.len(),
-                max_pixels: u64::from(photo.width()) * u64::from(photo.height()),
-            };
-            photo.pixels = decode(&bytes, &limits)?.pixels;
-            Some(bytes)
-        };
-        let (Pixels::Raster(original), Pixels::Raster(sent)) = (&self.photo.pixels, &photo.pixels)
-        else {
-            let reason = "samples came back as coefficients".to_owned();
-            return Err(ImagingError::Encode { reason }.into());
-        };
-        let change = mean_square_difference(original, sent);
-        self.sent = Some(Sent {
-            photo,
-            encoded,
-            change,
+            let (bytes, raster) = encode_and_decode(&self.photo, raster)?;
+            Sent {
+                change: mean_square_difference(original, &raster),
+                pixels: Pixels::Raster(raster),
+                encoded: Some(bytes),
+            }
         });
         Ok(())
     }
 
     fn sent(&self) -> &Pixels {
-        let photo = self.sent.as_ref().map_or(&self.photo, |sent| &sent.photo);
-        &photo.pixels
+        let original = &self.photo.pixels;
+        self.sent.as_ref().map_or(original, |sent| &sent.pixels)
     }
 
     fn change(&self) -> f64 {
         self.sent.as_ref().map_or(0.0, |sent| sent.change)
     }
 
-    fn finish(self) -> Result<Vec<u8>, WatermarkError> {
-        match self.sent {
-            Some(Sent {
-                encoded: Some(bytes),
-                ..
-            }) => Ok(bytes),
-            Some(Sent { photo, .. }) => Ok(encode(&photo)?),
-            None => Ok(encode(&self.photo)?),
+    fn finish(mut self) -> Result<Vec<u8>, WatermarkError> {
+        if let Some(sent) = self.sent {
+            if let Some(bytes) = sent.encoded {
+                return Ok(bytes);
+            }
+            // Frees the original before the file is made.
+            self.photo.pixels = sent.pixels;
         }
+        Ok(encode(&self.photo)?)
+    }
+}
+
+fn unfit(reason: &str) -> ImagingError {
+    ImagingError::Encode {
+        reason: reason.to_owned(),
     }
 }
 

@@ -8,36 +8,119 @@
 //! Colours, not luma: a codec that encodes the picture anew changes chroma as well, and more than
 //! luma where it halves its resolution.
 
+use pulp::Simd;
+
 use crate::{
     imaging::{Layout, Raster},
+    simd,
     watermark::sampling::luma::{STEPS_16, SampleRow, WHITE, row},
 };
+
+/// Squares of 8-bit differences that a sum of 32 bits holds.
+const SQUARES: usize = 1 << 16;
 
 /// Returns the mean square difference of two rasters of equal size and number of colours, in grey
 /// levels squared.
 pub(in crate::watermark) fn mean_square_difference(a: &Raster, b: &Raster) -> f64 {
-    let colours = a.width() as usize * a.layout().colour_channels();
-    let (mut row_a, mut row_b) = (vec![0.0; colours], vec![0.0; colours]);
-    let mut sum = 0.0;
+    let mut squares = Squares::new(a.width() as usize * a.layout().colour_channels());
     for y in 0..a.height() as usize {
-        read_colours(a, y, &mut row_a);
-        read_colours(b, y, &mut row_b);
-        let squares = row_a.iter().zip(&row_b).map(|(a, b)| (a - b) * (a - b));
-        sum += f64::from(squares.sum::<f32>());
+        squares.add((row(a, y), a.layout()), (row(b, y), b.layout()));
     }
-    sum / (colours * a.height() as usize) as f64
+    squares.mean()
 }
 
-/// Writes the colours of row `y`, on white, 0..=255.
-fn read_colours(raster: &Raster, y: usize, out: &mut [f32]) {
-    match row(raster, y) {
-        SampleRow::U8(samples) => colour_row(samples, raster.layout(), 1.0, out),
-        SampleRow::U16(samples) => colour_row(samples, raster.layout(), 1.0 / STEPS_16, out),
+/// The squares of the differences of two rasters, row by row.
+#[derive(Debug)]
+pub(in crate::watermark) struct Squares {
+    sum: f64,
+    rows: usize,
+    /// The colours of a row of either raster, on white, 0..=255.
+    a: Vec<f32>,
+    b: Vec<f32>,
+}
+
+impl Squares {
+    /// Prepares for rows of this many colours.
+    pub(in crate::watermark) fn new(colours: usize) -> Self {
+        Self {
+            sum: 0.0,
+            rows: 0,
+            a: vec![0.0; colours],
+            b: vec![0.0; colours],
+        }
+    }
+
+    /// Adds a row of either raster.
+    pub(in crate::watermark) fn add(
+        &mut self,
+        a: (SampleRow<'_>, Layout),
+        b: (SampleRow<'_>, Layout),
+    ) {
+        self.rows += 1;
+        self.sum += match (a, b) {
+            ((SampleRow::U8(a), seen), (SampleRow::U8(b), sent))
+                if !seen.has_alpha() && !sent.has_alpha() =>
+            {
+                whole_squares(a, b) as f64
+            }
+            (a, b) => {
+                read_colours(a, &mut self.a);
+                read_colours(b, &mut self.b);
+                f64::from(squares(&mut self.a, &self.b))
+            }
+        };
+    }
+
+    /// Returns the mean of all squares so far.
+    pub(in crate::watermark) fn mean(&self) -> f64 {
+        self.sum / (self.a.len() * self.rows) as f64
+    }
+}
+
+/// Adds up the squares of whole differences.
+#[pulp::with_simd(whole_squares = simd::arch())]
+#[inline(always)]
+fn whole_squares_lanes<'a, S: Simd>(_: S, a: &'a [u8], b: &'a [u8]) -> u64 {
+    let mut sum = 0;
+    for (a, b) in a.chunks(SQUARES).zip(b.chunks(SQUARES)) {
+        let mut part = 0;
+        for (&a, &b) in a.iter().zip(b) {
+            let difference = i16::from(a) - i16::from(b);
+            part += (i32::from(difference) * i32::from(difference)).cast_unsigned();
+        }
+        sum += u64::from(part);
+    }
+    sum
+}
+
+/// Adds up the squares of the differences, which are left in `a`.
+#[pulp::with_simd(squares = simd::arch())]
+#[inline(always)]
+fn squares_lanes<'a, S: Simd>(_: S, a: &'a mut [f32], b: &'a [f32]) -> f32 {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a -= b;
+    }
+    simd::dot(a, a)
+}
+
+/// Writes the colours of a row, on white, 0..=255.
+fn read_colours((row, layout): (SampleRow<'_>, Layout), out: &mut [f32]) {
+    match row {
+        SampleRow::U8(samples) => colour_row(samples, layout, 1.0, out),
+        SampleRow::U16(samples) => colour_row(samples, layout, 1.0 / STEPS_16, out),
     }
 }
 
 /// Writes the colours of a row; `scale` takes samples to 0..=255.
-fn colour_row<S: Copy + Into<f32>>(samples: &[S], layout: Layout, scale: f32, out: &mut [f32]) {
+#[pulp::with_simd(colour_row = simd::arch())]
+#[inline(always)]
+fn colour_row_lanes<'a, V: Simd, S: Copy + Into<f32>>(
+    _: V,
+    samples: &'a [S],
+    layout: Layout,
+    scale: f32,
+    out: &'a mut [f32],
+) {
     if !layout.has_alpha() {
         for (out, sample) in out.iter_mut().zip(samples) {
             *out = (*sample).into() * scale;
@@ -98,5 +181,35 @@ mod tests {
             let found = difference(layouts, [a, b]);
             assert!((found - expected).abs() < 1e-3, "{layouts:?}: {found}");
         }
+    }
+
+    #[test]
+    fn a_difference_is_the_same_bits_on_every_instruction_set() {
+        for layout in [Layout::Gray, Layout::GrayAlpha, Layout::Rgb, Layout::Rgba] {
+            let bytes = |step: usize| -> Vec<u8> {
+                let count = 77 * 5 * layout.channels();
+                (0..count).map(|at| (at * step % 256) as u8).collect()
+            };
+            let words = |step| bytes(step).into_iter().map(|byte| u16::from(byte) * 251);
+            for [a, b] in [
+                [97, 89].map(|step| Samples::U8(bytes(step))),
+                [97, 89].map(|step| Samples::U16(words(step).collect())),
+            ] {
+                let a = Raster::new(77, 5, layout, a).unwrap();
+                let b = Raster::new(77, 5, layout, b).unwrap();
+                let difference = || mean_square_difference(&a, &b).to_bits();
+                assert_eq!(difference(), simd::narrow::run(difference), "{layout:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_difference_of_a_long_row_is_whole() {
+        let raster = |sample| {
+            let samples = Samples::U8(vec![sample; 3 * 100_001]);
+            Raster::new(100_001, 1, Layout::Rgb, samples).unwrap()
+        };
+        let found = mean_square_difference(&raster(0), &raster(255));
+        assert!((found - 65_025.0).abs() < 1e-9, "{found}");
     }
 }

@@ -14,51 +14,108 @@
 //! The grid is enlarged row by row: each of its 256 rows is enlarged across once, then a few of
 //! them are summed down for every row of the picture.
 
-use rand_chacha::rand_core::Rng;
+use pulp::Simd;
+use rand_chacha::{ChaCha20Rng, rand_core::Rng};
 
+use super::difference::Squares;
 use crate::{
-    imaging::{Layout, Plane, Raster, SamplesMut},
+    imaging::{Layout, Plane, Raster, Samples, SamplesMut},
+    simd,
     watermark::{
         key::{Stream, WatermarkKey},
         layout::GRID,
-        sampling::resample::Taps,
+        sampling::{
+            luma::{STEPS_16, SampleRow},
+            resample::{Taps, add_scaled},
+        },
     },
 };
 
-/// Number of 16-bit steps in an 8-bit step.
-const STEPS_16: f32 = 257.0;
-
-/// Adds a residual (256 x 256, stored orientation, in 8-bit steps) to the pixels of a raster.
-pub(in crate::watermark) fn add_residual(
-    raster: &mut Raster,
+/// Returns a raster with a residual (256 x 256, stored orientation, in 8-bit steps) added to its
+/// pixels, and the mean square difference of the two, in grey levels squared.
+///
+/// Rows are marked while they are copied, and compared while they are at hand. `None` if the
+/// raster is not as long as it says.
+pub(in crate::watermark) fn marked(
+    original: &Raster,
     residual: &Plane,
     key: &WatermarkKey,
-) {
-    let (width, height) = (raster.width() as usize, raster.height() as usize);
-    let mut enlarger = Enlarger::new(residual, width, height);
-    let mut dither = key.stream(Stream::Dither);
-    // Whole words of the stream, so that a row's length does not decide where in a word the next
-    // row begins.
-    let mut bytes = vec![0; width.next_multiple_of(4)];
-    let mut row = vec![0.0; width];
-    let mut steps = vec![0; width];
-    let layout = raster.layout();
-    let length = width * layout.channels();
-    let scale = match raster.samples_mut() {
-        SamplesMut::U8(_) => 1.0,
-        SamplesMut::U16(_) => STEPS_16,
+) -> Option<(Raster, f64)> {
+    let (width, height) = (original.width(), original.height());
+    let layout = original.layout();
+    let mut steps = StepRows::new(residual, width as usize, height as usize, key);
+    let mut squares = Squares::new(width as usize * layout.colour_channels());
+    let samples = match original.samples() {
+        Samples::U8(samples) => Samples::U8(moved(samples, layout, &mut steps, &mut squares)),
+        Samples::U16(samples) => Samples::U16(moved(samples, layout, &mut steps, &mut squares)),
     };
-    for y in 0..height {
-        enlarger.read_row(y, &mut row);
-        dither.fill_bytes(&mut bytes);
-        for ((step, value), byte) in steps.iter_mut().zip(&row).zip(&bytes) {
-            *step = floor(value * scale + (f32::from(*byte) + 0.5) / 256.0);
+    let raster = Raster::new(width, height, layout, samples)?;
+    Some((raster, squares.mean()))
+}
+
+/// Returns the samples moved by the steps of their rows.
+fn moved<S: Sample>(
+    samples: &[S],
+    layout: Layout,
+    steps: &mut StepRows<'_>,
+    squares: &mut Squares,
+) -> Vec<S> {
+    let length = steps.row.len() * layout.channels();
+    let mut marked = Vec::with_capacity(samples.len());
+    for (y, original) in samples.chunks_exact(length).enumerate() {
+        let start = marked.len();
+        marked.extend_from_slice(original);
+        let row = &mut marked[start..];
+        move_row(row, steps.read_row(y, S::STEPS), layout);
+        squares.add((S::row(original), layout), (S::row(row), layout));
+    }
+    marked
+}
+
+/// The steps by which the pixels of each row move.
+struct StepRows<'a> {
+    enlarger: Enlarger<'a>,
+    dither: ChaCha20Rng,
+    bytes: Vec<u8>,
+    row: Vec<f32>,
+    steps: Vec<i32>,
+}
+
+impl<'a> StepRows<'a> {
+    fn new(residual: &'a Plane, width: usize, height: usize, key: &WatermarkKey) -> Self {
+        Self {
+            enlarger: Enlarger::new(residual, width, height),
+            dither: key.stream(Stream::Dither),
+            // Whole words of the stream, so that a row's length does not decide where in a word
+            // the next row begins.
+            bytes: vec![0; width.next_multiple_of(4)],
+            row: vec![0.0; width],
+            steps: vec![0; width],
         }
-        let range = y * length..(y + 1) * length;
-        match raster.samples_mut() {
-            SamplesMut::U8(samples) => move_row(&mut samples[range], &steps, layout),
-            SamplesMut::U16(samples) => move_row(&mut samples[range], &steps, layout),
-        }
+    }
+
+    /// Returns the steps of row `y`, of which an 8-bit step has `scale`. Rows must be read in
+    /// ascending order.
+    fn read_row(&mut self, y: usize, scale: f32) -> &[i32] {
+        self.enlarger.read_row(y, &mut self.row);
+        self.dither.fill_bytes(&mut self.bytes);
+        round_at_random(&self.row, &self.bytes, scale, &mut self.steps);
+        &self.steps
+    }
+}
+
+/// Rounds a row of the residual by the bytes of the stream.
+#[pulp::with_simd(round_at_random = simd::arch())]
+#[inline(always)]
+fn round_at_random_lanes<'a, S: Simd>(
+    _: S,
+    row: &'a [f32],
+    bytes: &'a [u8],
+    scale: f32,
+    steps: &'a mut [i32],
+) {
+    for ((step, value), byte) in steps.iter_mut().zip(row).zip(bytes) {
+        *step = floor(value * scale + (f32::from(*byte) + 0.5) / 256.0);
     }
 }
 
@@ -92,6 +149,7 @@ pub(in crate::watermark) fn add_steps(raster: &mut Raster, cells: &Plane) {
 
 /// Returns the largest whole number not above x. Without SSE4.1 `f32::floor` is a call for every
 /// pixel.
+#[inline(always)]
 fn floor(x: f32) -> i32 {
     let whole = x as i32;
     whole - i32::from(whole as f32 > x)
@@ -99,36 +157,63 @@ fn floor(x: f32) -> i32 {
 
 /// A sample that moves by whole steps, saturating at the ends of its range.
 trait Sample: Copy + Default + PartialEq {
+    /// Number of its steps in an 8-bit step.
+    const STEPS: f32;
     /// Splits a step into the amounts to add and to subtract; one of them is zero.
     fn split(step: i32) -> (Self, Self);
     /// Returns the sample moved up and down by the two amounts.
     fn moved(self, up: Self, down: Self) -> Self;
+    /// Returns samples as a row of a raster.
+    fn row(samples: &[Self]) -> SampleRow<'_>;
 }
 
 impl Sample for u8 {
+    const STEPS: f32 = 1.0;
+
+    #[inline(always)]
     fn split(step: i32) -> (Self, Self) {
         let most = i32::from(Self::MAX);
         (step.clamp(0, most) as Self, (-step).clamp(0, most) as Self)
     }
 
+    #[inline(always)]
     fn moved(self, up: Self, down: Self) -> Self {
         self.saturating_add(up).saturating_sub(down)
+    }
+
+    fn row(samples: &[Self]) -> SampleRow<'_> {
+        SampleRow::U8(samples)
     }
 }
 
 impl Sample for u16 {
+    const STEPS: f32 = STEPS_16;
+
+    #[inline(always)]
     fn split(step: i32) -> (Self, Self) {
         let most = i32::from(Self::MAX);
         (step.clamp(0, most) as Self, (-step).clamp(0, most) as Self)
     }
 
+    #[inline(always)]
     fn moved(self, up: Self, down: Self) -> Self {
         self.saturating_add(up).saturating_sub(down)
+    }
+
+    fn row(samples: &[Self]) -> SampleRow<'_> {
+        SampleRow::U16(samples)
     }
 }
 
 /// Moves the colours of a row of pixels.
-fn move_row<S: Sample>(samples: &mut [S], steps: &[i32], layout: Layout) {
+#[pulp::with_simd(move_row = simd::arch())]
+#[inline(always)]
+fn move_row_lanes<'a, V: Simd, S: Sample>(
+    _: V,
+    samples: &'a mut [S],
+    steps: &'a [i32],
+    layout: Layout,
+) {
     match layout {
         Layout::Gray => add_to_pixels::<S, 1>(samples, steps, |_| true),
         Layout::GrayAlpha => {
@@ -140,6 +225,7 @@ fn move_row<S: Sample>(samples: &mut [S], steps: &[i32], layout: Layout) {
 }
 
 /// Moves the visible pixels, of `N` samples each.
+#[inline(always)]
 fn add_to_pixels<S: Sample, const N: usize>(
     samples: &mut [S],
     steps: &[i32],
@@ -190,10 +276,8 @@ impl<'a> Enlarger<'a> {
             self.ready += 1;
         }
         out.fill(0.0);
-        for (row, weight) in (first..).zip(weights) {
-            for (out, value) in out.iter_mut().zip(self.lines.row(row % rows)) {
-                *out += weight * value;
-            }
+        for (row, &weight) in (first..).zip(weights) {
+            add_scaled(self.lines.row(row % rows), weight, out);
         }
     }
 }
@@ -201,7 +285,9 @@ impl<'a> Enlarger<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{imaging::Samples, watermark::sampling::resample::resample};
+    use crate::watermark::{
+        embed::difference::mean_square_difference, sampling::resample::resample,
+    };
 
     fn key() -> WatermarkKey {
         WatermarkKey::derive(&[7; 32], &[9; 16])
@@ -245,8 +331,8 @@ mod tests {
             (Samples::U8(vec![100; 64 * 64 * 3]), 100.3),
             (Samples::U16(vec![1000; 64 * 64 * 3]), 1000.0 + 0.3 * 257.0),
         ] {
-            let mut raster = Raster::new(64, 64, Layout::Rgb, samples).unwrap();
-            add_residual(&mut raster, &residual, &key());
+            let raster = Raster::new(64, 64, Layout::Rgb, samples).unwrap();
+            let (raster, _) = marked(&raster, &residual, &key()).unwrap();
             let values: Vec<f64> = match raster.samples() {
                 Samples::U8(samples) => samples.iter().map(|&s| s.into()).collect(),
                 Samples::U16(samples) => samples.iter().map(|&s| s.into()).collect(),
@@ -262,8 +348,8 @@ mod tests {
         let mut residual = Plane::new(GRID, GRID);
         residual.data_mut().fill(5.0);
         let samples = Samples::U8([10, 0, 20, 255, 254, 9].repeat(16 * 16));
-        let mut raster = Raster::new(48, 16, Layout::GrayAlpha, samples).unwrap();
-        add_residual(&mut raster, &residual, &key());
+        let raster = Raster::new(48, 16, Layout::GrayAlpha, samples).unwrap();
+        let (raster, _) = marked(&raster, &residual, &key()).unwrap();
         let Samples::U8(samples) = raster.samples() else {
             unreachable!()
         };
@@ -272,5 +358,25 @@ mod tests {
                 .chunks_exact(6)
                 .all(|p| *p == [10, 0, 25, 255, 255, 9])
         );
+    }
+
+    #[test]
+    fn marked_samples_are_the_same_on_every_instruction_set() {
+        let residual = scaled(&ramp(), 9.0);
+        for layout in [Layout::Gray, Layout::GrayAlpha, Layout::Rgb, Layout::Rgba] {
+            let count = 301 * 40 * layout.channels();
+            let bytes: Vec<u8> = (0..count).map(|at| (at * 97 % 256) as u8).collect();
+            let words = bytes.iter().map(|&byte| u16::from(byte) * 257).collect();
+            for samples in [Samples::U8(bytes), Samples::U16(words)] {
+                let raster = Raster::new(301, 40, layout, samples).unwrap();
+                let mark = || marked(&raster, &residual, &key()).unwrap();
+                let (wide, change) = mark();
+                let (narrow, narrow_change) = simd::narrow::run(mark);
+                assert!(wide == narrow && wide != raster, "{layout:?}");
+                assert_eq!(change.to_bits(), narrow_change.to_bits(), "{layout:?}");
+                let again = mean_square_difference(&raster, &wide);
+                assert_eq!(change.to_bits(), again.to_bits(), "{layout:?}");
+            }
+        }
     }
 }

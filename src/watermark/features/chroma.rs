@@ -12,9 +12,12 @@
 //! ([`crate::watermark::sampling::jpeg_luma`]), usually from the means of blocks alone. Grey
 //! pictures have none.
 
+use pulp::Simd;
+
 use super::hidden::Hidden;
 use crate::{
-    imaging::{CoefficientImage, Orientation, Photo, Pixels, Plane, Raster, Samples},
+    imaging::{CoefficientImage, Layout, Orientation, Photo, Pixels, Plane, Raster, Samples},
+    simd,
     watermark::{
         geometry::homography::Homography,
         key::{Stream, WatermarkKey},
@@ -40,6 +43,8 @@ const PLACES: usize = SIDE / CELLS;
 const ROWS: usize = 512;
 /// Value of Cb + 128 and Cr + 128 that stands for no colour.
 const MID: f32 = 128.0;
+/// One 16-bit step on the scale 0..=255.
+const STEP_16: f32 = 1.0 / 257.0;
 /// Weights of red, green and blue in Cb and in Cr (JFIF).
 const WEIGHTS: [[f32; 3]; 2] = [[-0.168_736, -0.331_264, 0.5], [0.5, -0.418_688, -0.081_312]];
 
@@ -226,26 +231,35 @@ impl LumaRows for ChromaRows<'_> {
         let start = (y * self.step + self.step / 2) * length;
         let range = start..start + length;
         match self.raster.samples() {
-            Samples::U8(samples) => self.weigh(&samples[range], 1.0, out),
-            Samples::U16(samples) => self.weigh(&samples[range], 1.0 / 257.0, out),
+            Samples::U8(samples) => weigh(&samples[range], layout, self.weights, 1.0, out),
+            Samples::U16(samples) => {
+                let weights = self.weights.map(|weight| weight * STEP_16);
+                weigh(&samples[range], layout, weights, STEP_16, out);
+            }
         }
     }
 }
 
-impl ChromaRows<'_> {
-    /// Weights the samples of a row; `scale` takes them to 0..=255.
-    fn weigh<S: Copy + Into<f32>>(&self, samples: &[S], scale: f32, out: &mut [f32]) {
-        let [red, green, blue] = self.weights.map(|weight| weight * scale);
-        let of = |r: S, g: S, b: S| red * r.into() + green * g.into() + blue * b.into();
-        // Two loops over pixels of known size, which vectorise.
-        if self.raster.layout().has_alpha() {
-            for (out, &[r, g, b, a]) in out.iter_mut().zip(samples.as_chunks().0) {
-                *out = MID + of(r, g, b) * (a.into() * scale / 255.0);
-            }
-        } else {
-            for (out, &[r, g, b]) in out.iter_mut().zip(samples.as_chunks().0) {
-                *out = MID + of(r, g, b);
-            }
+/// Weighs the samples of a row; `scale` takes them to 0..=255, which the weights have done already.
+#[pulp::with_simd(weigh = simd::arch())]
+#[inline(always)]
+fn weigh_lanes<'a, V: Simd, S: Copy + Into<f32>>(
+    _: V,
+    samples: &'a [S],
+    layout: Layout,
+    [red, green, blue]: [f32; 3],
+    scale: f32,
+    out: &'a mut [f32],
+) {
+    let of = |r: S, g: S, b: S| red * r.into() + green * g.into() + blue * b.into();
+    // Two loops over pixels of known size, which vectorise.
+    if layout.has_alpha() {
+        for (out, &[r, g, b, a]) in out.iter_mut().zip(samples.as_chunks().0) {
+            *out = MID + of(r, g, b) * (a.into() * scale / 255.0);
+        }
+    } else {
+        for (out, &[r, g, b]) in out.iter_mut().zip(samples.as_chunks().0) {
+            *out = MID + of(r, g, b);
         }
     }
 }
@@ -361,5 +375,22 @@ mod tests {
         let same = (0..CELL_COUNT).filter(|&cell| other.cell(cell) == back.cell(cell));
         assert!(same.count() < 4);
         assert!(HiddenChroma::from_bytes(&bytes[1..]).is_err());
+    }
+
+    #[test]
+    fn chroma_is_the_same_bits_on_every_instruction_set() {
+        for layout in [Layout::Rgb, Layout::Rgba] {
+            let count = 133 * 140 * layout.channels();
+            let bytes: Vec<u8> = (0..count).map(|at| (at * 97 % 251) as u8).collect();
+            let words = bytes.iter().map(|&byte| u16::from(byte) * 251).collect();
+            for samples in [Samples::U8(bytes), Samples::U16(words)] {
+                let photo = photo(133, 140, layout, samples);
+                let planes = || {
+                    let planes = ChromaPlanes::of(&photo).unwrap().0;
+                    planes.map(|plane| plane.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+                };
+                assert_eq!(planes(), simd::narrow::run(planes), "{layout:?}");
+            }
+        }
     }
 }

@@ -9,8 +9,13 @@
 //! picture. White is the background that a browser shows under a transparent picture and that a
 //! conversion to JPEG flattens to.
 
+use pulp::Simd;
+
 use super::resample::LumaRows;
-use crate::imaging::{Layout, Raster, Samples};
+use crate::{
+    imaging::{Layout, Raster, Samples},
+    simd,
+};
 
 /// Weight of red in luma.
 const RED: f32 = 0.299;
@@ -82,29 +87,38 @@ pub(in crate::watermark) fn row(raster: &Raster, y: usize) -> SampleRow<'_> {
 }
 
 /// Writes the luma of a row; `scale` takes samples to 0..=255.
-fn luma_row<S: Copy + Into<f32>>(samples: &[S], layout: Layout, scale: f32, out: &mut [f32]) {
+#[pulp::with_simd(luma_row = simd::arch())]
+#[inline(always)]
+fn luma_row_lanes<'a, V: Simd, S: Copy + Into<f32>>(
+    _: V,
+    samples: &'a [S],
+    layout: Layout,
+    scale: f32,
+    out: &'a mut [f32],
+) {
     let (red, green, blue) = (RED * scale, GREEN * scale, BLUE * scale);
-    let rgb = |p: &[S]| red * p[0].into() + green * p[1].into() + blue * p[2].into();
+    let luma = |r: S, g: S, b: S| red * r.into() + green * g.into() + blue * b.into();
     let on_white = |luma: f32, alpha: S| WHITE + (luma - WHITE) * (alpha.into() * scale / WHITE);
+    // Loops over pixels of known size, which vectorise.
     match layout {
         Layout::Gray => {
-            for (out, sample) in out.iter_mut().zip(samples) {
-                *out = (*sample).into() * scale;
+            for (out, &grey) in out.iter_mut().zip(samples) {
+                *out = grey.into() * scale;
             }
         }
         Layout::GrayAlpha => {
-            for (out, p) in out.iter_mut().zip(samples.chunks_exact(2)) {
-                *out = on_white(p[0].into() * scale, p[1]);
+            for (out, &[grey, alpha]) in out.iter_mut().zip(samples.as_chunks().0) {
+                *out = on_white(grey.into() * scale, alpha);
             }
         }
         Layout::Rgb => {
-            for (out, p) in out.iter_mut().zip(samples.chunks_exact(3)) {
-                *out = rgb(p);
+            for (out, &[r, g, b]) in out.iter_mut().zip(samples.as_chunks().0) {
+                *out = luma(r, g, b);
             }
         }
         Layout::Rgba => {
-            for (out, p) in out.iter_mut().zip(samples.chunks_exact(4)) {
-                *out = on_white(rgb(p), p[3]);
+            for (out, &[r, g, b, alpha]) in out.iter_mut().zip(samples.as_chunks().0) {
+                *out = on_white(luma(r, g, b), alpha);
             }
         }
     }
@@ -168,5 +182,23 @@ mod tests {
         let opaque = Raster::new(2, 1, Layout::Gray, Samples::U8(vec![1, 2])).unwrap();
         AlphaRows(&opaque).read_row(0, &mut out);
         assert!(out.iter().all(|alpha| (alpha - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn luma_is_the_same_bits_on_every_instruction_set() {
+        for layout in [Layout::Gray, Layout::GrayAlpha, Layout::Rgb, Layout::Rgba] {
+            let count = 77 * layout.channels();
+            let bytes: Vec<u8> = (0..count).map(|at| (at * 97 % 256) as u8).collect();
+            let words = bytes.iter().map(|&byte| u16::from(byte) * 251).collect();
+            for samples in [Samples::U8(bytes), Samples::U16(words)] {
+                let raster = Raster::new(77, 1, layout, samples).unwrap();
+                let luma = || {
+                    let mut out = [0.0; 77];
+                    raster.read_row(0, &mut out);
+                    out.map(f32::to_bits)
+                };
+                assert_eq!(luma(), simd::narrow::run(luma), "{layout:?}");
+            }
+        }
     }
 }

@@ -30,6 +30,10 @@ pub(in crate::watermark) trait LumaRows {
     fn height(&self) -> usize;
     /// Writes row `y` into `out`, which is [`LumaRows::width`] long.
     fn read_row(&self, y: usize, out: &mut [f32]);
+    /// Returns row `y` if it lies in memory as it is, so that it need not be written.
+    fn borrow_row(&self, _y: usize) -> Option<&[f32]> {
+        None
+    }
 }
 
 impl LumaRows for Plane {
@@ -43,6 +47,43 @@ impl LumaRows for Plane {
 
     fn read_row(&self, y: usize, out: &mut [f32]) {
         out.copy_from_slice(self.row(y));
+    }
+
+    fn borrow_row(&self, y: usize) -> Option<&[f32]> {
+        Some(self.row(y))
+    }
+}
+
+/// The rows of a picture, each written once if it is wanted twice in a row: neighbouring outputs
+/// share the input row that their edge cuts.
+struct Rows<'a, R> {
+    picture: &'a R,
+    row: Vec<f32>,
+    /// The number of the row that `row` holds.
+    held: Option<usize>,
+}
+
+impl<'a, R: LumaRows> Rows<'a, R> {
+    fn new(picture: &'a R) -> Self {
+        Self {
+            picture,
+            row: Vec::new(),
+            held: None,
+        }
+    }
+
+    /// Returns row `y`.
+    fn get(&mut self, y: usize) -> &[f32] {
+        let picture: &'a R = self.picture;
+        if let Some(row) = picture.borrow_row(y) {
+            return row;
+        }
+        if self.held != Some(y) {
+            self.row.resize(picture.width(), 0.0);
+            picture.read_row(y, &mut self.row);
+            self.held = Some(y);
+        }
+        &self.row
     }
 }
 
@@ -207,20 +248,31 @@ fn bicubic_run(inputs: usize, outputs: usize, output: usize) -> (usize, Vec<f64>
 /// Resamples a picture: `x` across, `y` down.
 pub(in crate::watermark) fn resample(rows: &impl LumaRows, x: &Taps, y: &Taps) -> Plane {
     let mut out = Plane::new(x.outputs(), y.outputs());
-    let mut row = vec![0.0; rows.width()];
     let mut sum = vec![0.0; rows.width()];
+    let mut rows = Rows::new(rows);
     for output in 0..y.outputs() {
         let (first, weights) = y.run(output);
         sum.fill(0.0);
-        for (input, weight) in (first..).zip(weights) {
-            rows.read_row(input, &mut row);
-            for (sum, sample) in sum.iter_mut().zip(&row) {
-                *sum += weight * sample;
-            }
+        for (input, &weight) in (first..).zip(weights) {
+            add_scaled(rows.get(input), weight, &mut sum);
         }
         x.apply(&sum, out.row_mut(output));
     }
     out
+}
+
+/// Adds a row to `sum`, weighted.
+#[pulp::with_simd(add_scaled = simd::arch())]
+#[inline(always)]
+pub(in crate::watermark) fn add_scaled_lanes<'a, S: Simd>(
+    _: S,
+    row: &'a [f32],
+    weight: f32,
+    sum: &'a mut [f32],
+) {
+    for (sum, sample) in sum.iter_mut().zip(row) {
+        *sum += weight * sample;
+    }
 }
 
 /// Computes mean and variance of a picture over the cells of area taps.
@@ -231,23 +283,17 @@ pub(in crate::watermark) fn moments(rows: &impl LumaRows, x: &Taps, y: &Taps) ->
     let mut mean = Plane::new(x.outputs(), y.outputs());
     let mut variance = mean.clone();
     let width = rows.width();
-    let mut row = vec![0.0; width];
     let mut top = vec![0.0; width];
     let mut sum = vec![0.0_f32; width];
     let mut square = vec![0.0_f32; width];
+    let mut rows = Rows::new(rows);
     for output in 0..y.outputs() {
         let (first, weights) = y.run(output);
-        rows.read_row(first, &mut top);
+        top.copy_from_slice(rows.get(first));
         sum.fill(0.0);
         square.fill(0.0);
-        for (input, weight) in (first + 1..).zip(&weights[1..]) {
-            rows.read_row(input, &mut row);
-            let sums = sum.iter_mut().zip(&mut square);
-            for ((sum, square), (sample, top)) in sums.zip(row.iter().zip(&top)) {
-                let deviation = sample - top;
-                *sum += weight * deviation;
-                *square += weight * deviation * deviation;
-            }
+        for (input, &weight) in (first + 1..).zip(&weights[1..]) {
+            add_deviations(rows.get(input), &top, weight, &mut sum, &mut square);
         }
         // From here on `top` is the mean of each column and `square` its variance.
         for ((top, square), sum) in top.iter_mut().zip(&mut square).zip(&sum) {
@@ -270,6 +316,25 @@ pub(in crate::watermark) fn moments(rows: &impl LumaRows, x: &Taps, y: &Taps) ->
         }
     }
     (mean, variance)
+}
+
+/// Adds the deviations of a row from the top row of its cell, and their squares, weighted.
+#[pulp::with_simd(add_deviations = simd::arch())]
+#[inline(always)]
+fn add_deviations_lanes<'a, S: Simd>(
+    _: S,
+    row: &'a [f32],
+    top: &'a [f32],
+    weight: f32,
+    sum: &'a mut [f32],
+    square: &'a mut [f32],
+) {
+    let sums = sum.iter_mut().zip(square);
+    for ((sum, square), (sample, top)) in sums.zip(row.iter().zip(top)) {
+        let deviation = sample - top;
+        *sum += weight * deviation;
+        *square += weight * deviation * deviation;
+    }
 }
 
 #[cfg(test)]
@@ -358,5 +423,52 @@ mod tests {
         let taps = Taps::area(600.0, 256);
         let (_, variance) = moments(&flat, &taps, &taps);
         assert!(variance.data().iter().all(|&v| v < 1e-6));
+    }
+
+    /// Bits of samples.
+    fn bits(plane: &Plane) -> Vec<u32> {
+        plane.data().iter().map(|sample| sample.to_bits()).collect()
+    }
+
+    #[test]
+    fn samples_are_the_same_bits_on_every_instruction_set() {
+        let data = (0..603 * 531).map(|at| (at * 7_919 % 1_013) as f32 * 0.251);
+        let picture = Plane::from_vec(603, 531, data.collect()).unwrap();
+        let (x, y) = (Taps::area(603.0, 256), Taps::area(531.0, 256));
+        let all = || {
+            let (mean, variance) = moments(&picture, &x, &y);
+            [resample(&picture, &x, &y), mean, variance].map(|plane| bits(&plane))
+        };
+        assert_eq!(all(), simd::narrow::run(all));
+    }
+
+    /// Rows that count how often they are written.
+    struct Counted<'a>(&'a Plane, std::cell::RefCell<Vec<usize>>);
+
+    impl LumaRows for Counted<'_> {
+        fn width(&self) -> usize {
+            self.0.width()
+        }
+
+        fn height(&self) -> usize {
+            self.0.height()
+        }
+
+        fn read_row(&self, y: usize, out: &mut [f32]) {
+            self.1.borrow_mut()[y] += 1;
+            out.copy_from_slice(self.0.row(y));
+        }
+    }
+
+    #[test]
+    fn each_row_is_written_once_and_as_if_it_were_borrowed() {
+        let picture = ramp(600, 530);
+        let rows = Counted(&picture, std::cell::RefCell::new(vec![0; 530]));
+        let (x, y) = (Taps::area(600.0, 256), Taps::area(530.0, 256));
+        assert_eq!(
+            bits(&resample(&rows, &x, &y)),
+            bits(&resample(&picture, &x, &y))
+        );
+        assert_eq!(rows.1.take(), vec![1; 530]);
     }
 }
