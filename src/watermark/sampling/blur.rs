@@ -8,6 +8,10 @@
 //! A border reflects with its last sample repeated (`c b a | a b c`), so that a constant stays that
 //! constant.
 
+use pulp::Simd;
+
+use crate::simd;
+
 /// The taps of one blur, from the centre outwards.
 #[derive(Debug, Clone)]
 pub(in crate::watermark) struct Blur(Vec<f32>);
@@ -34,30 +38,11 @@ impl Blur {
     /// Blurs a picture of rows of `width` samples. Both sides must be at least as long as the
     /// radius.
     pub(in crate::watermark) fn apply(&self, width: usize, picture: &[f32]) -> Vec<f32> {
-        let radius = self.0.len() - 1;
-        let height = picture.len() / width;
-        let mut padded = vec![0.0; width + 2 * radius];
-        let mut across = vec![0.0; picture.len()];
-        for (row, out) in picture
-            .chunks_exact(width)
-            .zip(across.chunks_exact_mut(width))
-        {
-            for (x, sample) in padded.iter_mut().enumerate() {
-                *sample = row[reflect(x, radius, width)];
-            }
-            self.add_up(out, |x| &padded[x..x + width]);
-        }
-        let mut both = vec![0.0; picture.len()];
-        for (y, out) in both.chunks_exact_mut(width).enumerate() {
-            self.add_up(out, |tap| {
-                let y = reflect(y + tap, radius, height);
-                &across[y * width..(y + 1) * width]
-            });
-        }
-        both
+        blur(self, width, picture)
     }
 
     /// Adds the `2 r + 1` lines that `line` gives, each times its tap; pairs of equal tap together.
+    #[inline(always)]
     fn add_up<'a>(&self, out: &mut [f32], line: impl Fn(usize) -> &'a [f32]) {
         let radius = self.0.len() - 1;
         for (out, sample) in out.iter_mut().zip(line(radius)) {
@@ -70,6 +55,33 @@ impl Blur {
             }
         }
     }
+}
+
+#[pulp::with_simd(blur = simd::arch())]
+#[inline(always)]
+fn blur_lanes<'a, S: Simd>(_: S, blur: &'a Blur, width: usize, picture: &'a [f32]) -> Vec<f32> {
+    let radius = blur.0.len() - 1;
+    let height = picture.len() / width;
+    let mut padded = vec![0.0; width + 2 * radius];
+    let mut across = vec![0.0; picture.len()];
+    for (row, out) in picture
+        .chunks_exact(width)
+        .zip(across.chunks_exact_mut(width))
+    {
+        padded[radius..radius + width].copy_from_slice(row);
+        for x in (0..radius).chain(radius + width..width + 2 * radius) {
+            padded[x] = row[reflect(x, radius, width)];
+        }
+        blur.add_up(out, |x| &padded[x..x + width]);
+    }
+    let mut both = vec![0.0; picture.len()];
+    for (y, out) in both.chunks_exact_mut(width).enumerate() {
+        blur.add_up(out, |tap| {
+            let y = reflect(y + tap, radius, height);
+            &across[y * width..(y + 1) * width]
+        });
+    }
+    both
 }
 
 /// Returns the index of sample `at - radius` of a line of `length`, reflected at both ends.

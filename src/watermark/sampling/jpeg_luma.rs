@@ -241,9 +241,15 @@ impl LumaRows for ReducedLuma {
     }
 
     fn read_row(&self, y: usize, out: &mut [f32]) {
-        for (out, sample) in out.iter_mut().zip(self.samples.row(y)) {
-            *out = sample.clamp(0.0, 255.0);
-        }
+        clamp(self.samples.row(y), out);
+    }
+}
+
+#[pulp::with_simd(clamp = simd::arch())]
+#[inline(always)]
+fn clamp_lanes<'a, S: Simd>(_: S, samples: &'a [f32], out: &'a mut [f32]) {
+    for (out, sample) in out.iter_mut().zip(samples) {
+        *out = sample.clamp(0.0, 255.0);
     }
 }
 

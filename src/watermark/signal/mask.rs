@@ -19,8 +19,11 @@
 //! place does, however busy its neighbour is. The constants are set by eye and SSIMULACRA 2
 //! (measured: docs/watermark.md).
 
+use pulp::Simd;
+
 use crate::{
     imaging::Plane,
+    simd,
     watermark::{layout::GRID, sampling::blur::Blur},
 };
 
@@ -36,6 +39,8 @@ const SIDE_FACTOR: f32 = 2.0;
 /// Offsets of the four sides of a place, in samples down and across: beyond the reach of an edge's
 /// own blur and window.
 const SIDES: [(isize, isize); 4] = [(-4, 0), (4, 0), (0, -4), (0, 4)];
+/// Longest of these offsets, and of those below.
+const REACH: usize = 4;
 /// Highest mask before the luminance factor.
 const CEILING: f32 = 6.0;
 /// Luminance, in grey levels, of least visibility threshold.
@@ -106,19 +111,37 @@ pub(in crate::watermark) fn mask(luma: &Plane, texture: &Plane) -> Plane {
     mask
 }
 
-/// Returns the least value of a 256 x 256 grid at some places around each, `(down, across)`; the
-/// border repeats.
+/// Returns the least value of a 256 x 256 grid at some places around each, `(down, across)`, at most
+/// [`REACH`] away; the border repeats.
 fn least(grid: &[f32], places: &[(isize, isize)]) -> Vec<f32> {
+    let mut least = vec![f32::INFINITY; GRID * GRID];
+    lower(&mut least, grid, places);
+    least
+}
+
+#[pulp::with_simd(lower = simd::arch())]
+#[inline(always)]
+fn lower_lanes<'a, S: Simd>(
+    _: S,
+    least: &'a mut [f32],
+    grid: &'a [f32],
+    places: &'a [(isize, isize)],
+) {
     let moved = |at: usize, by: isize| at.saturating_add_signed(by).min(GRID - 1);
-    (0..GRID * GRID)
-        .map(|at| {
-            let (y, x) = (at / GRID, at % GRID);
-            let values = places
-                .iter()
-                .map(|&(down, across)| grid[moved(y, down) * GRID + moved(x, across)]);
-            values.fold(f32::INFINITY, f32::min)
-        })
-        .collect()
+    let mut padded = [0.0; GRID + 2 * REACH];
+    for (y, least) in least.chunks_exact_mut(GRID).enumerate() {
+        for &(down, across) in places {
+            let from = moved(y, down) * GRID;
+            let row = &grid[from..from + GRID];
+            padded[..REACH].fill(row[0]);
+            padded[REACH..REACH + GRID].copy_from_slice(row);
+            padded[REACH + GRID..].fill(row[GRID - 1]);
+            let values = &padded[REACH.saturating_add_signed(across)..];
+            for (least, value) in least.iter_mut().zip(values) {
+                *least = least.min(*value);
+            }
+        }
+    }
 }
 
 /// Returns the factor `lf` of a local luminance, in grey levels.

@@ -13,9 +13,12 @@
 
 use std::{f64::consts::PI, sync::LazyLock};
 
+use pulp::Simd;
+
 use super::carrier::{CHIP_FREQUENCIES, Chips, FREQUENCIES};
 use crate::{
     imaging::Plane,
+    simd,
     watermark::layout::{GRID, TILE, TILES},
 };
 
@@ -44,22 +47,38 @@ fn basis(k: usize) -> [f32; SUPPORT] {
     })
 }
 
+/// The same as `[n][k]`, so that the frequencies of a tile are added up side by side.
+static BASIS_BY_SAMPLE: LazyLock<[[f32; FREQUENCIES]; SUPPORT]> =
+    LazyLock::new(|| std::array::from_fn(|n| std::array::from_fn(|k| BASIS[k][n])));
+
 /// Transforms one line of the grid: 256 samples to `out[4 tile + k]`.
+#[inline(always)]
 pub(in crate::watermark) fn forward_line(line: &[f32], out: &mut [f32]) {
     let mut wrapped = [0.0; GRID + 2 * LEAD];
     wrapped[..LEAD].copy_from_slice(&line[GRID - LEAD..]);
     wrapped[LEAD..LEAD + GRID].copy_from_slice(line);
     wrapped[LEAD + GRID..].copy_from_slice(&line[..LEAD]);
-    for (tile, out) in out.chunks_exact_mut(FREQUENCIES).enumerate() {
+    let basis = &*BASIS_BY_SAMPLE;
+    for (tile, out) in out.as_chunks_mut::<FREQUENCIES>().0.iter_mut().enumerate() {
         let samples = &wrapped[tile * TILE..tile * TILE + SUPPORT];
-        for (out, phi) in out.iter_mut().zip(BASIS.iter()) {
-            *out = samples.iter().zip(phi).map(|(y, phi)| y * phi).sum();
+        let mut sums = [0.0; FREQUENCIES];
+        for (sample, phi) in samples.iter().zip(basis) {
+            for (sum, phi) in sums.iter_mut().zip(phi) {
+                *sum += sample * phi;
+            }
         }
+        *out = sums;
     }
 }
 
 /// Transforms a 256 x 256 grid to its chips.
 pub(in crate::watermark) fn forward(grid: &Plane) -> Chips {
+    forward_widest(grid)
+}
+
+#[pulp::with_simd(forward_widest = simd::arch())]
+#[inline(always)]
+fn forward_lanes<'a, S: Simd>(_: S, grid: &'a Plane) -> Chips {
     let mut across = Plane::new(SIDE, GRID);
     for y in 0..GRID {
         forward_line(grid.row(y), across.row_mut(y));
@@ -148,6 +167,12 @@ fn dot(samples: &[f32], phi: &[f32; SUPPORT]) -> f32 {
 
 /// Adds up the basis functions of chips and returns the 256 x 256 grid whose chips they are.
 pub(in crate::watermark) fn inverse(chips: &Chips) -> Plane {
+    inverse_widest(chips)
+}
+
+#[pulp::with_simd(inverse_widest = simd::arch())]
+#[inline(always)]
+fn inverse_lanes<'a, S: Simd>(_: S, chips: &'a Chips) -> Plane {
     let mut both = Plane::new(SIDE, SIDE);
     for (tile, chips) in chips.tiles().enumerate() {
         for (chip, (i, j)) in chips.iter().zip(CHIP_FREQUENCIES) {
@@ -174,6 +199,7 @@ pub(in crate::watermark) fn inverse(chips: &Chips) -> Plane {
 }
 
 /// Adds up the basis functions of one line of coefficients.
+#[inline(always)]
 fn inverse_line(coefficients: &[f32], out: &mut [f32]) {
     let mut wrapped = [0.0; GRID + 2 * LEAD];
     for (tile, coefficients) in coefficients.chunks_exact(FREQUENCIES).enumerate() {
