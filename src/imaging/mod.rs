@@ -33,6 +33,7 @@ use std::panic::{self, AssertUnwindSafe};
 pub use digest::pixel_digest;
 pub use error::ImagingError;
 pub use format::{Economy, Encoding, Format, Sparse};
+pub(crate) use jpeg::through_gray_jpeg;
 pub use jpeg::{CoefficientImage, Component, decode_gray_jpeg, encode_gray_jpeg};
 pub use limits::Limits;
 pub use metadata::{Dropped, Metadata, MetadataPolicy, Reason};

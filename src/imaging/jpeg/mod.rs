@@ -11,6 +11,7 @@
 mod bits;
 mod coefficients;
 mod frame;
+mod gray;
 mod progress;
 mod progressive;
 mod scans;
@@ -18,13 +19,17 @@ mod script;
 mod sequential;
 mod structure;
 
-use libjpeg_turbo_rs::{Decoder, JpegCoefficients, PixelFormat, Subsampling};
+use libjpeg_turbo_rs::JpegCoefficients;
 
-pub use self::coefficients::{CoefficientImage, Component};
+pub(crate) use self::gray::through_gray_jpeg;
 use self::{
     coefficients::Coding,
     script::{ScanOf, Script},
     structure::Structure,
+};
+pub use self::{
+    coefficients::{CoefficientImage, Component},
+    gray::{decode_gray_jpeg, encode_gray_jpeg},
 };
 use super::{
     error::ImagingError,
@@ -32,7 +37,6 @@ use super::{
     limits::Limits,
     metadata::Metadata,
     photo::{Photo, Pixels},
-    plane::Plane,
 };
 
 /// The largest magnitude that a quantised coefficient of an 8-bit picture can have, with room for
@@ -173,53 +177,4 @@ fn has_general_codes(image: &CoefficientImage) -> bool {
     rows.flatten().all(|[dc, ac @ ..]| {
         GENERAL_DC.contains(dc) && ac.iter().all(|value| GENERAL_AC.contains(value))
     })
-}
-
-/// Encodes a grey picture, 0 to 255, as a baseline JPEG without metadata.
-pub fn encode_gray_jpeg(plane: &Plane, quality: u8) -> Result<Vec<u8>, ImagingError> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to 0..=255; NaN becomes 0"
-    )]
-    let samples: Vec<u8> = plane
-        .data()
-        .iter()
-        .map(|sample| sample.round().clamp(0.0, 255.0) as u8)
-        .collect();
-    libjpeg_turbo_rs::compress(
-        &samples,
-        plane.width(),
-        plane.height(),
-        PixelFormat::Grayscale,
-        quality,
-        Subsampling::S444,
-    )
-    .map_err(ImagingError::encode)
-}
-
-/// Decodes the luma of a JPEG that this service made, such as [`encode_gray_jpeg`]'s. Not for
-/// untrusted files.
-pub fn decode_gray_jpeg(bytes: &[u8]) -> Result<Plane, ImagingError> {
-    let image = Decoder::decode_to(bytes, PixelFormat::Grayscale)
-        .map_err(|error| ImagingError::invalid(error.to_string()))?;
-    let samples = image.data.iter().map(|&sample| f32::from(sample)).collect();
-    Plane::from_vec(image.width, image.height, samples)
-        .ok_or_else(|| ImagingError::invalid("the decoder gave the wrong number of samples"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gray_plane_survives_a_fine_jpeg() {
-        let samples = (0..40 * 24).map(|i: u16| f32::from(i % 40) * 6.0).collect();
-        let plane = Plane::from_vec(40, 24, samples).unwrap();
-        let back = decode_gray_jpeg(&encode_gray_jpeg(&plane, 95).unwrap()).unwrap();
-        assert_eq!((back.width(), back.height()), (40, 24));
-        for (a, b) in plane.data().iter().zip(back.data()) {
-            assert!((a - b).abs() < 6.0, "{a} became {b}");
-        }
-    }
 }

@@ -128,7 +128,7 @@ fn protect(
     let (mut record, mut read) = loop {
         cover.mark(strength)?;
         let record = original.record(strength, RecordPrivacy::Full);
-        let read = original.read_back(&cover.sent_luma(), &record)?;
+        let read = original.read_back(&cover.sent_luma(), &record);
         match schedule.next(strength, iterations, read) {
             Some(next) => strength = next,
             None => break (record, read),
@@ -137,7 +137,7 @@ fn protect(
     };
     if privacy != RecordPrivacy::Full {
         record = original.record(strength, privacy);
-        read = original.read_back(&cover.sent_luma(), &record)?;
+        read = original.read_back(&cover.sent_luma(), &record);
     }
     let ReadBack { z_sent, z_small } = read;
     if z_sent < LEAST_SENT {

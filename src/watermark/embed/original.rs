@@ -11,7 +11,7 @@
 
 use super::strength::ReadBack;
 use crate::{
-    imaging::{ImagingError, Orientation, Photo, Plane, decode_gray_jpeg, encode_gray_jpeg},
+    imaging::{Orientation, Photo, Plane, through_gray_jpeg},
     watermark::{
         features::{
             chroma::{ChromaCells, HiddenChroma},
@@ -142,21 +142,21 @@ impl Original {
         &self,
         sent: &LumaSource<'_>,
         record: &Record,
-    ) -> Result<ReadBack, ImagingError> {
-        let small = self.small_copy(sent)?;
+    ) -> ReadBack {
+        let small = self.small_copy(sent);
         let x = Taps::to_grid(small.width());
         let y = Taps::to_grid(small.height());
-        Ok(ReadBack {
+        ReadBack {
             z_sent: self.z(&sent.luma(), record),
             z_small: self.z(&resample(&small, &x, &y), record),
-        })
+        }
     }
 
     /// Returns the luma of a copy of at most [`SMALL_SIDE`] pixels at JPEG quality
     /// [`SMALL_QUALITY`].
     ///
     /// Messengers and web pages make such copies of a photo. A smaller picture keeps its size.
-    fn small_copy(&self, sent: &LumaSource<'_>) -> Result<Plane, ImagingError> {
+    fn small_copy(&self, sent: &LumaSource<'_>) -> Plane {
         let (width, height) = self.upright_size;
         let stored_size = if self.orientation.swaps_sides() {
             (height, width)
@@ -164,10 +164,7 @@ impl Original {
             (width, height)
         };
         let (width, height) = fitted(stored_size, SMALL_SIDE);
-        decode_gray_jpeg(&encode_gray_jpeg(
-            &sent.shrink(width, height),
-            SMALL_QUALITY,
-        )?)
+        through_gray_jpeg(&sent.shrink(width, height), SMALL_QUALITY)
     }
 
     /// Computes the statistic of a stored luma grid.
