@@ -2,8 +2,8 @@
 //! processor has them, else what every processor of the architecture has.
 //!
 //! ```text
-//! sum of n terms   lane i of eight adds up the terms i, i + 8, i + 16, ... in this order;
-//!                  ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)), then the last n mod 8 terms one by one
+//! sum   lane i of eight adds up the terms i, i + 8, i + 16, ... in this order,
+//!       then the lanes are added up: ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7))
 //! ```
 //!
 //! A sum in `f32` depends on its order, so each has one, whatever runs it: results are the same
@@ -49,8 +49,10 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
             *lane += a * b;
         }
     }
-    let rest = a_rest.iter().zip(b_rest);
-    rest.fold(total(lanes), |sum, (a, b)| sum + a * b)
+    for ((lane, a), b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
+        *lane += a * b;
+    }
+    total(lanes)
 }
 
 /// Adds up the lanes.
@@ -97,17 +99,12 @@ mod tests {
 
     /// The definition, term by term.
     fn dot_defined(a: &[f32], b: &[f32]) -> f32 {
-        let whole = a.len() / LANES * LANES;
         let mut lanes = [0.0; LANES];
-        for at in 0..whole {
+        for at in 0..a.len() {
             lanes[at % LANES] += a[at] * b[at];
         }
         let [l0, l1, l2, l3, l4, l5, l6, l7] = lanes;
-        let mut sum = ((l0 + l4) + (l2 + l6)) + ((l1 + l5) + (l3 + l7));
-        for at in whole..a.len() {
-            sum += a[at] * b[at];
-        }
-        sum
+        ((l0 + l4) + (l2 + l6)) + ((l1 + l5) + (l3 + l7))
     }
 
     #[test]

@@ -121,11 +121,6 @@ impl Raster {
         &self.samples
     }
 
-    /// Returns the samples and gives up the shape.
-    pub fn into_samples(self) -> Samples {
-        self.samples
-    }
-
     /// Returns the samples for writing.
     pub fn samples_mut(&mut self) -> SamplesMut<'_> {
         match &mut self.samples {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use super::{
     difference::mean_square_difference,
-    dither::{marked, scaled},
+    dither::{Mark, scaled},
     jpeg_embedder::{self, JpegEmbedder},
     original::Original,
     sparse,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     imaging::{
-        Economy, ImagingError, Photo, Pixels, Raster, encode, encode_and_decode, is_lossless,
+        Economy, ImagingError, Photo, Pixels, Raster, Sparse, decode_own, encode, is_lossless,
     },
     watermark::{
         error::WatermarkError,
@@ -50,12 +50,19 @@ pub(in crate::watermark) trait Cover {
 }
 
 /// A photo held as samples.
+///
+/// There is no second copy of its pixels while it is encoded.
 #[derive(Debug)]
 pub(in crate::watermark) struct PixelCover<'a> {
     photo: Photo,
     original: &'a Original,
     key: &'a WatermarkKey,
+    /// The mark that the photo's own pixels have.
+    mark: Option<Mark>,
+    /// What is sent, if it is not the photo's own pixels.
     sent: Option<Sent>,
+    /// Mean square difference from the original, in grey levels squared.
+    change: f64,
 }
 
 /// What is sent of a photo held as samples.
@@ -64,8 +71,6 @@ struct Sent {
     pixels: Pixels,
     /// The encoded file, if encoding is lossy and was therefore done already.
     encoded: Option<Vec<u8>>,
-    /// Mean square difference from the original, in grey levels squared.
-    change: f64,
 }
 
 impl<'a> PixelCover<'a> {
@@ -79,7 +84,9 @@ impl<'a> PixelCover<'a> {
             photo,
             original,
             key,
+            mark: None,
             sent: None,
+            change: 0.0,
         }
     }
 
@@ -87,17 +94,41 @@ impl<'a> PixelCover<'a> {
         strength(self.photo.width(), self.photo.height())
     }
 
-    /// Returns the original's pixels marked at a strength, and their mean square difference.
-    fn marked(&self, original: &Raster, strength: f32) -> Option<(Raster, f64)> {
-        if let Economy::Sparse(sparse) = self.photo.economy {
-            let mut raster = original.clone();
-            let again = strength > self.start();
-            sparse::add_mark(&mut raster, sparse, self.original, strength, again);
-            let change = mean_square_difference(original, &raster);
-            return Some((raster, change));
-        }
+    /// Marks a photo with flat places or few colours, in a copy: what its palette needs is found in
+    /// the original.
+    fn mark_sparse(&mut self, sparse: Sparse, strength: f32) -> Result<(), WatermarkError> {
+        let again = strength > self.start();
+        let original = raster(&mut self.photo)?;
+        let mut marked = original.clone();
+        sparse::add_mark(&mut marked, sparse, self.original, strength, again);
+        self.change = mean_square_difference(original, &marked);
+        self.sent = Some(Sent {
+            pixels: Pixels::Raster(marked),
+            encoded: None,
+        });
+        Ok(())
+    }
+
+    /// Marks any other photo in place. If encoding is lossy, the original is needed once more, to
+    /// be compared with what is sent.
+    fn mark_in_place(&mut self, strength: f32) -> Result<(), WatermarkError> {
         let residual = scaled(self.original.residual(), strength);
-        marked(original, &residual, self.key)
+        let mark = Mark::put(raster(&mut self.photo)?, residual, self.key);
+        if is_lossless(&self.photo) {
+            self.change = mark.change;
+            self.mark = Some(mark);
+            return Ok(());
+        }
+        let bytes = encode(&self.photo)?;
+        let original = raster(&mut self.photo)?;
+        mark.take_off(original, self.key);
+        let decoded = decode_own(&bytes)?;
+        self.change = mean_square_difference(original, &decoded);
+        self.sent = Some(Sent {
+            pixels: Pixels::Raster(decoded),
+            encoded: Some(bytes),
+        });
+        Ok(())
     }
 }
 
@@ -107,38 +138,23 @@ impl Cover for PixelCover<'_> {
     }
 
     fn mark(&mut self, strength: f32) -> Result<(), WatermarkError> {
-        // Frees its memory before the next copy is made.
         self.sent = None;
-        let Pixels::Raster(original) = &self.photo.pixels else {
-            return Err(unfit("coefficients are not samples").into());
-        };
-        let (raster, change) = self
-            .marked(original, strength)
-            .ok_or_else(|| unfit("the samples do not fill their rows"))?;
-        self.sent = Some(if is_lossless(&self.photo) {
-            Sent {
-                pixels: Pixels::Raster(raster),
-                encoded: None,
-                change,
-            }
-        } else {
-            let (bytes, raster) = encode_and_decode(&self.photo, raster)?;
-            Sent {
-                change: mean_square_difference(original, &raster),
-                pixels: Pixels::Raster(raster),
-                encoded: Some(bytes),
-            }
-        });
-        Ok(())
+        if let Some(mark) = self.mark.take() {
+            mark.take_off(raster(&mut self.photo)?, self.key);
+        }
+        match self.photo.economy {
+            Economy::Sparse(sparse) => self.mark_sparse(sparse, strength),
+            Economy::Plain | Economy::Quality(_) => self.mark_in_place(strength),
+        }
     }
 
     fn sent(&self) -> &Pixels {
-        let original = &self.photo.pixels;
-        self.sent.as_ref().map_or(original, |sent| &sent.pixels)
+        let own = &self.photo.pixels;
+        self.sent.as_ref().map_or(own, |sent| &sent.pixels)
     }
 
     fn change(&self) -> f64 {
-        self.sent.as_ref().map_or(0.0, |sent| sent.change)
+        self.change
     }
 
     fn finish(mut self) -> Result<Vec<u8>, WatermarkError> {
@@ -146,16 +162,21 @@ impl Cover for PixelCover<'_> {
             if let Some(bytes) = sent.encoded {
                 return Ok(bytes);
             }
-            // Frees the original before the file is made.
             self.photo.pixels = sent.pixels;
         }
+        // There is no way back to the original any more.
+        self.mark = None;
         Ok(encode(&self.photo)?)
     }
 }
 
-fn unfit(reason: &str) -> ImagingError {
-    ImagingError::Encode {
-        reason: reason.to_owned(),
+/// Returns the samples of a photo.
+fn raster(photo: &mut Photo) -> Result<&mut Raster, ImagingError> {
+    match &mut photo.pixels {
+        Pixels::Raster(raster) => Ok(raster),
+        Pixels::Jpeg(_) => Err(ImagingError::Encode {
+            reason: "coefficients are not samples".to_owned(),
+        }),
     }
 }
 
@@ -227,5 +248,46 @@ impl Cover for JpegCover {
 
     fn finish(self) -> Result<Vec<u8>, WatermarkError> {
         Ok(encode(&self.photo)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        imaging::{Encoding, Format, Layout, Samples},
+        watermark::tests::pictures::{key, photo, scene},
+    };
+
+    /// A picture with black and white places, which a mark cannot pass.
+    fn contrasty() -> Photo {
+        let stretch = |sample: u8| (i32::from(sample) * 3 - 250).clamp(0, 255) as u8;
+        let samples = scene(300, 200).into_iter().map(stretch).collect();
+        photo(300, 200, Layout::Rgb, Samples::U8(samples))
+    }
+
+    #[test]
+    fn a_mark_that_is_strengthened_is_put_into_the_original() {
+        let key = key();
+        let mut lossy = contrasty();
+        lossy.format = Format::WebP;
+        lossy.encoding = Encoding::Lossy;
+        for photo in [contrasty(), lossy] {
+            let original = Original::new(&photo, &key);
+            let marked = |strengths: &[f32]| {
+                let mut cover = PixelCover::new(photo.clone(), &original, &key);
+                for &strength in strengths {
+                    cover.mark(strength).unwrap();
+                }
+                let change = cover.change();
+                assert!(change > 0.0);
+                (cover.finish().unwrap(), change.to_bits())
+            };
+            assert!(
+                marked(&[2.0, 0.3, 0.9]) == marked(&[0.9]),
+                "{:?}",
+                photo.format
+            );
+        }
     }
 }

@@ -35,45 +35,114 @@ use crate::{
 /// the last ones.
 const WHOLE: f32 = 12_582_912.0;
 
-/// Returns a raster with a residual (256 x 256, stored orientation, in 8-bit steps) added to its
-/// pixels, and the mean square difference of the two, in grey levels squared.
+/// Samples that are kept or not as a whole: few enough that a lone highlight keeps little, and many
+/// enough that their place costs little.
+const PIECE: usize = 64;
+
+/// A mark in a raster, and what it takes to have the original back, so that there is no second
+/// raster.
 ///
-/// Rows are marked while they are copied, and compared while they are at hand. `None` if the
-/// raster is not as long as it says.
-pub(in crate::watermark) fn marked(
-    original: &Raster,
-    residual: &Plane,
-    key: &WatermarkKey,
-) -> Option<(Raster, f64)> {
-    let (width, height) = (original.width(), original.height());
-    let layout = original.layout();
-    let mut steps = StepRows::new(residual, width as usize, height as usize, key);
-    let mut squares = Squares::new(width as usize * layout.colour_channels());
-    let samples = match original.samples() {
-        Samples::U8(samples) => Samples::U8(moved(samples, layout, &mut steps, &mut squares)),
-        Samples::U16(samples) => Samples::U16(moved(samples, layout, &mut steps, &mut squares)),
-    };
-    let raster = Raster::new(width, height, layout, samples)?;
-    Some((raster, squares.mean()))
+/// Moving back undoes a step unless a sample reached an end of its range. The samples around those
+/// that did are kept.
+#[derive(Debug)]
+pub(in crate::watermark) struct Mark {
+    /// Mean square difference from the original, in grey levels squared.
+    pub(in crate::watermark) change: f64,
+    residual: Plane,
+    /// Where the kept samples begin.
+    places: Vec<usize>,
+    kept: Samples,
 }
 
-/// Returns the samples moved by the steps of their rows.
-fn moved<S: Sample>(
-    samples: &[S],
+impl Mark {
+    /// Adds a residual (256 x 256, stored orientation, in 8-bit steps) to the pixels of a raster.
+    pub(in crate::watermark) fn put(
+        raster: &mut Raster,
+        residual: Plane,
+        key: &WatermarkKey,
+    ) -> Self {
+        let layout = raster.layout();
+        let mut squares = Squares::new(raster.width() as usize * layout.colour_channels());
+        let mut steps = StepRows::new(&residual, raster, key);
+        let mut places = Vec::new();
+        let kept = match raster.samples_mut() {
+            SamplesMut::U8(samples) => {
+                Samples::U8(put(samples, layout, &mut steps, &mut squares, &mut places))
+            }
+            SamplesMut::U16(samples) => {
+                Samples::U16(put(samples, layout, &mut steps, &mut squares, &mut places))
+            }
+        };
+        Self {
+            change: squares.mean(),
+            residual,
+            places,
+            kept,
+        }
+    }
+
+    /// Gives the raster its original samples back.
+    pub(in crate::watermark) fn take_off(self, raster: &mut Raster, key: &WatermarkKey) {
+        let layout = raster.layout();
+        let mut steps = StepRows::new(&self.residual, raster, key);
+        match (raster.samples_mut(), &self.kept) {
+            (SamplesMut::U8(samples), Samples::U8(kept)) => {
+                take_off(samples, layout, &mut steps, &self.places, kept);
+            }
+            (SamplesMut::U16(samples), Samples::U16(kept)) => {
+                take_off(samples, layout, &mut steps, &self.places, kept);
+            }
+            (SamplesMut::U8(_), Samples::U16(_)) | (SamplesMut::U16(_), Samples::U8(_)) => {}
+        }
+    }
+}
+
+/// Moves samples by the steps of their rows, and returns the pieces that moving back would not
+/// restore.
+fn put<S: Sample>(
+    samples: &mut [S],
     layout: Layout,
     steps: &mut StepRows<'_>,
     squares: &mut Squares,
+    places: &mut Vec<usize>,
 ) -> Vec<S> {
     let length = steps.row.len() * layout.channels();
-    let mut marked = Vec::with_capacity(samples.len());
-    for (y, original) in samples.chunks_exact(length).enumerate() {
-        let start = marked.len();
-        marked.extend_from_slice(original);
-        let row = &mut marked[start..];
-        move_row(row, steps.read_row(y, S::STEPS), layout);
-        squares.add((S::row(original), layout), (S::row(row), layout));
+    let (mut before, mut back) = (vec![S::default(); length], vec![S::default(); length]);
+    let mut kept = Vec::new();
+    for (y, row) in samples.chunks_exact_mut(length).enumerate() {
+        let steps = steps.read_row(y, S::STEPS);
+        before.copy_from_slice(row);
+        move_row(row, steps, layout, 1);
+        squares.add((S::row(&before), layout), (S::row(row), layout));
+        back.copy_from_slice(row);
+        move_row(&mut back, steps, layout, -1);
+        let pieces = before.chunks(PIECE).zip(back.chunks(PIECE)).enumerate();
+        for (piece, (before, _)) in pieces.filter(|(_, (before, back))| before != back) {
+            places.push(y * length + piece * PIECE);
+            kept.extend_from_slice(before);
+        }
     }
-    marked
+    kept
+}
+
+/// Moves samples back, and puts the kept ones in their places.
+fn take_off<S: Sample>(
+    samples: &mut [S],
+    layout: Layout,
+    steps: &mut StepRows<'_>,
+    places: &[usize],
+    mut kept: &[S],
+) {
+    let length = steps.row.len() * layout.channels();
+    for (y, row) in samples.chunks_exact_mut(length).enumerate() {
+        move_row(row, steps.read_row(y, S::STEPS), layout, -1);
+    }
+    for &place in places {
+        let row_end = (place / length + 1) * length;
+        let (piece, rest) = kept.split_at(PIECE.min(row_end - place));
+        samples[place..place + piece.len()].copy_from_slice(piece);
+        kept = rest;
+    }
 }
 
 /// The steps by which the pixels of each row move.
@@ -86,7 +155,8 @@ struct StepRows<'a> {
 }
 
 impl<'a> StepRows<'a> {
-    fn new(residual: &'a Plane, width: usize, height: usize, key: &WatermarkKey) -> Self {
+    fn new(residual: &'a Plane, raster: &Raster, key: &WatermarkKey) -> Self {
+        let (width, height) = (raster.width() as usize, raster.height() as usize);
         Self {
             enlarger: Enlarger::new(residual, width, height),
             dither: key.stream(Stream::Dither),
@@ -147,7 +217,7 @@ pub(in crate::watermark) fn add_steps(raster: &mut Raster, cells: &Plane) {
         for (x, step) in steps.iter_mut().enumerate() {
             *step = cells[x * GRID / width] as i32;
         }
-        move_row(row, &steps, layout);
+        move_row(row, &steps, layout, 1);
     }
 }
 
@@ -213,7 +283,7 @@ impl Sample for u16 {
     }
 }
 
-/// Moves the colours of a row of pixels.
+/// Moves the colours of a row of pixels, by the steps times `sign`.
 #[pulp::with_simd(move_row = simd::arch())]
 #[inline(always)]
 fn move_row_lanes<'a, V: Simd, S: Sample>(
@@ -221,14 +291,14 @@ fn move_row_lanes<'a, V: Simd, S: Sample>(
     samples: &'a mut [S],
     steps: &'a [i32],
     layout: Layout,
+    sign: i32,
 ) {
+    let hidden = S::default();
     match layout {
-        Layout::Gray => add_to_pixels::<S, 1>(samples, steps, |_| true),
-        Layout::GrayAlpha => {
-            add_to_pixels::<S, 2>(samples, steps, |pixel| pixel[1] != S::default());
-        }
-        Layout::Rgb => add_to_pixels::<S, 3>(samples, steps, |_| true),
-        Layout::Rgba => add_to_pixels::<S, 4>(samples, steps, |pixel| pixel[3] != S::default()),
+        Layout::Gray => add_to_pixels::<S, 1>(samples, steps, sign, |_| true),
+        Layout::GrayAlpha => add_to_pixels::<S, 2>(samples, steps, sign, |p| p[1] != hidden),
+        Layout::Rgb => add_to_pixels::<S, 3>(samples, steps, sign, |_| true),
+        Layout::Rgba => add_to_pixels::<S, 4>(samples, steps, sign, |p| p[3] != hidden),
     }
 }
 
@@ -237,13 +307,14 @@ fn move_row_lanes<'a, V: Simd, S: Sample>(
 fn add_to_pixels<S: Sample, const N: usize>(
     samples: &mut [S],
     steps: &[i32],
+    sign: i32,
     visible: impl Fn(&[S; N]) -> bool,
 ) {
     // Layouts with an even number of samples end in alpha.
     let colours = if N.is_multiple_of(2) { N - 1 } else { N };
     let (pixels, _) = samples.as_chunks_mut::<N>();
     for (pixel, &step) in pixels.iter_mut().zip(steps) {
-        let (up, down) = S::split(if visible(pixel) { step } else { 0 });
+        let (up, down) = S::split(if visible(pixel) { sign * step } else { 0 });
         for sample in &mut pixel[..colours] {
             *sample = sample.moved(up, down);
         }
@@ -345,8 +416,8 @@ mod tests {
             (Samples::U8(vec![100; 64 * 64 * 3]), 100.3),
             (Samples::U16(vec![1000; 64 * 64 * 3]), 1000.0 + 0.3 * 257.0),
         ] {
-            let raster = Raster::new(64, 64, Layout::Rgb, samples).unwrap();
-            let (raster, _) = marked(&raster, &residual, &key()).unwrap();
+            let mut raster = Raster::new(64, 64, Layout::Rgb, samples).unwrap();
+            Mark::put(&mut raster, residual.clone(), &key());
             let values: Vec<f64> = match raster.samples() {
                 Samples::U8(samples) => samples.iter().map(|&s| s.into()).collect(),
                 Samples::U16(samples) => samples.iter().map(|&s| s.into()).collect(),
@@ -362,8 +433,8 @@ mod tests {
         let mut residual = Plane::new(GRID, GRID);
         residual.data_mut().fill(5.0);
         let samples = Samples::U8([10, 0, 20, 255, 254, 9].repeat(16 * 16));
-        let raster = Raster::new(48, 16, Layout::GrayAlpha, samples).unwrap();
-        let (raster, _) = marked(&raster, &residual, &key()).unwrap();
+        let mut raster = Raster::new(48, 16, Layout::GrayAlpha, samples).unwrap();
+        Mark::put(&mut raster, residual, &key());
         let Samples::U8(samples) = raster.samples() else {
             unreachable!()
         };
@@ -374,23 +445,55 @@ mod tests {
         );
     }
 
-    #[test]
-    fn marked_samples_are_the_same_on_every_instruction_set() {
-        let residual = scaled(&ramp(), 9.0);
-        for layout in [Layout::Gray, Layout::GrayAlpha, Layout::Rgb, Layout::Rgba] {
+    /// Pictures of all layouts and depths, with many samples at the ends of their range.
+    fn rasters() -> Vec<Raster> {
+        let layouts = [Layout::Gray, Layout::GrayAlpha, Layout::Rgb, Layout::Rgba];
+        let of_layout = |layout: Layout| {
             let count = 301 * 40 * layout.channels();
             let bytes: Vec<u8> = (0..count).map(|at| (at * 97 % 256) as u8).collect();
             let words = bytes.iter().map(|&byte| u16::from(byte) * 257).collect();
-            for samples in [Samples::U8(bytes), Samples::U16(words)] {
-                let raster = Raster::new(301, 40, layout, samples).unwrap();
-                let mark = || marked(&raster, &residual, &key()).unwrap();
-                let (wide, change) = mark();
-                let (narrow, narrow_change) = simd::narrow::run(mark);
-                assert!(wide == narrow && wide != raster, "{layout:?}");
-                assert_eq!(change.to_bits(), narrow_change.to_bits(), "{layout:?}");
-                let again = mean_square_difference(&raster, &wide);
-                assert_eq!(change.to_bits(), again.to_bits(), "{layout:?}");
-            }
+            [Samples::U8(bytes), Samples::U16(words)]
+                .map(|samples| Raster::new(301, 40, layout, samples).unwrap())
+        };
+        layouts.into_iter().flat_map(of_layout).collect()
+    }
+
+    #[test]
+    fn marked_samples_are_the_same_on_every_instruction_set() {
+        for original in rasters() {
+            let mark = || {
+                let mut marked = original.clone();
+                let mark = Mark::put(&mut marked, scaled(&ramp(), 9.0), &key());
+                (marked, mark.change.to_bits())
+            };
+            let (marked, change) = mark();
+            let layout = original.layout();
+            assert!(marked != original, "{layout:?}");
+            assert!(
+                simd::narrow::run(mark) == (marked.clone(), change),
+                "{layout:?}"
+            );
+            let again = mean_square_difference(&original, &marked);
+            assert_eq!(change, again.to_bits(), "{layout:?}");
         }
+    }
+
+    #[test]
+    fn a_mark_that_is_taken_off_leaves_the_original() {
+        for original in rasters() {
+            let mut raster = original.clone();
+            let mark = Mark::put(&mut raster, scaled(&ramp(), 9.0), &key());
+            assert!(!mark.places.is_empty());
+            mark.take_off(&mut raster, &key());
+            assert!(raster == original, "{:?}", original.layout());
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_picture_that_reaches_no_end() {
+        let samples = Samples::U8(vec![100; 64 * 64 * 3]);
+        let mut raster = Raster::new(64, 64, Layout::Rgb, samples).unwrap();
+        let mark = Mark::put(&mut raster, scaled(&ramp(), 9.0), &key());
+        assert!(mark.places.is_empty() && mark.kept == Samples::U8(Vec::new()));
     }
 }

@@ -183,17 +183,40 @@ impl ReducedLuma {
         add_steps(self, image, steps);
     }
 
-    /// Returns the part of the picture that a block's samples lie in: column and row of the first,
-    /// and how many are across and down.
+    /// Puts a number to each sample of a block, as far as they lie in the picture.
     #[inline(always)]
-    fn place(&self, row: usize, column: usize) -> (usize, usize, usize, usize) {
-        let (x, y) = (column * self.across.parts, row * self.down.parts);
-        let width = self
-            .across
-            .parts
-            .min(self.samples.width().saturating_sub(x));
-        let height = self.down.parts.min(self.samples.height().saturating_sub(y));
-        (x, y, width, height)
+    fn put(&mut self, row: usize, column: usize, numbers: &[f32], put: impl Fn(&mut f32, f32)) {
+        // For each number of parts with rows of a length that the compiler knows.
+        match self.across.parts {
+            1 => self.put_rows::<1>(row, column, numbers, put),
+            2 => self.put_rows::<2>(row, column, numbers, put),
+            4 => self.put_rows::<4>(row, column, numbers, put),
+            _ => self.put_rows::<BLOCK>(row, column, numbers, put),
+        }
+    }
+
+    #[inline(always)]
+    fn put_rows<const ACROSS: usize>(
+        &mut self,
+        row: usize,
+        column: usize,
+        numbers: &[f32],
+        put: impl Fn(&mut f32, f32),
+    ) {
+        let top = row * self.down.parts;
+        let rows = top..self.samples.height().min(top + self.down.parts);
+        for (y, numbers) in rows.zip(numbers.as_chunks::<ACROSS>().0) {
+            let line = &mut self.samples.row_mut(y)[column * ACROSS..];
+            if let Some(line) = line.first_chunk_mut::<ACROSS>() {
+                for (out, number) in line.iter_mut().zip(numbers) {
+                    put(out, *number);
+                }
+            } else {
+                for (out, number) in line.iter_mut().zip(numbers) {
+                    put(out, *number);
+                }
+            }
+        }
     }
 
     /// Samples the 256 x 256 luma grid.
@@ -330,13 +353,7 @@ fn fill_parts<const N: usize>(reduced: &mut ReducedLuma, components: &[(Componen
             if let Some(inside) = &mut reduced.inside {
                 inside.row_mut(row)[column] = inside_variance(&luma[..used], &samples);
             }
-            let (x, y, width, height) = reduced.place(row, column);
-            for (y, samples) in (y..y + height).zip(samples.chunks_exact(reduced.across.parts)) {
-                let out = &mut reduced.samples.row_mut(y)[x..x + width];
-                for (out, sample) in out.iter_mut().zip(samples) {
-                    *out = MID + sample;
-                }
-            }
+            reduced.put(row, column, &samples, |out, sample| *out = MID + sample);
         }
     }
 }
@@ -361,15 +378,8 @@ fn add_steps_lanes<'a, S: Simd>(
                 step.block / component.blocks_wide,
                 step.block % component.blocks_wide,
             );
-            let (x, y, width, height) = reduced.place(row, column);
             let means = &table[step.position * samples..(step.position + 1) * samples];
-            let means = means.chunks_exact(reduced.across.parts);
-            for (y, means) in (y..y + height).zip(means) {
-                let out = &mut reduced.samples.row_mut(y)[x..x + width];
-                for (out, mean) in out.iter_mut().zip(means) {
-                    *out += change * mean;
-                }
-            }
+            reduced.put(row, column, means, |out, mean| *out += change * mean);
         }
     }
     reduced.part_means = table;

@@ -15,7 +15,11 @@
 
 use pulp::Simd;
 
-use crate::{imaging::Plane, simd, watermark::layout::GRID};
+use crate::{
+    imaging::Plane,
+    simd::{self, LANES},
+    watermark::layout::GRID,
+};
 
 /// Sides below this, in pixels, are enlarged on their way to the grid.
 const ENLARGED_BELOW: usize = 512;
@@ -93,6 +97,9 @@ pub(in crate::watermark) struct Taps {
     /// For each output, its first input sample and the end of its weights.
     runs: Vec<(usize, usize)>,
     weights: Vec<f32>,
+    /// The weights again, those of each output filled up with zeros to as many lanes as the longest
+    /// run needs.
+    lanes: Vec<[f32; LANES]>,
 }
 
 impl Taps {
@@ -186,6 +193,7 @@ impl Taps {
         let mut taps = Self {
             runs: Vec::with_capacity(outputs),
             weights: Vec::new(),
+            lanes: Vec::new(),
         };
         for output in 0..outputs {
             let (first, weights) = run(output);
@@ -194,6 +202,14 @@ impl Taps {
                 .extend(weights.iter().map(|weight| (weight / sum) as f32));
             taps.runs.push((first, taps.weights.len()));
         }
+        let longest = (0..outputs).map(|output| taps.run(output).1.len()).max();
+        let whole = longest.unwrap_or(0).div_ceil(LANES);
+        let mut lanes = vec![[0.0; LANES]; outputs * whole];
+        for (output, lanes) in lanes.chunks_exact_mut(whole.max(1)).enumerate() {
+            let weights = taps.run(output).1;
+            lanes.as_flattened_mut()[..weights.len()].copy_from_slice(weights);
+        }
+        taps.lanes = lanes;
         taps
     }
 
@@ -220,9 +236,16 @@ impl Taps {
 #[pulp::with_simd(apply = simd::arch())]
 #[inline(always)]
 fn apply_lanes<'a, S: Simd>(_: S, taps: &'a Taps, line: &'a [f32], out: &'a mut [f32]) {
-    for (output, out) in out.iter_mut().enumerate() {
-        let (first, weights) = taps.run(output);
-        *out = simd::dot(&line[first..], weights);
+    let lanes = taps.lanes.len() / taps.runs.len().max(1);
+    let outputs = out
+        .iter_mut()
+        .zip(&taps.runs)
+        .zip(taps.lanes.chunks_exact(lanes.max(1)));
+    for (output, ((out, &(first, _)), weights)) in outputs.enumerate() {
+        *out = match line.get(first..first + LANES * lanes) {
+            Some(values) => simd::dot(values, weights.as_flattened()),
+            None => simd::dot(&line[first..], taps.run(output).1),
+        };
     }
 }
 
