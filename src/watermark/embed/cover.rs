@@ -273,7 +273,7 @@ mod tests {
         lossy.format = Format::WebP;
         lossy.encoding = Encoding::Lossy;
         for photo in [contrasty(), lossy] {
-            let original = Original::new(&photo, &key);
+            let original = Original::new(&photo, &LumaSource::of_original(&photo), &key);
             let marked = |strengths: &[f32]| {
                 let mut cover = PixelCover::new(photo.clone(), &original, &key);
                 for &strength in strengths {

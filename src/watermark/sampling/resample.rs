@@ -455,7 +455,7 @@ mod tests {
 
     #[test]
     fn samples_are_the_same_bits_on_every_instruction_set() {
-        let data = (0..603 * 531).map(|at| (at * 7_919 % 1_013) as f32 * 0.251);
+        let data = (0..603 * 531_u64).map(|at| (at * 7_919 % 1_013) as f32 * 0.251);
         let picture = Plane::from_vec(603, 531, data.collect()).unwrap();
         let (x, y) = (Taps::area(603.0, 256), Taps::area(531.0, 256));
         let all = || {
