@@ -132,7 +132,11 @@ fn hash_size(hasher: &mut PieceHasher, width: u32, height: u32) {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::cast_possible_truncation, reason = "small numbers")]
+    #![expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "small numbers"
+    )]
 
     use super::*;
 

@@ -173,6 +173,10 @@ impl<'a> Codes<'a> {
 
     /// Reads a code, and the value whose size is in its lower four bits: 0 for a size of 0.
     #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "upper bits of the window, moved down to at most 16"
+    )]
     pub(super) fn next(&self, bits: &mut Bits<'_>) -> Result<(u8, i16), JpegError> {
         bits.fill();
         let code = match self.short[(bits.window >> (64 - LOOKUP_BITS)) as usize] {

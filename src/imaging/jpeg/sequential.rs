@@ -149,9 +149,12 @@ impl<'a> Scan<'a> {
                 dc: 0,
             })
             .collect();
-        let side = |side: u16, padded: usize| match lone {
-            true => usize::from(side).div_ceil(8),
-            false => padded,
+        let side = |side: u16, padded: usize| {
+            if lone {
+                usize::from(side).div_ceil(8)
+            } else {
+                padded
+            }
         };
         Self {
             mcus_wide: side(frame.width, padded_wide),
@@ -348,7 +351,7 @@ mod tests {
                     damaged[scan + random.next() as usize % places] =
                         random.next().to_le_bytes()[0];
                 }
-                if random.next() % 4 == 0 {
+                if random.next().is_multiple_of(4) {
                     damaged.truncate(scan + random.next() as usize % places);
                     damaged.extend([0xff, 0xd9]);
                 }
