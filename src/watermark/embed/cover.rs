@@ -143,8 +143,11 @@ impl Cover for PixelCover<'_> {
             mark.take_off(raster(&mut self.photo)?, self.key);
         }
         match self.photo.economy {
-            Economy::Sparse(sparse) => self.mark_sparse(sparse, strength),
-            Economy::Plain | Economy::Quality(_) => self.mark_in_place(strength),
+            // Lossy coding has no use for flat places that stay flat.
+            Economy::Sparse(sparse) if is_lossless(&self.photo) => {
+                self.mark_sparse(sparse, strength)
+            }
+            _ => self.mark_in_place(strength),
         }
     }
 
