@@ -101,9 +101,10 @@ fn main() {
             }
         }
         [flag, folder, task] if flag == "--repeat" => {
-            let case = Case::read(folder);
-            (0..10 * ROUNDS)
-                .for_each(|_| drop(case.run(TASKS[task.parse::<usize>().unwrap()], None)));
+            let (case, task) = (Case::read(folder), TASKS[task.parse::<usize>().unwrap()]);
+            for _ in 0..10 * ROUNDS {
+                case.run(task, None);
+            }
         }
         [flag, folder, task] if flag == "--peak" => {
             print_peak(&Case::read(folder), task.parse().unwrap());

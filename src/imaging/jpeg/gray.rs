@@ -1,6 +1,12 @@
 //! Grey pictures as this service makes them itself: JPEG files of one component, and what such a
 //! file would make of a picture, without the file.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "samples are clamped to 0..=255, quantised values are small"
+)]
+
 use libjpeg_turbo_rs::{
     Decoder, PixelFormat, Subsampling,
     encode::{
@@ -112,7 +118,10 @@ impl Quantiser {
 
     /// Transforms, quantises and restores the first block of a strip with rows of `width` samples.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "quantised values are small")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "quantised values are small"
+    )]
     fn through(&self, strip: &[u8], width: usize) -> [u8; 64] {
         let mut samples = [0; 64];
         for (out, line) in samples.chunks_exact_mut(BLOCK).zip(strip.chunks(width)) {

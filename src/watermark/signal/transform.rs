@@ -78,8 +78,7 @@ pub(in crate::watermark) fn forward(grid: &Plane) -> Chips {
 
 #[pulp::with_simd(forward_widest = simd::arch())]
 #[inline(always)]
-#[expect(clippy::needless_lifetimes, reason = "the macro needs them")]
-fn forward_lanes<'a, S: Simd>(_: S, grid: &'a Plane) -> Chips {
+fn forward_lanes<S: Simd>(_: S, grid: &Plane) -> Chips {
     let mut across = Plane::new(SIDE, GRID);
     for y in 0..GRID {
         forward_line(grid.row(y), across.row_mut(y));
@@ -173,8 +172,7 @@ pub(in crate::watermark) fn inverse(chips: &Chips) -> Plane {
 
 #[pulp::with_simd(inverse_widest = simd::arch())]
 #[inline(always)]
-#[expect(clippy::needless_lifetimes, reason = "the macro needs them")]
-fn inverse_lanes<'a, S: Simd>(_: S, chips: &'a Chips) -> Plane {
+fn inverse_lanes<S: Simd>(_: S, chips: &Chips) -> Plane {
     let mut both = Plane::new(SIDE, SIDE);
     for (tile, chips) in chips.tiles().enumerate() {
         for (chip, (i, j)) in chips.iter().zip(CHIP_FREQUENCIES) {
