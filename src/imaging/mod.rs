@@ -115,8 +115,8 @@ pub fn encode(photo: &Photo) -> Result<Vec<u8>, ImagingError> {
 
 /// Decodes a lossy WebP that [`encode`] has just made, to the pixels that [`decode`] makes of it.
 ///
-/// libwebp does it in less than half the time, but is not written in a memory-safe language: it must
-/// never see a file of somebody else.
+/// libwebp does it in less than half the time, but is not written in a memory-safe language: it
+/// must never see a file of somebody else.
 ///
 /// # Errors
 ///

@@ -3,8 +3,8 @@
 //! libwebp decodes 2.4 times faster than the decoder of received files, and makes the same pixels:
 //! reconstruction and loop filter are the format's (RFC 6386, 9 to 15), and both upsample chroma
 //! with the weights 9, 3, 3 and 1. But it is not written in a memory-safe language, so it is never
-//! given a file of somebody else. The reconstruction that libwebp's encoder could hand out is not yet
-//! filtered, so it is another picture.
+//! given a file of somebody else. The reconstruction that libwebp's encoder could hand out is not
+//! yet filtered, so it is another picture.
 
 use webpx::{Decoder, DecoderConfig, Limits};
 

@@ -31,8 +31,8 @@ use crate::{
     },
 };
 
-/// 1.5 * 2^23: added to a number below 2^22, it leaves no bits for a fraction, and the whole part in
-/// the last ones.
+/// 1.5 * 2^23: added to a number below 2^22, it leaves no bits for a fraction, and the whole part
+/// in the last ones.
 const WHOLE: f32 = 12_582_912.0;
 
 /// Samples that are kept or not as a whole: few enough that a lone highlight keeps little, and many
