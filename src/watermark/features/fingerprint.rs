@@ -15,10 +15,13 @@
 //! Unrelated pictures differ in 128 bits on average, with a standard deviation of 8. A fingerprint
 //! finds candidates and decides nothing: the mark does.
 
-use std::f64::consts::PI;
+use std::{f64::consts::PI, sync::LazyLock};
+
+use pulp::Simd;
 
 use crate::{
     imaging::{Orientation, Plane},
+    simd,
     watermark::{error::WatermarkError, layout::GRID},
 };
 
@@ -28,6 +31,16 @@ pub(in crate::watermark) const SIDE: usize = 16;
 pub(in crate::watermark) const BITS: usize = SIDE * SIDE;
 /// Bytes of a fingerprint.
 const BYTES: usize = BITS / 8;
+
+/// `cos(pi (2 at + 1) frequency / 512)` for each sample of a line, frequencies 1 to 16.
+static BASIS: LazyLock<[[f32; SIDE]; GRID]> = LazyLock::new(|| {
+    std::array::from_fn(|at| {
+        std::array::from_fn(|index| {
+            let phase = PI * (2 * at + 1) as f64 * (index + 1) as f64 / (2 * GRID) as f64;
+            phase.cos() as f32
+        })
+    })
+});
 
 /// Low frequencies of a picture: a fingerprint together with the certainty of each bit.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,34 +52,9 @@ pub(in crate::watermark) struct Spectrum {
 impl Spectrum {
     /// Transforms an upright 256 x 256 luma grid.
     pub(in crate::watermark) fn of(grid: &Plane) -> Self {
-        let mut across = vec![[0.0_f32; SIDE]; GRID];
-        let basis: Vec<Vec<f32>> = (1..=SIDE)
-            .map(|frequency| {
-                (0..GRID)
-                    .map(|at| {
-                        let phase = PI * (2 * at + 1) as f64 * frequency as f64 / (2 * GRID) as f64;
-                        phase.cos() as f32
-                    })
-                    .collect()
-            })
-            .collect();
-        for (y, line) in across.iter_mut().enumerate() {
-            let row = grid.row(y);
-            for (sum, basis) in line.iter_mut().zip(&basis) {
-                *sum = row.iter().zip(basis).map(|(y, b)| y * b).sum();
-            }
-        }
-        let mut spectrum = [0.0; BITS];
-        for (out, basis) in spectrum.chunks_exact_mut(SIDE).zip(&basis) {
-            for (line, weight) in across.iter().zip(basis) {
-                for (out, sum) in out.iter_mut().zip(line) {
-                    *out += weight * sum;
-                }
-            }
-        }
-        Self {
-            coefficients: spectrum,
-        }
+        let mut coefficients = [0.0; BITS];
+        transform(grid, &BASIS, &mut coefficients);
+        Self { coefficients }
     }
 
     /// Returns the coefficients, lowest frequencies v^2 + u^2 first.
@@ -111,6 +99,33 @@ impl Spectrum {
         }
         Fingerprint(words)
     }
+}
+
+/// Writes the coefficients of a grid. Each is a sum from left to right, and then from top to
+/// bottom; those of all frequencies run side by side.
+#[pulp::with_simd(transform = simd::arch())]
+#[inline(always)]
+fn transform_lanes<'a, S: Simd>(
+    _: S,
+    grid: &'a Plane,
+    basis: &'a [[f32; SIDE]; GRID],
+    coefficients: &'a mut [f32; BITS],
+) {
+    let mut spectrum = [[0.0; SIDE]; SIDE];
+    for (y, weights) in basis.iter().enumerate() {
+        let mut line = [0.0; SIDE];
+        for (sample, basis) in grid.row(y).iter().zip(basis) {
+            for (sum, basis) in line.iter_mut().zip(basis) {
+                *sum += sample * basis;
+            }
+        }
+        for (out, weight) in spectrum.iter_mut().zip(weights) {
+            for (out, sum) in out.iter_mut().zip(&line) {
+                *out += weight * sum;
+            }
+        }
+    }
+    coefficients.copy_from_slice(spectrum.as_flattened());
 }
 
 /// Perceptual hash of a whole picture.
@@ -167,6 +182,13 @@ mod tests {
         }
         let mirrored = spectrum.turned(Orientation::MirrorH).fingerprint();
         assert!(spectrum.fingerprint().distance(&mirrored) > 60);
+    }
+
+    #[test]
+    fn coefficients_are_the_same_on_every_instruction_set() {
+        let grid = grid();
+        let look = || Spectrum::of(&grid).coefficients.map(f32::to_bits);
+        assert_eq!(simd::narrow::run(look), look());
     }
 
     #[test]

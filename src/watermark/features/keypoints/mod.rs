@@ -26,7 +26,7 @@ use std::f32::consts::PI;
 
 use self::{
     corners::{Corner, find_corners, spread},
-    descriptor::{Patch, WORDS},
+    descriptor::{Description, WORDS, describe},
     pyramid::Pyramid,
 };
 use crate::imaging::Plane;
@@ -117,42 +117,47 @@ impl Features {
 
     /// Describes the keypoints of the picture as it is.
     pub(in crate::watermark) fn upright(&self) -> Vec<Keypoint> {
-        self.patches().map(|(keypoint, _)| keypoint).collect()
+        let described = self.corners.iter();
+        described
+            .map(|corner| self.describe(corner, false).0)
+            .collect()
     }
 
     /// Describes the keypoints of the picture as it is, and those of its mirror image, left and
     /// right exchanged.
     pub(in crate::watermark) fn upright_and_mirrored(&self) -> (Vec<Keypoint>, Vec<Keypoint>) {
-        self.patches()
-            .map(|(keypoint, patch)| {
-                let angle = PI - keypoint.angle;
-                let mirrored = Keypoint {
-                    x: 1.0 - keypoint.x,
-                    angle: if angle > PI { angle - 2.0 * PI } else { angle },
-                    // A mirror turns the patch's frame over: what was right of its direction is
-                    // left of it.
-                    descriptor: patch.flipped().describe(),
-                    ..keypoint
-                };
-                (keypoint, mirrored)
-            })
-            .unzip()
+        let described = self.corners.iter().map(|corner| {
+            let (keypoint, mirrored) = self.describe(corner, true);
+            let angle = PI - keypoint.angle;
+            let mirrored = Keypoint {
+                x: 1.0 - keypoint.x,
+                angle: if angle > PI { angle - 2.0 * PI } else { angle },
+                // A mirror turns the patch's frame over: what was right of its direction is left
+                // of it.
+                descriptor: mirrored,
+                ..keypoint
+            };
+            (keypoint, mirrored)
+        });
+        described.unzip()
     }
 
-    /// The keypoints of the picture as it is, with their patches.
-    fn patches(&self) -> impl Iterator<Item = (Keypoint, Patch)> {
-        self.corners.iter().map(|corner| {
-            let level = &self.pyramid.levels()[corner.level];
-            let angle = descriptor::orientation(level, corner);
-            let patch = Patch::new(level, corner, angle);
-            let keypoint = Keypoint {
-                x: corner.x,
-                y: corner.y,
-                angle,
-                scale: level.scale(),
-                descriptor: patch.describe(),
-            };
-            (keypoint, patch)
-        })
+    /// Describes a corner: the keypoint, and its descriptor in the mirror image if `both` asks for
+    /// it.
+    fn describe(&self, corner: &Corner, both: bool) -> (Keypoint, [u64; WORDS]) {
+        let level = &self.pyramid.levels()[corner.level];
+        let Description {
+            angle,
+            upright,
+            mirrored,
+        } = describe(level, corner, both);
+        let keypoint = Keypoint {
+            x: corner.x,
+            y: corner.y,
+            angle,
+            scale: level.scale(),
+            descriptor: upright,
+        };
+        (keypoint, mirrored)
     }
 }

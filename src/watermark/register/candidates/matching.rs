@@ -1,6 +1,8 @@
 //! Matching of descriptors.
 
-use crate::watermark::features::keypoints::Keypoint;
+use pulp::Simd;
+
+use crate::{simd, watermark::features::keypoints::Keypoint};
 
 /// Distance in x or y, as a share of the side, beyond which two keypoints lie in different places.
 const ELSEWHERE: f32 = 0.02;
@@ -30,24 +32,16 @@ pub(super) fn nearest(
     let mut distances = vec![0; received.len()];
     let mut matches = Vec::new();
     for (index, keypoint) in original.iter().enumerate() {
-        let [a, b, c, d] = &words;
-        let all = a.iter().zip(b).zip(c.iter().zip(d));
-        for (distance, ((&a, &b), (&c, &d))) in distances.iter_mut().zip(all) {
-            *distance = hamming(&keypoint.descriptor, &[a, b, c, d]);
-        }
-        let Some((best, &least)) = distances
-            .iter()
-            .enumerate()
-            .min_by_key(|&(_, distance)| distance)
-        else {
-            break;
-        };
-        if least > u64::from(distance) {
+        let least = measure(&keypoint.descriptor, &words, &mut distances);
+        if u32::from(least) > distance {
             continue;
         }
+        let Some(best) = distances.iter().position(|&distance| distance == least) else {
+            break;
+        };
         let at = &received[best];
         // Only those near enough to spoil the ratio need their places compared.
-        let spoils = (least as f32 / ratio) as u64;
+        let spoils = (f32::from(least) / ratio) as u16;
         let rival = distances.iter().zip(received).any(|(&distance, other)| {
             distance <= spoils && (other.x - at.x).abs().max((other.y - at.y).abs()) > ELSEWHERE
         });
@@ -61,25 +55,30 @@ pub(super) fn nearest(
     matches
 }
 
+/// Writes the distances of a descriptor to all others, of which `words` holds the first words, the
+/// second ones and so on, and returns the least.
+#[pulp::with_simd(measure = simd::arch())]
+#[inline(always)]
+fn measure_lanes<'a, S: Simd>(
+    _: S,
+    descriptor: &'a [u64; 4],
+    words: &'a [Vec<u64>; 4],
+    distances: &'a mut [u16],
+) -> u16 {
+    let [a, b, c, d] = words;
+    let all = a.iter().zip(b).zip(c.iter().zip(d));
+    for (distance, ((&a, &b), (&c, &d))) in distances.iter_mut().zip(all) {
+        *distance = hamming(descriptor, &[a, b, c, d]);
+    }
+    let least = distances.iter().copied();
+    least.fold(u16::MAX, u16::min)
+}
+
 /// Returns the number of bits that differ.
-pub(super) fn hamming(a: &[u64; 4], b: &[u64; 4]) -> u64 {
-    const PAIRS: u64 = 0x5555_5555_5555_5555;
-    const FOURS: u64 = 0x3333_3333_3333_3333;
-    const EIGHTS: u64 = 0x0F0F_0F0F_0F0F_0F0F;
-    const SIXTEENS: u64 = 0x00FF_00FF_00FF_00FF;
-    // Counts in fields that grow as they must. Shifts and sums only, so that it runs on several
-    // lanes at once.
-    let fours = |x: u64| {
-        let pairs = x - ((x >> 1) & PAIRS);
-        (pairs & FOURS) + ((pairs >> 2) & FOURS)
-    };
-    let eights = |x: u64| (x & EIGHTS) + ((x >> 4) & EIGHTS);
-    let low = fours(a[0] ^ b[0]) + fours(a[1] ^ b[1]);
-    let high = fours(a[2] ^ b[2]) + fours(a[3] ^ b[3]);
-    let sum = eights(low) + eights(high);
-    let sum = (sum & SIXTEENS) + ((sum >> 8) & SIXTEENS);
-    let sum = sum + (sum >> 32);
-    (sum + (sum >> 16)) & 0x1FF
+#[inline(always)]
+pub(super) fn hamming(a: &[u64; 4], b: &[u64; 4]) -> u16 {
+    let bits = |k: usize| (a[k] ^ b[k]).count_ones();
+    (bits(0) + bits(1) + bits(2) + bits(3)) as u16
 }
 
 #[cfg(test)]
@@ -120,8 +119,25 @@ mod tests {
         #[test]
         fn hamming_counts_the_bits_that_differ(a: [u64; 4], b: [u64; 4]) {
             let expected: u32 = a.iter().zip(&b).map(|(a, b)| (a ^ b).count_ones()).sum();
-            prop_assert_eq!(hamming(&a, &b), u64::from(expected));
+            prop_assert_eq!(u32::from(hamming(&a, &b)), expected);
             prop_assert_eq!(hamming(&a, &a.map(|word| !word)), 256);
+        }
+
+        #[test]
+        fn distances_are_the_same_on_every_instruction_set(
+            a: [u64; 4],
+            others in proptest::collection::vec(any::<[u64; 4]>(), 0..40),
+        ) {
+            let words = std::array::from_fn(|k| others.iter().map(|other| other[k]).collect());
+            let look = || {
+                let mut distances = vec![0; others.len()];
+                (measure(&a, &words, &mut distances), distances)
+            };
+            let (least, distances) = look();
+            prop_assert_eq!(simd::narrow::run(look), (least, distances.clone()));
+            let expected: Vec<u16> = others.iter().map(|other| hamming(&a, other)).collect();
+            prop_assert_eq!(least, expected.iter().copied().min().unwrap_or(u16::MAX));
+            prop_assert_eq!(distances, expected);
         }
     }
 }

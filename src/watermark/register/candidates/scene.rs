@@ -22,7 +22,7 @@ const SCALE_SLACK: f64 = 0.5;
 const ANGLE_SLACK: f64 = 0.5;
 /// Largest Hamming distance of partners. On photographs not used to choose the tests 3 in 1000
 /// unrelated pairs are as near, and 95 in 100 true ones.
-const PARTNER_DISTANCE: u64 = 56;
+const PARTNER_DISTANCE: u16 = 56;
 
 /// A keypoint in plane coordinates.
 #[derive(Debug, Clone, Copy)]
