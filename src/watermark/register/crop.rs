@@ -65,7 +65,13 @@ pub(in crate::watermark) fn places(
     if columns.min(rows) < SUPPORT + TILE || columns.max(rows) > 2 * GRID {
         return Vec::new();
     }
-    let turned = way_back.apply(received.level_of_at_least(2 * columns.max(rows)));
+    // Turned when it is small. Averaging does not depend on the turn.
+    let level = received.level_of_at_least(2 * columns.max(rows));
+    let (width, height) = if way_back.swaps_sides() {
+        (rows, columns)
+    } else {
+        (columns, rows)
+    };
     let taps = |from: usize, to: usize| {
         if from >= to {
             Taps::area(from as f64, to)
@@ -73,24 +79,28 @@ pub(in crate::watermark) fn places(
             Taps::bicubic(from, to)
         }
     };
-    let picture = resample(
-        &turned,
-        &taps(turned.width(), columns),
-        &taps(turned.height(), rows),
-    );
+    let picture = way_back.apply(&resample(
+        level,
+        &taps(level.width(), width),
+        &taps(level.height(), height),
+    ));
     let picture_places = Places::new(&picture);
 
     let range = |samples: usize| {
         let free = GRID as isize - samples as isize;
         let (first, last) = (free.min(0) - OVERHANG, free.max(0) + OVERHANG);
         // Places are even, as the chips are.
-        (first.div_euclid(2) * 2..=last).step_by(STEP)
+        let first = first.div_euclid(2) * 2;
+        (first, (last - first) as usize / STEP + 1)
     };
+    let ((left, across), (top, down)) = (range(columns), range(rows));
+    let place = |first: isize, at: usize| first + (at * STEP) as isize;
     let mut best: Vec<(f64, isize, isize)> = Vec::new();
-    for y in range(rows) {
-        for x in range(columns) {
-            let score = picture_places.score(host, TileRanges::ALL, (x, y), MIN_TILES);
-            insert(&mut best, (score, x, y), keep);
+    let mut scores = vec![0.0; across];
+    for y in (0..down).map(|at| place(top, at)) {
+        picture_places.scores(host, &TileRanges::ALL, (left, y), MIN_TILES, &mut scores);
+        for (at, &score) in scores.iter().enumerate() {
+            insert(&mut best, (score, place(left, at), y), keep);
         }
     }
     let to_upright = Homography::of_orientation(way_back);

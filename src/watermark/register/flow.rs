@@ -26,6 +26,8 @@ const REGIONS: usize = 7;
 const REGION: usize = 8;
 /// Largest shift, in steps of the correlation.
 const REACH: isize = 6;
+/// Number of shifts along an axis.
+const SHIFTS: usize = 2 * REACH as usize + 1;
 /// Score that unrelated content reaches.
 const NOISE: f64 = 3.5;
 /// Residual, in samples, from which a region counts half, in each round of reweighting. Lenient
@@ -81,25 +83,24 @@ pub(in crate::watermark) fn flow(
 fn shift(places: &Places, host: &HostLanes, column: usize, row: usize) -> Option<Shift> {
     let half = REGION / 2;
     let tiles = |index: usize| index * half..index * half + REGION;
+    let region = TileRanges {
+        columns: tiles(column),
+        rows: tiles(row),
+    };
+    // Content that has moved by (x, y) is in its place when the picture begins that much before the
+    // grid, so the first place belongs to the largest x.
+    let start = |x: isize, y: isize| (-(STEP as isize) * x, -(STEP as isize) * y);
+    let least = REGION * REGION / 2;
     let score = |x: isize, y: isize| {
-        let step = STEP as isize;
-        // Content that has moved by (x, y) is in its place when the picture begins that much before
-        // the grid.
-        let start = (-step * x, -step * y);
-        places.score(
-            host,
-            TileRanges {
-                columns: tiles(column),
-                rows: tiles(row),
-            },
-            start,
-            REGION * REGION / 2,
-        )
+        let mut score = [0.0];
+        places.scores(host, &region, start(x, y), least, &mut score);
+        score[0]
     };
     let mut best = (0.0, 0, 0);
+    let mut line = [0.0; SHIFTS];
     for y in -REACH..=REACH {
-        for x in -REACH..=REACH {
-            let score = score(x, y);
+        places.scores(host, &region, start(REACH, y), least, &mut line);
+        for (x, &score) in (-REACH..=REACH).zip(line.iter().rev()) {
             if score > best.0 {
                 best = (score, x, y);
             }
