@@ -133,11 +133,12 @@ impl Case {
     fn identify(&self) {
         let photo = open(&self.protected);
         black_box(Sha256::digest(&self.protected));
-        black_box(ReceivedImage::new(&photo).index_query());
+        let received = ReceivedImage::new(&photo);
+        black_box(received.index_query());
+        let received = received.keep();
         drop(photo);
-        let photo = open(&self.protected);
-        let detection = ReceivedImage::new(&photo).detect(&self.record, &key());
-        black_box(manipulation_class(&photo, &self.record, &detection));
+        let detection = received.detect(&self.record, &key());
+        black_box(received.manipulation_class(&self.record, &detection));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         verdict::{Policy, Verdict},
     },
     imaging::{self, Limits, Plane},
-    watermark,
+    watermark::{self, ReceivedImage},
 };
 
 /// The JPEG quality at which the protected picture is saved again.
@@ -65,6 +65,7 @@ pub fn run() -> Result<EngineTest, Error> {
             exact_match: false,
             policy: Policy::Standard,
         };
+        let received = ReceivedImage::new(&received);
         Ok(Verification::weigh(&received, &record, detection, asked))
     };
     let pixels = imaging::decode_gray_jpeg(&marked.bytes)?;

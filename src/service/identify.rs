@@ -5,9 +5,12 @@
 //! ask      photos that share words, the photo of these very bytes, and  database; words
 //!          the one that the manifest names                              a standby, if any
 //! rank     open their records, compare fingerprints, keep the likeliest
-//! decide   decode again; read the mark of each; z is corrected for the  gate
-//!          number of candidates
+//! decide   read the mark of each; z is corrected for the number of       gate
+//!          candidates
 //! ```
+//!
+//! What `decide` needs of the picture is kept meanwhile, some 5 MB in place of its pixels, as long
+//! as the budget of bodies has room for it; otherwise the file is decoded again.
 //!
 //! Visual words and fingerprints choose the candidates; only the mark decides. An unmarked copy of
 //! a photo is found by its look, and is no match. So a standby may say who shares words: what it
@@ -20,7 +23,9 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::{
-    Context, Error, engine, images, standby,
+    Context, Error,
+    admission::bodies::BodyMemory,
+    engine, images, standby,
     stated::FileCredentials,
     usage,
     verification::{Asked, Verification},
@@ -103,7 +108,7 @@ pub(super) async fn recognise(
     tx.commit().await?;
 
     let (index, judge) = (engine::index_key(&secret), ctx.signers.judge());
-    let (seen, judgement) = images::run(
+    let (seen, picture, judgement) = images::run(
         ctx,
         tenant,
         MeteredOperation::Identify,
@@ -111,6 +116,7 @@ pub(super) async fn recognise(
         move |job, image, limits| look(job, image, limits, &index, &judge),
     )
     .await?;
+    let kept = KeptPicture::within_budget(ctx, tenant, picture);
 
     let suggested = ask_standby(ctx, tenant, &seen, written).await;
     let mut tx = ctx.db.begin(tenant).await?;
@@ -128,7 +134,19 @@ pub(super) async fn recognise(
             tenant,
             MeteredOperation::Identify,
             (image, limits),
-            move |job, image, limits| decide(job, image, limits, &likely, &secret, &credentials),
+            move |job, image, limits| {
+                if job.abandoned() {
+                    return Err(Error::Abandoned);
+                }
+                match kept {
+                    Some(kept) => decide(job, &kept.picture, &likely, &secret, &credentials),
+                    None => {
+                        let photo = imaging::decode(image, limits)?;
+                        let received = ReceivedImage::new(&photo);
+                        decide(job, &received, &likely, &secret, &credentials)
+                    }
+                }
+            },
         )
         .await?
     };
@@ -172,12 +190,34 @@ async fn matches(
     Ok(matches.collect())
 }
 
-/// The part of a received image that is kept while the database is asked. Its pixels are not, since
-/// any number of requests may wait.
+/// The part of a received image that the database is asked with.
 struct Seen {
     sha256: ContentHash,
     sought: IndexQuery,
     tokens: Vec<i32>,
+}
+
+/// A received picture without its pixels, kept while the database is asked. Any number of requests
+/// may wait, so its memory counts as that of a body.
+struct KeptPicture {
+    picture: ReceivedImage<'static>,
+    _memory: BodyMemory,
+}
+
+impl KeptPicture {
+    /// Keeps a picture; `None` if there is no room.
+    fn within_budget(
+        ctx: &Context,
+        tenant: &TenantId,
+        picture: ReceivedImage<'static>,
+    ) -> Option<Self> {
+        let mut memory = ctx.bodies.receive(tenant);
+        memory.take(picture.bytes()).ok()?;
+        Some(Self {
+            picture,
+            _memory: memory,
+        })
+    }
 }
 
 /// The first part of the CPU's work: decode, judge the manifest, and find words.
@@ -187,7 +227,7 @@ fn look(
     limits: &Limits,
     index: &IndexKey,
     judge: &Judge,
-) -> Result<(Seen, Judgement), Error> {
+) -> Result<(Seen, ReceivedImage<'static>, Judgement), Error> {
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
@@ -197,13 +237,14 @@ fn look(
     if job.abandoned() {
         return Err(Error::Abandoned);
     }
-    let sought = ReceivedImage::new(&photo).index_query();
+    let received = ReceivedImage::new(&photo);
+    let sought = received.index_query();
     let seen = Seen {
         sha256: ContentHash::from_digest(Sha256::digest(image).into()),
         tokens: index.tokens(&sought.words()),
         sought,
     };
-    Ok((seen, judgement))
+    Ok((seen, received.keep(), judgement))
 }
 
 /// Photos that may be in the image.
@@ -302,17 +343,11 @@ fn likeliest(
 /// The second part of the CPU's work: read the marks of the likeliest photos.
 fn decide(
     job: &Job,
-    image: &[u8],
-    limits: &Limits,
+    received: &ReceivedImage<'_>,
     likely: &[LikelyPhoto],
     secret: &TenantSecret,
     credentials: &FileCredentials,
 ) -> Result<Vec<(PhotoId, Verification)>, Error> {
-    if job.abandoned() {
-        return Err(Error::Abandoned);
-    }
-    let photo = imaging::decode(image, limits)?;
-    let received = ReceivedImage::new(&photo);
     let mut matches = Vec::new();
     for candidate in likely {
         if job.abandoned() {
@@ -326,7 +361,7 @@ fn decide(
             exact_match: candidate.exact_match,
             policy: Policy::Standard,
         };
-        let found = Verification::weigh(&photo, &candidate.record, detection, asked);
+        let found = Verification::weigh(received, &candidate.record, detection, asked);
         if found.evidence.watermark == WatermarkStatus::Detected {
             matches.push((z, candidate, found));
         }

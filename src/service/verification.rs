@@ -11,8 +11,7 @@ use crate::{
             WatermarkStatus,
         },
     },
-    imaging::Photo,
-    watermark::{self, Detection, PublicEvidence, Record, Region, Tampering},
+    watermark::{self, Detection, PublicEvidence, ReceivedImage, Record, Region, Tampering},
 };
 
 /// The values of [`Verification::smallest_visible`], as shares of the photo's area.
@@ -83,9 +82,9 @@ impl Verification {
         self
     }
 
-    /// Weighs the engine's findings in `photo` against the record that it is compared with.
+    /// Weighs the engine's findings in a picture against the record that it is compared with.
     pub(super) fn weigh(
-        photo: &Photo,
+        received: &ReceivedImage<'_>,
         record: &Record,
         detection: Detection,
         asked: Asked,
@@ -102,7 +101,7 @@ impl Verification {
                 engine::alteration(found.finding)
             }),
             handling: if watermark == WatermarkStatus::Detected && !asked.exact_match {
-                engine::tamper_class(watermark::manipulation_class(photo, record, &detection))
+                engine::tamper_class(received.manipulation_class(record, &detection))
             } else {
                 TamperClass::None
             },

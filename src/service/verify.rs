@@ -19,7 +19,7 @@ use crate::{
         verdict::{Policy, WatermarkStatus},
     },
     imaging::{self, Limits},
-    watermark::{self, Record, WatermarkKey},
+    watermark::{self, ReceivedImage, Record, WatermarkKey},
 };
 
 /// A request to verify an image.
@@ -168,6 +168,7 @@ fn examine(
         exact_match: Sha256::digest(image).as_slice() == reference.protected_sha256.as_slice(),
         policy,
     };
-    let found = Verification::weigh(&photo, &reference.record, detection, asked);
+    let received = ReceivedImage::new(&photo);
+    let found = Verification::weigh(&received, &reference.record, detection, asked);
     Ok((found, judgement))
 }

@@ -10,10 +10,7 @@ pub(super) mod null_trials;
 
 use self::content::ContentMatch;
 use super::{
-    features::{
-        chroma::{ChromaCells, ChromaPlanes},
-        levels::Levels,
-    },
+    features::{chroma::ChromaCells, levels::Levels},
     geometry::{homography::Homography, overlap},
     key::WatermarkKey,
     layout::Tiling,
@@ -29,7 +26,7 @@ use super::{
     },
     tamper::{self, Expected, Observed, Region, TamperFinding, Tampering},
 };
-use crate::imaging::{Photo, pixel_digest};
+use crate::imaging::Photo;
 
 /// Least share, both of the photo that is seen and of the picture that it fills, at which the photo
 /// counts as uncropped.
@@ -185,7 +182,7 @@ pub(super) fn detect_in(
         }
         let before = (record.chroma()).map(|hidden| ChromaCells::uncover(hidden, key));
         let levels = (record.levels()).map(|hidden| Levels::uncover(hidden, key));
-        let after = ChromaPlanes::of(received.photo())
+        let after = (received.chroma())
             .map(|planes| planes.cells(map))
             .map(|cells| {
                 if registered.negative {
@@ -285,26 +282,33 @@ pub fn manipulation_class(
     record: &Record,
     detection: &Detection,
 ) -> ManipulationClass {
-    let same_size = photo.upright_size() == (record.width(), record.height());
-    let as_it_was = |way: &Transform| {
-        let turned = way.rotation_degrees.min(360.0 - way.rotation_degrees);
-        !way.flipped && turned < UNTURNED_DEGREES
-    };
-    let whole = detection.coverage >= WHOLE && detection.filled >= WHOLE;
-    let altered = detection
-        .tampering
-        .as_ref()
-        .is_some_and(|tampering| tampering.finding == TamperFinding::Altered);
-    let in_place = same_size && whole && detection.transform.as_ref().is_some_and(as_it_was);
-    if in_place && pixel_digest(&photo.pixels) == *record.pixel_digest() {
-        ManipulationClass::None
-    } else if altered {
-        ManipulationClass::StructuralAlteration
-    } else if !whole {
-        ManipulationClass::Crop
-    } else if !in_place {
-        ManipulationClass::Resize
-    } else {
-        ManipulationClass::Compression
+    ReceivedImage::new(photo).manipulation_class(record, detection)
+}
+
+impl ReceivedImage<'_> {
+    /// Does the same as [`manipulation_class`].
+    pub fn manipulation_class(&self, record: &Record, detection: &Detection) -> ManipulationClass {
+        let same_size = self.upright_size() == (record.width(), record.height());
+        let as_it_was = |way: &Transform| {
+            let turned = way.rotation_degrees.min(360.0 - way.rotation_degrees);
+            !way.flipped && turned < UNTURNED_DEGREES
+        };
+        let whole = detection.coverage >= WHOLE && detection.filled >= WHOLE;
+        let altered = detection
+            .tampering
+            .as_ref()
+            .is_some_and(|tampering| tampering.finding == TamperFinding::Altered);
+        let in_place = same_size && whole && detection.transform.as_ref().is_some_and(as_it_was);
+        if in_place && self.pixel_digest() == *record.pixel_digest() {
+            ManipulationClass::None
+        } else if altered {
+            ManipulationClass::StructuralAlteration
+        } else if !whole {
+            ManipulationClass::Crop
+        } else if !in_place {
+            ManipulationClass::Resize
+        } else {
+            ManipulationClass::Compression
+        }
     }
 }

@@ -102,7 +102,7 @@ impl ChromaCells {
 pub(in crate::watermark) type HiddenChroma = Hidden<SECTION_BYTES>;
 
 /// The chroma of a received picture, upright and squashed to 128 x 128, as Cb + 128 and Cr + 128.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::watermark) struct ChromaPlanes([Plane; 2]);
 
 impl ChromaPlanes {

@@ -251,17 +251,17 @@ fn best_symmetry(whole: &Plane, upright: Reading, reference: &Reference<'_>) -> 
 }
 
 /// The search beyond the picture as a whole.
-struct Search<'a> {
-    received: &'a ReceivedImage<'a>,
+struct Search<'a, 'p> {
+    received: &'a ReceivedImage<'p>,
     record: &'a Record,
     reference: &'a Reference<'a>,
     host: HostLanes,
     best: Option<Fit>,
 }
 
-impl<'a> Search<'a> {
+impl<'a, 'p> Search<'a, 'p> {
     fn new(
-        received: &'a ReceivedImage<'a>,
+        received: &'a ReceivedImage<'p>,
         record: &'a Record,
         reference: &'a Reference<'a>,
     ) -> Self {

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The straight path never builds the levels: a picture that is the whole photo in its place is
-//! averaged to the grid directly.
+//! averaged to the grid directly. What was computed once can be kept without the pixels, some 5 MB
+//! ([`ReceivedImage::keep`]).
 
 use std::cell::OnceCell;
 
@@ -17,12 +18,13 @@ use super::{
     sample_points::{all_places, one_place, pitch},
 };
 use crate::{
-    imaging::{Photo, Plane},
+    imaging::{Photo, Plane, pixel_digest},
     watermark::{
+        features::chroma::ChromaPlanes,
         geometry::warp::Warp,
         layout::Window,
         sampling::{
-            grid::{LumaSource, fitted, upright_luma},
+            grid::{LumaSource, fitted},
             resample::{Taps, resample},
         },
     },
@@ -50,23 +52,78 @@ pub(in crate::watermark) enum Sampling {
 /// A received picture, ready to be compared with any number of records.
 #[derive(Debug)]
 pub struct ReceivedImage<'a> {
-    photo: &'a Photo,
+    source: Source<'a>,
     /// Whether luma is read as 255 - Y.
     negative: bool,
+    /// The photo's luma as it is stored, for the grid and for the levels.
+    luma: OnceCell<LumaSource<'a>>,
     whole: OnceCell<Plane>,
     levels: OnceCell<Vec<Plane>>,
     sight: OnceCell<Sight>,
 }
 
+/// What everything is derived from.
+#[derive(Debug, Clone)]
+enum Source<'a> {
+    Photo(&'a Photo),
+    Kept(Kept),
+}
+
+/// What is kept of a photo's pixels.
+#[derive(Debug, Clone)]
+struct Kept {
+    upright_size: (u32, u32),
+    whole: Plane,
+    level: Plane,
+    chroma: Option<ChromaPlanes>,
+    digest: [u8; 32],
+}
+
 impl<'a> ReceivedImage<'a> {
     /// Prepares a picture; what is derived from it is computed when it is first needed.
     pub fn new(photo: &'a Photo) -> Self {
+        Self::of(Source::Photo(photo))
+    }
+
+    fn of(source: Source<'a>) -> Self {
         Self {
-            photo,
+            source,
             negative: false,
+            luma: OnceCell::new(),
             whole: OnceCell::new(),
             levels: OnceCell::new(),
             sight: OnceCell::new(),
+        }
+    }
+
+    /// Computes all that a comparison may need, and lets go of the photo.
+    #[must_use]
+    pub fn keep(self) -> ReceivedImage<'static> {
+        self.sight();
+        let kept = Kept {
+            upright_size: self.upright_size(),
+            whole: self.of_polarity(self.whole().clone()),
+            level: self.of_polarity(self.upright().clone()),
+            chroma: self.chroma(),
+            digest: self.pixel_digest(),
+        };
+        ReceivedImage {
+            negative: self.negative,
+            sight: self.sight,
+            ..ReceivedImage::of(Source::Kept(kept))
+        }
+    }
+
+    /// Returns the bytes that a kept picture takes while nothing else is derived from it: its
+    /// planes, and next to them little.
+    pub fn bytes(&self) -> usize {
+        match &self.source {
+            Source::Photo(_) => 0,
+            Source::Kept(kept) => {
+                let planes = [&kept.whole, &kept.level];
+                let samples: usize = planes.map(|plane| plane.data().len()).iter().sum();
+                samples * size_of::<f32>() + self.sight().bytes()
+            }
         }
     }
 
@@ -74,7 +131,7 @@ impl<'a> ReceivedImage<'a> {
     pub(in crate::watermark) fn negative(&self) -> Self {
         Self {
             negative: !self.negative,
-            ..Self::new(self.photo)
+            ..Self::of(self.source.clone())
         }
     }
 
@@ -83,14 +140,30 @@ impl<'a> ReceivedImage<'a> {
         self.negative
     }
 
-    pub(in crate::watermark) fn photo(&self) -> &Photo {
-        self.photo
+    /// Returns the chroma of the picture as it was received; `None` for a grey one.
+    pub(in crate::watermark) fn chroma(&self) -> Option<ChromaPlanes> {
+        match &self.source {
+            Source::Photo(photo) => ChromaPlanes::of(photo),
+            Source::Kept(kept) => kept.chroma.clone(),
+        }
+    }
+
+    /// Returns the digest of the pixels.
+    pub(in crate::watermark) fn pixel_digest(&self) -> [u8; 32] {
+        match &self.source {
+            Source::Photo(photo) => pixel_digest(&photo.pixels),
+            Source::Kept(kept) => kept.digest,
+        }
     }
 
     /// Returns the upright picture squashed to the grid, 256 x 256.
     pub(in crate::watermark) fn whole(&self) -> &Plane {
-        self.whole
-            .get_or_init(|| self.of_polarity(upright_luma(self.photo)))
+        self.whole.get_or_init(|| {
+            self.of_polarity(match &self.source {
+                Source::Photo(photo) => photo.orientation.apply(&self.luma(photo).luma()),
+                Source::Kept(kept) => kept.whole.clone(),
+            })
+        })
     }
 
     /// Returns the keypoints of the usual effort.
@@ -114,7 +187,10 @@ impl<'a> ReceivedImage<'a> {
 
     /// Returns the width and height of the picture in pixels, as a viewer shows it.
     pub(in crate::watermark) fn upright_size(&self) -> (u32, u32) {
-        self.photo.upright_size()
+        match &self.source {
+            Source::Photo(photo) => photo.upright_size(),
+            Source::Kept(kept) => kept.upright_size,
+        }
     }
 
     /// Returns the plane, or its negative.
@@ -127,12 +203,19 @@ impl<'a> ReceivedImage<'a> {
         plane
     }
 
+    fn luma(&self, photo: &'a Photo) -> &LumaSource<'a> {
+        self.luma.get_or_init(|| LumaSource::new(&photo.pixels))
+    }
+
     fn levels(&self) -> &[Plane] {
         self.levels.get_or_init(|| {
-            let (width, height) = fitted((self.photo.width(), self.photo.height()), LONG_SIDE);
-            let stored = LumaSource::new(&self.photo.pixels).shrink(width, height);
-            let base = self.of_polarity(self.photo.orientation.apply(&stored));
-            let mut levels = vec![base];
+            let mut levels = vec![self.of_polarity(match &self.source {
+                Source::Photo(photo) => {
+                    let (width, height) = fitted((photo.width(), photo.height()), LONG_SIDE);
+                    (photo.orientation).apply(&self.luma(photo).shrink(width, height))
+                }
+                Source::Kept(kept) => kept.level.clone(),
+            })];
             while let Some(next) = next_level(&levels) {
                 levels.push(next);
             }

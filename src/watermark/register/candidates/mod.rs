@@ -136,6 +136,11 @@ impl Sight {
         &self.upright
     }
 
+    /// Returns the bytes that the keypoints take.
+    pub(in crate::watermark) fn bytes(&self) -> usize {
+        (self.upright.len() + self.mirrored.len()) * size_of::<Keypoint>()
+    }
+
     /// Guesses maps as [`candidates`] does.
     pub(in crate::watermark) fn candidates(
         &self,
