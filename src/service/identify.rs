@@ -138,14 +138,12 @@ pub(super) async fn recognise(
                 if job.abandoned() {
                     return Err(Error::Abandoned);
                 }
-                match kept {
-                    Some(kept) => decide(job, &kept.picture, &likely, &secret, &credentials),
-                    None => {
-                        let photo = imaging::decode(image, limits)?;
-                        let received = ReceivedImage::new(&photo);
-                        decide(job, &received, &likely, &secret, &credentials)
-                    }
+                if let Some(kept) = kept {
+                    return decide(job, &kept.picture, &likely, &secret, &credentials);
                 }
+                let photo = imaging::decode(image, limits)?;
+                let received = ReceivedImage::new(&photo);
+                decide(job, &received, &likely, &secret, &credentials)
             },
         )
         .await?

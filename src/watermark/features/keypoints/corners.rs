@@ -117,7 +117,9 @@ fn mark_maxima(rows: &[Vec<f32>; 3], peaks: &mut [u8]) {
         let h = here[x];
         let beaten = above0[x].max(above1[x]).max(above2[x]).max(before[x]);
         let matched = below0[x].max(below1[x]).max(below2[x]).max(after[x]);
-        peaks[x] = u8::from((h >= LEAST_RESPONSE) & (h > beaten) & (h >= matched));
+        // Without branches, so that the compiler vectorises it.
+        let [strong, greater, no_less] = [h >= LEAST_RESPONSE, h > beaten, h >= matched];
+        peaks[x] = u8::from(strong) & u8::from(greater) & u8::from(no_less);
     }
 }
 
@@ -269,11 +271,9 @@ mod tests {
     /// The definition: greater than the neighbours before, not less than those behind.
     fn is_maximum(rows: &[Vec<f32>; 3], x: usize) -> bool {
         let here = rows[1][x];
-        let beaten = rows[0][x - 1..=x + 1].iter().chain([&rows[1][x - 1]]);
-        let matched = rows[2][x - 1..=x + 1].iter().chain([&rows[1][x + 1]]);
-        here >= LEAST_RESPONSE
-            && beaten.fold(true, |all, n| all && here > *n)
-            && matched.fold(true, |all, n| all && here >= *n)
+        let mut beaten = rows[0][x - 1..=x + 1].iter().chain([&rows[1][x - 1]]);
+        let mut matched = rows[2][x - 1..=x + 1].iter().chain([&rows[1][x + 1]]);
+        here >= LEAST_RESPONSE && beaten.all(|n| here > *n) && matched.all(|n| here >= *n)
     }
 
     #[test]
