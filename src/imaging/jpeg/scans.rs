@@ -1,9 +1,9 @@
 //! Entropy-coded scans to coefficients.
 //!
-//! [`sequential`] reads sequential files of one scan, libjpeg-turbo-rs progressive ones. Both refuse
-//! sequential files of several scans, which are legal and which some encoders write. Such a scan is laid out exactly like a file that has only its
-//! components, with their own share of the size, so each is read as a file of its own and put into
-//! its place.
+//! [`sequential`] reads sequential files of one scan, libjpeg-turbo-rs progressive ones. Both
+//! refuse sequential files of several scans, which are legal and which some encoders write. Such a
+//! scan is laid out exactly like a file that has only its components, with their own share of the
+//! size, so each is read as a file of its own and put into its place.
 
 use libjpeg_turbo_rs::{ComponentCoefficients, JpegCoefficients};
 
