@@ -1,9 +1,9 @@
 //! CPU time, page faults and memory of `protect`, `verify` and `identify`, next to plainly decoding
 //! and encoding the same file in the same process.
 //!
-//! `script/cargo bench --bench engine` makes its files from two photographs of
-//! `$LUMATRACE_PHOTOS/large` (default `../shared/photos`); photographs that are named on the command
-//! line are measured as they are instead. Each file has a process of its own, so that what an
+//! `script/cargo bench --bench engine` makes its files from photographs of
+//! `$LUMATRACE_PHOTOS/large` (default `../shared/photos`); those that are named on the command line
+//! are measured as they are instead. Each file has a process of its own, so that what an
 //! earlier one left in the allocator does not decide, and each round runs every task, so that a
 //! noisy machine disturbs them alike. Times are those of the thread, the least of all rounds.
 //!

@@ -111,8 +111,8 @@ pub(in crate::watermark) fn mask(luma: &Plane, texture: &Plane) -> Plane {
     mask
 }
 
-/// Returns the least value of a 256 x 256 grid at some places around each, `(down, across)`, at most
-/// [`REACH`] away; the border repeats.
+/// Returns the least value of a 256 x 256 grid at some places around each, `(down, across)`, at
+/// most [`REACH`] away; the border repeats.
 fn least(grid: &[f32], places: &[(isize, isize)]) -> Vec<f32> {
     let mut least = vec![f32::INFINITY; GRID * GRID];
     lower(&mut least, grid, places);
