@@ -16,6 +16,8 @@ use crate::simd;
 /// Blocks are converted to bytes in pieces of this size, to hash without a copy of the picture. Of
 /// whole chunks of BLAKE3, so that it hashes many at once.
 const PIECE_BYTES: usize = 64 * 1024;
+/// 16-bit samples that are converted at once.
+const SAMPLES: usize = 1024;
 
 /// Returns the BLAKE3 digest of the pixels.
 pub fn pixel_digest(pixels: &Pixels) -> [u8; 32] {
@@ -38,7 +40,7 @@ impl PieceHasher {
     fn new() -> Self {
         Self {
             hasher: blake3::Hasher::new(),
-            piece: Vec::with_capacity(PIECE_BYTES + size_of::<[i16; 65]>()),
+            piece: Vec::with_capacity(PIECE_BYTES + size_of::<[u16; SAMPLES]>()),
         }
     }
 
@@ -82,8 +84,12 @@ fn hash_raster(hasher: &mut PieceHasher, raster: &Raster) {
         }
         Samples::U16(samples) => {
             hasher.update(&[channels, 16]);
-            for sample in samples {
-                hasher.update(&sample.to_le_bytes());
+            let mut bytes = [[0; 2]; SAMPLES];
+            for samples in samples.chunks(SAMPLES) {
+                for (bytes, sample) in bytes.iter_mut().zip(samples) {
+                    *bytes = sample.to_le_bytes();
+                }
+                hasher.update(bytes[..samples.len()].as_flattened());
                 hasher.settle();
             }
         }
@@ -139,6 +145,7 @@ mod tests {
     )]
 
     use super::*;
+    use crate::imaging::Layout;
 
     #[test]
     fn every_coefficient_of_a_block_counts() {
@@ -161,6 +168,24 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!((seen.len(), count), (387, 387));
+    }
+
+    #[test]
+    fn samples_of_16_bits_are_hashed_as_one_row_of_bytes() {
+        let samples: Vec<u16> = (0..130 * 301 * 3)
+            .map(|at: u32| (at * 7_919) as u16)
+            .collect();
+        let mut expected = blake3::Hasher::new();
+        expected.update(b"lumatrace raster 1");
+        expected.update(&130_u32.to_le_bytes());
+        expected.update(&301_u32.to_le_bytes());
+        expected.update(&[3, 16]);
+        for sample in &samples {
+            expected.update(&sample.to_le_bytes());
+        }
+        let raster = Raster::new(130, 301, Layout::Rgb, Samples::U16(samples)).unwrap();
+        let digest = pixel_digest(&Pixels::Raster(raster));
+        assert_eq!(digest, *expected.finalize().as_bytes());
     }
 
     #[test]

@@ -263,3 +263,34 @@ fn next_level(levels: &[Plane]) -> Option<Plane> {
         &taps(from.height(), height),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        imaging::{Layout, Samples},
+        watermark::{
+            embed,
+            tests::pictures::{key, open, photo, samples, scene_photo},
+        },
+    };
+
+    #[test]
+    fn a_kept_picture_is_judged_as_the_photo_is() {
+        let embedded = embed(scene_photo(600, 400), &key()).unwrap();
+        let sent = open(&embedded.bytes);
+        let inverted = samples(&sent).iter().map(|sample| !sample).collect();
+        let negative = photo(600, 400, Layout::Rgb, Samples::U8(inverted));
+        for (picture, is_negative) in [(sent, false), (negative, true)] {
+            let judge = |received: &ReceivedImage<'_>| {
+                let found = received.detect(&embedded.record, &key());
+                let class = received.manipulation_class(&embedded.record, &found);
+                (received.index_query().words(), found, class)
+            };
+            let fresh = judge(&ReceivedImage::new(&picture));
+            assert!(judge(&ReceivedImage::new(&picture).keep()) == fresh);
+            let way = fresh.1.transform.unwrap();
+            assert_eq!((fresh.1.z > 25.0, way.negative), (true, is_negative));
+        }
+    }
+}

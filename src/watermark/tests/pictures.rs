@@ -94,7 +94,7 @@ pub(in super::super) fn open(file: &[u8]) -> Photo {
 }
 
 /// The 8-bit samples of a photo.
-pub(super) fn samples(photo: &Photo) -> &[u8] {
+pub(in super::super) fn samples(photo: &Photo) -> &[u8] {
     let Pixels::Raster(raster) = &photo.pixels else {
         panic!("a JPEG has no samples")
     };
