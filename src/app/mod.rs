@@ -39,6 +39,7 @@ use crate::{
         admission::{
             access::{self, AccessFeed},
             bodies::Bodies,
+            leases,
             limits::Limiter,
             refusals::{self, RefusedSignIns},
             sign_ins::SignIns,
@@ -49,7 +50,9 @@ use crate::{
         readiness::{self, Readiness},
         signers::{self, SelfTest},
         standby::{self, Fault, Standby},
+        tenant_cache::TenantCache,
         time_stamps::TimeStampAuthority,
+        usage::{self, UsageTally},
     },
 };
 use sqlx::postgres::PgConnectOptions;
@@ -290,6 +293,8 @@ pub async fn context(
             burst: serve.rate_burst,
             per_hour: serve.rate_per_hour,
         }),
+        usage: UsageTally::default(),
+        tenants: TenantCache::default(),
         images: CpuGate::new(workers, queue),
         // Who cannot be stamped at once is not kept waiting.
         stamps: CpuGate::new((STAMPS_PER_WORKER * workers).max(FEWEST_STAMPS), 0),
@@ -341,6 +346,12 @@ fn start_background(ctx: &Context, owner: PgConnectOptions) -> Background {
     background.spawn("refused sign-ins", |stopping| {
         refusals::summarise(summarised, stopping)
     });
+    let counting = ctx.clone();
+    background.spawn("calls in advance", |stopping| {
+        leases::keep(counting, stopping)
+    });
+    let charging = ctx.clone();
+    background.spawn("usage", |stopping| usage::keep(charging, stopping));
     let watched = ctx.clone();
     background.spawn("signer renewal", |stopping| {
         signer_renewal::watch(owner, watched, stopping)

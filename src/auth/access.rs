@@ -20,7 +20,7 @@ use super::{
     ended_tokens::EndedTokens,
     token::{Claims, Origin},
 };
-use crate::domain::{AccessKey, AccessState, CredentialId, access_key};
+use crate::domain::{AccessKey, AccessState, CredentialId, TenantId, access_key};
 
 /// Age from which the copy is no longer trusted; it is refreshed every second.
 const STALE: Duration = Duration::from_secs(10);
@@ -117,6 +117,13 @@ impl AccessStates {
             copied.all_in_doubt = Some(at);
         }
         copied.doubts.insert(key, at);
+    }
+
+    /// Whether the tenant is there and not suspended, as far as it is known.
+    pub fn is_served(&self, tenant: &TenantId) -> bool {
+        let key = access_key("tenant", tenant.as_str(), "");
+        let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        copied.least.get(&key).is_none_or(|least| least.number == 0)
     }
 
     /// How long ago the latest complete reading began; `None` before the first.
@@ -223,7 +230,7 @@ impl Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Role, Scopes, TenantId, TokenId, Username};
+    use crate::domain::{Role, Scopes, TokenId, Username};
 
     /// The time in these tests, between a token's issue and its expiry.
     const NOW: i64 = 50;

@@ -4,12 +4,13 @@
 //! the head until its transaction ends, and the next append waits for it: so sequences have no gap
 //! and the chain no fork. Append last, so that others wait for little.
 
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{DbError, TenantTransaction};
+use super::{DbError, TenantTransaction, idempotency_keys::ClaimId, usage_hours};
 use crate::domain::{
-    TenantId,
+    MeteredOperation, TenantId,
     audit::{Action, AuditEntry, ChainHash, Detail, Event, EventFilter, Head, HeadSeal},
 };
 
@@ -40,15 +41,26 @@ pub trait Seals {
     fn is_right(&self, tenant: &TenantId, head: &Head, seal: &[u8]) -> bool;
 }
 
-/// Appends an event to the tenant's chain. Its head stays locked until the transaction ends, so
-/// this comes last in it.
+/// What is written in the statement of an event: the row of an hour's use that others of the tenant
+/// wait for, and the outcome of a call under an idempotency key.
+#[derive(Debug, Default)]
+pub struct Along<'a> {
+    /// Work that is charged.
+    pub charged: Option<MeteredOperation>,
+    /// The claim that the work was done under, and its outcome.
+    pub outcome: Option<(ClaimId<'a>, Value)>,
+}
+
+/// Appends an event to the tenant's chain; false when the claim was lost, and nothing must be
+/// committed. Its head stays locked until the transaction ends, so this comes last in it.
 pub async fn append(
     tx: &mut TenantTransaction,
     now: OffsetDateTime,
     entry: &AuditEntry,
+    along: &Along<'_>,
     sealing: Sealing,
     seals: &impl Seals,
-) -> Result<(), DbError> {
+) -> Result<bool, DbError> {
     let tenant = tx.tenant().clone();
     let (db, _) = tx.parts();
     let corrupt = || DbError::Corrupt("audit_heads");
@@ -80,13 +92,24 @@ pub async fn append(
     } else {
         row.seal
     };
-    sqlx::query!(
-        "with added as (
+    let claim = along.outcome.as_ref().map(|(claim, _)| claim);
+    let outcome = along.outcome.as_ref().map(|(_, outcome)| outcome);
+    let completed = sqlx::query_scalar!(
+        r#"with added as (
              insert into audit_events
                  (tenant_id, sequence, event_id, at, actor, action, subject, detail, previous_hash, hash)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         ), charged as (
+             insert into usage_hours as used (tenant_id, hour, operation, calls)
+             select $1, $12, $13, 1 where $13::text is not null
+             on conflict on constraint usage_hours_pkey do update set calls = used.calls + 1
+         ), completed as (
+             update idempotency_keys set outcome = $17
+             where tenant_id = $1 and operation = $14 and key = $15 and claim_id = $16 and outcome is null
+             returning key
          )
-         update audit_heads set sequence = $2, hash = $10, seal = $11 where tenant_id = $1",
+         update audit_heads set sequence = $2, hash = $10, seal = $11 where tenant_id = $1
+         returning (select count(*) from completed) as "completed!""#,
         tenant.as_str(),
         event.sequence,
         event.id,
@@ -97,11 +120,17 @@ pub async fn append(
         detail,
         event.previous_hash.as_bytes(),
         event.hash.as_bytes(),
-        new_seal
+        new_seal,
+        usage_hours::hour_of(now),
+        along.charged.map(MeteredOperation::as_str),
+        claim.map(|claim| claim.operation.as_str()),
+        claim.map(|claim| claim.key.as_str()),
+        claim.map(|claim| claim.call),
+        outcome
     )
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(())
+    Ok(claim.is_none() || completed == 1)
 }
 
 /// A row as PostgreSQL gives it.
@@ -112,7 +141,7 @@ struct EventRow {
     actor: String,
     action: String,
     subject: String,
-    detail: serde_json::Value,
+    detail: Value,
     previous_hash: Vec<u8>,
     hash: Vec<u8>,
 }

@@ -170,25 +170,20 @@ pub async fn renew(
     Ok(())
 }
 
-/// Stores the outcome; false when the claim was lost, and the work must not be committed.
-pub async fn complete(
-    tx: &mut TenantTransaction,
-    claim: ClaimId<'_>,
-    outcome: &Value,
-) -> Result<bool, DbError> {
+/// Whether the claim was not lost, and the work not done.
+pub async fn is_held(tx: &mut TenantTransaction, claim: ClaimId<'_>) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
-    let done = sqlx::query!(
-        "update idempotency_keys set outcome = $5
-         where tenant_id = $1 and operation = $2 and key = $3 and claim_id = $4 and outcome is null",
+    let held = sqlx::query_scalar!(
+        r#"select exists (select from idempotency_keys
+               where tenant_id = $1 and operation = $2 and key = $3 and claim_id = $4 and outcome is null) as "held!""#,
         tenant,
         claim.operation.as_str(),
         claim.key.as_str(),
-        claim.call,
-        outcome
+        claim.call
     )
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(held)
 }
 
 /// Deletes the key's row, unless the work is done or the claim was lost.

@@ -25,26 +25,6 @@ pub struct ManifestSummary {
     pub kept: bool,
 }
 
-/// Stores the manifest of a photo that was just protected.
-pub async fn insert(
-    tx: &mut TenantTransaction,
-    photo: PhotoId,
-    manifest: &StoredManifest,
-) -> Result<(), DbError> {
-    let (db, tenant) = tx.parts();
-    sqlx::query!(
-        "insert into manifests (tenant_id, photo_id, manifest_id, certificate_sha256, store) values ($1, $2, $3, $4, $5)",
-        tenant,
-        photo.as_uuid(),
-        manifest.manifest_id,
-        manifest.certificate_sha256,
-        manifest.store
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
 /// Finds the manifest of a photo.
 pub async fn find(
     tx: &mut TenantTransaction,

@@ -25,6 +25,7 @@ pub mod photo_lists;
 pub mod photos;
 mod pool;
 mod pool_shares;
+pub mod protections;
 pub mod restore;
 pub mod revoked_tokens;
 pub mod roles;
@@ -44,8 +45,9 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, PgExecutor, Postgres, Transaction, migrate::Migrator,
-    postgres::PgConnectOptions,
+    ConnectOptions, PgExecutor, Postgres, Transaction,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgRow},
 };
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -159,6 +161,25 @@ impl Database {
         self.begin_with(tenant, &settings).await
     }
 
+    /// Starts such a transaction for [`protections::save`]. With `serialised` it first waits for
+    /// every other one of the tenant's that is, and holds later ones up until it ends, so that a
+    /// count of photos stays true until it is used.
+    pub async fn begin_protection(
+        &self,
+        tenant: &TenantId,
+        serialised: bool,
+    ) -> Result<TenantTransaction, DbError> {
+        // Two tenants that share a lock, which 64 bits make unlikely, wait for each other and are
+        // counted apart. A tenant's name may stand between quotes.
+        let lock = if serialised {
+            format!("; select pg_advisory_xact_lock(hashtextextended('protect {tenant}', 0))")
+        } else {
+            String::new()
+        };
+        let settings = format!("{SERVING_LIMITS}{}{lock}", words::INDEX_SCANS);
+        self.begin_with(tenant, &settings).await
+    }
+
     /// Starts such a transaction whose queries all see what there is at the first one, and are
     /// planned for the values that they are asked with: a plan for any values could use no index.
     pub async fn begin_snapshot(&self, tenant: &TenantId) -> Result<TenantTransaction, DbError> {
@@ -182,6 +203,22 @@ impl Database {
         let mut begun = TenantTransaction::begin(connection, tenant, self.switch, settings).await?;
         begun.permit = Some(permit);
         Ok(begun)
+    }
+
+    /// Asks one question about the tenant's rows, in one message that begins a transaction, asks,
+    /// and ends it: one round trip. Nothing can be written.
+    ///
+    /// Such a message takes no parameters, so `question` holds no more than numbers and ids between
+    /// quotes. The tenant is that of the transaction, which row-level security asks for.
+    async fn ask(&self, tenant: &TenantId, question: &str) -> Result<Vec<PgRow>, DbError> {
+        let take = async {
+            let permit = self.shares.take(tenant).await?;
+            Ok::<_, DbError>((permit, self.pool.acquire().await?))
+        };
+        let (_permit, mut connection) = self.timed(take).await?;
+        let begin = begin_of(tenant, self.switch, SERVING_LIMITS);
+        let message = format!("{begin}; set transaction read only; {question}; commit");
+        connection.ask(message).await
     }
 
     /// Waits for a connection, and tells the metrics how long.
@@ -244,11 +281,7 @@ impl TenantTransaction {
         switch: &str,
         settings: &str,
     ) -> Result<Self, DbError> {
-        // A setting that is local to the transaction is gone with it, however it ends. A tenant's
-        // name has letters, digits, `_` and `-` alone, so that it may stand between quotes; this
-        // message takes no parameters.
-        let begin = format!("begin{switch}; set local lumatrace.tenant = '{tenant}'{settings}");
-        connection.begin(begin).await?;
+        connection.begin(begin_of(tenant, switch, settings)).await?;
         Ok(Self {
             connection,
             tenant: tenant.clone(),
@@ -277,6 +310,15 @@ impl TenantTransaction {
     fn parts(&mut self) -> (&mut GuardedConnection, &str) {
         (&mut self.connection, self.tenant.as_str())
     }
+}
+
+/// The statements that begin a transaction of a tenant's.
+///
+/// A setting that is local to the transaction is gone with it, however it ends. A tenant's name has
+/// letters, digits, `_` and `-` alone, so that it may stand between quotes; the message takes no
+/// parameters.
+fn begin_of(tenant: &TenantId, switch: &str, settings: &str) -> String {
+    format!("begin{switch}; set local lumatrace.tenant = '{tenant}'{settings}")
 }
 
 /// The rows of one tenant, lent by a transaction.

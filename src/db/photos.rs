@@ -1,11 +1,16 @@
 //! The table `photos`: everything that is kept of a photo. No image is.
 
+use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{DbError, TenantTransaction, manifests::ManifestSummary};
+use super::{
+    Database, DbError, TenantTransaction,
+    manifests::ManifestSummary,
+    tenants::{ImageTenant, read_megapixels},
+};
 use crate::domain::{
-    ContentHash, FileFormat, MarkStrength, PhotoId, Place, Registration, without_case,
+    ContentHash, FileFormat, MarkStrength, PhotoId, Place, Registration, TenantId, without_case,
 };
 
 /// A photo as its tenant sees it.
@@ -167,89 +172,6 @@ pub async fn insert(
     Ok(())
 }
 
-/// Stores that a registered photo is now protected; false when it is not there, or was protected
-/// before.
-///
-/// Fields that `registration` leaves open keep their registered values.
-pub async fn set_protected(
-    tx: &mut TenantTransaction,
-    photo: PhotoId,
-    registration: &Registration,
-    protected: &ProtectedPhoto,
-    sealed: &SealedRecord,
-) -> Result<bool, DbError> {
-    let (db, tenant) = tx.parts();
-    let done = sqlx::query!(
-        "update photos set
-             content_hash = coalesce($3, content_hash),
-             device_model = coalesce($4, device_model),
-             latitude = coalesce($5, latitude),
-             longitude = coalesce($6, longitude),
-             publish_location = $7,
-             protected_at = $8, protected_sha256 = $9, format = $10, width = $11, height = $12,
-             protection_level = $13, sealed_record = $14, record_salt = $15,
-             label = coalesce($16, label), label_folded = coalesce($17, label_folded),
-             external_id = coalesce($18, external_id)
-         where tenant_id = $1 and photo_id = $2 and protected_at is null",
-        tenant,
-        photo.as_uuid(),
-        registration.content_hash.map(|hash| hash.to_string()),
-        registration.device_model,
-        registration.place.map(Place::latitude),
-        registration.place.map(Place::longitude),
-        registration.publish_location,
-        protected.protected_at,
-        protected.sha256.as_bytes(),
-        protected.format.as_str(),
-        protected.width,
-        protected.height,
-        protected.protection_level.as_str(),
-        sealed.sealed_record,
-        sealed.record_salt,
-        registration.label,
-        registration.label.as_deref().map(without_case),
-        registration.external_id
-    )
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Serialises the protections of a tenant: waits for every other transaction that has called this,
-/// and holds later ones up until this one ends, so that a count stays true until it is used.
-pub async fn lock_protection(tx: &mut TenantTransaction) -> Result<(), DbError> {
-    let (db, tenant) = tx.parts();
-    // Two tenants that share a lock, which 64 bits make unlikely, wait for each other and are
-    // counted apart.
-    sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended('protect ' || $1, 0))",
-        tenant
-    )
-    .fetch_one(db)
-    .await?;
-    Ok(())
-}
-
-/// Counts the protected photos that have this content or are among `alike`.
-pub async fn count_copies(
-    tx: &mut TenantTransaction,
-    content_hash: ContentHash,
-    alike: &[PhotoId],
-) -> Result<i64, DbError> {
-    let (db, tenant) = tx.parts();
-    let alike: Vec<Uuid> = alike.iter().map(|photo| photo.as_uuid()).collect();
-    let copies = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from photos
-           where tenant_id = $1 and (content_hash = $2 or photo_id = any($3)) and protected_at is not null"#,
-        tenant,
-        content_hash.to_string(),
-        &alike
-    )
-    .fetch_one(db)
-    .await?;
-    Ok(copies)
-}
-
 /// Finds a photo, protected or only registered.
 pub async fn find(
     tx: &mut TenantTransaction,
@@ -277,6 +199,66 @@ pub async fn find_record(
 ) -> Result<Option<SealedRecord>, DbError> {
     let found = find_records(tx, &[photo]).await?;
     Ok(found.into_iter().next().map(|(_, record)| record))
+}
+
+/// What `verify` compares an image with.
+#[derive(Debug)]
+pub struct Reference {
+    /// The tenant's secret, and its image limit.
+    pub tenant: ImageTenant,
+    /// Whether the tenant has the photo.
+    pub is_known: bool,
+    /// Its record; `None` unless it is protected.
+    pub sealed: Option<SealedRecord>,
+}
+
+impl Database {
+    /// Finds a photo's record with what its tenant's images need, in one round trip; `None` when
+    /// the tenant is gone.
+    pub async fn reference(
+        &self,
+        tenant: &TenantId,
+        photo: PhotoId,
+    ) -> Result<Option<Reference>, DbError> {
+        let question = format!(
+            "select t.sealed_secret, t.max_megapixels, p.photo_id is not null as is_known, p.protected_sha256,
+                    p.sealed_record, p.record_salt, m.manifest_id, m.certificate_sha256, m.store is not null as kept
+             from tenants t
+             left join photos p on p.tenant_id = t.tenant_id and p.photo_id = '{}'
+             left join manifests m on m.tenant_id = p.tenant_id and m.photo_id = p.photo_id
+             where t.tenant_id = current_tenant()",
+            photo.as_uuid().as_hyphenated()
+        );
+        let rows = self.ask(tenant, &question).await?;
+        let found = rows.first().map(|row| read_reference(row, photo));
+        found.transpose()
+    }
+}
+
+fn read_reference(row: &PgRow, photo: PhotoId) -> Result<Reference, DbError> {
+    let sealed = match row.try_get("sealed_record")? {
+        None => None,
+        Some(sealed_record) => {
+            let record = RecordRow {
+                photo_id: photo.as_uuid(),
+                protected_sha256: row.try_get("protected_sha256")?,
+                sealed_record,
+                record_salt: row.try_get("record_salt")?,
+                manifest_id: row.try_get("manifest_id")?,
+                certificate_sha256: row.try_get("certificate_sha256")?,
+                kept: row.try_get("kept")?,
+            };
+            Some(record.read().1)
+        }
+    };
+    Ok(Reference {
+        tenant: ImageTenant {
+            sealed_secret: row.try_get("sealed_secret")?,
+            max_megapixels: read_megapixels(row.try_get("max_megapixels")?)?,
+        },
+        is_known: row.try_get("is_known")?,
+        sealed,
+    })
 }
 
 /// Finds the sealed records of those of `photos` that are protected, in no particular order.

@@ -220,6 +220,16 @@ impl GuardedConnection {
         Ok(())
     }
 
+    /// Sends a transaction as one message, from its begin to its commit, and returns its rows.
+    pub(super) async fn ask(&mut self, statements: String) -> Result<Vec<PgRow>, DbError> {
+        self.in_transaction = true;
+        let rows = sqlx::raw_sql(AssertSqlSafe(statements))
+            .fetch_all(&mut *self)
+            .await?;
+        self.in_transaction = false;
+        Ok(rows)
+    }
+
     /// Commits the transaction.
     pub(super) async fn commit(&mut self) -> Result<(), DbError> {
         self.execute("commit").await?;

@@ -25,21 +25,30 @@ pub struct Tenant {
 }
 
 /// A policy as PostgreSQL gives it.
-struct PolicyRow {
-    privacy: String,
-    max_copies: Option<i32>,
-    content_hash_policy: String,
-    max_megapixels: Option<i32>,
-    manifest_policy: String,
-    check_policy: String,
-    rate_per_second: Option<i32>,
-    rate_burst: Option<i32>,
-    rate_per_hour: Option<i32>,
+pub(super) struct PolicyRow {
+    pub(super) privacy: String,
+    pub(super) max_copies: Option<i32>,
+    pub(super) content_hash_policy: String,
+    pub(super) max_megapixels: Option<i32>,
+    pub(super) manifest_policy: String,
+    pub(super) check_policy: String,
+    pub(super) rate_per_second: Option<i32>,
+    pub(super) rate_burst: Option<i32>,
+    pub(super) rate_per_hour: Option<i32>,
+}
+
+/// What work that protects a photo needs of its tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantSettings {
+    /// Its secret, sealed under the master key.
+    pub sealed_secret: Vec<u8>,
+    /// The operator's settings for it.
+    pub policy: TenantPolicy,
 }
 
 impl PolicyRow {
     /// Reads the policy; [`DbError::Corrupt`] when this program did not write the row.
-    fn read(&self) -> Result<TenantPolicy, DbError> {
+    pub(super) fn read(&self) -> Result<TenantPolicy, DbError> {
         let corrupt = || DbError::Corrupt("tenants");
         let number = |set: Option<i32>| {
             set.map(u32::try_from)
@@ -67,7 +76,7 @@ impl PolicyRow {
 }
 
 /// Reads the limit of an image's size; `None` for the default.
-fn read_megapixels(set: Option<i32>) -> Result<Option<Megapixels>, DbError> {
+pub(super) fn read_megapixels(set: Option<i32>) -> Result<Option<Megapixels>, DbError> {
     let read = |set| u32::try_from(set).ok().and_then(Megapixels::new);
     set.map(|set| read(set).ok_or(DbError::Corrupt("tenants")))
         .transpose()
@@ -192,6 +201,37 @@ pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     row.map(|row| row.read()).transpose()
 }
 
+/// Reads secret and policy of the transaction's tenant; `None` when it is gone.
+pub async fn find_settings(tx: &mut TenantTransaction) -> Result<Option<TenantSettings>, DbError> {
+    let (db, tenant) = tx.parts();
+    let row = sqlx::query!(
+        "select sealed_secret, privacy, max_copies, content_hash_policy, max_megapixels, manifest_policy,
+                check_policy, rate_per_second, rate_burst, rate_per_hour
+         from tenants where tenant_id = $1",
+        tenant
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| {
+        let policy = PolicyRow {
+            privacy: row.privacy,
+            max_copies: row.max_copies,
+            content_hash_policy: row.content_hash_policy,
+            max_megapixels: row.max_megapixels,
+            manifest_policy: row.manifest_policy,
+            check_policy: row.check_policy,
+            rate_per_second: row.rate_per_second,
+            rate_burst: row.rate_burst,
+            rate_per_hour: row.rate_per_hour,
+        };
+        Ok(TenantSettings {
+            sealed_secret: row.sealed_secret,
+            policy: policy.read()?,
+        })
+    })
+    .transpose()
+}
+
 /// Suspends or resumes the transaction's tenant; false when it is not there.
 pub async fn set_status(tx: &mut TenantTransaction, status: TenantStatus) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
@@ -213,21 +253,6 @@ pub async fn delete(tx: &mut TenantTransaction) -> Result<bool, DbError> {
         .execute(db)
         .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// The largest image of the transaction's tenant; the outer `None` when it is gone, the inner one
-/// for the default.
-pub async fn find_max_megapixels(
-    tx: &mut TenantTransaction,
-) -> Result<Option<Option<Megapixels>>, DbError> {
-    let (db, tenant) = tx.parts();
-    let set = sqlx::query_scalar!(
-        "select max_megapixels from tenants where tenant_id = $1",
-        tenant
-    )
-    .fetch_optional(db)
-    .await?;
-    set.map(read_megapixels).transpose()
 }
 
 /// The part of a tenant that work on its images needs.

@@ -12,15 +12,19 @@
 
 use uuid::Uuid;
 
-use super::{DbError, TenantRows, TenantTransaction};
+use super::{DbError, TenantRows};
 use crate::domain::PhotoId;
 
 /// Most photos that a token may vote for. A token that more photos share says little about any of
 /// them.
-const MOST_PER_TOKEN: i64 = 256;
+pub(super) const MOST_PER_TOKEN: i64 = 256;
 /// A token of n photos weighs ln(this / n): four times the above, so that a frequent one still
 /// weighs a little.
 const WEIGHT_SCALE: f64 = 1024.0;
+
+/// Settings of a transaction that looks tokens up, behind its begin. Thousands of look-ups in one
+/// statement: each is worth an index scan whatever the planner thinks of their number.
+pub(super) const INDEX_SCANS: &str = "; set local enable_seqscan = off; set local jit = off";
 
 /// A photo that shares tokens with the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,30 +33,6 @@ pub struct Vote {
     pub photo: PhotoId,
     /// Sum of the shared tokens' weights: the rarer a token, the heavier.
     pub weight: f64,
-}
-
-/// Adds the tokens of a photo, which must exist.
-pub async fn insert(
-    tx: &mut TenantTransaction,
-    photo: PhotoId,
-    tokens: &[i32],
-) -> Result<(), DbError> {
-    let (db, tenant) = tx.parts();
-    let slot = sqlx::query_scalar!(
-        "insert into photo_words (tenant_id, photo_id) values ($1, $2) returning slot",
-        tenant,
-        photo.as_uuid()
-    )
-    .fetch_one(&mut *db)
-    .await?;
-    sqlx::query!(
-        "insert into word_sets (slot, tokens) values ($1, $2)",
-        slot,
-        tokens
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// Finds the photos that share most of `tokens` by weight, best first: at most `limit`, each with

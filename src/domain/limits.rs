@@ -53,6 +53,17 @@ pub struct RateOverrides {
     pub per_hour: Option<u32>,
 }
 
+impl RateOverrides {
+    /// The limits of the tenant on a server with these defaults.
+    pub fn over(self, defaults: Rates) -> Rates {
+        Rates {
+            per_second: self.per_second.unwrap_or(defaults.per_second),
+            burst: self.burst.unwrap_or(defaults.burst),
+            per_hour: self.per_hour.unwrap_or(defaults.per_hour),
+        }
+    }
+}
+
 /// The state of a tenant's limits after a call, as the database stores it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tally {
@@ -145,6 +156,11 @@ impl Decision {
         }
         self.tally.now += elapsed;
         self
+    }
+
+    /// How long until the next hour of UTC begins.
+    pub fn hour_ends_in(&self) -> Duration {
+        Duration::try_from_secs_f64(self.hour_left()).unwrap_or_default()
     }
 
     /// Seconds until the next hour of UTC begins.

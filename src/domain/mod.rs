@@ -15,6 +15,7 @@ mod limits;
 mod photo_filter;
 mod policy;
 mod protected;
+mod rate_lease;
 mod registration;
 mod scope;
 mod source;
@@ -34,6 +35,7 @@ pub use policy::{
     CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantPolicy,
 };
 pub use protected::{FileFormat, MarkStrength};
+pub use rate_lease::{GiveBack, RateLease};
 pub use registration::{Place, Registration, without_case};
 pub use scope::{Scope, Scopes};
 pub use source::{SourceHash, SourceNetwork};

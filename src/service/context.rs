@@ -10,6 +10,8 @@ use super::{
     readiness::Readiness,
     signers::Signers,
     standby::Standby,
+    tenant_cache::TenantCache,
+    usage::UsageTally,
 };
 use crate::{
     auth::{AccessStates, MasterKey, TokenService},
@@ -72,6 +74,10 @@ pub struct Inner {
     pub passwords: TenantGate,
     /// The rate limits of tenants.
     pub limiter: Limiter,
+    /// Calls that are charged and not written yet.
+    pub usage: UsageTally,
+    /// Secrets and policies of tenants that protected photos a moment ago.
+    pub tenants: TenantCache,
     /// Issues and verifies tokens.
     pub tokens: TokenService,
     /// Tokens that were ended before they expired.

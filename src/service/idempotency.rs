@@ -15,6 +15,7 @@
 use std::{convert::Infallible, time::Duration as Pause};
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::Duration;
 use tokio::runtime::Handle;
@@ -43,6 +44,9 @@ const HASHED_AT_ONCE: usize = 1 << 20;
 /// The answer cannot be repeated without the photo, and the key does not make another one.
 pub(super) const PHOTO_IS_GONE: Error =
     Error::Conflict("the photo of this Idempotency-Key was deleted");
+
+/// Another call has taken the work over.
+pub(super) const CLAIM_LOST: Error = Error::InProgress(ASK_AGAIN_SECONDS);
 
 /// SHA-256 over the parts of a body, each preceded by its length, so that no two bodies hash the
 /// same input.
@@ -189,22 +193,29 @@ impl Claim<'_> {
         tx.commit().await
     }
 
-    /// Stores the outcome, in the transaction that makes the work permanent.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InProgress`] when the claim was lost; the transaction must not be committed then.
-    pub(super) async fn complete(
+    /// The outcome, to be stored with the event of the work ([`super::journal::commit_along`]);
+    /// `None` for a call without a key.
+    pub(super) fn outcome(
+        &self,
+        outcome: &impl Serialize,
+    ) -> Result<Option<(keys::ClaimId<'_>, Value)>, Error> {
+        let Some(key) = self.key else {
+            return Ok(None);
+        };
+        let outcome = serde_json::to_value(outcome).map_err(Error::internal)?;
+        Ok(Some((key, outcome)))
+    }
+
+    /// Why the work cannot be stored that somebody else has done meanwhile: the claim was lost, or
+    /// else what `otherwise` says.
+    pub(super) async fn refusal(
         &self,
         tx: &mut TenantTransaction,
-        outcome: &impl Serialize,
-    ) -> Result<(), Error> {
-        let Some(key) = self.key else { return Ok(()) };
-        let outcome = serde_json::to_value(outcome).map_err(Error::internal)?;
-        if keys::complete(tx, key, &outcome).await? {
-            Ok(())
-        } else {
-            Err(Error::InProgress(ASK_AGAIN_SECONDS))
+        otherwise: Error,
+    ) -> Result<Error, Error> {
+        match self.key {
+            Some(key) if !keys::is_held(tx, key).await? => Ok(CLAIM_LOST),
+            _ => Ok(otherwise),
         }
     }
 

@@ -88,7 +88,7 @@ pub async fn identify(
     image: Bytes,
 ) -> Result<Identification, Error> {
     let found = recognise(ctx, tenant, image).await?;
-    usage::charge_alone(ctx, tenant, MeteredOperation::Identify).await?;
+    usage::count(ctx, tenant, MeteredOperation::Identify);
     Ok(found)
 }
 

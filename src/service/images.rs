@@ -10,7 +10,10 @@ use super::{Context, Error};
 use crate::{
     auth::TenantSecret,
     cpu::Job,
-    db::{TenantTransaction, tenants},
+    db::{
+        TenantTransaction,
+        tenants::{self, ImageTenant},
+    },
     domain::{Megapixels, MeteredOperation, TenantId},
     fault,
     imaging::{self, Format, ImagingError, Limits},
@@ -21,18 +24,6 @@ use crate::{
 /// tenant with that limit takes one share.
 const PIXELS_PER_SHARE: u64 = 16_000_000;
 
-/// Reads the limits of the tenant's images.
-///
-/// # Errors
-///
-/// The database does not answer; a tenant that is gone is [`Error::NotFound`].
-pub async fn limits(ctx: &Context, tenant: &TenantId) -> Result<Limits, Error> {
-    let mut tx = ctx.db.begin(tenant).await?;
-    let max = tenants::find_max_megapixels(&mut tx).await?;
-    tx.commit().await?;
-    Ok(with_max(ctx, max.ok_or(Error::NotFound)?))
-}
-
 /// Reads the secret of the transaction's tenant, from which its keys are derived, and the limits of
 /// its images.
 pub(super) async fn tenant(
@@ -40,12 +31,22 @@ pub(super) async fn tenant(
     tx: &mut TenantTransaction,
 ) -> Result<(TenantSecret, Limits), Error> {
     let found = tenants::find_for_image(tx).await?.ok_or(Error::NotFound)?;
-    let secret = TenantSecret::open(&ctx.master, tx.tenant(), &found.sealed_secret)
-        .map_err(Error::internal)?;
-    Ok((secret, with_max(ctx, found.max_megapixels)))
+    open_tenant(ctx, tx.tenant(), &found)
 }
 
-fn with_max(ctx: &Context, max: Option<Megapixels>) -> Limits {
+/// Opens the secret of a tenant that was read, and tells the limits of its images.
+pub(super) fn open_tenant(
+    ctx: &Context,
+    tenant: &TenantId,
+    found: &ImageTenant,
+) -> Result<(TenantSecret, Limits), Error> {
+    let secret =
+        TenantSecret::open(&ctx.master, tenant, &found.sealed_secret).map_err(Error::internal)?;
+    Ok((secret, limits(ctx, found.max_megapixels)))
+}
+
+/// The limits of the images of a tenant whose largest is `max`; `None` for the server's default.
+pub fn limits(ctx: &Context, max: Option<Megapixels>) -> Limits {
     let defaults = ctx.settings.limits;
     Limits {
         max_pixels: max.map_or(defaults.max_pixels, Megapixels::pixels),

@@ -2,12 +2,12 @@
 
 use time::OffsetDateTime;
 
-use super::{Error, audit::Sealer};
+use super::{Error, audit::Sealer, idempotency};
 use crate::{
     auth::MasterKey,
     db::{
         TenantTransaction,
-        audit::{self, Sealing},
+        audit::{self, Along, Sealing},
     },
     domain::audit::AuditEntry,
 };
@@ -27,7 +27,23 @@ pub(super) async fn commit(
     now: OffsetDateTime,
     entry: &AuditEntry,
 ) -> Result<(), Error> {
-    append(tx, master, now, entry, Sealing::Continue).await
+    commit_along(tx, master, now, entry, Along::default()).await
+}
+
+/// The same with the charge of the work, or the outcome of its idempotency key, in one statement
+/// with the event.
+///
+/// # Errors
+///
+/// As of [`commit`]; [`Error::InProgress`] when the claim of the key was lost.
+pub(super) async fn commit_along(
+    tx: TenantTransaction,
+    master: &MasterKey,
+    now: OffsetDateTime,
+    entry: &AuditEntry,
+    along: Along<'_>,
+) -> Result<(), Error> {
+    append(tx, master, now, entry, along, Sealing::Continue).await
 }
 
 /// The same for a log that has been checked in this transaction: its head is sealed from now on.
@@ -41,7 +57,7 @@ pub(super) async fn vouch(
     now: OffsetDateTime,
     entry: &AuditEntry,
 ) -> Result<(), Error> {
-    append(tx, master, now, entry, Sealing::Begin).await
+    append(tx, master, now, entry, Along::default(), Sealing::Begin).await
 }
 
 async fn append(
@@ -49,8 +65,11 @@ async fn append(
     master: &MasterKey,
     now: OffsetDateTime,
     entry: &AuditEntry,
+    along: Along<'_>,
     sealing: Sealing,
 ) -> Result<(), Error> {
-    audit::append(&mut tx, now, entry, sealing, &Sealer(master)).await?;
+    if !audit::append(&mut tx, now, entry, &along, sealing, &Sealer(master)).await? {
+        return Err(idempotency::CLAIM_LOST);
+    }
     Ok(tx.commit().await?)
 }

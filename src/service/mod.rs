@@ -43,6 +43,7 @@ pub mod rekey;
 pub mod signers;
 pub mod standby;
 mod stated;
+pub mod tenant_cache;
 pub mod tenant_policy;
 pub mod time_stamps;
 pub mod trust;

@@ -6,25 +6,24 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Caller, Context, Error,
-    copies::{self, SourcePhoto},
-    engine,
+    Caller, Context, Error, copies, engine,
     idempotency::{self, Claim, IdempotentCall},
     images, journal,
     manifests::Manifest,
     marking::{ExpectedHash, Marked, MarkingOptions, mark_and_sign},
-    usage,
+    tenant_cache::{self, OpenTenant},
 };
 use crate::{
-    auth::TenantSecret,
     db::{
-        DbError, TenantTransaction,
+        DbError,
+        audit::Along,
         manifests::{self, StoredManifest},
-        photos, tenants, words,
+        photos,
+        protections::{self, Protection},
     },
     domain::{
         ContentHash, ContentHashPolicy, ManifestPolicy, MeteredOperation, Once, PhotoId, Privacy,
-        Registration, TenantPolicy,
+        Registration, TenantId,
         audit::{Action, AuditEntry, Subject},
     },
     imaging::{Dropped, Format, MetadataPolicy},
@@ -94,9 +93,27 @@ struct Recording<'a> {
     /// Whether the photo was not registered before.
     is_new: bool,
     registration: &'a Registration,
-    secret: &'a TenantSecret,
-    policy: &'a TenantPolicy,
+    tenant: &'a OpenTenant,
     marked: &'a Marked,
+}
+
+/// Why a photo was not protected.
+enum Failure {
+    /// Secret or policy of the tenant are no longer those that the photo was marked by.
+    Outdated,
+    Error(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        Self::Error(error.into())
+    }
 }
 
 impl Marked {
@@ -199,23 +216,59 @@ async fn replay(
     Ok(marked.answer(photo, outcome.copies, true))
 }
 
-/// Marks the photo and records it; the work of a call that is not a repetition.
+/// Marks the photo and records it; the work of a call that is not a repetition. What this server
+/// remembers of the tenant may be outdated: then it is done anew by what holds.
 async fn protect_new(
     ctx: &Context,
     caller: &Caller,
     request: Request,
     claim: &Claim<'_>,
 ) -> Result<Protected, Error> {
-    let (tenant, photo) = (&caller.tenant, claim.photo);
-    let mut tx = ctx.db.begin(tenant).await?;
-    let (secret, limits) = images::tenant(ctx, &mut tx).await?;
-    let policy = tenants::find_policy(&mut tx)
-        .await?
-        .ok_or(Error::NotFound)?;
-    let registered = find_registered(&mut tx, &request).await?;
-    tx.commit().await?;
+    let name = &caller.tenant;
+    let mut is_remembered = true;
+    let mut tenant = if let Some(tenant) = ctx.tenants.find(name) {
+        tenant
+    } else {
+        is_remembered = false;
+        tenant_cache::read(ctx, name).await?
+    };
+    loop {
+        let failure = match Box::pin(protect_by(ctx, caller, &request, claim, &tenant)).await {
+            Ok(protected) => return Ok(protected),
+            Err(failure) => failure,
+        };
+        let rests_on_policy = matches!(
+            failure,
+            Failure::Error(Error::Image(_) | Error::ContentHash(_))
+        );
+        match failure {
+            Failure::Error(error) if !(is_remembered && rests_on_policy) => return Err(error),
+            Failure::Error(error) => {
+                let now = tenant_cache::read(ctx, name).await?;
+                if now.settings == tenant.settings {
+                    return Err(error);
+                }
+                tenant = now;
+            }
+            Failure::Outdated => tenant = tenant_cache::read(ctx, name).await?,
+        }
+        is_remembered = false;
+    }
+}
+
+/// Marks the photo and records it by secret and policy of its tenant.
+async fn protect_by(
+    ctx: &Context,
+    caller: &Caller,
+    request: &Request,
+    claim: &Claim<'_>,
+    tenant: &OpenTenant,
+) -> Result<Protected, Failure> {
+    let (name, photo) = (&caller.tenant, claim.photo);
+    let policy = &tenant.settings.policy;
+    let registered = find_registered(ctx, name, request).await?;
     let expected = match policy.content_hash {
-        ContentHashPolicy::Strict => expected_hashes(&request, registered.as_ref()),
+        ContentHashPolicy::Strict => expected_hashes(request, registered.as_ref()),
         ContentHashPolicy::Format => Vec::new(),
     };
     let told = completed(&request.registration, registered);
@@ -224,27 +277,27 @@ async fn protect_new(
         expected,
         metadata: request.metadata,
         privacy: policy.privacy,
-        key: engine::watermark_key(&secret, photo),
-        manifest: Manifest::new(ctx, tenant, photo, told)?,
+        key: engine::watermark_key(&tenant.secret, photo),
+        manifest: Manifest::new(ctx, name, photo, told)?,
     };
-    let work = mark_and_sign(ctx, tenant, request.image, limits, options);
+    let limits = images::limits(ctx, policy.max_megapixels);
+    let work = mark_and_sign(ctx, name, request.image.clone(), limits, options);
     let marked = claim.hold(work).await?;
 
-    let mut registration = request.registration;
+    let mut registration = request.registration.clone();
     registration.content_hash = Some(marked.picture.source);
     let recording = Recording {
         claim,
         is_new: request.photo.is_none(),
         registration: &registration,
-        secret: &secret,
-        policy: &policy,
+        tenant,
         marked: &marked,
     };
     let copies = record(ctx, caller, &recording).await?;
     ctx.metrics
         .count_protected(engine::mark_strength(marked.picture.report.level).as_str());
     tracing::info!(
-        tenant.id = %tenant,
+        tenant.id = %name,
         photo.id = %photo,
         z.sent = marked.picture.report.z_sent,
         z.small = marked.picture.report.z_small,
@@ -254,7 +307,7 @@ async fn protect_new(
     );
     if copies >= MANY_COPIES {
         tracing::warn!(
-            tenant.id = %tenant,
+            tenant.id = %name,
             photo.id = %photo,
             copies,
             "the same picture was protected several times: who holds three copies can combine them to one without a mark"
@@ -265,13 +318,17 @@ async fn protect_new(
 
 /// What was registered of the photo that the request names; `None` if it names none.
 async fn find_registered(
-    tx: &mut TenantTransaction,
+    ctx: &Context,
+    tenant: &TenantId,
     request: &Request,
 ) -> Result<Option<Registration>, Error> {
     let Some(photo) = request.photo else {
         return Ok(None);
     };
-    let registered = photos::find(tx, photo).await?.ok_or(Error::NotFound)?;
+    let mut tx = ctx.db.begin(tenant).await?;
+    let found = photos::find(&mut tx, photo).await?;
+    tx.commit().await?;
+    let registered = found.ok_or(Error::NotFound)?;
     if registered.protected.is_some() {
         return Err(Error::Conflict("the photo is protected already"));
     }
@@ -312,60 +369,73 @@ fn expected_hashes(request: &Request, registered: Option<&Registration>) -> Vec<
 
 /// Writes the photo, its sealed record, its words and the event in one transaction; returns how
 /// many photos now show the same picture.
-async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Result<u32, Error> {
+async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Result<u32, Failure> {
     let &Recording {
         claim,
         is_new,
         registration,
-        secret,
-        policy,
+        tenant,
         marked,
     } = recording;
     let (now, photo) = (ctx.clock.now(), claim.photo);
+    let (secret, policy) = (&tenant.secret, &tenant.settings.policy);
+    let picture = &marked.picture;
     let protected = photos::ProtectedPhoto {
         protected_at: now,
         sha256: marked.sha256,
-        format: engine::file_format(marked.picture.format),
-        width: i32::try_from(marked.picture.width).map_err(Error::internal)?,
-        height: i32::try_from(marked.picture.height).map_err(Error::internal)?,
-        protection_level: engine::mark_strength(marked.picture.report.level),
+        format: engine::file_format(picture.format),
+        width: i32::try_from(picture.width).map_err(Error::internal)?,
+        height: i32::try_from(picture.height).map_err(Error::internal)?,
+        protection_level: engine::mark_strength(picture.report.level),
     };
-    let sealed = engine::seal_record(secret, photo, &marked.picture.record, marked.sha256)?;
-    let original = SourcePhoto {
-        content: marked.picture.source,
-        record: &marked.picture.record,
-        words: &marked.picture.words,
-    };
-    let mut tx = ctx.db.begin(&caller.tenant).await?;
-    let copies = copies::count(&mut tx, secret, policy, &original).await?;
+    let sealed = engine::seal_record(secret, photo, &picture.record, marked.sha256)?;
     let (kept, in_outcome) = split(marked.manifest.clone(), policy.manifests);
+    let index = engine::index_key(secret);
+    let look = index.tokens(&picture.words.look);
+    let protection = Protection {
+        photo,
+        is_new,
+        registration,
+        protected: &protected,
+        sealed: &sealed,
+        manifest: kept.as_ref(),
+        tokens: &index.tokens(&picture.words.all()),
+        look_token: copies::look_token(&picture.record, &look),
+        look: &look,
+        least_alike: copies::LEAST_WORDS,
+    };
+    let serialised = policy.max_copies.is_some();
+    let mut tx = ctx.db.begin_protection(&caller.tenant, serialised).await?;
+    let saved = protections::save(&mut tx, &protection).await?;
+    match &saved.settings {
+        None => return Err(Error::NotFound.into()),
+        Some(settings) if *settings != tenant.settings => return Err(Failure::Outdated),
+        Some(_) => {}
+    }
+    // Two calls may protect one registered photo at once: the second finds it protected, or
+    // deleted.
+    if !saved.is_saved {
+        let meanwhile = Error::Conflict("the photo was protected or deleted meanwhile");
+        return Err(claim.refusal(&mut tx, meanwhile).await?.into());
+    }
+    let copies = copies::count(&mut tx, secret, &picture.record, &saved).await?;
+    if let Some(max) = policy.max_copies
+        && copies > max.get()
+    {
+        return Err(Error::TooManyCopies(max.get()).into());
+    }
     let outcome = ProtectOutcome {
         privacy: policy.privacy.as_str().to_owned(),
         copies,
         with_history: marked.with_history,
         manifest: in_outcome,
     };
-    claim.complete(&mut tx, &outcome).await?;
-    if is_new {
-        photos::insert(&mut tx, photo, registration, now).await?;
-    }
-    // Two calls may protect one registered photo at once: the second finds it protected, or
-    // deleted.
-    if !photos::set_protected(&mut tx, photo, registration, &protected, &sealed).await? {
-        return Err(Error::Conflict(
-            "the photo was protected or deleted meanwhile",
-        ));
-    }
-    if let Some(manifest) = &kept {
-        manifests::insert(&mut tx, photo, manifest).await?;
-    }
-    if !marked.picture.words.is_empty() {
-        let tokens = engine::index_key(secret).tokens(&marked.picture.words.all());
-        words::insert(&mut tx, photo, &tokens).await?;
-    }
-    usage::charge(ctx, &mut tx, MeteredOperation::Protect).await?;
+    let along = Along {
+        charged: Some(MeteredOperation::Protect),
+        outcome: claim.outcome(&outcome)?,
+    };
     let entry = AuditEntry::new(caller.by(), Action::PhotoProtected, Subject::Photo(photo))
-        .with("contentHash", marked.picture.source)
+        .with("contentHash", picture.source)
         .with("format", protected.format.as_str())
         .with("width", protected.width)
         .with("height", protected.height)
@@ -374,7 +444,7 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
         Some(manifest) => entry.with("manifestId", &manifest.manifest_id),
         None => entry,
     };
-    journal::commit(tx, &ctx.master, now, &entry).await?;
+    journal::commit_along(tx, &ctx.master, now, &entry, along).await?;
     Ok(copies)
 }
 

@@ -8,10 +8,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     Caller, Context, Error,
     idempotency::{self, Claim, IdempotentCall},
-    journal, usage,
+    journal,
 };
 use crate::{
-    db::photos,
+    db::{audit::Along, photos},
     domain::{
         MeteredOperation, Once, PhotoId, Registration,
         audit::{Action, AuditEntry, Subject},
@@ -110,13 +110,15 @@ async fn register_new(
         .sign_detached(&receipt)
         .map_err(Error::internal)?;
     let outcome = RegisterOutcome { signature };
-    claim.complete(&mut tx, &outcome).await?;
-    usage::charge(ctx, &mut tx, MeteredOperation::Register).await?;
     let mut entry = AuditEntry::new(caller.by(), Action::PhotoRegistered, Subject::Photo(photo));
     if let Some(hash) = registration.content_hash {
         entry = entry.with("contentHash", hash);
     }
-    journal::commit(tx, &ctx.master, created_at, &entry).await?;
+    let along = Along {
+        charged: Some(MeteredOperation::Register),
+        outcome: claim.outcome(&outcome)?,
+    };
+    journal::commit_along(tx, &ctx.master, created_at, &entry, along).await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "registered");
     Ok(Registered {
         photo,

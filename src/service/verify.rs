@@ -43,15 +43,13 @@ pub async fn verify(
     tenant: &TenantId,
     request: Request,
 ) -> Result<Verification, Error> {
-    let mut tx = ctx.db.begin(tenant).await?;
-    let sealed = photos::find_record(&mut tx, request.photo).await?;
-    if sealed.is_none() && photos::find(&mut tx, request.photo).await?.is_none() {
-        return Err(Error::NotFound);
-    }
-    let (secret, limits) = images::tenant(ctx, &mut tx).await?;
-    tx.commit().await?;
+    let found = ctx.db.reference(tenant, request.photo).await?;
+    let found = found
+        .filter(|found| found.is_known)
+        .ok_or(Error::NotFound)?;
+    let (secret, limits) = images::open_tenant(ctx, tenant, &found.tenant)?;
 
-    let (reference, own) = match sealed {
+    let (reference, own) = match found.sealed {
         Some(sealed) => (
             Some(ReferencePhoto::open(&secret, request.photo, &sealed)?),
             sealed.manifest,
@@ -78,7 +76,7 @@ pub async fn verify(
     }
     let found = found.with_credentials(credentials, request.photo, own.as_ref(), &marked);
 
-    usage::charge_alone(ctx, tenant, MeteredOperation::Verify).await?;
+    usage::count(ctx, tenant, MeteredOperation::Verify);
     ctx.metrics.count_verdict(found.evidence.verdict().as_str());
     tracing::info!(
         tenant.id = %tenant,

@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::support::{Answer, App, Client, Part, Tenant, pictures};
+use crate::support::{Answer, App, Client, EACH_CALL_ASKS, Part, Tenant, pictures};
 
 const REGISTER: &str = "/api/v1/photos/register";
 const PROTECT: &str = "/api/v1/photos/protect";
@@ -44,7 +44,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let app = App::spawn().await;
+        let app = App::spawn_with(&EACH_CALL_ASKS).await;
         let tenant = app.tenant("acme").await;
         let client = app.client(&tenant).await;
         let owner = PgConnection::connect_with(&app.database.owner())

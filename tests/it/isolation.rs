@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::support::{App, Part, Tenant, TestDatabase, pictures};
+use crate::support::{App, EACH_CALL_ASKS, Part, Tenant, TestDatabase, pictures};
 
 /// Tables of tenants: all that have a `tenant_id`.
 async fn tenant_tables(connection: &mut PgConnection) -> Vec<String> {
@@ -50,7 +50,7 @@ async fn may_read(owner: &mut PgConnection, table: &str) -> bool {
 
 /// Two tenants with a row in every table, and a connection as the serving role.
 async fn two_tenants() -> (App, PgConnection) {
-    let app = App::spawn().await;
+    let app = App::spawn_with(&EACH_CALL_ASKS).await;
     for name in ["acme", "bolt"] {
         let tenant = app.tenant(name).await;
         let client = app.client(&tenant).await;

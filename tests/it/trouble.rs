@@ -12,7 +12,9 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::{
     process::{DataDir, Server, curl, lumatrace_on},
     readiness::soon,
-    support::{Answer, App, Client, PASSWORD, Part, Tenant, TestDatabase, pictures},
+    support::{
+        Answer, App, Client, EACH_CALL_ASKS, PASSWORD, Part, Tenant, TestDatabase, pictures,
+    },
 };
 
 /// The owner's session, which may write whatever the database is set to.
@@ -151,7 +153,8 @@ async fn a_server_that_was_demoted_behind_open_connections_is_left_by_all_of_the
 
 #[tokio::test]
 async fn nobody_waits_long_for_a_lock_a_session_that_is_ended_or_a_server_that_stands_still() {
-    let app = App::spawn_with(&["--database-connections", "8"]).await;
+    let flags = [&["--database-connections", "8"][..], &EACH_CALL_ASKS[..]].concat();
+    let app = App::spawn_with(&flags).await;
     let mut tenants = Vec::new();
     for name in ["locked", "ended", "stopped"] {
         let tenant = app.tenant(name).await;

@@ -40,13 +40,13 @@ pub(in crate::http) async fn limit(
         return ApiError::new(ErrorCode::AuthMissing).into_response();
     };
     let admitted = limits::admit(&ctx, &caller.tenant, passage).await;
-    let decision = match admitted {
-        Ok(decision) => decision,
+    let admitted = match admitted {
+        Ok(admitted) => admitted,
         Err(error) => return ApiError::from(error).into_response(),
     };
-    extensions.insert(Standing(decision));
+    extensions.insert(Standing(admitted));
     let mut response = next.run(request).await;
-    if let Some(decision) = decision {
+    if let Some(decision) = admitted.decision {
         tell(&decision, response.headers_mut());
     }
     response

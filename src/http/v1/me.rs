@@ -93,7 +93,7 @@ pub(in crate::http) async fn handler(
     standing: Standing,
     State(ctx): State<Context>,
 ) -> Result<response::Response, ApiError> {
-    let image = images::limits(&ctx, &caller.tenant).await?;
+    let image = images::limits(&ctx, standing.max_megapixels());
     let rates = standing.rates();
     let bucket = rates.bucket();
     wire::json(&Response {

@@ -10,7 +10,7 @@ use crate::{
     domain::{CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy},
     http::{
         error::ApiError,
-        extract::{Standing, VerifiedCaller},
+        extract::VerifiedCaller,
         openapi::{Answer, Operation, Tag},
         wire,
     },
@@ -88,11 +88,10 @@ pub(in crate::http) fn describe() -> Operation {
 
 pub(in crate::http) async fn handler(
     caller: VerifiedCaller,
-    standing: Standing,
     State(ctx): State<Context>,
 ) -> Result<response::Response, ApiError> {
     let policy = tenant_policy::read(&ctx, &caller.tenant).await?;
-    let rates = standing.rates();
+    let rates = ctx.limiter.rates(policy.rates);
     let bucket = rates.bucket();
     let default = ctx.settings.limits.max_pixels / MEGAPIXEL;
     wire::json(&Response {

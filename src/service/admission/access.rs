@@ -219,6 +219,7 @@ fn merge(ctx: &Context, rows: &AccessRows) {
 async fn finish(ctx: &Context, position: AccessPosition, began: Instant) -> Result<(), Error> {
     let now = ctx.clock.now().unix_timestamp();
     ctx.access.complete(began, now);
+    ctx.tenants.sweep(|tenant| ctx.access.is_served(tenant));
     ctx.feed.go_on_from(position.seen);
     let mut in_force = ctx.feed.keys.lock().await;
     if *in_force != Some(position.signing_keys) {

@@ -1,8 +1,8 @@
 //! Rate limits: whether a tenant may call now.
 //!
-//! The database decides, so that all servers share one count. A refused tenant is remembered here
-//! for a moment and refused again without asking: one that calls too often costs the others no
-//! connection.
+//! The database decides, so that all servers share one count. Far from a limit it gives calls in
+//! advance ([`super::leases`]). A refused tenant is remembered here for a moment and refused again
+//! without asking: one that calls too often costs the others no connection.
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,15 @@ use std::{
 };
 
 use tokio::time::Instant;
+use tracing::Instrument;
 
-use super::super::{Context, Error};
+use super::{
+    super::{Context, Error},
+    leases::{Admitted, Leases},
+};
 use crate::{
-    db::tenant_rates,
-    domain::{Decision, Rates, TenantId},
+    db::tenant_rates::{self, Ask, Taken},
+    domain::{Decision, RateOverrides, Rates, TenantId},
 };
 
 /// Most refused tenants that are remembered; any more are refused by the database again.
@@ -35,10 +39,11 @@ pub enum LimitMode {
     CountOnly,
 }
 
-/// The server's default limits, and the tenants that were refused just now.
+/// The server's default limits, calls in advance, and the tenants that were refused just now.
 #[derive(Debug)]
 pub struct Limiter {
     defaults: Rates,
+    pub(super) leases: Leases,
     refused: Mutex<HashMap<TenantId, Refusal>>,
 }
 
@@ -55,8 +60,14 @@ impl Limiter {
     pub fn new(defaults: Rates) -> Self {
         Self {
             defaults,
+            leases: Leases::default(),
             refused: Mutex::default(),
         }
+    }
+
+    /// The limits of a tenant for which the operator has set these.
+    pub fn rates(&self, set: RateOverrides) -> Rates {
+        set.over(self.defaults)
     }
 
     /// Refuses a tenant that was refused a moment ago; passes any other.
@@ -95,28 +106,80 @@ impl Limiter {
     }
 }
 
-/// Counts a call of the tenant.
+/// Counts a call of the tenant, from what was taken in advance if there is any.
 ///
 /// # Errors
 ///
 /// A call above a limit is [`Error::LimitExceeded`] and counts nothing.
-pub async fn admit(
+pub async fn admit(ctx: &Context, tenant: &TenantId, mode: LimitMode) -> Result<Admitted, Error> {
+    let limiter = &ctx.limiter;
+    limiter.recall(tenant, mode)?;
+    let now = Instant::now();
+    if let Some(admitted) = limiter.leases.admit(now, tenant) {
+        return Ok(admitted);
+    }
+    let given_back = limiter.leases.ask(now, tenant);
+    let call = Ask {
+        call: true,
+        count_only: mode == LimitMode::CountOnly,
+        lease: given_back.is_some(),
+        given_back: given_back.unwrap_or_default(),
+    };
+    // A tenant that is gone has no limits; its token is ended.
+    let taken = if call.lease {
+        ask_to_the_end(ctx, tenant, call).await?
+    } else {
+        ask(ctx, tenant, call).await?
+    };
+    let Some(taken) = taken else {
+        return Ok(Admitted::default());
+    };
+    let decision = match (taken.decision, taken.lease) {
+        (Some(refusal), _) if !refusal.allowed() => {
+            limiter.remember_at(Instant::now(), tenant, refusal);
+            return Err(Error::LimitExceeded(refusal));
+        }
+        (_, Some(lease)) => Some(lease.state(Duration::ZERO)),
+        (decision, None) => decision,
+    };
+    Ok(Admitted {
+        decision,
+        max_megapixels: taken.max_megapixels,
+    })
+}
+
+/// The same as [`ask`] even if the client hangs up meanwhile: the bucket would leave room for a
+/// lease that no server knows of.
+async fn ask_to_the_end(
     ctx: &Context,
     tenant: &TenantId,
-    mode: LimitMode,
-) -> Result<Option<Decision>, Error> {
-    ctx.limiter.recall(tenant, mode)?;
-    let count_only = mode == LimitMode::CountOnly;
+    call: Ask,
+) -> Result<Option<Taken>, Error> {
+    let (ctx, tenant) = (ctx.clone(), tenant.clone());
+    let asking = async move { ask(&ctx, &tenant, call).await };
+    tokio::spawn(asking.in_current_span())
+        .await
+        .map_err(Error::internal)?
+}
+
+/// Asks the tenant's limits, and takes over what they told; `None` when the tenant is gone.
+pub(super) async fn ask(
+    ctx: &Context,
+    tenant: &TenantId,
+    ask: Ask,
+) -> Result<Option<Taken>, Error> {
+    let limiter = &ctx.limiter;
     let mut tx = ctx.db.begin_async_commit(tenant).await?;
-    let decision = tenant_rates::take(&mut tx, ctx.limiter.defaults, count_only).await?;
+    // Before the statement is sent, so that the bucket is never thought emptier than it is.
+    let asked = Instant::now();
+    let taken = tenant_rates::take(&mut tx, limiter.defaults, ask).await?;
     tx.commit().await?;
-    match decision {
-        Some(refusal) if !refusal.allowed() => {
-            ctx.limiter.remember_at(Instant::now(), tenant, refusal);
-            Err(Error::LimitExceeded(refusal))
-        }
-        decision => Ok(decision),
+    if let Some(taken) = &taken
+        && (ask.call || ask.lease)
+    {
+        limiter.leases.learn(asked, tenant, ask, taken);
     }
+    Ok(taken)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, HttpBody};
 use http_body_util::BodyExt;
 use lumatrace::{
-    db::audit::{Sealing, Seals, append},
+    db::audit::{Along, Sealing, Seals, append},
     domain::audit::{Action, AuditEntry, HeadSeal, Subject},
 };
 
@@ -45,7 +45,8 @@ async fn append_many(app: &App, tenant: &TenantId, events: usize) {
     );
     for _ in 0..events {
         let now = app.clock.now();
-        append(&mut tx, now, &entry, Sealing::Begin, &NoSeals)
+        let alone = Along::default();
+        append(&mut tx, now, &entry, &alone, Sealing::Begin, &NoSeals)
             .await
             .unwrap();
     }

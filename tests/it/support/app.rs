@@ -82,6 +82,10 @@ pub(crate) struct Tenant {
     pub(crate) username: Username,
 }
 
+/// Flags under which no calls are taken in advance: each call takes the same steps.
+pub(crate) const EACH_CALL_ASKS: [&str; 4] =
+    ["--rate-per-second", "0", "--rate-per-hour", "100000"];
+
 impl App {
     /// Starts an application with default settings.
     pub(crate) async fn spawn() -> Self {
@@ -113,7 +117,12 @@ impl App {
 
     /// A replica that reaches the database at another address.
     pub(crate) async fn replica_at(&self, url: &str) -> Self {
-        Self::start_at(url, Arc::clone(&self.database), self.clock.clone(), &[]).await
+        self.replica_at_with(url, &[]).await
+    }
+
+    /// The same with some flags.
+    pub(crate) async fn replica_at_with(&self, url: &str, flags: &[&str]) -> Self {
+        Self::start_at(url, Arc::clone(&self.database), self.clock.clone(), flags).await
     }
 
     async fn start(database: Arc<TestDatabase>, clock: Clock, flags: &[&str]) -> Self {

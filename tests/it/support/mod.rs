@@ -7,7 +7,7 @@ mod database;
 pub(crate) mod pictures;
 pub(crate) mod quality;
 
-pub(crate) use app::{App, MASTER_KEY, NOW, PASSWORD, Tenant};
+pub(crate) use app::{App, EACH_CALL_ASKS, MASTER_KEY, NOW, PASSWORD, Tenant};
 pub(crate) use client::{Answer, Client, Part};
 pub(crate) use cluster::Cluster;
 pub(crate) use database::TestDatabase;
