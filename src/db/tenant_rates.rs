@@ -54,7 +54,7 @@ pub struct Taken {
 /// ahead continues as the present one, with what was used of it.
 ///
 /// A bucket fills up to the burst less what is leased, so that it and all leases never hold more
-/// than the burst. There is plenty when no refusal for the hour can become wrong by the lease: with
+/// than the burst; until now also less what is given back now, since that was leased meanwhile. There is plenty when no refusal for the hour can become wrong by the lease: with
 /// a bucket, when the hour has more left than a full one and three seconds let through; without,
 /// when it has a thousand times the lease. A row that is new has no lease.
 #[expect(
@@ -98,8 +98,8 @@ pub async fn take(
                                       else 0 end as leased
                            from (
                                select policy.per_second, policy.burst, policy.per_hour, clock.now, this.hour, others.held,
-                                      least(greatest(burst - others.held, 0), rate.tokens + $12::bigint
-                                          + greatest(0, extract(epoch from clock.now - rate.filled_at)::float8) * per_second)
+                                      least(greatest(burst - others.held, 0), $12::bigint + least(greatest(burst - before.leased, 0),
+                                          rate.tokens + greatest(0, extract(epoch from clock.now - rate.filled_at)::float8) * per_second))
                                           as tokens,
                                       case when rate.hour < this.hour then 0
                                           when rate.hour = $14 then greatest(0, rate.used - $13::bigint)
@@ -107,8 +107,8 @@ pub async fn take(
                                from policy,
                                     lateral (select clock_timestamp() as now) as clock,
                                     lateral (select floor(extract(epoch from clock.now) / 3600)::bigint as hour) as this,
-                                    lateral (select case when rate.leased_until > clock.now
-                                        then greatest(0, rate.leased - $15::bigint) else 0 end as held) as others
+                                    lateral (select case when rate.leased_until > clock.now then rate.leased else 0 end as leased) as before,
+                                    lateral (select greatest(0, before.leased - $15::bigint) as held) as others
                            ) as state
                        ) as decided
                    ) as sum

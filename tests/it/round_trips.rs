@@ -103,7 +103,7 @@ async fn who_called_a_moment_ago_is_let_in_without_asking_the_database() {
 #[tokio::test]
 async fn the_copies_of_a_picture_are_counted_without_reading_their_records() {
     let (_app, _server, tap, client) = tapped().await;
-    let picture = pictures::jpeg(&pictures::scene(96, 64, 82), 90);
+    let picture = pictures::jpeg(&pictures::scene(256, 192, 21), 95);
     let mut answered = Vec::new();
     for copies in 1..=12_u8 {
         // Other bytes and the same pixels: a comment follows the two bytes that begin a JPEG.
