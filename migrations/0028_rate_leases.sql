@@ -3,7 +3,7 @@
 alter table tenant_rates
     -- How many calls the latest statement took; what a server did not use of them, it gives back.
     add column taken bigint not null default 0,
-    -- Tokens of the bucket that servers hold: it fills up to the burst less these. Void from that moment on, whoever held them.
+    -- Tokens of the bucket that servers hold: it fills up to the burst less these. From that moment on nobody holds any.
     add column leased bigint not null default 0,
     add column leased_until timestamptz;
 

@@ -7,9 +7,13 @@ use crate::domain::{Decision, GiveBack, Megapixels, RateLease, Rates, Tally};
 /// meanwhile.
 const LEASE_SECONDS: f64 = 0.5;
 
-/// How long the bucket leaves room for a lease, in seconds: far longer than a server uses it, or
-/// gives it back. Then a server that held it was killed.
+/// How long the bucket leaves room for a lease at least, in seconds: far longer than a server uses
+/// it, or gives it back. Then a server that held it was killed.
 const HELD_SECONDS: f64 = 3.0;
+
+/// How long after the first of them the room for all leases is taken back, in seconds, so that a
+/// killed server's is not left for ever. Nothing is leased in the last [`HELD_SECONDS`] of it.
+const ROUND_SECONDS: f64 = 30.0;
 
 /// Calls of a lease of a tenant that has an hourly quota and no bucket.
 const LEASE_OF_HOUR: i64 = 100;
@@ -54,9 +58,10 @@ pub struct Taken {
 /// ahead continues as the present one, with what was used of it.
 ///
 /// A bucket fills up to the burst less what is leased, so that it and all leases never hold more
-/// than the burst; until now also less what is given back now, since that was leased meanwhile. There is plenty when no refusal for the hour can become wrong by the lease: with
-/// a bucket, when the hour has more left than a full one and three seconds let through; without,
-/// when it has a thousand times the lease. A row that is new has no lease.
+/// than the burst; until now also less what is given back now, since that was leased meanwhile.
+/// There is plenty when no refusal for the hour can become wrong by the lease: with a bucket, when
+/// the hour has more left than a full one and three seconds let through; without, when it has a
+/// thousand times the lease. A row that is new has no lease.
 #[expect(
     clippy::too_many_lines,
     reason = "one statement, and the values that it is given"
@@ -82,14 +87,14 @@ pub async fn take(
                set (tokens, filled_at, hour, used, allowed, taken, leased, leased_until) = (
                    select greatest(sum.tokens - sum.taken, 0), sum.now, sum.hour, sum.used + sum.taken, sum.allowed, sum.taken,
                           sum.held + sum.leased,
-                          case when sum.leased > 0 then sum.now + make_interval(secs => $16) else rate.leased_until end
+                          case when sum.is_first then sum.now + make_interval(secs => $17) else rate.leased_until end
                    from (
                        select decided.*, case when decided.allowed then $6 + decided.leased else 0 end as taken
                        from (
                            select state.*,
                                   $5 or $6 = 0 or ((per_second = 0 or burst = 0 or state.tokens >= 1)
                                                    and (per_hour = 0 or state.used < per_hour)) as allowed,
-                                  case when not $7 then 0
+                                  case when not $7 or not (state.is_first or rate.leased_until - state.now > make_interval(secs => $16)) then 0
                                       when per_second > 0 and burst > 0 then
                                           case when per_hour > 0 and per_hour - state.used < burst::bigint + 3 * per_second::bigint
                                               then 0
@@ -98,6 +103,7 @@ pub async fn take(
                                       else 0 end as leased
                            from (
                                select policy.per_second, policy.burst, policy.per_hour, clock.now, this.hour, others.held,
+                                      before.leased = 0 as is_first,
                                       least(greatest(burst - others.held, 0), $12::bigint + least(greatest(burst - before.leased, 0),
                                           rate.tokens + greatest(0, extract(epoch from clock.now - rate.filled_at)::float8) * per_second))
                                           as tokens,
@@ -134,7 +140,8 @@ pub async fn take(
         i64::from(ask.given_back.calls),
         ask.given_back.hour,
         i64::from(ask.given_back.leased),
-        HELD_SECONDS
+        HELD_SECONDS,
+        ROUND_SECONDS
     )
     .fetch_optional(db)
     .await?;

@@ -265,3 +265,24 @@ fn a_server_that_stops_writes_its_counts_and_one_that_is_killed_loses_a_second_o
     let taken = count(TAKEN);
     assert!(taken <= 7 + 8 + 2 * 25, "{taken}");
 }
+
+/// The room in the bucket that is left for leases.
+const LEASED: &str = "select sum(leased)::bigint from tenant_rates";
+
+#[tokio::test]
+async fn the_room_of_a_killed_servers_lease_is_taken_back_while_another_server_goes_on() {
+    let app = App::spawn_with(&FORTY_A_SECOND).await;
+    let acme = app.client(&app.tenant("acme").await).await;
+    call_slowly(&acme, Duration::from_millis(700)).await;
+    let mut owner = PgConnection::connect_with(&app.database.owner())
+        .await
+        .unwrap();
+    // As if others had been killed that held these, near the end of a round.
+    let question = "update tenant_rates set leased = leased + 30, leased_until = clock_timestamp() + interval '3500 milliseconds'";
+    sqlx::query(question).execute(&mut owner).await.unwrap();
+    call_slowly(&acme, Duration::from_millis(1_500)).await;
+    assert!(used(&app.database, LEASED).await >= 30);
+    call_slowly(&acme, Duration::from_secs(3)).await;
+    let leased = used(&app.database, LEASED).await;
+    assert!((1..30).contains(&leased), "{leased}: its own alone");
+}

@@ -109,7 +109,7 @@ async fn calls(
 
 #[tokio::test]
 async fn while_the_database_is_read_only_calls_are_answered_503_and_then_at_once_as_ever() {
-    let app = App::spawn().await;
+    let app = App::spawn_with(&EACH_CALL_ASKS).await;
     let tenant = app.tenant("acme").await;
     let client = app.client(&tenant).await;
     let image = pictures::png(&pictures::scene(96, 64, 5));
