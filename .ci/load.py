@@ -1,7 +1,8 @@
-"""Long measurements of a running server, which CI does not run: python .ci/load.py soak|overload [OPTIONS] PHOTO...
+"""Long measurements of a running server, which CI does not run: python .ci/load.py soak|overload|throughput [OPTIONS] PHOTO...
 
-    soak      mixed calls for an hour: does memory grow, do descriptors, do waits?
-    overload  what is answered, and how fast, when more arrives than can be done
+    soak        mixed calls for an hour: does memory grow, do descriptors, do waits?
+    overload    what is answered, and how fast, when more arrives than can be done
+    throughput  calls a second by 1 to 64 clients, and how much that is of what the engine's CPU time (--engine-ms) would allow
 
 Starts `lumatrace` (target/release, or --binary) in a folder of its own, with its metrics on, and stops it. Needs Python 3.11 alone.
 With --split, the server and its PostgreSQL have core 0, and this generator core 1.
@@ -9,6 +10,7 @@ With --split, the server and its PostgreSQL have core 0, and this generator core
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -326,24 +328,59 @@ async def overload(server, images, options):
         print(f"{times:5} {len(calls) / seconds:7.1f} {good:7.1f} {good / peak:7.0%} {refused:9.1f} {broken:6} {p99:12.0f} {well:>12}", flush=True)
 
 
+async def throughput(server, images, options):
+    client = Client(server.host, server.port)
+    await client.sign_in(json.loads((server.data / "demo-credentials.json").read_text()))
+    _, head, file = await client.send("protect", images[0])
+    photo = photo_of(head)
+    # Of one picture alone, each call would count more copies.
+    pictures = itertools.cycle(images)
+    calls = {"protect": lambda: client.send("protect", next(pictures)), "verify": lambda: client.send("verify", file, photo)}
+    print(f"{'':>8} {'clients':>7} {'calls/s':>8} {'server CPU ms':>13} {'cores busy':>10} {'of cores / engine CPU':>21} {'refused':>7}")
+    for operation, engine_ms in zip(calls, options.engine_ms, strict=True):
+        for clients in (1, 2, 8, 64):
+            # A client alone keeps one core busy at most.
+            cores = min(clients, 1 if options.split else os.cpu_count())
+            answers, end = {}, 0.0
+
+            async def loop():
+                while time.monotonic() < end:
+                    status, head, _ = await calls[operation]()
+                    answers[status] = answers.get(status, 0) + 1
+                    if wait := re.search(r"retry-after: (\d+)", head):
+                        await asyncio.sleep(min(int(wait.group(1)), end - time.monotonic()))
+
+            # The first seconds open connections and start threads.
+            for seconds in (2, options.seconds):
+                answers.clear()
+                began, cpu = time.monotonic(), server.cpu_seconds()
+                end = began + seconds
+                await asyncio.gather(*(loop() for _ in range(clients)))
+            took, good = time.monotonic() - began, answers.pop(200, 0)
+            cpu_ms = (server.cpu_seconds() - cpu) / good * 1000
+            share = good / took / (cores / engine_ms * 1000)
+            print(f"{operation:>8} {clients:7} {good / took:8.1f} {cpu_ms:13.1f} {cpu_ms * good / took / cores / 1000:10.0%} {share:21.0%} {sum(answers.values()):7}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["soak", "overload"])
+    parser.add_argument("what", choices=["soak", "overload", "throughput"])
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("--binary", default="target/release/lumatrace")
-    parser.add_argument("--seconds", type=float, help="of the soak (3600), or of each load (15)")
+    parser.add_argument("--seconds", type=float, help="of the soak (3600), of each load (15), or of each row (10)")
     parser.add_argument("--clients", type=int, default=3, help="of the soak, each one call after the other")
     parser.add_argument("--pause", type=float, default=0.2, help="seconds after each call of the soak")
     parser.add_argument("--times", type=float, nargs="+", default=[0.5, 1, 2, 5, 10], help="loads, as multiples of the peak")
+    parser.add_argument("--engine-ms", type=float, nargs=2, default=[44, 14], help="CPU ms of protect and verify, as `--bench engine` says")
     parser.add_argument("--split", action="store_true")
     parser.add_argument("--flag", action="append", default=[], help="of the server, as --flag=--workers=1")
     options = parser.parse_args()
-    options.seconds = options.seconds or {"soak": 3600, "overload": 15}[options.what]
+    options.seconds = options.seconds or {"soak": 3600, "overload": 15, "throughput": 10}[options.what]
     server = Server(options.binary, options.split, options.flag)
     print("API http://{}:{}, metrics http://{}:{}/metrics".format(server.host, server.port, *server.metrics), flush=True)
     try:
         images = [path.read_bytes() for path in options.photos]
-        asyncio.run({"soak": soak, "overload": overload}[options.what](server, images, options))
+        asyncio.run({"soak": soak, "overload": overload, "throughput": throughput}[options.what](server, images, options))
     finally:
         code, errors = server.stop()
     print(f"the server ended with {code} and logged {len(errors)} errors")
