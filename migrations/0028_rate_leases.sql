@@ -3,9 +3,12 @@
 alter table tenant_rates
     -- How many calls the latest statement took; what a server did not use of them, it gives back.
     add column taken bigint not null default 0,
-    -- Tokens of the bucket that servers hold: it fills up to the burst less these. From that moment on nobody holds any.
+    -- Tokens of the bucket that servers took in this round and may still hold, and those of the round before, so that what a killed
+    -- server held is forgotten: the bucket fills up to the burst less both.
     add column leased bigint not null default 0,
-    add column leased_until timestamptz;
+    add column leased_before bigint not null default 0,
+    add column lease_round bigint not null default 0,
+    add column lease_round_began timestamptz;
 
 -- A hash of the tokens of the photo's look (see `photo_words`): photos with the same one have the same fingerprint. Null for a record of
 -- strict privacy, which has none, and for what older programs protected: its record is opened, as it was before.

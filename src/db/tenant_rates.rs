@@ -7,13 +7,9 @@ use crate::domain::{Decision, GiveBack, Megapixels, RateLease, Rates, Tally};
 /// meanwhile.
 const LEASE_SECONDS: f64 = 0.5;
 
-/// How long the bucket leaves room for a lease at least, in seconds: far longer than a server uses
-/// it, or gives it back. Then a server that held it was killed.
+/// How long the bucket leaves room for a lease, in seconds: once to twice as long, which is far
+/// longer than a server uses it, or gives it back. Then a server that held it was killed.
 const HELD_SECONDS: f64 = 3.0;
-
-/// How long after the first of them the room for all leases is taken back, in seconds, so that a
-/// killed server's is not left for ever. Nothing is leased in the last [`HELD_SECONDS`] of it.
-const ROUND_SECONDS: f64 = 30.0;
 
 /// Calls of a lease of a tenant that has an hourly quota and no bucket.
 const LEASE_OF_HOUR: i64 = 100;
@@ -59,6 +55,9 @@ pub struct Taken {
 ///
 /// A bucket fills up to the burst less what is leased, so that it and all leases never hold more
 /// than the burst; until now also less what is given back now, since that was leased meanwhile.
+/// Leases are counted by the round in which they were taken, this one or the one before, and given
+/// back in the same; what is left of a round when the next but one begins is older than any lease
+/// that is held, so a killed server's.
 /// There is plenty when no refusal for the hour can become wrong by the lease: with a bucket, when
 /// the hour has more left than a full one and three seconds let through; without, when it has a
 /// thousand times the lease. A row that is new has no lease.
@@ -84,17 +83,16 @@ pub async fn take(
                from policy, lateral (select clock_timestamp() as now) as clock
                where (per_second > 0 and burst > 0) or per_hour > 0
                on conflict on constraint tenant_rates_pkey do update
-               set (tokens, filled_at, hour, used, allowed, taken, leased, leased_until) = (
+               set (tokens, filled_at, hour, used, allowed, taken, leased, leased_before, lease_round, lease_round_began) = (
                    select greatest(sum.tokens - sum.taken, 0), sum.now, sum.hour, sum.used + sum.taken, sum.allowed, sum.taken,
-                          sum.held + sum.leased,
-                          case when sum.is_first then sum.now + make_interval(secs => $17) else rate.leased_until end
+                          sum.held_late + sum.leased, sum.held_early, sum.round, sum.round_began
                    from (
                        select decided.*, case when decided.allowed then $6 + decided.leased else 0 end as taken
                        from (
                            select state.*,
                                   $5 or $6 = 0 or ((per_second = 0 or burst = 0 or state.tokens >= 1)
                                                    and (per_hour = 0 or state.used < per_hour)) as allowed,
-                                  case when not $7 or not (state.is_first or rate.leased_until - state.now > make_interval(secs => $16)) then 0
+                                  case when not $7 then 0
                                       when per_second > 0 and burst > 0 then
                                           case when per_hour > 0 and per_hour - state.used < burst::bigint + 3 * per_second::bigint
                                               then 0
@@ -102,9 +100,9 @@ pub async fn take(
                                       when per_hour - state.used >= $10::bigint * $11::bigint then $10
                                       else 0 end as leased
                            from (
-                               select policy.per_second, policy.burst, policy.per_hour, clock.now, this.hour, others.held,
-                                      before.leased = 0 as is_first,
-                                      least(greatest(burst - others.held, 0), $12::bigint + least(greatest(burst - before.leased, 0),
+                               select policy.per_second, policy.burst, policy.per_hour, clock.now, this.hour, others.held_early, others.held_late, leases.round, leases.round_began,
+                                      least(greatest(burst - others.held_early - others.held_late, 0),
+                                          $12::bigint + least(greatest(burst - leases.early - leases.late, 0),
                                           rate.tokens + greatest(0, extract(epoch from clock.now - rate.filled_at)::float8) * per_second))
                                           as tokens,
                                       case when rate.hour < this.hour then 0
@@ -113,15 +111,23 @@ pub async fn take(
                                from policy,
                                     lateral (select clock_timestamp() as now) as clock,
                                     lateral (select floor(extract(epoch from clock.now) / 3600)::bigint as hour) as this,
-                                    lateral (select case when rate.leased_until > clock.now then rate.leased else 0 end as leased) as before,
-                                    lateral (select greatest(0, before.leased - $15::bigint) as held) as others
+                                    lateral (select case when rate.lease_round_began > clock.now - make_interval(secs => $16) then 0
+                                                        when rate.lease_round_began > clock.now - make_interval(secs => 2 * $16) then 1
+                                                        else 2 end as rounds) as passed,
+                                    lateral (select case passed.rounds when 0 then rate.leased else 0 end as late,
+                                                    case passed.rounds when 0 then rate.leased_before when 1 then rate.leased else 0 end as early,
+                                                    rate.lease_round + passed.rounds as round,
+                                                    case passed.rounds when 0 then rate.lease_round_began else clock.now end as round_began) as leases,
+                                    lateral (select greatest(0, leases.late - case when $17 = leases.round then $15::bigint else 0 end) as held_late,
+                                                    greatest(0, leases.early - case when $17 = leases.round - 1 then $15::bigint else 0 end)
+                                                        as held_early) as others
                            ) as state
                        ) as decided
                    ) as sum
                )
-               returning tokens, filled_at, hour, used, allowed, taken
+               returning tokens, filled_at, hour, used, allowed, taken, lease_round
            )
-           select allowed as "allowed?", tokens as "tokens?", used as "used?", hour as "hour?", taken as "taken?",
+           select allowed as "allowed?", tokens as "tokens?", used as "used?", hour as "hour?", taken as "taken?", lease_round as "lease_round?",
                   extract(epoch from filled_at)::float8 as "now?",
                   per_second as "per_second!", burst as "burst!", per_hour as "per_hour!", max_megapixels
            from policy left join taken on true"#,
@@ -141,7 +147,7 @@ pub async fn take(
         ask.given_back.hour,
         i64::from(ask.given_back.leased),
         HELD_SECONDS,
-        ROUND_SECONDS
+        ask.given_back.round
     )
     .fetch_optional(db)
     .await?;
@@ -174,10 +180,11 @@ pub async fn take(
         },
     };
     let (hour, taken) = row.hour.zip(row.taken).ok_or_else(corrupt)?;
+    let round = row.lease_round.ok_or_else(corrupt)?;
     let leased = u32::try_from(taken - i64::from(ask.call)).unwrap_or(0);
     Ok(Some(Taken {
         max_megapixels,
         decision: Some(decision),
-        lease: (leased > 0).then(|| RateLease::new(decision, hour, leased)),
+        lease: (leased > 0).then(|| RateLease::new(decision, hour, round, leased)),
     }))
 }

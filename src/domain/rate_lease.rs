@@ -15,6 +15,8 @@ pub struct RateLease {
     taken: Decision,
     /// The hour whose quota they were taken from, in hours since 1970.
     hour: i64,
+    /// In which the room for it is counted.
+    round: i64,
     calls: u32,
     left: u32,
 }
@@ -22,8 +24,10 @@ pub struct RateLease {
 /// What is left of leases when they end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GiveBack {
-    /// Calls that they were taken with: the bucket has room for them again.
+    /// Calls that they were taken with in the round below: the bucket has room for them again.
     pub leased: u32,
+    /// The round that they were taken in. What was taken in an earlier one is forgotten soon.
+    pub round: i64,
     /// Calls that were not made: tokens for the bucket.
     pub tokens: u32,
     /// The same of the hour below.
@@ -33,11 +37,12 @@ pub struct GiveBack {
 }
 
 impl RateLease {
-    /// A lease of so many calls, which are no longer in the state `taken`.
-    pub fn new(taken: Decision, hour: i64, calls: u32) -> Self {
+    /// A lease of so many calls of that round, which are no longer in the state `taken`.
+    pub fn new(taken: Decision, hour: i64, round: i64, calls: u32) -> Self {
         Self {
             taken,
             hour,
+            round,
             calls,
             left: calls,
         }
@@ -64,6 +69,7 @@ impl RateLease {
     pub fn rest(&self) -> GiveBack {
         GiveBack {
             leased: self.calls,
+            round: self.round,
             tokens: self.left,
             calls: self.left,
             hour: self.hour,
@@ -73,7 +79,7 @@ impl RateLease {
 
 impl GiveBack {
     /// This, and what is left of another lease. Of two hours, the later one is told: the earlier
-    /// has ended.
+    /// has ended. Of two rounds, too: room that is not given back is there later.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let (late, early) = if self.hour >= other.hour {
@@ -86,8 +92,11 @@ impl GiveBack {
         } else {
             0
         };
+        let round = self.round.max(other.round);
+        let leased = [self, other].map(|one| if one.round == round { one.leased } else { 0 });
         Self {
-            leased: late.leased + early.leased,
+            leased: leased.iter().sum(),
+            round,
             tokens: late.tokens + early.tokens,
             calls: late.calls + early_calls,
             hour: late.hour,
@@ -96,7 +105,7 @@ impl GiveBack {
 
     /// Whether there is nothing to give back.
     pub fn is_nothing(&self) -> bool {
-        self.leased == 0
+        self.leased == 0 && self.tokens == 0
     }
 }
 
@@ -123,7 +132,7 @@ mod tests {
     }
 
     fn lease(tokens: f64, calls: u32) -> RateLease {
-        RateLease::new(taken(RATES, tokens), 500_000, calls)
+        RateLease::new(taken(RATES, tokens), 500_000, 1, calls)
     }
 
     fn milliseconds(count: u64) -> Duration {
@@ -195,15 +204,18 @@ mod tests {
     fn a_lease_ends_with_its_hour_and_what_is_left_belongs_to_it() {
         let mut late = taken(RATES, 50.0);
         late.tally.now += 2_399.9;
-        let mut lease = RateLease::new(late, 500_000, 9);
+        let mut lease = RateLease::new(late, 500_000, 1, 9);
         assert!(lease.admit(milliseconds(50)).is_some());
         assert_eq!(lease.admit(milliseconds(101)), None);
-        let next = RateLease::new(taken(RATES, 50.0), 500_001, 4);
+        let next = RateLease::new(taken(RATES, 50.0), 500_001, 1, 4);
         let rest = next.rest().and(lease.rest());
         assert_eq!((rest.calls, rest.hour), (4, 500_001));
         assert_eq!((rest.leased, rest.tokens), (13, 12));
         let same = next.rest().and(next.rest());
         assert_eq!(same.calls, 8);
+        let later = RateLease::new(taken(RATES, 50.0), 500_001, 2, 6);
+        let rest = later.rest().and(next.rest());
+        assert_eq!((rest.leased, rest.round, rest.tokens), (6, 2, 10));
     }
 
     #[test]
@@ -212,7 +224,7 @@ mod tests {
             per_second: 0,
             ..RATES
         };
-        let mut lease = RateLease::new(taken(rates, 0.0), 500_000, 2);
+        let mut lease = RateLease::new(taken(rates, 0.0), 500_000, 1, 2);
         let told = lease.admit(milliseconds(800)).unwrap();
         assert_eq!(told.burst(), None);
         assert_eq!(told.hour().unwrap().remaining, 50_000 - 125 + 1);

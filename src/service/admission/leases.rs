@@ -320,7 +320,7 @@ mod tests {
         Taken {
             max_megapixels: None,
             decision: Some(decision),
-            lease: (leased > 0).then(|| RateLease::new(decision, 500_000, leased)),
+            lease: (leased > 0).then(|| RateLease::new(decision, 500_000, 1, leased)),
         }
     }
 
@@ -330,6 +330,7 @@ mod tests {
         lease: false,
         given_back: GiveBack {
             leased: 0,
+            round: 0,
             tokens: 0,
             calls: 0,
             hour: 0,
