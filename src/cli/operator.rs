@@ -16,8 +16,8 @@ use crate::{
     config::{InstallationSettings, MOST_CALLS},
     db::Operator,
     domain::{
-        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, Role, TenantId,
-        TenantPolicy, Username, audit::By,
+        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, PublicationPolicy,
+        Role, TenantId, TenantPolicy, Username, audit::By,
     },
     service::{
         self,
@@ -64,6 +64,9 @@ struct PolicyArgs {
     /// Whether anybody may ask, without a token, about a picture of its: on or off
     #[arg(long, value_parser = parse_check_policy)]
     check: Option<CheckPolicy>,
+    /// Whether manifests are published, so that anybody finds them by the photo: on or off
+    #[arg(long, value_parser = parse_publication_policy)]
+    publish_manifests: Option<PublicationPolicy>,
     /// How many megapixels (millions of pixels) its pictures may have: a number from 1 to 64, or
     /// default (16)
     #[arg(long, value_parser = parse_max_megapixels)]
@@ -189,6 +192,7 @@ pub(super) async fn tenant(
                 content_hash: policy.content_hash_policy,
                 manifests: policy.manifests,
                 check: policy.check,
+                publication: policy.publish_manifests,
                 max_megapixels: policy.max_megapixels.map(|MaxMegapixels(max)| max),
                 rate_per_second: policy.per_second.map(|Rate(rate)| rate),
                 rate_burst: policy.burst.map(|Rate(rate)| rate),
@@ -365,6 +369,7 @@ fn with_policy(tenant: &str, policy: TenantPolicy) -> Value {
         "contentHashPolicy": policy.content_hash.as_str(),
         "manifests": policy.manifests.as_str(),
         "check": policy.check.as_str(),
+        "publishManifests": policy.publication.as_str(),
         "maxMegapixels": policy.max_megapixels.map(Megapixels::get),
         "ratePerSecond": policy.rates.per_second,
         "rateBurst": policy.rates.burst,
@@ -423,6 +428,10 @@ fn parse_max_copies(text: &str) -> Result<MaxCopies, &'static str> {
         .filter(|max: &NonZeroU32| i32::try_from(max.get()).is_ok())
         .map(|max| MaxCopies(Some(max)))
         .ok_or("max-copies is a number from 1, or none")
+}
+
+fn parse_publication_policy(text: &str) -> Result<PublicationPolicy, &'static str> {
+    PublicationPolicy::parse(text).ok_or("publish-manifests is on or off")
 }
 
 fn parse_check_policy(text: &str) -> Result<CheckPolicy, &'static str> {

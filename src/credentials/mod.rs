@@ -6,6 +6,7 @@
 //! [`carrier`] finds, takes out and puts in the bytes of a manifest without reading them;
 //! [`judge`] says what a manifest is worth.
 
+mod active;
 pub mod authority;
 pub mod carrier;
 mod certificate;
@@ -27,6 +28,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use active::active_manifest;
 pub use judge::{Anchors, Ingredient, Judge, Judgement, Signer, Trust};
 pub use manifest::Statement;
 pub use signer::{ManifestSigner, ParentManifest, SignError, Signed};

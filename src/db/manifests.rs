@@ -41,3 +41,20 @@ pub async fn find(
     .await?;
     Ok(found)
 }
+
+/// Finds a manifest of the tenant's by its URN.
+pub async fn find_by_id(
+    tx: &mut TenantTransaction,
+    manifest_id: &str,
+) -> Result<Option<StoredManifest>, DbError> {
+    let (db, tenant) = tx.parts();
+    let found = sqlx::query_as!(
+        StoredManifest,
+        "select manifest_id, certificate_sha256, store from manifests where tenant_id = $1 and manifest_id = $2",
+        tenant,
+        manifest_id
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(found)
+}

@@ -26,6 +26,8 @@ pub mod photos;
 mod pool;
 mod pool_shares;
 pub mod protections;
+pub mod publications;
+pub mod resolution_tallies;
 pub mod restore;
 pub mod revoked_tokens;
 pub mod roles;
@@ -230,7 +232,7 @@ impl Database {
     }
 
     /// Starts a transaction of no tenant, for what servers share. `settings` follows its begin.
-    async fn begin_shared(&self, settings: &'static str) -> Result<GuardedConnection, DbError> {
+    async fn begin_shared(&self, settings: &str) -> Result<GuardedConnection, DbError> {
         let mut connection = self.timed(self.pool.acquire()).await?;
         let begin = format!("begin{}{SERVING_LIMITS}{settings}", self.switch);
         connection.begin(begin).await?;
@@ -319,6 +321,22 @@ impl TenantTransaction {
 /// parameters.
 fn begin_of(tenant: &TenantId, switch: &str, settings: &str) -> String {
     format!("begin{switch}; set local lumatrace.tenant = '{tenant}'{settings}")
+}
+
+/// A transaction of nobody's, in which row-level security shows what tenants have published. Rolled
+/// back unless committed.
+#[derive(Debug)]
+pub struct PublicTransaction {
+    connection: GuardedConnection,
+    /// Of the share of the pool of whoever asks.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl PublicTransaction {
+    /// Makes all changes permanent.
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        self.connection.commit().await
+    }
 }
 
 /// The rows of one tenant, lent by a transaction.

@@ -24,6 +24,8 @@ pub struct StoredPhoto {
     pub registration: Registration,
     /// Set by `protect`; `None` while the photo is only registered.
     pub protected: Option<ProtectedPhoto>,
+    /// Whether its manifest is published while its tenant publishes.
+    pub is_published: bool,
 }
 
 /// The file that `protect` returned, without its bytes.
@@ -104,6 +106,7 @@ struct PhotoRow {
     width: Option<i32>,
     height: Option<i32>,
     protection_level: Option<String>,
+    is_published: bool,
 }
 
 impl PhotoRow {
@@ -139,6 +142,7 @@ impl PhotoRow {
                 publish_location: self.publish_location,
             },
             protected,
+            is_published: self.is_published,
         })
     }
 }
@@ -180,9 +184,10 @@ pub async fn find(
     let (db, tenant) = tx.parts();
     let row = sqlx::query_as!(
         PhotoRow,
-        "select photo_id, created_at, content_hash, device_model, label, external_id, latitude, longitude,
-                publish_location, protected_at, protected_sha256, format, width, height, protection_level
-         from photos where tenant_id = $1 and photo_id = $2",
+        r#"select photo_id, created_at, content_hash, device_model, label, external_id, latitude, longitude,
+                publish_location, protected_at, protected_sha256, format, width, height, protection_level,
+                exists (select from publications p where p.tenant_id = photos.tenant_id and p.photo_id = photos.photo_id) as "is_published!"
+         from photos where tenant_id = $1 and photo_id = $2"#,
         tenant,
         photo.as_uuid()
     )
@@ -323,10 +328,11 @@ pub async fn find_all(
     let ids: Vec<Uuid> = photos.iter().map(|photo| photo.as_uuid()).collect();
     let rows = sqlx::query_as!(
         PhotoRow,
-        "select photo_id, created_at, content_hash, device_model, label, external_id, latitude, longitude,
-                publish_location, protected_at, protected_sha256, format, width, height, protection_level
+        r#"select photo_id, created_at, content_hash, device_model, label, external_id, latitude, longitude,
+                publish_location, protected_at, protected_sha256, format, width, height, protection_level,
+                exists (select from publications p where p.tenant_id = photos.tenant_id and p.photo_id = photos.photo_id) as "is_published!"
          from photos where tenant_id = $1 and photo_id = any($2)
-         order by created_at desc, photo_id desc",
+         order by created_at desc, photo_id desc"#,
         tenant,
         &ids
     )

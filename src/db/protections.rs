@@ -36,6 +36,12 @@ pub struct Protection<'a> {
     pub manifest: Option<&'a StoredManifest>,
     /// The tokens that it is found by; none under strict privacy.
     pub tokens: &'a [i32],
+    /// The words that these stand for, sealed; `None` under strict privacy.
+    pub sealed_words: Option<&'a [u8]>,
+    /// Whether its manifest is published, if it is kept.
+    pub is_published: bool,
+    /// The tokens of no tenant's that it is found by then.
+    pub public_tokens: &'a [i32],
     /// Those of them that are of its look, each once.
     pub look: &'a [i32],
     /// Their hash; `None` under strict privacy.
@@ -88,6 +94,9 @@ pub async fn save(
         sealed,
         manifest,
         tokens,
+        sealed_words,
+        is_published,
+        public_tokens,
         look,
         look_token,
         least_alike,
@@ -122,11 +131,18 @@ pub async fn save(
                insert into manifests (tenant_id, photo_id, manifest_id, certificate_sha256, store)
                select $1, photo_id, $21, $22, $23 from saved where $21::text is not null
            ), worded as (
-               insert into photo_words (tenant_id, photo_id)
-               select $1, photo_id from saved where cardinality($24::int4[]) > 0
+               insert into photo_words (tenant_id, photo_id, sealed_words)
+               select $1, photo_id, $29 from saved where cardinality($24::int4[]) > 0
                returning slot
            ), listed as (
                insert into word_sets (slot, tokens) select slot, $24 from worded
+           ), published as (
+               insert into publications (tenant_id, photo_id, manifest_id)
+               select $1, photo_id, $21 from saved where $30 and $23::bytea is not null
+               returning slot
+           ), listed_for_all as (
+               insert into publication_words (slot, tokens)
+               select slot, $31 from published where cardinality($31::int4[]) > 0
            ), near as (
                select (array_agg(p.photo_id))[1] as photo, count(*) as photos
                from (select h.slot, count(*) as shared
@@ -153,6 +169,7 @@ pub async fn save(
                   own.sealed_secret as "sealed_secret?", own.privacy as "privacy?", own.max_copies,
                   own.content_hash_policy as "content_hash_policy?", own.max_megapixels,
                   own.manifest_policy as "manifest_policy?", own.check_policy as "check_policy?",
+                  own.publication_policy as "publication_policy?",
                   own.rate_per_second, own.rate_burst, own.rate_per_hour
            from (select) as one left join tenants own on own.tenant_id = $1"#,
         tenant,
@@ -182,7 +199,10 @@ pub async fn save(
         look,
         MOST_PER_TOKEN,
         least_alike,
-        MOST_LOOKS
+        MOST_LOOKS,
+        sealed_words,
+        is_published,
+        public_tokens
     )
     .fetch_one(db)
     .await?;
@@ -192,6 +212,7 @@ pub async fn save(
         row.content_hash_policy,
         row.manifest_policy,
         row.check_policy,
+        row.publication_policy,
     ) {
         (
             Some(sealed_secret),
@@ -199,6 +220,7 @@ pub async fn save(
             Some(content_hash_policy),
             Some(manifest_policy),
             Some(check_policy),
+            Some(publication_policy),
         ) => {
             let policy = PolicyRow {
                 privacy,
@@ -207,6 +229,7 @@ pub async fn save(
                 max_megapixels: row.max_megapixels,
                 manifest_policy,
                 check_policy,
+                publication_policy,
                 rate_per_second: row.rate_per_second,
                 rate_burst: row.rate_burst,
                 rate_per_hour: row.rate_per_hour,

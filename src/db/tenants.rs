@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 
 use super::{DbError, TenantTransaction};
 use crate::domain::{
-    CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, RateOverrides,
-    TenantPolicy, TenantStatus,
+    CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, PublicationPolicy,
+    RateOverrides, TenantPolicy, TenantStatus,
 };
 
 /// A tenant as the operator sees it.
@@ -32,6 +32,7 @@ pub(super) struct PolicyRow {
     pub(super) max_megapixels: Option<i32>,
     pub(super) manifest_policy: String,
     pub(super) check_policy: String,
+    pub(super) publication_policy: String,
     pub(super) rate_per_second: Option<i32>,
     pub(super) rate_burst: Option<i32>,
     pub(super) rate_per_hour: Option<i32>,
@@ -66,6 +67,7 @@ impl PolicyRow {
             max_megapixels: read_megapixels(self.max_megapixels)?,
             manifests: ManifestPolicy::parse(&self.manifest_policy).ok_or_else(corrupt)?,
             check: CheckPolicy::parse(&self.check_policy).ok_or_else(corrupt)?,
+            publication: PublicationPolicy::parse(&self.publication_policy).ok_or_else(corrupt)?,
             rates: RateOverrides {
                 per_second: number(self.rate_per_second)?,
                 burst: number(self.rate_burst)?,
@@ -105,7 +107,7 @@ pub async fn insert(
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
     let rows = sqlx::query!(
         "select tenant_id, status, created_at, privacy, max_copies, content_hash_policy, max_megapixels,
-                manifest_policy, check_policy, rate_per_second, rate_burst, rate_per_hour
+                manifest_policy, check_policy, publication_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants order by tenant_id"
     )
     .fetch_all(db)
@@ -119,6 +121,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Tenant>, DbError> {
                 max_megapixels: row.max_megapixels,
                 manifest_policy: row.manifest_policy,
                 check_policy: row.check_policy,
+                publication_policy: row.publication_policy,
                 rate_per_second: row.rate_per_second,
                 rate_burst: row.rate_burst,
                 rate_per_hour: row.rate_per_hour,
@@ -152,7 +155,7 @@ pub async fn lock_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     let row = sqlx::query_as!(
         PolicyRow,
         "select privacy, max_copies, content_hash_policy, max_megapixels, manifest_policy,
-                check_policy, rate_per_second, rate_burst, rate_per_hour
+                check_policy, publication_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1 for update",
         tenant
     )
@@ -168,7 +171,8 @@ pub async fn set_policy(tx: &mut TenantTransaction, policy: &TenantPolicy) -> Re
     sqlx::query!(
         "update tenants
          set privacy = $2, max_copies = $3, rate_per_second = $4, rate_burst = $5, rate_per_hour = $6,
-             content_hash_policy = $7, max_megapixels = $8, manifest_policy = $9, check_policy = $10
+             content_hash_policy = $7, max_megapixels = $8, manifest_policy = $9, check_policy = $10,
+             publication_policy = $11
          where tenant_id = $1",
         tenant,
         policy.privacy.as_str(),
@@ -179,7 +183,8 @@ pub async fn set_policy(tx: &mut TenantTransaction, policy: &TenantPolicy) -> Re
         policy.content_hash.as_str(),
         policy.max_megapixels.map(|max| number(max.get())),
         policy.manifests.as_str(),
-        policy.check.as_str()
+        policy.check.as_str(),
+        policy.publication.as_str()
     )
     .execute(db)
     .await?;
@@ -192,7 +197,7 @@ pub async fn find_policy(tx: &mut TenantTransaction) -> Result<Option<TenantPoli
     let row = sqlx::query_as!(
         PolicyRow,
         "select privacy, max_copies, content_hash_policy, max_megapixels, manifest_policy,
-                check_policy, rate_per_second, rate_burst, rate_per_hour
+                check_policy, publication_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1",
         tenant
     )
@@ -206,7 +211,7 @@ pub async fn find_settings(tx: &mut TenantTransaction) -> Result<Option<TenantSe
     let (db, tenant) = tx.parts();
     let row = sqlx::query!(
         "select sealed_secret, privacy, max_copies, content_hash_policy, max_megapixels, manifest_policy,
-                check_policy, rate_per_second, rate_burst, rate_per_hour
+                check_policy, publication_policy, rate_per_second, rate_burst, rate_per_hour
          from tenants where tenant_id = $1",
         tenant
     )
@@ -220,6 +225,7 @@ pub async fn find_settings(tx: &mut TenantTransaction) -> Result<Option<TenantSe
             max_megapixels: row.max_megapixels,
             manifest_policy: row.manifest_policy,
             check_policy: row.check_policy,
+            publication_policy: row.publication_policy,
             rate_per_second: row.rate_per_second,
             rate_burst: row.rate_burst,
             rate_per_hour: row.rate_per_hour,

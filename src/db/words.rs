@@ -20,7 +20,7 @@ use crate::domain::PhotoId;
 pub(super) const MOST_PER_TOKEN: i64 = 256;
 /// A token of n photos weighs ln(this / n): four times the above, so that a frequent one still
 /// weighs a little.
-const WEIGHT_SCALE: f64 = 1024.0;
+pub(super) const WEIGHT_SCALE: f64 = 1024.0;
 
 /// Settings of a transaction that looks tokens up, behind its begin. Thousands of look-ups in one
 /// statement: each is worth an index scan whatever the planner thinks of their number.

@@ -149,6 +149,8 @@ actions! {
     PhotoRegistered "photo.registered" "A photo got an id and a receipt.";
     PhotoProtected "photo.protected" "A photo was marked and sent back.";
     PhotoLabelled "photo.labelled" "A photo got another label, or lost it.";
+    ManifestPublished "manifest.published" "The manifest of a photo was published: anybody may find it by the photo.";
+    ManifestWithdrawn "manifest.withdrawn" "The manifest of a photo is no longer public.";
     PhotoDeleted "photo.deleted" "What was kept of a photo was deleted.";
     SessionStarted "session.started" "An account or application got a token.";
     SessionEnded "session.ended" "A token was ended by who held it.";

@@ -23,6 +23,12 @@ impl TenantId {
         fits.then(|| Self(text.to_owned()))
     }
 
+    /// In whose name those who are no tenant take shares of connections, memory and workers. No
+    /// tenant can have it.
+    pub fn anybody() -> Self {
+        Self("*".to_owned())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -89,6 +95,11 @@ impl PhotoId {
         (text.len() == 36)
             .then(|| Uuid::try_parse(text).ok().map(Self))
             .flatten()
+    }
+
+    /// Reads 16 bytes, as a soft binding has them.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Uuid::from_slice(bytes).ok().map(Self)
     }
 
     /// The id as the database and the key derivation take it.

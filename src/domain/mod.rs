@@ -32,7 +32,8 @@ pub use ids::{PhotoId, TenantId, TokenId, Username};
 pub use limits::{Decision, Quota, RateOverrides, Rates, Tally, TokenBucket};
 pub use photo_filter::PhotoFilter;
 pub use policy::{
-    CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantPolicy,
+    CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, PublicationPolicy,
+    TenantPolicy,
 };
 pub use protected::{FileFormat, MarkStrength};
 pub use rate_lease::{GiveBack, RateLease};

@@ -112,6 +112,33 @@ impl CheckPolicy {
     }
 }
 
+/// Whether the manifests of what a tenant protects are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PublicationPolicy {
+    /// None is, whatever was published before.
+    #[default]
+    Off,
+    /// Each is, unless the client says otherwise.
+    On,
+}
+
+impl PublicationPolicy {
+    /// The name in the database and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+        }
+    }
+
+    /// Reads `off` or `on`; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Off, Self::On]
+            .into_iter()
+            .find(|policy| policy.as_str() == text)
+    }
+}
+
 /// The largest image of a tenant, in whole megapixels: 1 to 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Megapixels(u32);
@@ -153,6 +180,8 @@ pub struct TenantPolicy {
     pub manifests: ManifestPolicy,
     /// Whether anybody may ask about its photos.
     pub check: CheckPolicy,
+    /// Whether manifests are published, of photos that are protected from now on.
+    pub publication: PublicationPolicy,
     /// Rate limits, where they are not the server's.
     pub rates: RateOverrides,
 }
@@ -175,6 +204,9 @@ mod tests {
             assert_eq!(ManifestPolicy::parse(policy.as_str()), Some(policy));
         }
         assert_eq!(ManifestPolicy::parse("off"), None);
+        for policy in [PublicationPolicy::Off, PublicationPolicy::On] {
+            assert_eq!(PublicationPolicy::parse(policy.as_str()), Some(policy));
+        }
         for policy in [CheckPolicy::Off, CheckPolicy::On] {
             assert_eq!(CheckPolicy::parse(policy.as_str()), Some(policy));
         }

@@ -15,18 +15,21 @@ pub enum Scope {
     Delete,
     /// Read the manifests of photos.
     ReadManifests,
+    /// Find manifests by what photos are bound to, and fetch them.
+    FetchManifests,
     /// Manage accounts, API keys and applications, and read the audit log.
     Admin,
 }
 
 impl Scope {
     /// All scopes, in the order in which they are written.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Protect,
         Self::Verify,
         Self::Read,
         Self::Delete,
         Self::ReadManifests,
+        Self::FetchManifests,
         Self::Admin,
     ];
 
@@ -38,12 +41,17 @@ impl Scope {
             Self::Read => "photos:read",
             Self::Delete => "photos:delete",
             Self::ReadManifests => "manifests:read",
+            Self::FetchManifests => "manifests:fetch",
             Self::Admin => "admin",
         }
     }
 
-    /// Reads the name of a scope; `None` if it is unknown.
+    /// Reads the name of a scope, also as the Soft Binding Resolution API of C2PA 2.4 spells it;
+    /// `None` if it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
+        if text == "fetch:manifests" {
+            return Some(Self::FetchManifests);
+        }
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 
@@ -66,7 +74,8 @@ impl Scopes {
             | Scope::Verify.bit()
             | Scope::Read.bit()
             | Scope::Delete.bit()
-            | Scope::ReadManifests.bit(),
+            | Scope::ReadManifests.bit()
+            | Scope::FetchManifests.bit(),
     );
 
     /// All scopes: those of an administrator.
@@ -141,7 +150,8 @@ mod tests {
 
     #[test]
     fn sets_are_written_and_read_back() {
-        let text = "photos:protect photos:verify photos:read photos:delete manifests:read";
+        let text =
+            "photos:protect photos:verify photos:read photos:delete manifests:read manifests:fetch";
         assert_eq!(Scopes::PHOTOS.to_string(), text);
         assert_eq!(Scopes::parse(text), Some(Scopes::PHOTOS));
         assert_eq!(Scopes::ALL.to_string(), format!("{text} admin"));
@@ -149,6 +159,7 @@ mod tests {
         assert_eq!(some.to_string(), "photos:read admin");
         assert!(Scopes::ALL.covers(some) && !Scopes::PHOTOS.covers(some));
         assert_eq!(some.and(Scopes::PHOTOS).to_string(), "photos:read");
+        assert_eq!(Scope::parse("fetch:manifests"), Some(Scope::FetchManifests));
         for bad in ["", " ", "photos:read  admin", "photos:*", "ADMIN"] {
             assert_eq!(Scopes::parse(bad), None, "{bad:?}");
         }

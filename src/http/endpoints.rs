@@ -7,7 +7,7 @@ use axum::{
 };
 
 use super::{
-    console,
+    c2pa, console,
     openapi::{self, Operation},
     signin, v1,
 };
@@ -23,6 +23,8 @@ pub enum Access {
     Public,
     /// The holder of a live token with these scopes; [`ANY_TOKEN`] for none in particular.
     Token(Scopes),
+    /// Anybody; but who shows a token must have a live one with these scopes.
+    Optional(Scopes),
 }
 
 /// A live token is enough.
@@ -37,6 +39,8 @@ const IDENTIFY: Access = Access::Token(Scopes::of(Scope::Verify).or(Scopes::of(S
 const READ: Access = Access::Token(Scopes::of(Scope::Read));
 /// Reads the manifests that were signed.
 const READ_MANIFESTS: Access = Access::Token(Scopes::of(Scope::ReadManifests));
+/// Finds and fetches manifests that are published, or are the caller's own.
+const FETCH_MANIFESTS: Access = Access::Optional(Scopes::of(Scope::FetchManifests));
 /// Deletes.
 const DELETE: Access = Access::Token(Scopes::of(Scope::Delete));
 /// Administers the tenant.
@@ -139,6 +143,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.extend(sign_in());
     all.extend(caller());
     all.extend(photos());
+    all.extend(soft_bindings());
     all.extend(audit());
     all.extend(administration());
     all.extend(console::endpoints());
@@ -210,6 +215,62 @@ fn photos() -> Vec<Endpoint> {
             DELETE,
             v1::photos::delete,
             v1::photos::describe_delete,
+        ),
+    ]
+}
+
+/// The Soft Binding Resolution API of C2PA 2.4, and where it is found.
+fn soft_bindings() -> Vec<Endpoint> {
+    use Access::Public;
+    use c2pa::{manifests, matches, services};
+    vec![
+        Endpoint::get(
+            "/c2pa/v1/matches/byBinding",
+            FETCH_MANIFESTS,
+            matches::by_binding,
+            matches::describe_by_binding,
+        ),
+        Endpoint::post(
+            "/c2pa/v1/matches/byBinding",
+            FETCH_MANIFESTS,
+            matches::by_long_binding,
+            matches::describe_by_long_binding,
+        ),
+        Endpoint::post(
+            "/c2pa/v1/matches/byContent",
+            FETCH_MANIFESTS,
+            matches::by_content,
+            matches::describe_by_content,
+        ),
+        Endpoint::get(
+            "/c2pa/v1/manifests/{manifestId}",
+            FETCH_MANIFESTS,
+            manifests::fetch,
+            manifests::describe_fetch,
+        ),
+        Endpoint::get(
+            "/c2pa/v1/services/supportedAlgorithms",
+            Public,
+            services::algorithms,
+            services::describe_algorithms,
+        ),
+        Endpoint::get(
+            "/c2pa/v1/services/capabilities",
+            Public,
+            services::capabilities,
+            services::describe_capabilities,
+        ),
+        Endpoint::get(
+            "/c2pa/v1/services/status",
+            Public,
+            services::status,
+            services::describe_status,
+        ),
+        Endpoint::get(
+            "/.well-known/c2pa-soft-binding-resolution",
+            Public,
+            services::discovery,
+            services::describe_discovery,
         ),
     ]
 }

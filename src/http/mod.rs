@@ -9,6 +9,7 @@
 //! [`openapi`].
 
 mod accept;
+mod c2pa;
 mod console;
 mod endpoints;
 mod error;
@@ -41,6 +42,7 @@ use crate::service::Context;
 /// The service as axum serves it.
 pub fn router(ctx: Context) -> Router {
     let authenticate = from_fn_with_state(ctx.clone(), middleware::authenticate);
+    let authenticate_if_shown = from_fn_with_state(ctx.clone(), middleware::authenticate_if_shown);
     let has_console = ctx.settings.console;
     let limit = from_fn_with_state(ctx.clone(), middleware::limit);
     let shed = from_fn_with_state(ctx.clone(), middleware::shed);
@@ -52,7 +54,7 @@ pub fn router(ctx: Context) -> Router {
     for endpoint in endpoints().into_iter().filter(is_there) {
         let route = match endpoint.access {
             Access::Public => endpoint.route,
-            Access::Token(scopes) => {
+            Access::Token(scopes) | Access::Optional(scopes) => {
                 // The last one is the first that a request meets.
                 let mut route = endpoint
                     .route
@@ -64,9 +66,12 @@ pub fn router(ctx: Context) -> Router {
                 if endpoint.takes_image {
                     route = route.route_layer(shed.clone());
                 }
-                route
-                    .route_layer(authenticate.clone())
-                    .route_layer(Extension(endpoint.limit))
+                let route = if matches!(endpoint.access, Access::Optional(_)) {
+                    route.route_layer(authenticate_if_shown.clone())
+                } else {
+                    route.route_layer(authenticate.clone())
+                };
+                route.route_layer(Extension(endpoint.limit))
             }
         };
         router = router.route(endpoint.path, route);

@@ -20,7 +20,8 @@ use crate::{
     credentials::Trust,
     domain::{
         AccountStatus, CheckPolicy, ContentHash, ContentHashPolicy, CredentialId, FileFormat,
-        ManifestPolicy, MarkStrength, PhotoId, Place, Privacy, Role, Scope, Scopes, Username,
+        ManifestPolicy, MarkStrength, PhotoId, Place, Privacy, PublicationPolicy, Role, Scope,
+        Scopes, Username,
         audit::ChainHash,
         check::CheckAnswer,
         verdict::{Alteration, C2paStatus, Policy, TamperClass, Verdict, WatermarkStatus},
@@ -158,12 +159,13 @@ closed_sets! {
     AccountStatus { Enabled, Disabled };
     FileFormat { Jpeg, Png, WebP };
     MarkStrength { Full, Limited };
-    Scope { Protect, Verify, Read, Delete, ReadManifests, Admin };
+    Scope { Protect, Verify, Read, Delete, ReadManifests, FetchManifests, Admin };
     Policy { Standard, Strict };
     Privacy { Full, Strict };
     ContentHashPolicy { Strict, Format };
     ManifestPolicy { Keep, None };
     CheckPolicy { Off, On };
+    PublicationPolicy { Off, On };
     MetadataPolicy { Keep, StripGps, StripAll };
     C2paStatus { Valid, Invalid, Missing, Tampered }
         "`VALID`: the manifest is sound and the bytes are those that were signed. `INVALID`: there is \

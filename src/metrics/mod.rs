@@ -58,6 +58,7 @@ pub struct Metrics {
     protected: Family<LevelLabel, Counter>,
     votes: Family<SourceLabel, Counter>,
     checks: Family<AnswerLabel, Counter>,
+    resolutions: Family<ResolutionLabels, Counter>,
     db_wait: Histogram,
     /// Locked while a scrape sets them and reads them.
     gauges: Arc<Mutex<Gauges>>,
@@ -109,6 +110,12 @@ struct SourceLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AnswerLabel {
     answer: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResolutionLabels {
+    query: &'static str,
+    found: &'static str,
 }
 
 impl Metrics {
@@ -172,6 +179,12 @@ impl Metrics {
                 "Votes that identify asked for, by who gave them",
                 Family::default(),
             ),
+            resolutions: add(
+                &mut registry,
+                "lumatrace_resolutions",
+                "Questions for manifests, by what was asked with and whether any was found",
+                Family::default(),
+            ),
             checks: add(
                 &mut registry,
                 "lumatrace_checks",
@@ -215,6 +228,15 @@ impl Metrics {
     /// Counts what a stranger was told about a picture.
     pub fn count_check(&self, answer: &'static str) {
         self.checks.get_or_create(&AnswerLabel { answer }).inc();
+    }
+
+    /// Counts a question for manifests, by `binding` or `content`.
+    pub fn count_resolution(&self, query: &'static str, found: bool) {
+        let labels = ResolutionLabels {
+            query,
+            found: if found { "yes" } else { "no" },
+        };
+        self.resolutions.get_or_create(&labels).inc();
     }
 
     /// Takes how long work waited for a connection to the database.

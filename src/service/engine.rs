@@ -10,7 +10,7 @@ use crate::{
         verdict::{Alteration, Content, TamperClass, WatermarkStatus},
     },
     imaging,
-    watermark::{self, DetectionStatus, IndexKey, Record, TamperFinding, WatermarkKey},
+    watermark::{self, DetectionStatus, IndexKey, Record, TamperFinding, VisualWord, WatermarkKey},
 };
 
 /// Derives the key of a photo's mark.
@@ -21,6 +21,49 @@ pub(super) fn watermark_key(secret: &TenantSecret, photo: PhotoId) -> WatermarkK
 /// Derives the key that turns a tenant's visual words into tokens of the index.
 pub(super) fn index_key(secret: &TenantSecret) -> IndexKey {
     IndexKey::derive(secret.as_bytes())
+}
+
+/// The key that turns the visual words of published photos into tokens: the same for all tenants,
+/// and no secret. What is published may be sought by anybody who has the picture.
+pub(super) fn public_index_key() -> IndexKey {
+    IndexKey::derive(b"lumatrace published photos, v. 1")
+}
+
+/// Seals the words that a photo is found by, as its record is; empty for none.
+///
+/// # Errors
+///
+/// [`Error::Internal`] if the system gives no random numbers.
+pub(super) fn seal_words(
+    secret: &TenantSecret,
+    photo: PhotoId,
+    words: &[VisualWord],
+) -> Result<Vec<u8>, Error> {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let (sealed, salt) = secret.seal_record(photo, &bytes).map_err(Error::internal)?;
+    Ok([&salt[..], &sealed].concat())
+}
+
+/// Opens what [`seal_words`] sealed.
+///
+/// # Errors
+///
+/// [`Error::Internal`] if it was sealed for another photo or tenant, or is damaged.
+pub(super) fn open_words(
+    secret: &TenantSecret,
+    photo: PhotoId,
+    sealed: &[u8],
+) -> Result<Vec<VisualWord>, Error> {
+    let damaged = || Error::internal("the sealed words of a photo are damaged");
+    let (salt, sealed) = sealed.split_first_chunk::<32>().ok_or_else(damaged)?;
+    let bytes = secret
+        .open_record(photo, sealed, salt)
+        .map_err(Error::internal)?;
+    let (words, _) = bytes.as_chunks();
+    Ok(words
+        .iter()
+        .map(|word| VisualWord::from_le_bytes(*word))
+        .collect())
 }
 
 /// Opens a photo's record.

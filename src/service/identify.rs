@@ -16,19 +16,20 @@
 //! a photo is found by its look, and is no match. So a standby may say who shares words: what it
 //! names is read from the primary, and a photo that is gone is no candidate.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::collections::HashMap;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::{
-    Context, Error,
-    admission::bodies::BodyMemory,
-    engine, images, standby,
+    Context, Error, engine, images,
+    recognition::{
+        KeptPicture, LEAST_WORDS, LikelyPhoto, MOST_OPENED, Seen, likeliest, read_marks,
+    },
+    standby,
     stated::FileCredentials,
     usage,
-    verification::{Asked, Verification},
+    verification::Verification,
 };
 use crate::{
     auth::TenantSecret,
@@ -36,27 +37,13 @@ use crate::{
     credentials::{Judge, Judgement},
     db::{
         TenantTransaction, WalPosition,
-        manifests::ManifestSummary,
         photos::{self, SealedRecord, StoredPhoto},
         words::{self, Vote},
     },
-    domain::{
-        ContentHash, MeteredOperation, PhotoId, TenantId,
-        verdict::{Policy, WatermarkStatus},
-    },
+    domain::{MeteredOperation, PhotoId, TenantId},
     imaging::{self, Limits},
-    watermark::{IndexKey, IndexQuery, ReceivedImage, Record},
+    watermark::{IndexKey, ReceivedImage},
 };
-
-/// Fewest words that a candidate must share.
-const LEAST_WORDS: i64 = 2;
-/// Most candidates whose records are opened.
-const MOST_OPENED: i64 = 100;
-/// Most candidates whose mark is read.
-const MOST_READ: usize = 64;
-/// Most bits in which the fingerprints of two pictures that look the same differ, of 256. Unrelated
-/// ones differ in 128, with a standard deviation of 8.
-const SAME_LOOK: u32 = 70;
 
 /// A photo whose mark is in the image.
 #[derive(Debug)]
@@ -125,7 +112,7 @@ pub(super) async fn recognise(
     let credentials = FileCredentials::resolve(ctx, tenant, judgement, None).await?;
 
     let asked = candidates.votes.len();
-    let likely = likeliest(&seen, candidates, &secret)?;
+    let likely = open(&seen, candidates, &secret)?;
     let marked = if likely.is_empty() {
         Vec::new()
     } else {
@@ -139,11 +126,11 @@ pub(super) async fn recognise(
                     return Err(Error::Abandoned);
                 }
                 if let Some(kept) = kept {
-                    return decide(job, &kept.picture, &likely, &secret, &credentials);
+                    return decide(job, &kept.picture, &likely, &credentials);
                 }
                 let photo = imaging::decode(image, limits)?;
                 let received = ReceivedImage::new(&photo);
-                decide(job, &received, &likely, &secret, &credentials)
+                decide(job, &received, &likely, &credentials)
             },
         )
         .await?
@@ -188,36 +175,6 @@ async fn matches(
     Ok(matches.collect())
 }
 
-/// The part of a received image that the database is asked with.
-struct Seen {
-    sha256: ContentHash,
-    sought: IndexQuery,
-    tokens: Vec<i32>,
-}
-
-/// A received picture without its pixels, kept while the database is asked. Any number of requests
-/// may wait, so its memory counts as that of a body.
-struct KeptPicture {
-    picture: ReceivedImage<'static>,
-    _memory: BodyMemory,
-}
-
-impl KeptPicture {
-    /// Keeps a picture; `None` if there is no room.
-    fn within_budget(
-        ctx: &Context,
-        tenant: &TenantId,
-        picture: ReceivedImage<'static>,
-    ) -> Option<Self> {
-        let mut memory = ctx.bodies.receive(tenant);
-        memory.take(picture.bytes()).ok()?;
-        Some(Self {
-            picture,
-            _memory: memory,
-        })
-    }
-}
-
 /// The first part of the CPU's work: decode, judge the manifest, and find words.
 fn look(
     job: &Job,
@@ -236,12 +193,7 @@ fn look(
         return Err(Error::Abandoned);
     }
     let received = ReceivedImage::new(&photo);
-    let sought = received.index_query();
-    let seen = Seen {
-        sha256: ContentHash::from_digest(Sha256::digest(image).into()),
-        tokens: index.tokens(&sought.words()),
-        sought,
-    };
+    let seen = Seen::new(image, &received, index);
     Ok((seen, received.keep(), judgement))
 }
 
@@ -289,53 +241,19 @@ async fn candidates(
     Ok(Candidates { votes, records })
 }
 
-/// A candidate whose record is open.
-struct LikelyPhoto {
-    photo: PhotoId,
-    record: Record,
-    exact_match: bool,
-    manifest: Option<ManifestSummary>,
-    /// Distance of the fingerprints in bits, 0 to 256; [`u32::MAX`] for a record without one.
-    distance: u32,
-    weight: f64,
-}
-
-impl LikelyPhoto {
-    /// Orders the likelier one first: the same bytes, then the same look, then the weight of shared
-    /// words.
-    fn order(&self, other: &Self) -> Ordering {
-        let look = |distance: u32| distance.min(SAME_LOOK + 1);
-        (other.exact_match.cmp(&self.exact_match))
-            .then(look(self.distance).cmp(&look(other.distance)))
-            .then(other.weight.total_cmp(&self.weight))
-    }
-}
-
 /// Opens the records and keeps the likeliest photos, best first.
-fn likeliest(
+fn open(
     seen: &Seen,
     candidates: Candidates,
     secret: &TenantSecret,
 ) -> Result<Vec<LikelyPhoto>, Error> {
     let Candidates { votes, records } = candidates;
-    let mut found = Vec::with_capacity(records.len());
-    for (photo, sealed) in records {
-        let record = engine::open_record(secret, photo, &sealed)?;
-        found.push(LikelyPhoto {
-            photo,
-            exact_match: sealed.protected_sha256 == seen.sha256.as_bytes(),
-            manifest: sealed.manifest,
-            distance: seen.sought.distance(&record).unwrap_or(u32::MAX),
-            weight: votes
-                .iter()
-                .find(|vote| vote.photo == photo)
-                .map_or(0.0, |vote| vote.weight),
-            record,
-        });
-    }
-    found.sort_by(LikelyPhoto::order);
-    found.truncate(MOST_READ);
-    Ok(found)
+    let found = records.into_iter().map(|(photo, sealed)| {
+        let vote = votes.iter().find(|vote| vote.photo == photo);
+        let weight = vote.map_or(0.0, |vote| vote.weight);
+        LikelyPhoto::open(seen, secret, photo, sealed, weight)
+    });
+    Ok(likeliest(found.collect::<Result<_, _>>()?))
 }
 
 /// The second part of the CPU's work: read the marks of the likeliest photos.
@@ -343,33 +261,13 @@ fn decide(
     job: &Job,
     received: &ReceivedImage<'_>,
     likely: &[LikelyPhoto],
-    secret: &TenantSecret,
     credentials: &FileCredentials,
 ) -> Result<Vec<(PhotoId, Verification)>, Error> {
-    let mut matches = Vec::new();
-    for candidate in likely {
-        if job.abandoned() {
-            return Err(Error::Abandoned);
-        }
-        let key = engine::watermark_key(secret, candidate.photo);
-        let detection = received.detect(&candidate.record, &key);
-        let z = detection.z;
-        let asked = Asked {
-            candidates: likely.len(),
-            exact_match: candidate.exact_match,
-            policy: Policy::Standard,
-        };
-        let found = Verification::weigh(received, &candidate.record, detection, asked);
-        if found.evidence.watermark == WatermarkStatus::Detected {
-            matches.push((z, candidate, found));
-        }
-    }
-    let marked: Vec<PhotoId> = matches.iter().map(|(_, one, _)| one.photo).collect();
-    // By the measured values: published ones come in steps.
-    matches.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+    let matches = read_marks(job, received, likely)?;
+    let marked: Vec<PhotoId> = matches.iter().map(|(one, _)| one.photo).collect();
     Ok(matches
         .into_iter()
-        .map(|(_, one, found)| {
+        .map(|(one, found)| {
             let manifest = one.manifest.as_ref();
             let found = found.with_credentials(credentials.clone(), one.photo, manifest, &marked);
             (one.photo, found)

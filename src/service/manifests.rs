@@ -165,6 +165,16 @@ pub struct KeptManifest {
     pub store: Vec<u8>,
 }
 
+impl KeptManifest {
+    /// The manifest, if its bytes are kept.
+    pub(super) fn of(stored: StoredManifest) -> Option<Self> {
+        Some(Self {
+            manifest_id: stored.manifest_id,
+            store: stored.store?,
+        })
+    }
+}
+
 /// The manifest that was signed for a photo of the tenant.
 ///
 /// # Errors
@@ -174,11 +184,7 @@ pub async fn get(ctx: &Context, tenant: &TenantId, photo: PhotoId) -> Result<Kep
     let mut tx = ctx.db.begin(tenant).await?;
     let found = manifests::find(&mut tx, photo).await?;
     tx.commit().await?;
-    let found = found.ok_or(Error::NotFound)?;
-    Ok(KeptManifest {
-        manifest_id: found.manifest_id,
-        store: found.store.ok_or(Error::NotFound)?,
-    })
+    found.and_then(KeptManifest::of).ok_or(Error::NotFound)
 }
 
 /// A manifest store as people can read it.

@@ -11,8 +11,8 @@ use crate::{
         tenants::{self, Tenant},
     },
     domain::{
-        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantId,
-        TenantPolicy, TenantStatus,
+        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, PublicationPolicy,
+        TenantId, TenantPolicy, TenantStatus,
         audit::{Action, AuditEntry, By, Subject},
     },
 };
@@ -111,6 +111,8 @@ pub struct PolicyChange {
     pub manifests: Option<ManifestPolicy>,
     /// Whether anybody may ask about its photos.
     pub check: Option<CheckPolicy>,
+    /// Whether manifests are published; while it is off, none is that was.
+    pub publication: Option<PublicationPolicy>,
     /// Calls a second; the inner `None` for the server's setting, as in the next two.
     pub rate_per_second: Option<Option<u32>>,
     /// Calls that may come at once.
@@ -141,6 +143,7 @@ pub async fn set_policy(
     policy.max_megapixels = change.max_megapixels.unwrap_or(policy.max_megapixels);
     policy.manifests = change.manifests.unwrap_or(policy.manifests);
     policy.check = change.check.unwrap_or(policy.check);
+    policy.publication = change.publication.unwrap_or(policy.publication);
     let rates = &mut policy.rates;
     rates.per_second = change.rate_per_second.unwrap_or(rates.per_second);
     rates.burst = change.rate_burst.unwrap_or(rates.burst);
@@ -158,7 +161,8 @@ pub async fn set_policy(
         .with("contentHashPolicy", policy.content_hash.as_str())
         .with("maxMegapixels", megapixels)
         .with("manifests", policy.manifests.as_str())
-        .with("check", policy.check.as_str());
+        .with("check", policy.check.as_str())
+        .with("publishManifests", policy.publication.as_str());
     journal::commit(tx, master, clock.now(), &entry).await?;
     Ok(policy)
 }

@@ -1,10 +1,11 @@
 //! Lists, counts, finds, labels and deletes photos.
 
-use super::{Caller, Context, Error, Page, journal};
+use super::{Caller, Context, Error, Page, engine, images, journal};
 use crate::{
     db::{
         photo_lists::{self, Count, Cursor},
         photos::{self, StoredPhoto},
+        publications,
     },
     domain::{
         PhotoFilter, PhotoId, TenantId,
@@ -81,6 +82,49 @@ pub async fn label(
     journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
     tracing::info!(tenant.id = %tenant, photo.id = %photo, "labelled");
     found.registration.label = label;
+    Ok(found)
+}
+
+/// Publishes the manifest of a photo of the tenant, or takes that back.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the tenant has none of that id; [`Error::Conflict`] when no manifest of
+/// it is kept that could be published.
+pub async fn publish(
+    ctx: &Context,
+    caller: &Caller,
+    photo: PhotoId,
+    publish: bool,
+) -> Result<StoredPhoto, Error> {
+    let tenant = &caller.tenant;
+    let mut tx = ctx.db.begin(tenant).await?;
+    let mut found = photos::find(&mut tx, photo).await?.ok_or(Error::NotFound)?;
+    if found.is_published == publish {
+        tx.commit().await?;
+        return Ok(found);
+    }
+    let action = if publish {
+        let words = match publications::sealed_words(&mut tx, photo).await? {
+            None => Vec::new(),
+            Some(sealed) => {
+                let (secret, _) = images::tenant(ctx, &mut tx).await?;
+                engine::open_words(&secret, photo, &sealed)?
+            }
+        };
+        let tokens = engine::public_index_key().tokens(&words);
+        if !publications::insert(&mut tx, photo, &tokens).await? {
+            return Err(Error::Conflict("no manifest of the photo is kept"));
+        }
+        Action::ManifestPublished
+    } else {
+        publications::withdraw(&mut tx, photo).await?;
+        Action::ManifestWithdrawn
+    };
+    let entry = AuditEntry::new(caller.by(), action, Subject::Photo(photo));
+    journal::commit(tx, &ctx.master, ctx.clock.now(), &entry).await?;
+    tracing::info!(tenant.id = %tenant, photo.id = %photo, publish, "published or withdrawn");
+    found.is_published = publish;
     Ok(found)
 }
 

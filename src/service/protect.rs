@@ -23,7 +23,7 @@ use crate::{
     },
     domain::{
         ContentHash, ContentHashPolicy, ManifestPolicy, MeteredOperation, Once, PhotoId, Privacy,
-        Registration, TenantId,
+        PublicationPolicy, Registration, TenantId,
         audit::{Action, AuditEntry, Subject},
     },
     imaging::{Dropped, Format, MetadataPolicy},
@@ -45,6 +45,8 @@ pub struct Request {
     pub registration: Registration,
     /// Which metadata the protected file keeps.
     pub metadata: MetadataPolicy,
+    /// Whether its manifest is published; `None` for what the tenant's policy says.
+    pub publish: Option<bool>,
 }
 
 /// A protected photo, as it is returned.
@@ -92,6 +94,8 @@ struct Recording<'a> {
     claim: &'a Claim<'a>,
     /// Whether the photo was not registered before.
     is_new: bool,
+    /// Whether the manifest is published, if it is kept.
+    is_published: bool,
     registration: &'a Registration,
     tenant: &'a OpenTenant,
     marked: &'a Marked,
@@ -289,6 +293,9 @@ async fn protect_by(
     let recording = Recording {
         claim,
         is_new: request.photo.is_none(),
+        is_published: request
+            .publish
+            .unwrap_or(policy.publication == PublicationPolicy::On),
         registration: &registration,
         tenant,
         marked: &marked,
@@ -373,6 +380,7 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     let &Recording {
         claim,
         is_new,
+        is_published,
         registration,
         tenant,
         marked,
@@ -391,7 +399,11 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     let sealed = engine::seal_record(secret, photo, &picture.record, marked.sha256)?;
     let (kept, in_outcome) = split(marked.manifest.clone(), policy.manifests);
     let index = engine::index_key(secret);
-    let look = index.tokens(&picture.words.look);
+    let (words, look) = (picture.words.all(), index.tokens(&picture.words.look));
+    let sealed_words = match words.as_slice() {
+        [] => None,
+        words => Some(engine::seal_words(secret, photo, words)?),
+    };
     let protection = Protection {
         photo,
         is_new,
@@ -399,7 +411,10 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
         protected: &protected,
         sealed: &sealed,
         manifest: kept.as_ref(),
-        tokens: &index.tokens(&picture.words.all()),
+        tokens: &index.tokens(&words),
+        sealed_words: sealed_words.as_deref(),
+        is_published,
+        public_tokens: &engine::public_index_key().tokens(&words),
         look_token: copies::look_token(&picture.record, &look),
         look: &look,
         least_alike: copies::LEAST_WORDS,
@@ -424,6 +439,7 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
     {
         return Err(Error::TooManyCopies(max.get()).into());
     }
+    let has_kept = kept.is_some_and(|kept| kept.store.is_some());
     let outcome = ProtectOutcome {
         privacy: policy.privacy.as_str().to_owned(),
         copies,
@@ -434,18 +450,31 @@ async fn record(ctx: &Context, caller: &Caller, recording: &Recording<'_>) -> Re
         charged: Some(MeteredOperation::Protect),
         outcome: claim.outcome(&outcome)?,
     };
+    let entry = event(caller, recording, &protected, is_published && has_kept);
+    journal::commit_along(tx, &ctx.master, now, &entry, along).await?;
+    Ok(copies)
+}
+
+/// The event of a photo that is recorded.
+fn event(
+    caller: &Caller,
+    recording: &Recording<'_>,
+    protected: &photos::ProtectedPhoto,
+    is_published: bool,
+) -> AuditEntry {
+    let (photo, marked) = (recording.claim.photo, recording.marked);
     let entry = AuditEntry::new(caller.by(), Action::PhotoProtected, Subject::Photo(photo))
-        .with("contentHash", picture.source)
+        .with("contentHash", marked.picture.source)
         .with("format", protected.format.as_str())
         .with("width", protected.width)
         .with("height", protected.height)
         .with("protectionLevel", protected.protection_level.as_str());
-    let entry = match &marked.manifest {
-        Some(manifest) => entry.with("manifestId", &manifest.manifest_id),
+    match &marked.manifest {
+        Some(manifest) => entry
+            .with("manifestId", &manifest.manifest_id)
+            .with("published", is_published),
         None => entry,
-    };
-    journal::commit_along(tx, &ctx.master, now, &entry, along).await?;
-    Ok(copies)
+    }
 }
 
 /// The manifest as it is kept with the photo; under a policy that keeps none without its bytes,

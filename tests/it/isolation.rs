@@ -3,7 +3,10 @@
 use axum::http::Method;
 use lumatrace::{
     db::{DbError, accounts},
-    domain::{CheckPolicy, CredentialId, Scopes, SeenTransactions, TenantId, Username, audit::By},
+    domain::{
+        CheckPolicy, CredentialId, PublicationPolicy, Scopes, SeenTransactions, TenantId, Username,
+        audit::By,
+    },
     http::ErrorCode,
     service::{
         credentials,
@@ -70,6 +73,7 @@ async fn two_tenants() -> (App, PgConnection) {
         .unwrap();
         let check = PolicyChange {
             check: Some(CheckPolicy::On),
+            publication: Some(PublicationPolicy::On),
             ..PolicyChange::default()
         };
         let (master, clock) = (&app.ctx.master, &app.clock);
@@ -181,6 +185,7 @@ async fn functions_pin_what_they_name_and_those_with_the_owners_rights_are_few()
             "credential_access",
             "credential_route",
             "fold_ended_tokens",
+            "is_publishing",
             "keep_signing_key",
             "tenant_access",
             "tidy_access_states",
@@ -194,6 +199,7 @@ async fn functions_pin_what_they_name_and_those_with_the_owners_rights_are_few()
             "credential_route",
             "current_tenant",
             "fold_ended_tokens",
+            "is_publishing",
             "keep_signing_key",
             "tidy_access_states",
         ]
@@ -208,6 +214,7 @@ async fn beyond_acme(owner: &mut PgConnection) -> Vec<(String, String)> {
         let others = match table.as_str() {
             // Whose a row is, its slot says.
             "word_sets" => "slot not in (select slot from photo_words where tenant_id = 'acme')",
+            "publication_words" => "slot not in (select slot from publications where tenant_id = 'acme')",
             // Under hashed names: those of the other tenant.
             "access_states" => {
                 "access_key in (select access_key('tenant', 'bolt', '')
@@ -551,6 +558,45 @@ async fn the_serving_role_sees_only_the_tenant_of_the_transaction() {
         }
     }
     println!("{checked} views of tables held");
+}
+
+#[tokio::test]
+async fn a_transaction_of_nobodys_sees_what_is_published_at_that_moment_and_nothing_else() {
+    let (app, mut serving) = two_tenants().await;
+    let mut owner = PgConnection::connect_with(&app.database.owner())
+        .await
+        .unwrap();
+    let all = count(&mut owner, "publications").await;
+    let mut seen = Vec::new();
+    for change in [
+        "select",
+        "update tenants set publication_policy = 'off' where tenant_id = 'acme'",
+        "update tenants set status = 'suspended' where tenant_id = 'bolt'",
+    ] {
+        owner.execute(change).await.unwrap();
+        let mut tx = serving.begin().await.unwrap();
+        tx.execute("set local lumatrace.public = 'on'")
+            .await
+            .unwrap();
+        for table in tenant_tables(&mut owner).await {
+            if table == "publications" {
+                seen.push(count(&mut tx, &table).await);
+            } else if may_read(&mut owner, &table).await {
+                assert_eq!(count(&mut tx, &table).await, 0, "{table}");
+            }
+        }
+        for forbidden in [
+            "update publications set manifest_id = 'x'",
+            "insert into publications (tenant_id, photo_id, manifest_id) select tenant_id, photo_id, 'x' from publications",
+        ] {
+            let mut inner = tx.begin().await.unwrap();
+            let refused = inner.execute(forbidden).await;
+            assert!(refused.is_err() || refused.unwrap().rows_affected() == 0);
+        }
+        let deleted = tx.execute("delete from publications").await.unwrap();
+        assert_eq!(deleted.rows_affected(), 0, "it only reads");
+    }
+    assert_eq!(seen, [all, all / 2, 0]);
 }
 
 #[tokio::test]

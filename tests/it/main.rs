@@ -68,6 +68,7 @@ mod renewal;
 mod round_trips;
 mod signers;
 mod signin;
+mod soft_bindings;
 mod standby;
 mod stop;
 mod tenant_policy;

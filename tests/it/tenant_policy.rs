@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 
 use lumatrace::{
     domain::{
-        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, TenantId, TenantPolicy,
+        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, PublicationPolicy,
+        TenantId, TenantPolicy,
     },
     http::ErrorCode,
     service::{
@@ -80,7 +81,7 @@ async fn a_tenant_reads_what_the_operator_has_set_for_it_and_for_nobody_else() {
     let (acme, bolt) = (client(&app, "acme").await, client(&app, "bolt").await);
     let told = async |client: &Client| client.get("/api/v1/tenant/policy").await.json();
     let usual = json!({
-        "tenantId": "acme", "privacy": "full", "contentHash": "strict", "manifests": "keep", "check": "off",
+        "tenantId": "acme", "privacy": "full", "contentHash": "strict", "manifests": "keep", "check": "off", "publishManifests": "off",
         "maxCopies": null, "maxMegapixels": 16,
         "limits": { "callsPerSecond": 50, "callsAtOnce": 100, "callsPerHour": 50_000 },
     });
@@ -92,13 +93,14 @@ async fn a_tenant_reads_what_the_operator_has_set_for_it_and_for_nobody_else() {
         max_megapixels: Some(Megapixels::new(51)),
         manifests: Some(ManifestPolicy::None),
         check: Some(CheckPolicy::On),
+        publication: Some(PublicationPolicy::On),
         rate_per_second: Some(Some(0)),
         rate_burst: Some(Some(7)),
         rate_per_hour: Some(Some(9_000)),
     };
     set(&app, "acme", change).await;
     let expected = json!({
-        "tenantId": "acme", "privacy": "strict", "contentHash": "format", "manifests": "none", "check": "on",
+        "tenantId": "acme", "privacy": "strict", "contentHash": "format", "manifests": "none", "check": "on", "publishManifests": "on",
         "maxCopies": 4, "maxMegapixels": 51,
         "limits": { "callsPerSecond": null, "callsAtOnce": null, "callsPerHour": 9_000 },
     });

@@ -40,6 +40,10 @@ pub(in crate::http) struct Problem<'a> {
     pub(in crate::http) instance: &'a str,
     /// The fields at fault.
     pub(in crate::http) errors: Cow<'a, [ProblemField]>,
+    /// The same as `message`, under `/c2pa/v1` alone, whose API has this member and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub(in crate::http) error: Option<&'a str>,
 }
 
 impl<'a> Problem<'a> {
@@ -57,6 +61,7 @@ impl<'a> Problem<'a> {
             detail: message,
             instance: "",
             errors: Cow::Borrowed(&[]),
+            error: None,
         }
     }
 }

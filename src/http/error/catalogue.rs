@@ -78,6 +78,8 @@ catalogue! {
         "Send the same request again after the seconds in Retry-After.";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE "The request or the image is too large"
         "Keep to the limit named in errors.";
+    UriTooLong "URI_TOO_LONG" URI_TOO_LONG "The query is too long"
+        "Send the value in the body of a POST.";
     UnsupportedContentType "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE "The content type of the request is not supported"
         "Send the Content-Type that this endpoint asks for, without Content-Encoding.";
     IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" UNPROCESSABLE_ENTITY "The Idempotency-Key was used for another request"

@@ -25,7 +25,7 @@ use axum::{
 pub(in crate::http) use self::body::{Limit, Problem, ProblemField};
 pub use self::catalogue::{ErrorCode, ErrorRow};
 use super::{
-    accept,
+    accept, c2pa,
     middleware::{RequestId, tell},
     page::{self, Page},
 };
@@ -162,6 +162,18 @@ impl ApiError {
                 ErrorCode::TenantRestricted,
                 format!("the token lacks: {scopes}"),
             )
+        }
+    }
+
+    /// What went wrong with an image that is the whole body: its kind is that of the body.
+    pub(crate) fn of_plain_image(error: service::Error) -> Self {
+        match Self::from(error) {
+            Self {
+                code: ErrorCode::UnsupportedImage,
+                message,
+                ..
+            } => Self::with_message(ErrorCode::UnsupportedContentType, message),
+            error => error,
         }
     }
 
@@ -372,6 +384,7 @@ pub(super) async fn render(State(ctx): State<Context>, request: Request, next: N
         trace_id: id.as_str(),
         instance: &instance,
         errors: Cow::Borrowed(&error.errors),
+        error: c2pa::is_ours(&instance).then_some(&*error.message),
         ..Problem::new(error.code, &error.message, &ctx.settings.public_url)
     };
     let body = serde_json::to_vec(&problem).unwrap_or_default();

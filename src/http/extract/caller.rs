@@ -38,6 +38,26 @@ impl std::ops::Deref for VerifiedCaller {
     }
 }
 
+/// Who calls, where a token may be left out: `None` without one.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct PossibleCaller(pub(in crate::http) Option<VerifiedCaller>);
+
+/// That a request shows no credentials, and may come without.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) struct Anonymous;
+
+impl<S: Sync> FromRequestParts<S> for PossibleCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        if parts.extensions.get::<Anonymous>().is_some() {
+            return Ok(Self(None));
+        }
+        let caller = VerifiedCaller::from_request_parts(parts, state).await?;
+        Ok(Self(Some(caller)))
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for VerifiedCaller {
     type Rejection = ApiError;
 

@@ -108,18 +108,19 @@ impl<'a> Fields<'a> {
 
     /// A truth value, false when missing or null.
     pub(in crate::http) fn flag(&mut self, field: &'static str) -> bool {
-        match self.present(field) {
-            None => false,
-            Some(Value::Bool(flag)) => *flag,
-            Some(Value::String(_)) => {
+        self.choice(field).unwrap_or(false)
+    }
+
+    /// A truth value that may be missing or null.
+    pub(in crate::http) fn choice(&mut self, field: &'static str) -> Option<bool> {
+        match self.present(field)? {
+            Value::Bool(flag) => return Some(*flag),
+            Value::String(_) => {
                 self.refuse(field, "is text and must be true or false, without quotes");
-                false
             }
-            Some(_) => {
-                self.refuse(field, "must be true or false");
-                false
-            }
+            _ => self.refuse(field, "must be true or false"),
         }
+        None
     }
 
     /// `latitude` and `longitude`, both or neither.

@@ -9,15 +9,17 @@ mod intake;
 mod json;
 mod names;
 mod photo_form;
+mod plain_image;
 mod source;
 mod standing;
 
-pub(super) use caller::VerifiedCaller;
+pub(super) use caller::{Anonymous, PossibleCaller, VerifiedCaller};
 pub(super) use fields::Fields;
 pub(super) use form::{Form, Repeated};
 pub(super) use idempotency::Idempotency;
 pub(super) use json::{Json, parse_object};
 pub(super) use photo_form::PhotoForm;
+pub(super) use plain_image::PlainImage;
 pub(super) use source::Call;
 pub use source::Peer;
 pub(super) use standing::Standing;

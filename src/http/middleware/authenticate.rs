@@ -21,7 +21,7 @@ use crate::{
     http::{
         console::{Sender, SessionCookie},
         error::{ApiError, ErrorCode},
-        extract::{API_KEY, APPLICATION, Call, VerifiedCaller},
+        extract::{API_KEY, APPLICATION, Anonymous, Call, PossibleCaller, VerifiedCaller},
         single::single,
     },
     service::{self, Context, authenticate::Presented, console},
@@ -73,6 +73,20 @@ pub(in crate::http) async fn authenticate(
     }
 }
 
+/// The same where a token may be left out: who shows none is handed on as anybody, and who shows
+/// one must have a live one.
+pub(in crate::http) async fn authenticate_if_shown(
+    State(ctx): State<Context>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if has_credentials(request.headers()) || session(&ctx, &request).is_some() {
+        return authenticate(State(ctx), request, next).await;
+    }
+    request.extensions_mut().insert(Anonymous);
+    next.run(request).await
+}
+
 /// Lets a session at the console go on that is used, unless the answer sets or ends one itself. A
 /// token that cannot be renewed now is when it is used next.
 async fn renew(ctx: &Context, cookie: SessionCookie, claims: &Claims, response: &mut Response) {
@@ -92,10 +106,13 @@ async fn renew(ctx: &Context, cookie: SessionCookie, claims: &Claims, response: 
 /// count too. A person who changes the tenant's administration has given the password lately.
 pub(in crate::http) async fn authorise(
     State((ctx, needed)): State<(Context, Scopes)>,
-    caller: VerifiedCaller,
+    PossibleCaller(caller): PossibleCaller,
     request: Request,
     next: Next,
 ) -> Response {
+    let Some(caller) = caller else {
+        return next.run(request).await;
+    };
     let claims = caller.claims();
     if !claims.scopes.covers(needed) {
         return ApiError::lacks(needed.without(claims.scopes)).into_response();

@@ -16,7 +16,7 @@ use crate::{
     domain::{Decision, Quota},
     http::{
         error::{ApiError, ErrorCode},
-        extract::{Standing, VerifiedCaller},
+        extract::{Anonymous, Standing, VerifiedCaller},
     },
     service::{Context, admission::limits},
 };
@@ -35,6 +35,9 @@ pub(in crate::http) async fn limit(
 ) -> Response {
     let extensions = request.extensions_mut();
     let passage = extensions.get().copied().unwrap_or_default();
+    if extensions.get::<Anonymous>().is_some() {
+        return next.run(request).await;
+    }
     // Absent only where the layers were put in another order: closed, then.
     let Some(caller) = extensions.get::<VerifiedCaller>() else {
         return ApiError::new(ErrorCode::AuthMissing).into_response();

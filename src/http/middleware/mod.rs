@@ -14,7 +14,7 @@ mod trace;
 
 pub use answer::Departures;
 pub(super) use answer::answer;
-pub(super) use authenticate::{authenticate, authorise};
+pub(super) use authenticate::{authenticate, authenticate_if_shown, authorise};
 pub(super) use body::body;
 pub(super) use framing::framing;
 pub(super) use last_answers::last_answers;

@@ -141,6 +141,9 @@ fn permission(scope: Scope) -> &'static str {
         Scope::Read => "Read what is known of photos.",
         Scope::Delete => "Delete photos.",
         Scope::ReadManifests => "Read manifests.",
+        Scope::FetchManifests => {
+            "Find manifests that are published, or the tenant's own, and fetch them."
+        }
         Scope::Admin => "Administer the tenant.",
     }
 }

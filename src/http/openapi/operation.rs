@@ -141,6 +141,26 @@ impl Operation {
         self.refuses(&[ErrorCode::ValidationFailed])
     }
 
+    /// A parameter of the query that must be there.
+    pub(in crate::http) fn needed_query(mut self, name: &str, about: &str, example: &str) -> Self {
+        self.parameters.push(json!({
+            "name": name, "in": "query", "required": true, "description": about,
+            "schema": { "type": "string", "minLength": 1 }, "example": example,
+        }));
+        self.refuses(&[ErrorCode::ValidationFailed])
+    }
+
+    /// An image that is the whole body.
+    pub(in crate::http) fn takes_image(mut self) -> Self {
+        let bytes = json!({ "schema": { "description": "The bytes of the file." } });
+        self.body = Some(json!({
+            "required": true,
+            "content": { "image/jpeg": bytes, "image/png": bytes, "image/webp": bytes },
+        }));
+        self.refuses(&BODY)
+            .refuses(&[ErrorCode::InvalidImage, ErrorCode::ServerBusy])
+    }
+
     /// May be sent again under the same `Idempotency-Key`.
     pub(in crate::http) fn once(mut self) -> Self {
         self.parameters.push(json!({
@@ -225,8 +245,11 @@ impl Operation {
         access: Access,
         components: &mut Map<String, Value>,
     ) -> Value {
-        if let Access::Token(scopes) = access {
+        if let Access::Token(scopes) | Access::Optional(scopes) = access {
             self.errors.extend(TOKEN);
+            if matches!(access, Access::Optional(_)) {
+                self.errors.retain(|code| *code != ErrorCode::AuthMissing);
+            }
             if scopes.contains(Scope::Admin) && !method.is_safe() {
                 self.errors.push(ErrorCode::AuthReauthenticate);
             }
@@ -281,7 +304,7 @@ impl Operation {
             let own = responses.remove(&status);
             responses.insert(status, problem::answer(status, &codes, own));
         }
-        let limited = matches!(access, Access::Token(_));
+        let limited = !matches!(access, Access::Public);
         let described = responses.into_iter().map(|(status, mut answer)| {
             // Before the token is known to be good, there is no tenant whose standing could be
             // told. A sign-in tells it only where it refuses for it.
@@ -300,17 +323,21 @@ impl Operation {
 /// The ways to show a token: alone, beside the API key or the application that it is bound to, as
 /// OAuth 2.0 gives it, or in the cookie of the console.
 fn security(access: Access) -> Value {
-    let Access::Token(scopes) = access else {
+    let (Access::Token(scopes) | Access::Optional(scopes)) = access else {
         return json!([]);
     };
     let scopes: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
-    json!([
-        { "bearer": scopes },
-        { "bearer": scopes, "apiKey": [] },
-        { "bearer": scopes, "application": [] },
-        { "oauth2": scopes },
-        { "console": scopes },
-    ])
+    let mut ways = vec![
+        json!({ "bearer": scopes }),
+        json!({ "bearer": scopes, "apiKey": [] }),
+        json!({ "bearer": scopes, "application": [] }),
+        json!({ "oauth2": scopes }),
+        json!({ "console": scopes }),
+    ];
+    if matches!(access, Access::Optional(_)) {
+        ways.push(json!({}));
+    }
+    ways.into()
 }
 
 /// A section of the document.
@@ -321,16 +348,18 @@ pub(in crate::http) enum Tag {
     Tenant,
     Administration,
     Console,
+    SoftBindings,
     Server,
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::SigningIn,
         Self::Photos,
         Self::Tenant,
         Self::Administration,
         Self::Console,
+        Self::SoftBindings,
         Self::Server,
     ];
 
@@ -341,6 +370,7 @@ impl Tag {
             Self::Tenant => "Tenant",
             Self::Administration => "Administration",
             Self::Console => "Console",
+            Self::SoftBindings => "Soft bindings",
             Self::Server => "Server",
         }
     }
@@ -355,6 +385,9 @@ impl Tag {
             Self::Tenant => "Who calls, what was used, what was done.",
             Self::Administration => "For tokens with the scope `admin`.",
             Self::Console => "Sessions of people at the pages under `/console/`.",
+            Self::SoftBindings => {
+                "The Soft Binding Resolution API of C2PA 2.4: from a picture to its manifest."
+            }
             Self::Server => "Health, keys, metadata, documentation.",
         };
         json!({ "name": self.as_str(), "description": description })

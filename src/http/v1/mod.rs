@@ -16,7 +16,7 @@ pub(super) mod manifest;
 pub(super) mod me;
 mod message;
 pub(super) mod own_account;
-mod page;
+pub(super) mod page;
 mod photo_filter;
 pub(super) mod photos;
 pub(super) mod protect;

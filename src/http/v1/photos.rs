@@ -68,6 +68,8 @@ struct PhotoJson {
     height: Option<i32>,
     /// How well the mark reads.
     protection_level: Option<MarkStrength>,
+    /// Anybody may find its manifest by the photo, while the tenant publishes.
+    publish_manifest: bool,
 }
 
 impl PhotoJson {
@@ -90,6 +92,7 @@ impl PhotoJson {
             width: protected.map(|protected| protected.width),
             height: protected.map(|protected| protected.height),
             protection_level: protected.map(|protected| protected.protection_level),
+            publish_manifest: photo.is_published,
         }
     }
 
@@ -111,28 +114,47 @@ impl PhotoJson {
             width: Some(4000),
             height: Some(3000),
             protection_level: Some(MarkStrength::Full),
+            publish_manifest: false,
         }
     }
 }
 
-/// What can be changed of a photo.
+/// What can be changed of a photo: one of these, or both.
 #[derive(JsonSchema)]
-#[schemars(rename = "PhotoChange", extend("required" = ["label"]))]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "PhotoChange", extend("minProperties" = 1))]
 struct ChangeRequest {
     /// What the client calls the photo; null for nothing.
-    #[schemars(length(max = 256), regex(pattern = ONE_LINE))]
-    label: Option<String>,
+    #[schemars(with = "Option<String>", length(max = 256), regex(pattern = ONE_LINE))]
+    label: LabelChange,
+    /// Whether anybody may find its manifest by the photo, while the tenant publishes.
+    publish_manifest: Option<bool>,
+}
+
+/// What becomes of a label.
+enum LabelChange {
+    Kept,
+    Set(Option<String>),
 }
 
 impl ChangeRequest {
     fn read(body: &Map<String, Value>) -> Result<Self, ApiError> {
         let mut fields = Fields::new(body);
         let label = fields.words("label");
-        if !body.contains_key("label") {
-            fields.refuse("label", "is required");
-        }
+        let publish_manifest = fields.choice("publishManifest");
+        let label = if body.contains_key("label") {
+            LabelChange::Set(label)
+        } else {
+            if publish_manifest.is_none() {
+                fields.refuse("label", "is required");
+            }
+            LabelChange::Kept
+        };
         fields.finish()?;
-        Ok(Self { label })
+        Ok(Self {
+            label,
+            publish_manifest,
+        })
     }
 }
 
@@ -186,15 +208,22 @@ pub(in crate::http) fn describe_get() -> Operation {
 }
 
 pub(in crate::http) fn describe_change() -> Operation {
-    Operation::new("changePhoto", Tag::Photos, "Another label for a photo")
-        .about("The file and its manifest have no label, and stay as they are.")
-        .path::<PhotoId>("photoId", "The photo.", example::PHOTO)
-        .takes_json::<ChangeRequest>(&json!({ "label": "Town hall, north side" }))
-        .answers(Answer::json(
-            200,
-            "What is kept of it now.",
-            &PhotoJson::example(),
-        ))
+    Operation::new(
+        "changePhoto",
+        Tag::Photos,
+        "Another label for a photo, or a manifest that is published",
+    )
+    .about("The file and its manifest stay as they are.")
+    .path::<PhotoId>("photoId", "The photo.", example::PHOTO)
+    .takes_json::<ChangeRequest>(
+        &json!({ "label": "Town hall, north side", "publishManifest": true }),
+    )
+    .refuses(&[ErrorCode::Conflict])
+    .answers(Answer::json(
+        200,
+        "What is kept of it now.",
+        &PhotoJson::example(),
+    ))
 }
 
 pub(in crate::http) fn describe_delete() -> Operation {
@@ -248,7 +277,7 @@ pub(in crate::http) async fn get(
     wire::json(&PhotoJson::new(&caller.tenant, photo))
 }
 
-/// Changes the label.
+/// Changes the label, and whether the manifest is published.
 pub(in crate::http) async fn change(
     caller: VerifiedCaller,
     State(ctx): State<Context>,
@@ -256,9 +285,16 @@ pub(in crate::http) async fn change(
     Json(body): Json,
 ) -> Result<Response, ApiError> {
     let photo = parse(&photo)?;
-    let ChangeRequest { label } = ChangeRequest::read(&body)?;
-    let photo = photos::label(&ctx, &caller, photo, label).await?;
-    wire::json(&PhotoJson::new(&caller.tenant, photo))
+    let change = ChangeRequest::read(&body)?;
+    let mut changed = None;
+    if let Some(publish) = change.publish_manifest {
+        changed = Some(photos::publish(&ctx, &caller, photo, publish).await?);
+    }
+    if let LabelChange::Set(label) = change.label {
+        changed = Some(photos::label(&ctx, &caller, photo, label).await?);
+    }
+    let changed = changed.ok_or_else(|| ApiError::new(ErrorCode::ValidationFailed))?;
+    wire::json(&PhotoJson::new(&caller.tenant, changed))
 }
 
 pub(in crate::http) async fn delete(

@@ -52,6 +52,9 @@ struct Request {
     /// orientation. `X-Metadata-Dropped` names what went.
     #[schemars(with = "Option<MetadataPolicy>")]
     metadata: MetadataPolicy,
+    /// Whether anybody may find the photo's manifest by the photo, while the tenant publishes.
+    /// Without it, what `publishManifests` of the tenant's policy says.
+    publish_manifest: Option<bool>,
 }
 
 pub(in crate::http) fn describe() -> Operation {
@@ -105,6 +108,7 @@ pub(in crate::http) async fn handler(
         photo: request.photo_id,
         registration: request.registration.into(),
         metadata: request.metadata,
+        publish: request.publish_manifest,
     };
     let names_a_photo = request.photo.is_some();
     let words = serde_json::to_vec(&object).map_err(service::Error::internal)?;
@@ -222,11 +226,13 @@ impl PhotoToProtect {
         if metadata.is_none() {
             fields.refuse("metadata", "must be keep, strip-gps or strip-all");
         }
+        let publish_manifest = fields.choice("publishManifest");
         fields.finish()?;
         let request = Request {
             registration,
             photo_id,
             metadata: metadata.unwrap_or_default(),
+            publish_manifest,
         };
         let image = form.image.clone();
         Ok((Self { image, request }, object))

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    domain::{CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy},
+    domain::{
+        CheckPolicy, ContentHashPolicy, ManifestPolicy, Megapixels, Privacy, PublicationPolicy,
+    },
     http::{
         error::ApiError,
         extract::VerifiedCaller,
@@ -36,6 +38,8 @@ struct Response<'a> {
     manifests: ManifestPolicy,
     /// Whether anybody may check a picture against its photos, without a token.
     check: CheckPolicy,
+    /// Whether the manifests of what it protects are published, unless the client says otherwise.
+    publish_manifests: PublicationPolicy,
     /// How many photos may show the same picture; null for any number.
     max_copies: Option<NonZeroU32>,
     /// Million pixels of an image, at most.
@@ -75,6 +79,7 @@ pub(in crate::http) fn describe() -> Operation {
             content_hash: ContentHashPolicy::Strict,
             manifests: ManifestPolicy::Keep,
             check: CheckPolicy::Off,
+            publish_manifests: PublicationPolicy::Off,
             max_copies: NonZeroU32::new(4),
             max_megapixels: 16,
             limits: CallLimits {
@@ -100,6 +105,7 @@ pub(in crate::http) async fn handler(
         content_hash: policy.content_hash,
         manifests: policy.manifests,
         check: policy.check,
+        publish_manifests: policy.publication,
         max_copies: policy.max_copies,
         max_megapixels: (policy.max_megapixels).map_or(default, |max| Megapixels::get(max).into()),
         limits: CallLimits {

@@ -184,7 +184,7 @@ async fn what_changes_something_is_recorded_and_what_only_reads_is_not() {
         log[6]["detail"],
         json!({
             "contentHash": hash, "format": "png", "width": "256", "height": "192", "protectionLevel": "FULL",
-            "manifestId": protected.header("x-c2pa-manifest-id"), "source": "::", "traceId": protected.header("x-request-id"),
+            "manifestId": protected.header("x-c2pa-manifest-id"), "published": "false", "source": "::", "traceId": protected.header("x-request-id"),
         })
     );
     assert_eq!(log[7]["subject"], format!("photo:{registered}"));

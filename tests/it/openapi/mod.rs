@@ -93,13 +93,16 @@ fn each_operation_says_who_may_call_and_how_it_refuses() {
             .collect();
         assert_eq!(parameters, in_path, "{what}");
         let responses = &operation["responses"];
-        let Access::Token(scopes) = endpoint.access else {
+        let (Access::Token(scopes) | Access::Optional(scopes)) = endpoint.access else {
             let by_origin = operation["operationId"] == "beginConsoleSession";
             assert_eq!(responses["403"].is_object(), by_origin, "{what}");
             continue;
         };
         let asked: Vec<String> = scopes.iter().map(|s| s.as_str().to_owned()).collect();
-        for way in operation["security"].as_array().unwrap() {
+        let is_optional = matches!(endpoint.access, Access::Optional(_));
+        let ways = operation["security"].as_array().unwrap();
+        assert_eq!(ways.contains(&json!({})), is_optional, "{what}");
+        for way in ways.iter().filter(|way| **way != json!({})) {
             let ways = ["bearer", "oauth2", "console"];
             let shown = ways.iter().find_map(|name| way.get(name)).unwrap();
             assert_eq!(*shown, json!(asked), "{what}");

@@ -41,6 +41,7 @@ export const messages = {
   "role.ROLE_USER.text": ["photos", "Fotos"],
   "role.ROLE_ADMIN.text": ["photos, accounts, keys and audit", "Fotos, Konten, Schlüssel und Protokoll"],
   "scope.manifests:read": ["Read manifests", "Manifeste lesen"],
+  "scope.manifests:fetch": ["Find published manifests", "Veröffentlichte Manifeste finden"],
   "scope.admin": ["Administer the tenant: accounts, keys, audit", "Den Mandanten verwalten: Konten, Schlüssel, Protokoll"],
 
   // Accounts
