@@ -19,7 +19,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -30,6 +30,10 @@ use super::{MasterKey, SealError};
 
 /// `typ` of receipts, so that none can be taken for a token (RFC 8725 section 3.11).
 const RECEIPT_TYPE: &str = "lumatrace-receipt+jws";
+/// `typ` of receipts for manifests, for the same reason.
+const MANIFEST_RECEIPT_TYPE: &str = "c2pa-receipt+jwt";
+/// Longest receipt that is read, in bytes: ours have about 1,000.
+const LONGEST_RECEIPT_BYTES: usize = 4096;
 
 /// Why a signing key cannot be generated, opened or used.
 #[derive(Debug, thiserror::Error)]
@@ -102,9 +106,29 @@ impl SigningKey {
         &self,
         claims: &BTreeMap<&str, String>,
     ) -> Result<String, SigningKeyError> {
-        let header = BTreeMap::from([("alg", "RS256"), ("kid", self.id()), ("typ", RECEIPT_TYPE)]);
-        let header = base64_json(&header)?;
-        let message = format!("{header}.{}", base64_json(claims)?);
+        let (message, signature) = self.sign(RECEIPT_TYPE, claims)?;
+        let header = message.split('.').next().unwrap_or_default();
+        Ok(format!("{header}..{signature}"))
+    }
+
+    /// Signs the claims of a receipt for a manifest as a compact JWS (RFC 7515 section 7.1). Their
+    /// JSON is canonical, as that of [`SigningKey::sign_detached`].
+    pub fn sign_manifest_receipt(
+        &self,
+        claims: &BTreeMap<&str, String>,
+    ) -> Result<String, SigningKeyError> {
+        let (message, signature) = self.sign(MANIFEST_RECEIPT_TYPE, claims)?;
+        Ok(format!("{message}.{signature}"))
+    }
+
+    /// Header and payload of a JWS, and the signature on them.
+    fn sign(
+        &self,
+        typ: &str,
+        claims: &BTreeMap<&str, String>,
+    ) -> Result<(String, String), SigningKeyError> {
+        let header = BTreeMap::from([("alg", "RS256"), ("kid", self.id()), ("typ", typ)]);
+        let message = format!("{}.{}", base64_json(&header)?, base64_json(claims)?);
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair
             .sign(
@@ -114,7 +138,7 @@ impl SigningKey {
                 &mut signature,
             )
             .map_err(|_| SigningKeyError::Key)?;
-        Ok(format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature)))
+        Ok((message, URL_SAFE_NO_PAD.encode(signature)))
     }
 
     /// Whether the database keeps this key published until `expires_at`, in seconds since 1970.
@@ -246,6 +270,26 @@ impl KeyRing {
         JwkSet {
             keys: self.all().map(SigningKey::jwk).collect(),
         }
+    }
+
+    /// The claims of a receipt for a manifest that one of the keys signed; `None` for anything else,
+    /// tokens and other receipts of ours among them.
+    pub fn manifest_receipt(&self, receipt: &str) -> Option<BTreeMap<String, String>> {
+        if receipt.len() > LONGEST_RECEIPT_BYTES {
+            return None;
+        }
+        let header = jsonwebtoken::decode_header(receipt).ok()?;
+        if header.typ.as_deref() != Some(MANIFEST_RECEIPT_TYPE) || header.crit.is_some() {
+            return None;
+        }
+        let key = self.decoding(&header.kid?)?;
+        let mut validation = Validation::new(Algorithm::RS256);
+        // It is no token: it has no times and no audience.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let read = jsonwebtoken::decode(receipt, key, &validation).ok()?;
+        Some(read.claims)
     }
 
     pub(super) fn decoding(&self, id: &str) -> Option<&DecodingKey> {

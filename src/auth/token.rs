@@ -369,7 +369,7 @@ fn is_token_type(typ: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::LazyLock;
+    use std::{collections::BTreeMap, sync::LazyLock};
 
     use super::*;
     use crate::auth::{MasterKey, SigningKey};
@@ -495,12 +495,33 @@ mod tests {
         for typ in [
             None,
             Some("lumatrace-receipt+jws"),
+            Some("c2pa-receipt+jwt"),
             Some("dpop+jwt"),
             Some(""),
         ] {
             assert!(!signed(typ, None), "{typ:?}");
         }
         assert!(!signed(Some("at+jwt"), Some("b64")));
+    }
+
+    #[test]
+    fn no_token_is_a_receipt_and_no_receipt_a_token() {
+        let tokens = service(&Clock::fixed(1_800_000_000));
+        let token = issue(&tokens, Role::User, login());
+        let keys = tokens.keys();
+        let claims = BTreeMap::from([("iss", "issuer".to_owned()), ("manifestId", "x".to_owned())]);
+        let receipt = keys.active().sign_manifest_receipt(&claims).unwrap();
+        let read = keys.manifest_receipt(&receipt).unwrap();
+        assert_eq!(read["manifestId"], "x");
+        assert_eq!(tokens.verify(&receipt).unwrap_err(), TokenError::Invalid);
+        assert_eq!(keys.manifest_receipt(&token), None);
+        let detached = keys.active().sign_detached(&claims).unwrap();
+        assert_eq!(keys.manifest_receipt(&detached), None);
+        let payload = receipt.split('.').nth(1).unwrap();
+        let filled = detached.replace("..", &format!(".{payload}."));
+        assert_eq!(keys.manifest_receipt(&filled), None, "of another type");
+        let other = KeyRing::new(SigningKey::generate().unwrap(), Vec::new());
+        assert_eq!(other.manifest_receipt(&receipt), None, "of another key");
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use active::active_manifest;
+pub use active::{active_manifest, active_urn};
 pub use judge::{Anchors, Ingredient, Judge, Judgement, Signer, Trust};
 pub use manifest::Statement;
 pub use signer::{ManifestSigner, ParentManifest, SignError, Signed};

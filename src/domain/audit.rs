@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use super::{ContentHash, CredentialId, CredentialKind, PhotoId, TenantId, Username};
+use super::{ContentHash, CredentialId, CredentialKind, ManifestId, PhotoId, TenantId, Username};
 
 /// Details of an event: text by name. No secret, token, place or image belongs here.
 pub type Detail = BTreeMap<String, String>;
@@ -96,6 +96,8 @@ pub enum Subject {
     Account(Username),
     /// An API key or application.
     Credential(CredentialKind, CredentialId),
+    /// A manifest that the tenant stored, or bound a value to.
+    Manifest(ManifestId),
     /// The tenant, for the operator's changes of it.
     Tenant(TenantId),
 }
@@ -106,6 +108,7 @@ impl fmt::Display for Subject {
             Self::Photo(photo) => write!(f, "photo:{photo}"),
             Self::Account(name) => write!(f, "account:{name}"),
             Self::Credential(kind, id) => write!(f, "{}:{id}", kind.as_str()),
+            Self::Manifest(id) => write!(f, "manifest:{id}"),
             Self::Tenant(tenant) => write!(f, "tenant:{tenant}"),
         }
     }
@@ -152,6 +155,10 @@ actions! {
     ManifestPublished "manifest.published" "The manifest of a photo was published: anybody may find it by the photo.";
     ManifestWithdrawn "manifest.withdrawn" "The manifest of a photo is no longer public.";
     PhotoDeleted "photo.deleted" "What was kept of a photo was deleted.";
+    ManifestStored "manifest.stored" "A manifest that was made elsewhere was stored.";
+    ManifestDeleted "manifest.deleted" "A stored manifest was deleted, and its bindings with it.";
+    BindingStored "binding.stored" "A value was bound to a manifest.";
+    BindingChanged "binding.changed" "A value was bound to another manifest.";
     SessionStarted "session.started" "An account or application got a token.";
     SessionEnded "session.ended" "A token was ended by who held it.";
     SessionRefused "session.refused" "Sign-ins were refused: one event sums up an hour of an account or credential.";

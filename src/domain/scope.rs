@@ -17,19 +17,25 @@ pub enum Scope {
     ReadManifests,
     /// Find manifests by what photos are bound to, and fetch them.
     FetchManifests,
+    /// Store and delete manifests that were made elsewhere.
+    StoreManifests,
+    /// Bind values to manifests.
+    StoreBindings,
     /// Manage accounts, API keys and applications, and read the audit log.
     Admin,
 }
 
 impl Scope {
     /// All scopes, in the order in which they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Protect,
         Self::Verify,
         Self::Read,
         Self::Delete,
         Self::ReadManifests,
         Self::FetchManifests,
+        Self::StoreManifests,
+        Self::StoreBindings,
         Self::Admin,
     ];
 
@@ -42,6 +48,8 @@ impl Scope {
             Self::Delete => "photos:delete",
             Self::ReadManifests => "manifests:read",
             Self::FetchManifests => "manifests:fetch",
+            Self::StoreManifests => "manifests:store",
+            Self::StoreBindings => "bindings:store",
             Self::Admin => "admin",
         }
     }
@@ -49,20 +57,22 @@ impl Scope {
     /// Reads the name of a scope, also as the Soft Binding Resolution API of C2PA 2.4 spells it;
     /// `None` if it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
-        if text == "fetch:manifests" {
-            return Some(Self::FetchManifests);
+        match text {
+            "fetch:manifests" => Some(Self::FetchManifests),
+            "store:manifests" => Some(Self::StoreManifests),
+            "store:bindings" => Some(Self::StoreBindings),
+            _ => Self::ALL.into_iter().find(|scope| scope.as_str() == text),
         }
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 
-    const fn bit(self) -> u8 {
-        1 << self as u8
+    const fn bit(self) -> u16 {
+        1 << self as u16
     }
 }
 
 /// A set of scopes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Scopes(u8);
+pub struct Scopes(u16);
 
 impl Scopes {
     /// The empty set, for routes that any token may call.
@@ -75,7 +85,9 @@ impl Scopes {
             | Scope::Read.bit()
             | Scope::Delete.bit()
             | Scope::ReadManifests.bit()
-            | Scope::FetchManifests.bit(),
+            | Scope::FetchManifests.bit()
+            | Scope::StoreManifests.bit()
+            | Scope::StoreBindings.bit(),
     );
 
     /// All scopes: those of an administrator.
@@ -150,8 +162,8 @@ mod tests {
 
     #[test]
     fn sets_are_written_and_read_back() {
-        let text =
-            "photos:protect photos:verify photos:read photos:delete manifests:read manifests:fetch";
+        let text = "photos:protect photos:verify photos:read photos:delete manifests:read \
+                    manifests:fetch manifests:store bindings:store";
         assert_eq!(Scopes::PHOTOS.to_string(), text);
         assert_eq!(Scopes::parse(text), Some(Scopes::PHOTOS));
         assert_eq!(Scopes::ALL.to_string(), format!("{text} admin"));
@@ -159,7 +171,9 @@ mod tests {
         assert_eq!(some.to_string(), "photos:read admin");
         assert!(Scopes::ALL.covers(some) && !Scopes::PHOTOS.covers(some));
         assert_eq!(some.and(Scopes::PHOTOS).to_string(), "photos:read");
-        assert_eq!(Scope::parse("fetch:manifests"), Some(Scope::FetchManifests));
+        let spelt = "fetch:manifests store:manifests store:bindings";
+        let ours = "manifests:fetch manifests:store bindings:store";
+        assert_eq!(Scopes::parse(spelt).unwrap().to_string(), ours);
         for bad in ["", " ", "photos:read  admin", "photos:*", "ADMIN"] {
             assert_eq!(Scopes::parse(bad), None, "{bad:?}");
         }

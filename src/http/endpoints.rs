@@ -3,7 +3,7 @@
 use axum::{
     handler::Handler,
     http::Method,
-    routing::{MethodRouter, delete, get, patch, post},
+    routing::{MethodRouter, delete, get, patch, post, put},
 };
 
 use super::{
@@ -41,6 +41,10 @@ const READ: Access = Access::Token(Scopes::of(Scope::Read));
 const READ_MANIFESTS: Access = Access::Token(Scopes::of(Scope::ReadManifests));
 /// Finds and fetches manifests that are published, or are the caller's own.
 const FETCH_MANIFESTS: Access = Access::Optional(Scopes::of(Scope::FetchManifests));
+/// Stores and deletes manifests that were made elsewhere.
+const STORE_MANIFESTS: Access = Access::Token(Scopes::of(Scope::StoreManifests));
+/// Binds values to manifests.
+const STORE_BINDINGS: Access = Access::Token(Scopes::of(Scope::StoreBindings));
 /// Deletes.
 const DELETE: Access = Access::Token(Scopes::of(Scope::Delete));
 /// Administers the tenant.
@@ -117,6 +121,15 @@ impl Endpoint {
         Self::new(Method::POST, path, access, post(handler), describe)
     }
 
+    fn put<T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: impl Handler<T, Context>,
+        describe: fn() -> Operation,
+    ) -> Self {
+        Self::new(Method::PUT, path, access, put(handler), describe)
+    }
+
     fn patch<T: 'static>(
         path: &'static str,
         access: Access,
@@ -144,6 +157,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     all.extend(caller());
     all.extend(photos());
     all.extend(soft_bindings());
+    all.extend(stored_manifests());
     all.extend(audit());
     all.extend(administration());
     all.extend(console::endpoints());
@@ -271,6 +285,49 @@ fn soft_bindings() -> Vec<Endpoint> {
             Public,
             services::discovery,
             services::describe_discovery,
+        ),
+    ]
+}
+
+/// What clients store for others to find by the Soft Binding Resolution API.
+fn stored_manifests() -> Vec<Endpoint> {
+    use c2pa::{bindings, manifests, receipts};
+    vec![
+        Endpoint::post(
+            "/c2pa/v1/manifests",
+            STORE_MANIFESTS,
+            manifests::store,
+            manifests::describe_store,
+        ),
+        Endpoint::delete(
+            "/c2pa/v1/manifests/{manifestId}",
+            STORE_MANIFESTS,
+            manifests::delete,
+            manifests::describe_delete,
+        ),
+        Endpoint::get(
+            "/c2pa/v1/manifests/{manifestId}/receipts",
+            FETCH_MANIFESTS,
+            receipts::issue,
+            receipts::describe_issue,
+        ),
+        Endpoint::post(
+            "/c2pa/v1/manifests/{manifestId}/receipts",
+            FETCH_MANIFESTS,
+            receipts::check,
+            receipts::describe_check,
+        ),
+        Endpoint::post(
+            "/c2pa/v1/bindings",
+            STORE_BINDINGS,
+            bindings::bind,
+            bindings::describe_bind,
+        ),
+        Endpoint::put(
+            "/c2pa/v1/bindings",
+            STORE_BINDINGS,
+            bindings::rebind,
+            bindings::describe_rebind,
         ),
     ]
 }

@@ -159,7 +159,9 @@ closed_sets! {
     AccountStatus { Enabled, Disabled };
     FileFormat { Jpeg, Png, WebP };
     MarkStrength { Full, Limited };
-    Scope { Protect, Verify, Read, Delete, ReadManifests, FetchManifests, Admin };
+    Scope {
+        Protect, Verify, Read, Delete, ReadManifests, FetchManifests, StoreManifests, StoreBindings, Admin
+    };
     Policy { Standard, Strict };
     Privacy { Full, Strict };
     ContentHashPolicy { Strict, Format };

@@ -59,6 +59,8 @@ pub struct Metrics {
     votes: Family<SourceLabel, Counter>,
     checks: Family<AnswerLabel, Counter>,
     resolutions: Family<ResolutionLabels, Counter>,
+    stored_manifests: Counter,
+    manifest_receipts: Counter,
     db_wait: Histogram,
     /// Locked while a scrape sets them and reads them.
     gauges: Arc<Mutex<Gauges>>,
@@ -191,6 +193,18 @@ impl Metrics {
                 "Pictures that strangers asked about, by the answer",
                 Family::default(),
             ),
+            stored_manifests: add(
+                &mut registry,
+                "lumatrace_manifests_stored",
+                "Manifests that clients stored",
+                Counter::default(),
+            ),
+            manifest_receipts: add(
+                &mut registry,
+                "lumatrace_manifest_receipts",
+                "Receipts that were signed for stored manifests",
+                Counter::default(),
+            ),
             db_wait: add(
                 &mut registry,
                 "lumatrace_db_wait_seconds",
@@ -237,6 +251,16 @@ impl Metrics {
             found: if found { "yes" } else { "no" },
         };
         self.resolutions.get_or_create(&labels).inc();
+    }
+
+    /// Counts a manifest that a client stored.
+    pub fn count_stored_manifest(&self) {
+        self.stored_manifests.inc();
+    }
+
+    /// Counts a receipt that was signed for a stored manifest.
+    pub fn count_manifest_receipt(&self) {
+        self.manifest_receipts.inc();
     }
 
     /// Takes how long work waited for a connection to the database.

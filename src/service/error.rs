@@ -6,7 +6,7 @@ use crate::{
     cpu::{Bound, Busy},
     credentials::SignError,
     db::DbError,
-    domain::Decision,
+    domain::{Decision, KeepLimit},
     imaging::ImagingError,
     watermark::WatermarkError,
 };
@@ -65,6 +65,9 @@ pub enum Error {
     /// The picture was protected as often as the tenant allows: so many times.
     #[error("this picture has been protected {0} times already, which is the limit of this tenant")]
     TooManyCopies(u32),
+    /// The tenant keeps as much of something as it may.
+    #[error("{0}")]
+    QuotaExceeded(KeepLimit),
     /// The tenant calls more often than it may.
     #[error("the tenant calls too often")]
     LimitExceeded(Decision),

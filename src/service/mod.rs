@@ -43,6 +43,7 @@ pub mod register;
 pub mod rekey;
 pub mod resolution;
 pub mod signers;
+pub mod soft_bindings;
 pub mod standby;
 mod stated;
 pub mod tenant_cache;

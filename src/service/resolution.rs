@@ -2,14 +2,14 @@
 //! manifest.
 //!
 //! ```text
-//! fetch        the caller's own manifest of that URN, or a published one
-//! by binding   the photo that a soft binding of ours names
+//! fetch        the caller's own manifest of that URN, or a published one: stored, or of a photo
+//! by binding   the photo that a soft binding of ours names, and what clients bound the value to
 //! by content   look (gate) ── published photos of all tenants that share words ── their records,
 //!              tenant by tenant ── read the marks of the likeliest (gate) ── their manifests
 //! ```
 //!
 //! Nobody learns of a manifest that is not published, except its tenant: what tenants keep is found
-//! by way of `publications` alone, which shows what is public at the moment of the question.
+//! in transactions of nobody's alone, which see what is public at the moment of the question.
 //!
 //! By content, candidates come by their look and the mark alone decides, with the correction for
 //! all candidates of all tenants. An answer is one of two scores, so that it does not lead somebody
@@ -27,7 +27,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{
-    Bound, Busy, Context, Error, engine, images,
+    Busy, Context, Error, engine, images,
     manifests::KeptManifest,
     recognition::{
         KeptPicture, LEAST_WORDS, LikelyPhoto, MOST_OPENED, Seen, likeliest, read_marks,
@@ -38,11 +38,15 @@ use crate::{
     cpu::Job,
     credentials::active_manifest,
     db::{
+        bindings::{self, Bound},
         manifests, photos,
         publications::{self, PublicVote, Publication},
-        resolution_tallies,
+        resolution_tallies, stored_manifests,
     },
-    domain::{MeteredOperation, PhotoId, SourceHash, SourceNetwork, TenantId, verdict::Verdict},
+    domain::{
+        BindingAlgorithm, BindingValue, ManifestId, MeteredOperation, PhotoId, SourceHash,
+        SourceNetwork, TenantId, verdict::Verdict,
+    },
     imaging::{self, Limits},
     watermark::ReceivedImage,
 };
@@ -114,41 +118,79 @@ impl Asker {
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] for any other.
+/// [`Error::NotFound`] for any other; [`Error::Invalid`] for the active manifest of stored bytes
+/// that have none.
 pub async fn fetch(
     ctx: &Context,
     asker: &Asker,
-    manifest_id: &str,
+    id: &ManifestId,
     active_alone: bool,
 ) -> Result<Vec<u8>, Error> {
-    let kept = find(ctx, asker, manifest_id).await?;
-    if active_alone {
-        let damaged = || Error::internal("a kept manifest cannot be read");
-        return active_manifest(&kept.store).ok_or_else(damaged);
+    let found = find(ctx, asker, id).await?;
+    if !active_alone {
+        return Ok(found.into_bytes());
     }
-    Ok(kept.store)
+    match found {
+        Found::OfPhoto(kept) => active_manifest(&kept.store)
+            .ok_or_else(|| Error::internal("a kept manifest cannot be read")),
+        Found::Stored(bytes) => active_manifest(&bytes).ok_or_else(|| {
+            Error::invalid(
+                "returnActiveManifest",
+                "asks for what is not in the stored bytes",
+            )
+        }),
+    }
 }
 
-async fn find(ctx: &Context, asker: &Asker, manifest_id: &str) -> Result<KeptManifest, Error> {
+/// A manifest that was found.
+enum Found {
+    /// One that we signed.
+    OfPhoto(KeptManifest),
+    /// The bytes of one that a client stored.
+    Stored(Vec<u8>),
+}
+
+impl Found {
+    fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::OfPhoto(kept) => kept.store,
+            Self::Stored(bytes) => bytes,
+        }
+    }
+}
+
+/// The caller's own first. What we signed goes before what was stored under its name: that it is
+/// the manifest is known.
+async fn find(ctx: &Context, asker: &Asker, id: &ManifestId) -> Result<Found, Error> {
     if let Some(tenant) = &asker.tenant {
         let mut tx = ctx.db.begin(tenant).await?;
-        let own = manifests::find_by_id(&mut tx, manifest_id).await?;
+        let own = manifests::find_by_id(&mut tx, id.as_str()).await?;
+        let stored = stored_manifests::find(&mut tx, id).await?;
         tx.commit().await?;
-        if let Some(kept) = own.and_then(KeptManifest::of) {
-            return Ok(kept);
+        let own = own.and_then(KeptManifest::of).map(Found::OfPhoto);
+        let stored = stored.map(|stored| Found::Stored(stored.bytes));
+        if let Some(own) = own.or(stored) {
+            return Ok(own);
         }
     }
     let mut tx = ctx.db.begin_public(&asker.party()).await?;
-    let found = publications::find(&mut tx, manifest_id).await?;
+    let published = publications::find(&mut tx, id.as_str()).await?;
+    let stored = stored_manifests::find_public(&mut tx, id).await?;
     tx.commit().await?;
-    let found = found.ok_or(Error::NotFound)?;
-    let mut tx = ctx.db.begin(&found.tenant).await?;
-    let kept = manifests::find(&mut tx, found.photo).await?;
-    tx.commit().await?;
-    kept.and_then(KeptManifest::of).ok_or(Error::NotFound)
+    if let Some(published) = published {
+        let mut tx = ctx.db.begin(&published.tenant).await?;
+        let kept = manifests::find(&mut tx, published.photo).await?;
+        tx.commit().await?;
+        if let Some(kept) = kept.and_then(KeptManifest::of) {
+            return Ok(Found::OfPhoto(kept));
+        }
+    }
+    let stored = stored.ok_or(Error::NotFound)?;
+    Ok(Found::Stored(stored.bytes))
 }
 
-/// The manifests that bind a value by an algorithm: the caller's own first, at most `most`.
+/// The manifests that bind a value by an algorithm: the caller's own first, then public ones, at
+/// most `most`. A value that a client bound without an algorithm is found under any.
 ///
 /// # Errors
 ///
@@ -163,25 +205,38 @@ pub async fn by_binding(
     // Ours is the id of the photo (src/credentials/manifest.rs).
     let bytes = STANDARD.decode(value).ok();
     let photo = bytes.and_then(|bytes| PhotoId::from_bytes(&bytes));
-    let (Some(photo), true) = (photo, algorithm == ctx.settings.soft_binding) else {
+    let photo = photo.filter(|_| algorithm == ctx.settings.soft_binding);
+    let Some(value) = BindingValue::new(value) else {
         ctx.metrics.count_resolution("binding", false);
         return Ok(Vec::new());
     };
+    let algorithm = BindingAlgorithm::parse(algorithm);
+    let bound = Bound {
+        value: &value,
+        alg: algorithm.as_ref(),
+    };
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
     let mut found = Vec::new();
     if let Some(tenant) = &asker.tenant {
         let mut tx = ctx.db.begin(tenant).await?;
-        let own = manifests::find(&mut tx, photo).await?;
+        if let Some(photo) = photo {
+            let own = manifests::find(&mut tx, photo).await?;
+            found.extend(own.and_then(KeptManifest::of).map(|kept| kept.manifest_id));
+        }
+        found.extend(bindings::find(&mut tx, bound, limit).await?);
         tx.commit().await?;
-        found.extend(own.and_then(KeptManifest::of).map(|kept| kept.manifest_id));
     }
     let mut tx = ctx.db.begin_public(&asker.party()).await?;
-    let published = publications::of_photo(&mut tx, photo).await?;
-    tx.commit().await?;
-    for publication in published {
-        if !found.contains(&publication.manifest_id) {
-            found.push(publication.manifest_id);
-        }
+    if let Some(photo) = photo {
+        let published = publications::of_photo(&mut tx, photo).await?;
+        found.extend(published.into_iter().map(|one| one.manifest_id));
     }
+    // Those of the caller are among them.
+    let limit = limit.saturating_mul(2);
+    found.extend(bindings::find_public(&mut tx, bound, limit).await?);
+    tx.commit().await?;
+    let mut seen = HashSet::new();
+    found.retain(|manifest_id| seen.insert(manifest_id.clone()));
     found.truncate(most);
     ctx.metrics.count_resolution("binding", !found.is_empty());
     Ok(found.into_iter().map(Match::certain).collect())
@@ -199,7 +254,7 @@ pub async fn admit(ctx: &Context, asker: &Asker) -> Result<(), Error> {
     }
     let party = asker.party();
     (ctx.images.admits(&Some(party.clone()))).map_err(|full| Busy {
-        bound: Bound::Server,
+        bound: super::Bound::Server,
         retry_after_seconds: full.retry_after_seconds,
     })?;
     let mut tx = ctx.db.begin_public(&party).await?;

@@ -121,7 +121,7 @@ async fn the_server_as_a_whole_has_methods_and_is_no_proxy() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer.split(' ').nth(1), Some(status), "{answer}");
         assert!(
-            answer.contains("allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST"),
+            answer.contains("allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
             "{answer}"
         );
     }

@@ -1,8 +1,10 @@
 //! The Soft Binding Resolution API (C2PA 2.4, "Decoupled"): from a picture, or from what a manifest
 //! binds, to the manifest. Its answers and names are its own, also where ours would be others.
 
+pub(super) mod bindings;
 pub(super) mod manifests;
 pub(super) mod matches;
+pub(super) mod receipts;
 pub(super) mod services;
 
 use crate::{

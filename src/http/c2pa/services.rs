@@ -60,7 +60,13 @@ impl ResolutionCapabilities {
         Self {
             api_endpoint: format!("{url}{BASE}"),
             c2pa_specification_version: VERSION,
-            supported: vec![Capability::QueryByBinding, Capability::QueryByContent],
+            supported: vec![
+                Capability::QueryByBinding,
+                Capability::QueryByContent,
+                Capability::StoreManifests,
+                Capability::StoreBindings,
+                Capability::Receipts,
+            ],
         }
     }
 }
@@ -71,6 +77,9 @@ impl ResolutionCapabilities {
 enum Capability {
     QueryByBinding,
     QueryByContent,
+    StoreManifests,
+    StoreBindings,
+    Receipts,
 }
 
 /// The algorithms whose soft bindings lead to manifests.

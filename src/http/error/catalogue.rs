@@ -76,6 +76,8 @@ catalogue! {
         "Look up the photo, then decide anew.";
     IdempotencyInProgress "IDEMPOTENCY_IN_PROGRESS" CONFLICT "A request with this Idempotency-Key is being worked on"
         "Send the same request again after the seconds in Retry-After.";
+    QuotaExceeded "QUOTA_EXCEEDED" CONFLICT "The tenant keeps as much as it may"
+        "Delete what is not needed any more; errors names the limit.";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE "The request or the image is too large"
         "Keep to the limit named in errors.";
     UriTooLong "URI_TOO_LONG" URI_TOO_LONG "The query is too long"

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     auth::TokenError,
     db::DbError,
-    domain::{Decision, Scopes},
+    domain::{Decision, KeepLimit, Scopes},
     imaging::ImagingError,
     service::{
         self, Bound, Busy, Context, FieldError, console::PASSWORD_SECONDS, readiness::Unready,
@@ -233,6 +233,18 @@ impl ApiError {
         }
     }
 
+    /// As much of something as the tenant may keep.
+    fn quota_exceeded(limit: KeepLimit) -> Self {
+        let message = limit.to_string();
+        Self {
+            errors: vec![ProblemField {
+                max: Some(limit.most()),
+                ..ProblemField::new(limit.field(), message.clone())
+            }],
+            ..Self::with_message(ErrorCode::QuotaExceeded, message)
+        }
+    }
+
     fn caused(code: ErrorCode, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self {
             source: Some(Arc::new(source)),
@@ -274,6 +286,7 @@ impl From<service::Error> for ApiError {
             Error::InProgress(seconds) => Self::later(ErrorCode::IdempotencyInProgress, seconds),
             Error::KeyReused => Self::new(ErrorCode::IdempotencyKeyReused),
             Error::TooManyCopies(_) => Self::with_message(ErrorCode::Conflict, message),
+            Error::QuotaExceeded(limit) => Self::quota_exceeded(limit),
             Error::LimitExceeded(refusal) => Self::rate_limited(refusal),
             Error::Busy(busy) => Self::busy(busy),
             Error::DatabaseUnavailable(DbError::Full(_)) => Self {

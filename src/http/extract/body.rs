@@ -18,18 +18,26 @@ use crate::http::error::{ApiError, ErrorCode, Limit};
 const LONGEST_BODY_BYTES: usize = 64 * 1024;
 
 /// The length that a body is declared to have.
-pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
+pub(in crate::http) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Reads a body that must be short.
 pub(super) async fn read_short(request: Request) -> Result<Bytes, ApiError> {
-    let most = LONGEST_BODY_BYTES as u64;
+    read_bounded(request, LONGEST_BODY_BYTES).await
+}
+
+/// Reads a body of at most so many bytes.
+pub(in crate::http) async fn read_bounded(
+    request: Request,
+    longest: usize,
+) -> Result<Bytes, ApiError> {
+    let most = longest as u64;
     let too_large = |actual| ApiError::too_large("body", Limit::Bytes, most, actual);
     if let Some(length) = content_length(request.headers()).filter(|length| *length > most) {
         return Err(too_large(length));
     }
-    let read = to_bytes(request.into_body(), LONGEST_BODY_BYTES).await;
+    let read = to_bytes(request.into_body(), longest).await;
     read.map_err(|error| {
         let too_long = |cause: &(dyn Error + 'static)| cause.is::<LengthLimitError>();
         if error.source().is_some_and(too_long) {
@@ -43,7 +51,10 @@ pub(super) async fn read_short(request: Request) -> Result<Bytes, ApiError> {
 /// Refuses another content type, a charset that cannot be read as UTF-8, and compressed bodies. Of
 /// a form's parts each has a charset of its own (RFC 7578 section 4.5); clients in Java name one
 /// for all, which says nothing as long as it writes ASCII alike.
-pub(super) fn check_content_type(headers: &HeaderMap, wanted: &str) -> Result<(), ApiError> {
+pub(in crate::http) fn check_content_type(
+    headers: &HeaderMap,
+    wanted: &str,
+) -> Result<(), ApiError> {
     let text = |name| {
         headers
             .get(name)

@@ -94,6 +94,21 @@ impl<'a> Fields<'a> {
         text
     }
 
+    /// An object that must be there.
+    pub(in crate::http) fn required_object(
+        &mut self,
+        field: &'static str,
+    ) -> Option<&'a Map<String, Value>> {
+        let Some(value) = self.present(field) else {
+            self.refuse(field, REQUIRED);
+            return None;
+        };
+        if !value.is_object() {
+            self.refuse(field, "must be an object");
+        }
+        value.as_object()
+    }
+
     /// A client's own words: short and on one line.
     pub(in crate::http) fn words(&mut self, field: &'static str) -> Option<String> {
         let text = self.text(field)?;

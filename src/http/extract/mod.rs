@@ -13,6 +13,7 @@ mod plain_image;
 mod source;
 mod standing;
 
+pub(super) use body::{check_content_type, content_length, read_bounded};
 pub(super) use caller::{Anonymous, PossibleCaller, VerifiedCaller};
 pub(super) use fields::Fields;
 pub(super) use form::{Form, Repeated};

@@ -56,14 +56,21 @@ pub(in crate::http) fn cors(origins: &[String]) -> CorsLayer {
         .filter_map(|origin| HeaderValue::from_str(origin).ok());
     CorsLayer::new()
         .allow_origin(origins.collect::<Vec<_>>())
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
         .allow_headers(names(&ALLOWED).collect::<Vec<_>>())
         .expose_headers(names(&EXPOSED).collect::<Vec<_>>())
         .max_age(MAX_AGE)
 }
 
 /// What some route takes.
-const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST");
+const METHODS: HeaderValue =
+    HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
 
 /// Answers `OPTIONS` with the methods of the route, which the router knows; `OPTIONS *` with those
 /// of the server, of which `CONNECT` is none.

@@ -144,6 +144,8 @@ fn permission(scope: Scope) -> &'static str {
         Scope::FetchManifests => {
             "Find manifests that are published, or the tenant's own, and fetch them."
         }
+        Scope::StoreManifests => "Store and delete manifests that were made elsewhere.",
+        Scope::StoreBindings => "Bind values to manifests.",
         Scope::Admin => "Administer the tenant.",
     }
 }

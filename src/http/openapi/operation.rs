@@ -161,6 +161,18 @@ impl Operation {
             .refuses(&[ErrorCode::InvalidImage, ErrorCode::ServerBusy])
     }
 
+    /// Bytes of that media type, which are the whole body.
+    pub(in crate::http) fn takes_bytes(
+        mut self,
+        media_type: &str,
+        about: &str,
+        example: &str,
+    ) -> Self {
+        let content = json!({ "schema": { "description": about }, "example": example });
+        self.body = Some(json!({ "required": true, "content": { media_type: content } }));
+        self.refuses(&BODY)
+    }
+
     /// May be sent again under the same `Idempotency-Key`.
     pub(in crate::http) fn once(mut self) -> Self {
         self.parameters.push(json!({

@@ -47,6 +47,10 @@ fn field(code: ErrorCode) -> Option<ProblemField> {
             "26214401 bytes are more than the 26214400 that are allowed",
         ),
         ErrorCode::TenantRestricted => ("scope", "is missing"),
+        ErrorCode::QuotaExceeded => (
+            "manifests",
+            "the tenant keeps as many manifests as it may: 10000",
+        ),
         ErrorCode::NotReady => return Some(Unready::Stopping.into()),
         _ => return None,
     };
@@ -57,6 +61,7 @@ fn field(code: ErrorCode) -> Option<ProblemField> {
             field.max = Some(26_214_400);
             field.actual = Some(26_214_401);
         }
+        ErrorCode::QuotaExceeded => field.max = Some(10_000),
         ErrorCode::TenantRestricted => field.scope = Some(Scope::Protect),
         _ => {}
     }
