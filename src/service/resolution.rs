@@ -190,7 +190,8 @@ async fn find(ctx: &Context, asker: &Asker, id: &ManifestId) -> Result<Found, Er
 }
 
 /// The manifests that bind a value by an algorithm: the caller's own first, then public ones, at
-/// most `most`. A value that a client bound without an algorithm is found under any.
+/// most `most`. A value that a client bound without an algorithm is found under any but ours: what
+/// our marks lead to, no client says.
 ///
 /// # Errors
 ///
@@ -202,12 +203,47 @@ pub async fn by_binding(
     algorithm: &str,
     most: usize,
 ) -> Result<Vec<Match>, Error> {
-    // Ours is the id of the photo (src/credentials/manifest.rs).
+    let mut found = if algorithm == ctx.settings.soft_binding {
+        of_mark(ctx, asker, value).await?
+    } else {
+        of_client(ctx, asker, value, algorithm, most).await?
+    };
+    let mut seen = HashSet::new();
+    found.retain(|manifest_id| seen.insert(manifest_id.clone()));
+    found.truncate(most);
+    ctx.metrics.count_resolution("binding", !found.is_empty());
+    Ok(found.into_iter().map(Match::certain).collect())
+}
+
+/// The manifests of the photo whose mark it is: the value is its id (src/credentials/manifest.rs).
+async fn of_mark(ctx: &Context, asker: &Asker, value: &str) -> Result<Vec<String>, Error> {
     let bytes = STANDARD.decode(value).ok();
-    let photo = bytes.and_then(|bytes| PhotoId::from_bytes(&bytes));
-    let photo = photo.filter(|_| algorithm == ctx.settings.soft_binding);
+    let Some(photo) = bytes.and_then(|bytes| PhotoId::from_bytes(&bytes)) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    if let Some(tenant) = &asker.tenant {
+        let mut tx = ctx.db.begin(tenant).await?;
+        let own = manifests::find(&mut tx, photo).await?;
+        tx.commit().await?;
+        found.extend(own.and_then(KeptManifest::of).map(|kept| kept.manifest_id));
+    }
+    let mut tx = ctx.db.begin_public(&asker.party()).await?;
+    let published = publications::of_photo(&mut tx, photo).await?;
+    tx.commit().await?;
+    found.extend(published.into_iter().map(|one| one.manifest_id));
+    Ok(found)
+}
+
+/// The manifests that clients bound the value to.
+async fn of_client(
+    ctx: &Context,
+    asker: &Asker,
+    value: &str,
+    algorithm: &str,
+    most: usize,
+) -> Result<Vec<String>, Error> {
     let Some(value) = BindingValue::new(value) else {
-        ctx.metrics.count_resolution("binding", false);
         return Ok(Vec::new());
     };
     let algorithm = BindingAlgorithm::parse(algorithm);
@@ -219,27 +255,14 @@ pub async fn by_binding(
     let mut found = Vec::new();
     if let Some(tenant) = &asker.tenant {
         let mut tx = ctx.db.begin(tenant).await?;
-        if let Some(photo) = photo {
-            let own = manifests::find(&mut tx, photo).await?;
-            found.extend(own.and_then(KeptManifest::of).map(|kept| kept.manifest_id));
-        }
-        found.extend(bindings::find(&mut tx, bound, limit).await?);
+        found = bindings::find(&mut tx, bound, limit).await?;
         tx.commit().await?;
     }
     let mut tx = ctx.db.begin_public(&asker.party()).await?;
-    if let Some(photo) = photo {
-        let published = publications::of_photo(&mut tx, photo).await?;
-        found.extend(published.into_iter().map(|one| one.manifest_id));
-    }
     // Those of the caller are among them.
-    let limit = limit.saturating_mul(2);
-    found.extend(bindings::find_public(&mut tx, bound, limit).await?);
+    found.extend(bindings::find_public(&mut tx, bound, limit.saturating_mul(2)).await?);
     tx.commit().await?;
-    let mut seen = HashSet::new();
-    found.retain(|manifest_id| seen.insert(manifest_id.clone()));
-    found.truncate(most);
-    ctx.metrics.count_resolution("binding", !found.is_empty());
-    Ok(found.into_iter().map(Match::certain).collect())
+    Ok(found)
 }
 
 /// Lets a question by content in, before its body is read. The calls of a tenant are counted as all

@@ -374,6 +374,50 @@ async fn a_soft_binding_leads_to_the_manifest_in_both_ways_to_ask() {
 }
 
 #[tokio::test]
+async fn nobody_says_what_the_mark_of_anothers_photo_leads_to() {
+    let app = App::spawn().await;
+    let (_, acme) = publisher(&app, "acme").await;
+    let (_, mallory) = publisher(&app, "mallory").await;
+    let photo = protect(&acme, 35).await;
+    let bolt = app.client(&app.tenant("bolt").await).await;
+    let kept = protect(&bolt, 36).await;
+    let store = "/c2pa/v1/manifests";
+    let stored = mallory
+        .post_bytes(
+            store,
+            "application/c2pa",
+            b"something else".as_slice().into(),
+        )
+        .await;
+    assert_eq!(stored.status, 200, "{stored:?}");
+    let stored = stored.json()["manifestId"].as_str().unwrap().to_owned();
+    for photo in [&photo, &kept] {
+        let ours = json!({
+            "bindingValue": photo.binding(), "manifestId": stored, "alg": "com.example.lumatrace.wm.1",
+        });
+        let answer = mallory.post_json("/c2pa/v1/bindings", &ours).await;
+        answer.problem(ErrorCode::ValidationFailed);
+        let any = json!({ "bindingValue": photo.binding(), "manifestId": stored });
+        let answer = mallory.post_json("/c2pa/v1/bindings", &any).await;
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+    // Nor does who stores other bytes under its URN take its place.
+    let signed = app.anonymous().get(&photo.path()).await.body;
+    let mut forged = signed.to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let answer = mallory
+        .post_bytes(store, "application/c2pa", forged.into())
+        .await;
+    assert_eq!(answer.json()["manifestId"], photo.manifest);
+    assert_eq!(app.anonymous().get(&photo.path()).await.body, signed);
+    for client in [app.anonymous(), mallory] {
+        let found = by_binding(&client, &photo.binding()).await;
+        assert_eq!(urns(&found), slice::from_ref(&photo.manifest));
+        assert!(urns(&by_binding(&client, &kept.binding()).await).is_empty());
+    }
+}
+
+#[tokio::test]
 async fn who_shows_a_token_must_have_a_live_one_with_the_scope_before_anything_else_is_looked_at() {
     let app = App::spawn().await;
     let (tenant, acme) = publisher(&app, "acme").await;

@@ -48,8 +48,10 @@ impl Binding {
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] where the tenant has no such manifest; [`Error::QuotaExceeded`].
+/// [`Error::Invalid`] for the algorithm of our marks; [`Error::NotFound`] where the tenant has no
+/// such manifest; [`Error::QuotaExceeded`].
 pub async fn bind(ctx: &Context, caller: &Caller, binding: &Binding) -> Result<(), Error> {
+    refuse_ours(ctx, binding)?;
     let mut tx = ctx.db.begin(&caller.tenant).await?;
     let to = own(&mut tx, &binding.manifest).await?;
     let now = ctx.clock.now();
@@ -68,9 +70,10 @@ pub async fn bind(ctx: &Context, caller: &Caller, binding: &Binding) -> Result<(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] where the tenant bound no such value by that algorithm, or has no such
-/// manifest; [`Error::QuotaExceeded`].
+/// [`Error::Invalid`] for the algorithm of our marks; [`Error::NotFound`] where the tenant bound no
+/// such value by that algorithm, or has no such manifest; [`Error::QuotaExceeded`].
 pub async fn rebind(ctx: &Context, caller: &Caller, binding: &Binding) -> Result<(), Error> {
+    refuse_ours(ctx, binding)?;
     let mut tx = ctx.db.begin(&caller.tenant).await?;
     let to = own(&mut tx, &binding.manifest).await?;
     if !bindings::exists(&mut tx, binding.bound()).await? {
@@ -87,6 +90,16 @@ pub async fn rebind(ctx: &Context, caller: &Caller, binding: &Binding) -> Result
     within_limits(&mut tx, binding, to).await?;
     let entry = binding.event(caller, Action::BindingChanged);
     journal::commit(tx, &ctx.master, now, &entry).await
+}
+
+/// Refuses a binding by the algorithm of our marks: what these lead to, no client says.
+fn refuse_ours(ctx: &Context, binding: &Binding) -> Result<(), Error> {
+    let alg = binding.alg.as_ref().map(BindingAlgorithm::as_str);
+    if alg == Some(ctx.settings.soft_binding.as_str()) {
+        let reason = "is that of the marks of this server, which bind the photos that it protects";
+        return Err(Error::invalid("alg", reason));
+    }
+    Ok(())
 }
 
 /// The manifest of that id, if the tenant has it.
