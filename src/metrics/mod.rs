@@ -59,8 +59,7 @@ pub struct Metrics {
     votes: Family<SourceLabel, Counter>,
     checks: Family<AnswerLabel, Counter>,
     resolutions: Family<ResolutionLabels, Counter>,
-    stored_manifests: Counter,
-    manifest_receipts: Counter,
+    stored: StoredCounters,
     db_wait: Histogram,
     /// Locked while a scrape sets them and reads them.
     gauges: Arc<Mutex<Gauges>>,
@@ -118,6 +117,32 @@ struct AnswerLabel {
 struct ResolutionLabels {
     query: &'static str,
     found: &'static str,
+}
+
+/// What becomes of manifests that clients store.
+#[derive(Debug, Clone)]
+struct StoredCounters {
+    manifests: Counter,
+    receipts: Counter,
+}
+
+impl StoredCounters {
+    fn new(registry: &mut Registry) -> Self {
+        Self {
+            manifests: add(
+                registry,
+                "lumatrace_manifests_stored",
+                "Manifests that clients stored",
+                Counter::default(),
+            ),
+            receipts: add(
+                registry,
+                "lumatrace_manifest_receipts",
+                "Receipts that were signed for stored manifests",
+                Counter::default(),
+            ),
+        }
+    }
 }
 
 impl Metrics {
@@ -193,18 +218,7 @@ impl Metrics {
                 "Pictures that strangers asked about, by the answer",
                 Family::default(),
             ),
-            stored_manifests: add(
-                &mut registry,
-                "lumatrace_manifests_stored",
-                "Manifests that clients stored",
-                Counter::default(),
-            ),
-            manifest_receipts: add(
-                &mut registry,
-                "lumatrace_manifest_receipts",
-                "Receipts that were signed for stored manifests",
-                Counter::default(),
-            ),
+            stored: StoredCounters::new(&mut registry),
             db_wait: add(
                 &mut registry,
                 "lumatrace_db_wait_seconds",
@@ -255,12 +269,12 @@ impl Metrics {
 
     /// Counts a manifest that a client stored.
     pub fn count_stored_manifest(&self) {
-        self.stored_manifests.inc();
+        self.stored.manifests.inc();
     }
 
     /// Counts a receipt that was signed for a stored manifest.
     pub fn count_manifest_receipt(&self) {
-        self.manifest_receipts.inc();
+        self.stored.receipts.inc();
     }
 
     /// Takes how long work waited for a connection to the database.

@@ -86,6 +86,13 @@ async fn two_tenants() -> (App, PgConnection) {
             .post_form(&path, &[Part::image(b"no image")])
             .await;
         checked.problem(ErrorCode::UnsupportedImage);
+        let stored = client
+            .post_bytes("/c2pa/v1/manifests", "application/c2pa", "text".into())
+            .await;
+        let id = stored.json()["manifestId"].clone();
+        let bound = json!({ "bindingValue": "value", "manifestId": id });
+        let bound = client.post_json("/c2pa/v1/bindings", &bound).await;
+        assert_eq!(bound.status, 204, "{bound:?}");
         client
             .under("order 7")
             .protect(&pictures::png(&pictures::scene(96, 64, 5)))

@@ -71,6 +71,7 @@ mod signin;
 mod soft_bindings;
 mod standby;
 mod stop;
+mod stored_manifests;
 mod tenant_policy;
 mod time_stamps;
 mod traces;

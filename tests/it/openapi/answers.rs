@@ -361,6 +361,7 @@ async fn every_member_of_a_request_is_read_and_all_wrong_ones_are_named_at_once(
         let photo = "00000000-0000-4000-8000-000000000000";
         let path = path.replace("{username}", "press");
         let path = path.replace("{photoId}", photo);
+        let path = path.replace("{manifestId}", "none");
         let body = Value::from(body).to_string();
         let mut request = send(&method.to_uppercase(), &path, "application/json", body);
         let own_page = "same-origin".parse().unwrap();

@@ -6,6 +6,7 @@ import { t } from "./i18n.js";
 /** Every action, in the order in which one would look for it. */
 export const ACTIONS = [
   "photo.registered", "photo.protected", "photo.labelled", "photo.deleted",
+  "manifest.stored", "manifest.deleted", "binding.stored", "binding.changed",
   "session.started", "session.ended", "session.refused",
   "account.created", "account.disabled", "account.enabled", "account.role_changed", "account.password_changed", "account.sessions_ended", "account.deleted",
   "credential.created", "credential.renewed", "credential.revoked",
@@ -13,7 +14,7 @@ export const ACTIONS = [
   "signer.imported", "signer.removed", "audit.exported", "audit.sealed",
 ];
 
-const ICONS = { photo: "photos", session: "out", account: "accounts", credential: "keys", tenant: "settings", signer: "protect", audit: "audit" };
+const ICONS = { photo: "photos", manifest: "protect", binding: "protect", session: "out", account: "accounts", credential: "keys", tenant: "settings", signer: "protect", audit: "audit" };
 
 /** `kind:id`, the id whole. @param {string} name @returns {[string, string]} */
 export function split(name) {
