@@ -272,8 +272,8 @@ impl KeyRing {
         }
     }
 
-    /// The claims of a receipt for a manifest that one of the keys signed; `None` for anything else,
-    /// tokens and other receipts of ours among them.
+    /// The claims of a receipt for a manifest that one of the keys signed; `None` for anything
+    /// else, tokens and other receipts of ours among them.
     pub fn manifest_receipt(&self, receipt: &str) -> Option<BTreeMap<String, String>> {
         if receipt.len() > LONGEST_RECEIPT_BYTES {
             return None;

@@ -87,8 +87,8 @@ pub async fn exists(tx: &mut TenantTransaction, id: &ManifestId) -> Result<bool,
     Ok(found)
 }
 
-/// Deletes a manifest that the tenant stored and, by the foreign key, its bindings; false when there
-/// is none.
+/// Deletes a manifest that the tenant stored and, by the foreign key, its bindings; false when
+/// there is none.
 pub async fn delete(tx: &mut TenantTransaction, id: &ManifestId) -> Result<bool, DbError> {
     let (db, tenant) = tx.parts();
     let done = sqlx::query!(

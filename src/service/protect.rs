@@ -286,7 +286,7 @@ async fn protect_by(
     };
     let limits = images::limits(ctx, policy.max_megapixels);
     let work = mark_and_sign(ctx, name, request.image.clone(), limits, options);
-    let marked = claim.hold(work).await?;
+    let marked = Box::pin(claim.hold(work)).await?;
 
     let mut registration = request.registration.clone();
     registration.content_hash = Some(marked.picture.source);
