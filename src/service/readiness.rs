@@ -143,6 +143,11 @@ impl Readiness {
     /// which has to see that the server stops.
     pub fn ask(&self) -> Vec<Unready> {
         *lock(&self.asked) = Some(Instant::now());
+        self.reasons()
+    }
+
+    /// The same for somebody who is no balancer.
+    pub fn reasons(&self) -> Vec<Unready> {
         let seen = lock(&self.seen);
         let mut reasons = match &*seen {
             Some(seen) if seen.at.elapsed() < OVERDUE => seen.reasons.clone(),

@@ -569,4 +569,5 @@ async fn the_api_is_found_and_says_what_it_can_do() {
     );
     let status = get("getResolutionStatus", "/c2pa/v1/services/status").await;
     assert!(["ok", "degraded"].contains(&status["status"].as_str().unwrap()));
+    assert!(!app.ctx.readiness.is_watched(), "by no stranger");
 }

@@ -197,9 +197,10 @@ pub(in crate::http) async fn algorithms(State(ctx): State<Context>) -> Result<Re
     wire::json(&SupportedAlgorithms::new(&ctx.settings.soft_binding))
 }
 
-/// From the look that readiness takes: nothing is asked for the sake of this.
+/// From the look that readiness takes: nothing is asked for the sake of this, and a stop waits for
+/// no stranger.
 pub(in crate::http) async fn status(State(ctx): State<Context>) -> Result<Response, ApiError> {
-    let reasons = ctx.readiness.ask();
+    let reasons = ctx.readiness.reasons();
     let status = if reasons.iter().any(|reason| reason.part() == "database") {
         Condition::Down
     } else if reasons.is_empty() {
